@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Step 1: a Stack Exchange dump -> stack-exchange/<site>/unfiltered.jsonl, one question/answer pair a line.
+
+Downloads what is needed of the sites' 7z archives at archive.org, or takes a dump that is here already, and writes
+each answer with its question, bodies as Markdown, names and licences as attribution asks for. A site that is
+complete is not done again; an interrupted one goes on from where its download stopped.
+
+    python get_stackexchange.py --list
+    python get_stackexchange.py --sites cstheory math.meta
+    python get_stackexchange.py --dump_path ~/dumps/cstheory.stackexchange.com.7z
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import sys
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from instructions.files import open_output, write_report
+from instructions.script import InputError, Stages, run, show_table
+from stackdump.archive_org import DEFAULT_URL, newest_item
+from stackdump.convert import Conversion, make_pool
+from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
+from stackdump.errors import DumpError
+from stackdump.http import Client
+from stackdump.sites import DEFAULT_SITES, Site, find_site, site_of_file
+
+LIBRARIES = ("lxml", "py7zr", "rapidgzip", "selectolax")  # what the records depend on
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--sites", nargs="+", metavar="SITE", help="cstheory, math.meta, stackoverflow ... (default: the STEM sites, "
+        "or all at --dump_path)")  # fmt: skip
+    add("--list", action="store_true", help="print the sites of the dump with their sizes, and end")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--dump", metavar="ITEM", help="an item at archive.org (default: the newest known one there)")
+    where.add_argument("--dump_path", type=Path, metavar="PATH", help="a dump that is here: a 7z archive, a folder of "
+                       "archives, or a folder with Posts.xml and Users.xml")  # fmt: skip
+    add("--base_url", default=os.environ.get("ARCHIVE_ORG_URL", DEFAULT_URL), metavar="URL",
+        help=f"the server to fetch from (default: $ARCHIVE_ORG_URL, else {DEFAULT_URL})")  # fmt: skip
+    add("--destdir", type=Path, default=Path("stack-exchange"), metavar="DIR", help="default: stack-exchange")
+    add("--tmpdir", type=Path, metavar="DIR", help="for downloads and rows put aside, up to the size of Posts.xml "
+        "unpacked (default: in the site's folder)")  # fmt: skip
+    add("--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes that convert, and sites "
+        "side by side (default: one a core)")  # fmt: skip
+    add("--connections", type=_positive, default=4, metavar="N", help="downloads at once (default: 4)")
+    add("--no_authors", action="store_true", help="leave Users.xml alone; records name no authors but deleted ones")
+    add("--keep_archive", action="store_true", help="fetch archives whole and keep them in the site's folder")
+    add("--force", action="store_true", help="do sites again that are complete")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def main() -> int:
+    args = arguments()
+    client = Client(args.base_url, args.connections, tell)
+    dumps = find_dumps(args, client)
+    if args.list:
+        for site in sorted(dumps, key=lambda site: site.host):
+            print(f"{dumps[site].size:>16,}  {site.folder}")
+        return 0
+    return convert_all(choose_sites(args, dumps), args, client)
+
+
+def find_dumps(args: argparse.Namespace, client: Client) -> dict[Site, Dump]:
+    """The dumps that there are, by site."""
+    if args.dump_path:
+        return local_dumps(args.dump_path)
+    item = args.dump or newest_item(client)
+    tell(f"dump: {item} at {client.base_url}")
+    return item_dumps(client, item)
+
+
+def choose_sites(args: argparse.Namespace, dumps: dict[Site, Dump]) -> dict[Site, Dump]:
+    """Those that the user asks for."""
+    if not args.sites:
+        if args.dump_path:
+            return dumps
+        chosen = {site: dump for site, dump in dumps.items() if site.folder in DEFAULT_SITES}
+        if not chosen:
+            raise DumpError("none of the default sites is in this dump; --list shows what is, --sites chooses")
+        return chosen
+    only = next(iter(dumps.values())) if len(dumps) == 1 else None
+    if isinstance(only, XmlDump) and len(args.sites) == 1:  # where the folder's name tells nothing
+        return {site_of_file(args.sites[0]): only}
+    return {site: dumps[site] for name in args.sites for site in [find_site(name, dumps)]}
+
+
+def convert_all(chosen: dict[Site, Dump], args: argparse.Namespace, client: Client) -> int:
+    """Convert the sites side by side, tell each one's fate, and return the exit status."""
+    pool = make_pool(args.workers)
+    failures: dict[Site, str] = {}
+    with pool, ThreadPoolExecutor(min(args.workers, len(chosen))) as side_by_side:
+        futures = {
+            site: side_by_side.submit(convert, site, chosen[site], args, pool, client.stopped) for site in chosen
+        }
+        try:
+            for site, future in futures.items():
+                try:
+                    future.result()
+                except (DumpError, InputError, OSError) as error:
+                    failures[site] = str(error)
+        except BaseException:  # Ctrl-C: end the others too, and leave the downloads to go on from
+            client.stopped.set()
+            for dump in chosen.values():
+                dump.stop()
+            side_by_side.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+            raise
+    if len(chosen) > 1:
+        for site in chosen:
+            tell(f"{site.folder}: {'failed' if site in failures else 'complete'}")
+    if failures:
+        raise DumpError("; ".join(failures.values()))
+    return 0
+
+
+def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, stopped: threading.Event) -> None:
+    """Convert one site, unless it is complete."""
+    folder: Path = args.destdir / site.folder
+    destination, report = folder / "unfiltered.jsonl", folder / "report.json"
+    options = {"authors": not args.no_authors}
+    if args.keep_archive and isinstance(dump, ItemDump):
+        dump.keep_in = folder
+    if not args.force and is_complete(destination, report, dump, options):
+        return tell(f"{site.folder}: {destination} is complete; --force does it again")
+
+    work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else folder / ".work"
+    try:
+        with (
+            open_output(destination) as out,
+            Stages(site.folder) as stages,
+            Conversion(site, dump, work, options["authors"], args.workers, tell, stages.show, stopped) as conversion,
+        ):
+            conversion.read()
+            output = write(conversion.lines(pool), out)
+            report.unlink(missing_ok=True)  # of the records that are replaced now
+    finally:
+        with suppress(OSError):  # nothing is in it after a failure at the first try
+            folder.rmdir()
+    write_report(report, {
+        "site": site.host,
+        "dump": dump.describe(),
+        "members": conversion.members,
+        "options": options,
+        "mathjax": conversion.math,
+        "counts": {name.strip(): count for name, count in conversion.table()},
+        "forbidden_characters_replaced": conversion.replaced,
+        "output": {"file": destination.name, **output},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+    })  # fmt: skip
+    conversion.finish()
+    show_table(f"{site.host} -> {destination}", conversion.table())
+    if conversion.replaced:
+        tell(f"  {conversion.replaced:,} characters that XML forbids became U+FFFD")
+
+
+def is_complete(destination: Path, report: Path, dump: Dump, options: dict[str, Any]) -> bool:
+    """Whether an earlier run has done this dump with these options."""
+    try:
+        told = json.loads(report.read_text("utf-8"))
+        done = told["dump"], told["options"], told["output"]["bytes"]
+        return done == (dump.describe(), options, destination.stat().st_size) and dump.is_kept()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def write(pieces: Iterable[bytes], out: BinaryIO) -> dict[str, Any]:
+    """Write the records, and tell their size and digest."""
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces:
+        out.write(piece)
+        digest.update(piece)
+        size += len(piece)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def tell(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main, DumpError)

@@ -1,0 +1,70 @@
+"""The record: one JSON object a line, the same in every step and from every source.
+
+    {"id": "math.stackexchange.com/a/123", "source": "stackexchange",
+     "instruction": "..", "response": "..", "meta": {..}}
+
+`id` is unique over all sources, `source` is the label in the tuple files, `meta` is the source's own.
+Fields that a step does not know survive it: steps pass on the line that they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from instructions.files import open_input
+from instructions.script import InputError, Progress
+
+FIELDS = {"id": str, "source": str, "instruction": str, "response": str, "meta": dict}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Row(NamedTuple):
+    """A record and where it stands."""
+
+    record: dict[str, Any]
+    raw: bytes  # the line as it was read, without its line end
+    place: str  # "file:line", to begin an error with
+
+
+def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None) -> Iterator[Row]:
+    """The records of a `.jsonl` file (`.gz`, `.zst`, `-`), in order; blank lines are passed over.
+
+    `on_bytes` is told the size of each line, decompressed, for a progress bar.
+    Raises InputError naming file and line where a line is not a record.
+    """
+    with open_input(path) as stream:
+        for number, line in enumerate(stream, 1):
+            on_bytes(len(line))
+            if number == 1:
+                line = line.removeprefix(BYTE_ORDER_MARK)
+            raw = line.rstrip(b"\r\n")
+            if raw.strip():
+                place = f"{path}:{number}"
+                yield Row(_parse(raw, place), raw, place)
+
+
+def read_with_progress(paths: list[str]) -> Iterator[Row]:
+    """The records of several files, one after the other, with progress shown on stderr."""
+    for path in paths:
+        with Progress(f"reading {path}") as progress:
+            yield from read_records(path, progress.update)
+
+
+def _parse(raw: bytes, place: str) -> dict[str, Any]:
+    try:
+        record = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{place}: is not JSON ({error}); each line must be one record") from None
+    if not isinstance(record, dict):
+        raise InputError(f"{place}: is not a JSON object; each line must be one record")
+    for name, kind in FIELDS.items():
+        if not isinstance(record.get(name), kind):
+            wanted = "a string" if kind is str else "an object"
+            raise InputError(f'{place}: "{name}" is missing or not {wanted}; see "The record" in README.md')
+    if not record["id"] or not record["source"]:
+        raise InputError(f'{place}: "id" and "source" must not be empty; see "The record" in README.md')
+    return record

@@ -1,0 +1,149 @@
+"""archive.org on loopback, as far as this project uses it: the metadata of items, redirects, ranges of files.
+
+The demo fetches the sample site from here, so that it goes the same way as a real dump; the tests add faults.
+
+    with ArchiveServer(root) as server:       # root/<item>/<file>
+        requests.get(f"{server.url}/metadata/<item>")
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+BLOCK = 1 << 14  # bytes sent at a time
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one request for a file."""
+
+    status: int | None = None  # answer with this and no file
+    headers: dict[str, str] = field(default_factory=dict)  # added to the answer, or in place of its own
+    drop_after: int | None = None  # close the connection after so many bytes of the body
+    flip_bit_at: int | None = None  # of the byte at this offset in the file
+    ignore_range: bool = False  # send the whole file with status 200
+    cut_by: int = 0  # serve the file as if it ended so many bytes early
+
+
+@dataclass
+class Request:
+    """One request for a file, as the server has seen it."""
+
+    file: str
+    number: int  # of the requests for this file, from 1
+    headers: dict[str, str]
+    sent: int = 0  # bytes of the body
+
+
+class ArchiveServer:
+    """Serves `root/<item>/...` until the `with` block ends. `fault` is asked for every request for a file."""
+
+    def __init__(self, root: Path, fault: Callable[[Request], Fault | None] = lambda request: None):
+        self.root, self.fault = root, fault
+        self.requests: list[Request] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> ArchiveServer:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def metadata(self, item: str) -> dict[str, Any]:
+        """An item's files with sizes and digests; an unknown item is {}, as at archive.org."""
+        folder = self.root / item
+        files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+        listed = [
+            {
+                "name": path.relative_to(folder).as_posix(),
+                "size": str(path.stat().st_size),
+                "md5": hashlib.md5(path.read_bytes()).hexdigest(),
+            }
+            for path in files
+        ]
+        return {"files": listed} if listed else {}
+
+    def sent(self, file: str) -> int:
+        """Bytes of a file sent so far, over all requests."""
+        return sum(request.sent for request in self.requests if request.file == file)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    service: ArchiveServer
+
+    def log_message(self, *_: object) -> None:
+        """No log on stderr."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the base class asks for this name
+        kind, _, rest = unquote(self.path).strip("/").partition("/")
+        if kind == "metadata":
+            self._answer(200, json.dumps(self.service.metadata(rest)).encode())
+        elif kind == "download" and self._path(rest).is_file():
+            self._answer(302, b"", {"Location": f"{self.service.url}/data/{rest}"})
+        elif kind == "data" and self._path(rest).is_file():
+            self._send_file(rest)
+        else:
+            self._answer(404, b"not found")
+
+    def _path(self, name: str) -> Path:
+        path = (self.service.root / name).resolve()
+        return path if path.is_relative_to(self.service.root.resolve()) else self.service.root
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_file(self, name: str) -> None:
+        number = sum(request.file == name for request in self.service.requests) + 1
+        request = Request(name, number, dict(self.headers))
+        self.service.requests.append(request)
+        fault = self.service.fault(request) or Fault()
+        if fault.status:
+            return self._answer(fault.status, b"", fault.headers)
+
+        data = bytearray(self._path(name).read_bytes())
+        if fault.flip_bit_at is not None:
+            data[fault.flip_bit_at] ^= 1
+        size = len(data) - fault.cut_by
+        headers = {"ETag": f'"{hashlib.md5(name.encode()).hexdigest()}"', "Accept-Ranges": "bytes", **fault.headers}
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        start, end, status = 0, size, 200
+        if wanted and not fault.ignore_range and self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]:
+            start, end, status = int(wanted[1]), min(int(wanted[2]) + 1, size), 206
+            if start >= size:
+                return self._answer(416, b"", {"Content-Range": f"bytes */{size}"})
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(end - start)}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self._send_body(memoryview(data)[start:end], request, fault.drop_after)
+
+    def _send_body(self, body: memoryview, request: Request, drop_after: int | None) -> None:
+        limit = len(body) if drop_after is None else min(drop_after, len(body))
+        try:
+            while request.sent < limit:
+                block = body[request.sent : min(request.sent + BLOCK, limit)]
+                self.wfile.write(block)
+                request.sent += len(block)
+        except OSError:  # the client has gone
+            self.close_connection = True
+        if limit < len(body):
+            self.close_connection = True

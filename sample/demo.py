@@ -1,0 +1,104 @@
+"""The whole pipeline on the invented sample site, offline: from a 7z dump, over HTTP on loopback, to the tuple files.
+
+make demo          (or: python -m sample.demo, where the requirements are installed)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import py7zr
+
+from sample.archive_server import ArchiveServer
+
+SAMPLE = Path(__file__).parent
+ROOT = SAMPLE.parent
+HOST = "harbour.stackexchange.com"
+ITEM = "stackexchange_sample"
+DEMO = Path("demo")  # everything that the demo makes, below the project's folder
+
+
+def build_item(root: Path) -> Path:
+    """Pack the sample's XML files as a dump of up to 2025 is, one solid BZip2 stream; returns the archive."""
+    archive = root / ITEM / f"{HOST}.7z"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with py7zr.SevenZipFile(archive, "w", filters=[{"id": py7zr.FILTER_BZIP2}]) as out:
+        for path in sorted((SAMPLE / HOST).iterdir()):
+            out.write(path, path.name)
+    return archive
+
+
+def step(title: str, *command: str) -> None:
+    """Show a command and run it; ends the demo where it fails."""
+    print(f"\n== {title}\n$ python {' '.join(command)}", flush=True)
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit(f"demo: that ended with status {done.returncode}")
+
+
+def main() -> None:
+    shutil.rmtree(ROOT / DEMO, ignore_errors=True)
+    archive = build_item(ROOT / DEMO / "archive.org")
+    print(f"The sample site is packed as {archive.relative_to(ROOT)} and served on loopback as an archive.org item.")
+
+    unfiltered = DEMO / "stack-exchange" / "harbour" / "unfiltered.jsonl"
+    filtered = DEMO / "filtered-stack-exchange" / "harbour.jsonl"
+    accepted = DEMO / "filtered-stack-exchange" / "harbour.accepted.jsonl"
+    judgements = Path("sample/judgements/harbour.yaml")
+    dataset = DEMO / "dataset"
+
+    with ArchiveServer(ROOT / DEMO / "archive.org") as server:
+        step(
+            "1. Fetch the dump, join answers to questions, write Markdown",
+            "get_stackexchange.py", "--base_url", server.url, "--dump", ITEM, "--sites", "harbour",
+            "--destdir", str(unfiltered.parent.parent),
+        )  # fmt: skip
+    step(
+        "2. Keep the answers with at least 10 votes",
+        "filter_for_score.py", "--inputpath", str(unfiltered), "--destpath", str(filtered), "--min_answer_votes", "10",
+    )  # fmt: skip
+    step(
+        "3. Keep what a person has accepted",
+        "filter_by_human.py", "--inputpath", str(filtered), "--destpath", str(accepted),
+        "--judgement_file", str(judgements),
+    )  # fmt: skip
+    step(
+        "4. Merge into the tuple files",
+        "merge_datasets.py", "--inputpath", str(accepted), "--destpath", str(dataset), "--parts", "2",
+    )  # fmt: skip
+    summary(unfiltered, filtered, accepted, dataset, judgements)
+
+
+def summary(unfiltered: Path, filtered: Path, accepted: Path, dataset: Path, judgements: Path) -> None:
+    """Print one pair as a reader of the tuple files sees it, what lies where, and what to type next."""
+    part = dataset / "instruction_tuning_dataset_alpha_part1.json"
+    source, text = json.loads((ROOT / part).read_text("utf-8"))[0]
+    question, answer = text.split("\n\n", maxsplit=1)
+    print(f"\n== One of the pairs ({source}), parted at its first blank line")
+    for name, value in (("question", question), ("answer", answer.replace("<|endoftext|>", "").strip())):
+        short = " ".join(value.split())
+        print(f"{name:>10}: {short[:200]}{' ...' if len(short) > 200 else ''}")
+    print("\n== What lies where")
+    for path, what in (
+        (unfiltered, "every question/answer pair of the site, a record a line"),
+        (filtered, "those with at least 10 votes"),
+        (judgements, "a person's judgements, YAML to be edited by hand"),
+        (accepted, "the accepted"),
+        (part, "the tuple files, and report.json with every number"),
+    ):
+        print(f"  {path!s:<62} {what}")
+    print(
+        "\n== What to type next\n"
+        "  . .venv/bin/activate\n"
+        "  python get_stackexchange.py --list                   the sites of the newest dump at archive.org\n"
+        "  python get_stackexchange.py --sites cstheory         a real site (some 20 MB)\n"
+        "  less README.md                                       the steps, the record, the terms of the data"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""A site's dump, wherever it is: tables as streams out of archives at archive.org or here, or out of XML files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from stackdump.archive_org import ItemFile, by_site, download_url, item_archives
+from stackdump.errors import ChangedError, DamagedError, DumpError
+from stackdump.files import LocalFile, RemoteFile, Source
+from stackdump.http import Client
+from stackdump.sevenzip import Archive
+from stackdump.sites import Site, site_of_file
+
+CHUNK = 1 << 20  # bytes
+
+
+@dataclass
+class Table:
+    """A table of a dump: Posts, Users or PostHistory. `chunks` is its XML; `path` names it in errors."""
+
+    name: str
+    path: str
+    size: int  # bytes of XML
+    crc: int | None
+    chunks: Iterator[bytes]
+
+
+class Dump(Protocol):
+    """One site's dump."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, packed if it is packed."""
+
+    def describe(self) -> dict[str, Any]:
+        """Which dump it is: two dumps with the same description are the same dump."""
+
+    def is_kept(self) -> bool:
+        """Whether the archives are where they are to be kept, if they are to be."""
+
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+        """The wanted tables, as far as the dump has them, in the order that is fastest; each must be used up
+        before the next is asked for. Downloads go to `work`. Raises DumpError where it cannot be read."""
+
+    def stop(self) -> None:
+        """End downloads under way."""
+
+
+@dataclass
+class XmlDump:
+    """XML files that were unpacked before."""
+
+    files: dict[str, Path]  # by table
+
+    @property
+    def size(self) -> int:
+        return sum(path.stat().st_size for path in self.files.values())
+
+    def describe(self) -> dict[str, Any]:
+        return {"files": [_describe_local(path) for path in self.files.values()]}
+
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+        for name in wanted:
+            if path := self.files.get(name):
+                yield Table(name, str(path), path.stat().st_size, None, _read(path))
+
+    def is_kept(self) -> bool:
+        return True
+
+    def stop(self) -> None:
+        pass
+
+
+def _describe_local(path: Path) -> dict[str, Any]:
+    stat = path.stat()
+    return {"name": path.name, "size": stat.st_size, "modified": stat.st_mtime_ns}
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as handle:
+        while chunk := handle.read(CHUNK):
+            yield chunk
+
+
+@dataclass
+class ArchiveDump:
+    """7z archives on this machine."""
+
+    files: dict[str, Path]  # by table; one archive may hold several
+
+    @property
+    def size(self) -> int:
+        return sum(path.stat().st_size for path in set(self.files.values()))
+
+    def describe(self) -> dict[str, Any]:
+        return {"files": [_describe_local(path) for path in dict.fromkeys(self.files.values())]}
+
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+        for path, names in _by_archive(self.files, wanted).items():
+            yield from _tables_in(LocalFile(path), names, threads)
+
+    def is_kept(self) -> bool:
+        return True
+
+    def stop(self) -> None:
+        pass
+
+
+@dataclass
+class ItemDump:
+    """7z archives of an item at archive.org, fetched as far as they are needed."""
+
+    client: Client
+    files: dict[str, ItemFile]  # by table; one archive may hold several
+    keep_in: Path | None = None  # fetch the archives whole, and keep them in this folder
+
+    def __post_init__(self) -> None:
+        self._open: list[RemoteFile] = []
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in set(self.files.values()))
+
+    def describe(self) -> dict[str, Any]:
+        files = dict.fromkeys(self.files.values())
+        return {
+            "item": next(iter(files)).item,
+            "files": [{"name": file.name, "size": file.size, "md5": file.md5} for file in files],
+        }
+
+    def is_kept(self) -> bool:
+        return self.keep_in is None or all((self.keep_in / file.base_name).exists() for file in self.files.values())
+
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+        """Where bytes turn out damaged, or the file has changed on the server, everything begun is void: the caller
+        may ask for the tables once more, and only what is damaged is fetched again."""
+        for file, names in _by_archive(self.files, wanted).items():
+            folder = work / file.base_name
+            source = RemoteFile(self.client, download_url(self.client, file), file.size, file.md5, folder)
+            source.whole |= self.keep_in is not None
+            self._open.append(source)
+            try:
+                yield from _tables_in(source, names, threads)
+                if self.keep_in is not None:
+                    source.move_to(self.keep_in / file.base_name)
+            except DamagedError as error:
+                source.drop(*(error.span or (0, file.size)))
+                raise
+            except ChangedError:
+                source.start_again()
+                raise
+
+    def stop(self) -> None:
+        for source in self._open:
+            source.stop()
+
+
+def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, list[str]]:
+    """{archive: tables wanted from it}"""
+    archives: dict[Any, list[str]] = {}
+    for name in wanted:
+        if name in files:
+            archives.setdefault(files[name], []).append(name)
+    return archives
+
+
+def _tables_in(source: Source, names: list[str], threads: int) -> Iterator[Table]:
+    archive = Archive(source, threads)
+    members = {name: member for name in names if (member := archive.find(name))}
+    if "Posts" in names and "Posts" not in members:
+        inside = ", ".join(member.name for member in archive.members[:5]) or "nothing"
+        raise DumpError(f"{source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
+    tables = {member: name for name, member in members.items()}
+    for member, chunks in archive.stream(list(tables)):
+        yield Table(tables[member], f"{source.name}: {member.name}", member.size, member.crc, chunks)
+
+
+def item_dumps(client: Client, item: str) -> dict[Site, Dump]:
+    """The sites' dumps in an item at archive.org."""
+    archives = {file.base_name: file for file in item_archives(client, item)}
+    return {site: ItemDump(client, files) for site, files in by_site(archives).items()}
+
+
+def local_dumps(path: Path) -> dict[Site, Dump]:
+    """The sites' dumps at a path: an archive, an XML file, a folder of archives, or a folder with Posts.xml.
+
+    Raises DumpError where there is none.
+    """
+    if not path.exists():
+        raise DumpError(f"{path}: no such file or folder; check --dump_path")
+    if path.is_file():
+        if path.suffix.lower() == ".xml":
+            site = site_of_file(path.resolve().parent.name if path.name.lower() == "posts.xml" else path.name)
+            return {site: XmlDump({"Posts": path})}
+        return _archive_dumps([path])
+    xml = {file.stem.lower(): file for file in path.iterdir() if file.suffix.lower() == ".xml"}
+    if "posts" in xml:
+        tables = {name: xml[name.lower()] for name in ("Posts", "Users", "PostHistory") if name.lower() in xml}
+        return {site_of_file(path.resolve().name): XmlDump(tables)}
+    archives = sorted(path.rglob("*.7z"))
+    if not archives:
+        raise DumpError(f"{path}: holds neither a Posts.xml nor a 7z archive; check --dump_path")
+    return _archive_dumps(archives)
+
+
+def _archive_dumps(paths: list[Path]) -> dict[Site, Dump]:
+    return {site: ArchiveDump(files) for site, files in by_site({path.name: path for path in paths}).items()}

@@ -1,0 +1,95 @@
+"""One HTTP server, asked politely: few connections at once, waits that it asks for, retries that are told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from stackdump.errors import DumpError
+
+USER_AGENT = "instruction-tuning-data/1 (reads Stack Exchange dumps)"
+CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
+ATTEMPTS_TO_REACH = 3  # for a first answer: nobody waits long for a server that is not there
+LONGEST_WAIT = 60.0  # seconds between two attempts, unless the server asks for more
+BUSY = frozenset((429, 500, 502, 503, 504))
+
+# What the transport raises when a connection cannot be made, or breaks.
+BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, HTTPError)
+
+
+def tell_nobody(message: str) -> None:
+    """A `tell` for callers that want no news."""
+
+
+class Client:
+    """A server, with at most `connections` requests under way at once, from any number of threads.
+
+    tell: takes one line about each wait and each retry.
+    """
+
+    def __init__(self, base_url: str, connections: int = 4, tell: Callable[[str], None] = tell_nobody):
+        self.base_url = base_url.rstrip("/")
+        self.tell = tell
+        self.stopped = threading.Event()  # set it to end all waits
+        self._slots = threading.BoundedSemaphore(connections)
+        self._local = threading.local()
+
+    @contextmanager
+    def get(self, url: str, headers: dict[str, str] | None = None) -> Iterator[requests.Response]:
+        """The response to one request, its body not yet read. Raises one of BROKEN, or DumpError for a bad URL."""
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
+        timeout = (CONNECT_SECONDS, READ_SECONDS)
+        with self._slots:
+            try:
+                response = self._local.session.get(url, headers=headers, stream=True, timeout=timeout)
+            except BROKEN:
+                raise
+            except (requests.RequestException, ValueError) as error:
+                raise DumpError(f"{url}: {error}; check --base_url") from None
+            with response:
+                yield response
+
+    def get_json(self, path: str) -> Any:
+        """The JSON document at `path`. Raises DumpError where the server cannot be reached or sends something else."""
+        url = f"{self.base_url}/{path}"
+        for attempt in range(1, ATTEMPTS_TO_REACH + 1):
+            asked = 0.0
+            try:
+                with self.get(url) as response:
+                    if response.status_code == 200:
+                        return response.json()
+                    problem = f"answers {response.status_code} {response.reason}"
+                    if response.status_code not in BUSY:
+                        raise DumpError(f"{url}: {problem}; check --base_url")
+                    asked = retry_after(response)
+            except requests.JSONDecodeError:
+                raise DumpError(f"{url}: sends something else than JSON; check --base_url") from None
+            except BROKEN:
+                problem = "cannot be reached"
+            if attempt < ATTEMPTS_TO_REACH:
+                self.wait(asked or backoff(attempt), f"{url}: {problem}")
+        raise DumpError(f"{url}: {problem}; check the network and --base_url, or give a local dump with --dump_path")
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Tell why, and sleep."""
+        self.tell(f"{reason}; trying again in {seconds:.0f} s")
+        if self.stopped.wait(seconds):
+            raise DumpError("stopped")
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after the attempt of that number, from 1: 1, 2, 4, ..."""
+    return min(2.0 ** (attempt - 1), LONGEST_WAIT)
+
+
+def retry_after(response: requests.Response) -> float:
+    """The seconds that a busy server asks to wait; 0 where it does not say, or names a date."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else 0.0

@@ -1,0 +1,228 @@
+"""A member of a 7z archive as a stream, without unpacking the archive or having all of it.
+
+A 7z file is a short head, packed streams, and a header at the end that tells where each stream lies, how it is packed,
+and the size and CRC-32 of each member (format: 7zFormat.txt of the LZMA SDK). Several members may share one packed
+stream ("solid"): to reach the last, those before it are decoded too. py7zr reads the header and decodes all methods;
+BZip2, the method of the dumps up to 2025, is decoded by rapidgzip on several cores.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol, cast
+
+import py7zr
+import rapidgzip
+from py7zr.archiveinfo import Folder
+from py7zr.compressor import SevenZipDecompressor
+
+from stackdump.errors import DamagedError, DumpError
+from stackdump.files import Source, Window
+
+MAGIC = b"7z\xbc\xaf\x27\x1c"
+HEAD = 32  # bytes
+LARGEST_HEADER = 1 << 26  # bytes; that would be millions of members
+METHOD_BZIP2 = b"\x04\x02\x02"
+CHUNK = 1 << 20  # bytes decoded at a time
+AHEAD = 1 << 18  # bytes that a download may run ahead where the rest of a stream is not needed
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive: where its packed stream lies, and where it lies in what that stream unpacks to."""
+
+    name: str
+    size: int  # unpacked
+    crc: int | None  # None where the archive does not say
+    start: int  # of the packed stream, in the archive
+    end: int
+    offset: int  # in the unpacked stream
+    last: bool  # nothing that follows in the packed stream
+    folder: Folder
+
+    @property
+    def method(self) -> str:
+        return "+".join(coder["method"].hex() for coder in self.folder.coders)
+
+
+class Archive:
+    """A 7z archive. Raises DumpError where it is none, or of a kind that cannot be read."""
+
+    def __init__(self, source: Source, threads: int = 1):
+        self.source, self.threads = source, threads
+        self.members = _read_members(source)
+
+    def find(self, table: str) -> Member | None:
+        """The member `<table>.xml`, in whatever case and folder, or None."""
+        wanted = f"{table}.xml".lower()
+        return next((m for m in self.members if m.name.lower().rpartition("/")[2] == wanted), None)
+
+    def stream(self, wanted: list[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        """The wanted members, each with its bytes in chunks; a solid stream is decoded once for all of its members.
+
+        The chunks of one member must be used up before the next is asked for. At the end of each its size and CRC-32
+        have been checked: DamagedError where they are not right.
+        """
+        by_stream: dict[int, list[Member]] = {}
+        for member in wanted:
+            by_stream.setdefault(member.start, []).append(member)
+        for members in by_stream.values():
+            members.sort(key=lambda member: member.offset)
+            yield from self._members_of_one_stream(members)
+
+    def _members_of_one_stream(self, members: list[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
+        first, last = members[0], members[-1]
+        ahead = None if last.last else AHEAD
+        with self.source.reader(first.start, first.end, ahead) as packed, self._decoder(first, packed) as take:
+            position = 0
+            for member in members:
+                for _ in self._chunks(member, take, member.offset - position):
+                    pass  # what lies before it in the solid stream
+                yield member, self._checked(member, self._chunks(member, take, member.size))
+                position = member.offset + member.size
+
+    def _chunks(self, member: Member, take: Callable[[int], bytes], size: int) -> Iterator[bytes]:
+        while size > 0:
+            try:
+                data = take(min(size, CHUNK))
+            except DumpError:
+                raise
+            except OSError as error:
+                if error.errno is not None:  # the disk's or the network's error, not the data's
+                    raise
+                raise self._damaged(member, str(error)) from None
+            except Exception as error:  # noqa: BLE001 - each decoder has errors of its own for bad data
+                raise self._damaged(member, str(error) or type(error).__name__) from None
+            if not data:
+                raise self._damaged(member, f"ends {size:,} bytes early")
+            size -= len(data)
+            yield data
+
+    def _checked(self, member: Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        crc = 0
+        for chunk in chunks:
+            crc = zlib.crc32(chunk, crc)
+            yield chunk
+        if member.crc is not None and crc != member.crc:
+            raise self._damaged(member, f"has the CRC-32 {crc:08x}, and should have {member.crc:08x}")
+
+    def _damaged(self, member: Member, problem: str) -> DamagedError:
+        message = f"{self.source.name}: {member.name} is damaged ({problem}); fetch the archive again"
+        return DamagedError(message, (member.start, member.end))
+
+    @contextmanager
+    def _decoder(self, member: Member, packed: Window) -> Iterator[Callable[[int], bytes]]:
+        """A function that returns up to so many of the next unpacked bytes, b"" at the end."""
+        coders = member.folder.coders
+        if len(coders) == 1 and coders[0]["method"] == METHOD_BZIP2:
+            # closed by `with`: its threads must not outlive the interpreter
+            with rapidgzip.IndexedBzip2File(packed, parallelization=self.threads) as bzip2:
+                yield bzip2.read
+            return
+        sizes = member.end - member.start, member.folder.unpacksizes
+        try:
+            decompressor = SevenZipDecompressor(coders, *sizes, member.folder.crc)
+        except (py7zr.exceptions.ArchiveError, lzma.LZMAError, ValueError, TypeError, KeyError) as error:
+            raise DumpError(
+                f"{self.source.name}: {member.name} is packed in a way that cannot be read ({error})"
+            ) from None
+        yield lambda size: _take(decompressor, packed, size)
+
+
+class _Decompressor(Protocol):
+    consumed: int
+
+    def decompress(self, fp: Any, max_length: int) -> bytes: ...
+
+
+def _take(decompressor: _Decompressor, packed: Window, size: int) -> bytes:
+    """The next unpacked bytes; b"" only where the packed stream is used up too."""
+    while True:
+        before = decompressor.consumed
+        data = decompressor.decompress(packed, size)
+        if data or decompressor.consumed == before:
+            return bytes(data)
+
+
+def _read_members(source: Source) -> list[Member]:
+    start = _header_start(source)
+    try:
+        with py7zr.SevenZipFile(_header_view(source, start), "r") as archive:
+            header: Any = archive.header
+            return _members(header) if header.main_streams is not None else []
+    except (DumpError, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is not None:  # the disk's or the network's error, not the data's
+            raise
+        raise _bad_header(source, str(error)) from None
+    except Exception as error:  # noqa: BLE001 - py7zr meets damage with errors of many kinds
+        raise _bad_header(source, str(error) or type(error).__name__) from None
+
+
+def _header_start(source: Source) -> int:
+    """Where the header begins. Raises DumpError unless the head is that of a 7z archive that is all there."""
+    with source.reader(0, HEAD) as reader:
+        head = io.BufferedReader(reader).read()
+    if not head.startswith(MAGIC):
+        seen = "is empty" if not head else f"is no 7z archive, it begins with {head[:16]!r}"
+        raise DumpError(f"{source.name}: {seen}; fetch it again, or give the right path")
+    if len(head) < HEAD:
+        raise DumpError(f"{source.name}: is cut after {source.size} bytes; fetch it again")
+    offset, size = struct.unpack_from("<QQ", head, 12)
+    if HEAD + offset + size > source.size:
+        whole = HEAD + offset + size
+        raise DumpError(f"{source.name}: is cut, it has {source.size:,} bytes of {whole:,}; fetch it again")
+    if size > LARGEST_HEADER:
+        raise _bad_header(source, f"it claims to be {size:,} bytes long")
+    return HEAD + int(offset)
+
+
+def _bad_header(source: Source, problem: str) -> DamagedError:
+    return DamagedError(f"{source.name}: is damaged, its 7z header cannot be read ({problem}); fetch it again")
+
+
+def _header_view(source: Source, start: int) -> BinaryIO:
+    """The archive as a seekable file. Of a remote one only the head, the header at `start`, and what else py7zr asks
+    for are fetched: where the header is packed, that is one piece right before it."""
+    pieces = (0, HEAD), (start, source.size)
+
+    def read_at(offset: int, size: int) -> bytes:
+        piece = next((piece for piece in pieces if piece[0] <= offset < piece[1]), (offset, min(offset + size, start)))
+        with source.reader(*piece) as reader:
+            reader.seek(offset - piece[0])
+            return reader.read(size) or b""
+
+    return cast(BinaryIO, Window(read_at, 0, source.size, lambda: None))
+
+
+def _members(header: Any) -> list[Member]:
+    """One Member for each file with content, from the header's parallel lists."""
+    packs, substreams = header.main_streams.packinfo, header.main_streams.substreamsinfo
+    folders = header.main_streams.unpackinfo.folders
+    counts = substreams.num_unpackstreams_folders
+    sizes = substreams.unpacksizes or [folder.get_unpack_size() for folder in folders]
+    crcs = [
+        crc if defined else None for crc, defined in zip(substreams.digests, substreams.digestsdefined, strict=True)
+    ]
+    names = [entry["filename"] for entry in header.files_info.files if not entry["emptystream"]]
+    numbers = iter(range(len(names)))
+    packed_sizes = iter(packs.packsizes)
+
+    members: list[Member] = []
+    start = HEAD + packs.packpos
+    for folder, count in zip(folders, counts, strict=True):
+        end = start + sum(next(packed_sizes) for _ in folder.packed_indices)
+        offset = 0
+        for left in reversed(range(count)):
+            n = next(numbers)
+            members.append(Member(names[n], sizes[n], crcs[n], start, end, offset, left == 0, folder))
+            offset += sizes[n]
+        start = end
+    return members
