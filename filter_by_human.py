@@ -23,7 +23,8 @@ UNKNOWN_SHOWN = 10  # ids that are not in the data: each is told with its line, 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--inputpath", nargs="+", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdin")
+    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
+        "or - for stdin")  # fmt: skip
     add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
     add("--judgement_file", required=True, metavar="PATH", help="YAML with the accepted and the rejected ids")
     return parser.parse_args()
@@ -45,14 +46,14 @@ def main() -> None:
                 out.write(row.raw + b"\n")
             else:
                 tally.drop("rejected")
+        if report := report_path(args.destpath):
+            counts = {"judgements": len(judgements), "ids_not_in_the_data": len(unknown), **tally.as_dict()}
+            write_report(report, {"options": vars(args), "counts": counts})
 
     for record_id, judgement in list(unknown.items())[:UNKNOWN_SHOWN]:
         print(f"{args.judgement_file}:{judgement.line}: {record_id} is not in the data", file=sys.stderr)
     if len(unknown) > UNKNOWN_SHOWN:
         print(f"{args.judgement_file}: {len(unknown) - UNKNOWN_SHOWN:,} more ids are not in the data", file=sys.stderr)
-    if report := report_path(args.destpath):
-        counts = {"judgements": len(judgements), "ids_not_in_the_data": len(unknown), **tally.as_dict()}
-        write_report(report, {"options": vars(args), "counts": counts})
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
 
 

@@ -11,82 +11,96 @@ condition given.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
+from types import NoneType
 from typing import Any
 
 from instructions.files import open_output, refuse_same_file, report_path, write_report
 from instructions.records import Row, read_with_progress
-from instructions.script import InputError, Tally, run
+from instructions.script import InputError, Tally, positive, run
 
-Key = tuple[str, int]  # a question: its site and its id
+Unmet = Callable[[dict[str, Any], str], bool]  # of a record's meta and response
+
+MUST_HAVE = {"site": str, "question_id": int, "question_score": int, "answer_score": int}  # in a record's meta
+MAY_HAVE = {"accepted": bool, "tags": list, "question_license": str, "answer_license": str}
+KINDS = {str: "a string", int: "a whole number", bool: "true or false", list: "a list"}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--inputpath", nargs="+", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdin")
+    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
+        "or - for stdin")  # fmt: skip
     add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
     add("--min_answer_votes", type=int, required=True, metavar="N", help="keep answers with at least N votes")
     also = parser.add_argument_group("further conditions, each off by default").add_argument
     also("--accepted_only", action="store_true", help="the answer is the accepted one")
     also("--min_question_votes", type=int, metavar="N", help="the question has at least N votes")
-    also("--max_answers_per_question", type=int, metavar="N", help="only the N best answers that meet the rest")
+    also("--max_answers_per_question", type=positive, metavar="N", help="only the N best answers that meet the rest")
     also("--min_response_chars", type=int, metavar="N", help="the answer has at least N characters of Markdown")
     also("--max_response_chars", type=int, metavar="N", help="the answer has at most N characters of Markdown")
-    also("--tags", nargs="+", metavar="TAG", help="the question has at least one of these tags")
-    also("--exclude_tags", nargs="+", metavar="TAG", help="the question has none of these tags")
-    also(
-        "--licenses",
-        nargs="+",
-        metavar="LICENSE",
-        help='question and answer are under one of these, as in "CC BY-SA 4.0"',
-    )
+    also("--tags", nargs="+", action="extend", metavar="TAG", help="the question has at least one of these tags")
+    also("--exclude_tags", nargs="+", action="extend", metavar="TAG", help="the question has none of these tags")
+    also("--licenses", nargs="+", action="extend", metavar="LICENSE", help="question and answer are under one of "
+         'these, as in "CC BY-SA 4.0"')  # fmt: skip
     return parser.parse_args()
 
 
 def main() -> None:
     args = arguments()
     refuse_same_file(args.inputpath, args.destpath)
-    tally, best = Tally(), BestAnswers(args.max_answers_per_question)
+    tally, conditions, best = Tally(), conditions_of(args), BestAnswers(args.max_answers_per_question)
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
-            reason = why_dropped(meta_of(row), row.record["response"], args) or best.why_dropped(row)
-            if reason:
+            meta, response = meta_of(row), row.record["response"]
+            reason = next((reason for reason, unmet in conditions if unmet(meta, response)), None)
+            if reason := reason or best.why_dropped(row):
                 tally.drop(reason)
             else:
                 tally.keep()
                 out.write(row.raw + b"\n")
-    if report := report_path(args.destpath):
-        write_report(report, {"options": vars(args), "counts": tally.as_dict()})
+        if report := report_path(args.destpath):
+            write_report(report, {"options": vars(args), "counts": tally.as_dict()})
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
 
 
 def meta_of(row: Row) -> dict[str, Any]:
-    """The record's meta, checked to have what the conditions look at."""
+    """The record's meta, checked to have what the conditions look at; those of MAY_HAVE may be absent or null."""
     meta: dict[str, Any] = row.record["meta"]
-    for name, kind in (("answer_score", int), ("question_score", int), ("question_id", int), ("site", str)):
-        if not isinstance(meta.get(name), kind):
-            raise InputError(f"{row.place}: meta has no {name}; this step reads the files of get_stackexchange.py")
+    for name, kind in MUST_HAVE.items():
+        if type(meta.get(name)) is not kind:  # a bool is an int too, but no score
+            raise InputError(
+                f"{row.place}: meta.{name} is not {KINDS[kind]}; this step reads the files of get_stackexchange.py"
+            )
+    for name, kind in MAY_HAVE.items():
+        if type(meta.get(name)) not in (kind, NoneType):
+            raise InputError(f"{row.place}: meta.{name} is not {KINDS[kind]}; write it as get_stackexchange.py does")
     return meta
 
 
-def why_dropped(meta: dict[str, Any], response: str, args: argparse.Namespace) -> str | None:
-    """The first condition that a record does not meet, None where it meets all."""
-    tags, licenses = set(meta.get("tags", ())), {meta.get("question_license"), meta.get("answer_license")}
-    conditions = (
-        (meta["answer_score"] < args.min_answer_votes, f"answer below {args.min_answer_votes} votes"),
-        (args.accepted_only and not meta.get("accepted"), "not accepted"),
-        (_below(meta["question_score"], args.min_question_votes), f"question below {args.min_question_votes} votes"),
-        (_below(len(response), args.min_response_chars), f"response below {args.min_response_chars} characters"),
-        (_below(args.max_response_chars, len(response)), f"response above {args.max_response_chars} characters"),
-        (args.tags and tags.isdisjoint(args.tags), "none of the tags"),
-        (args.exclude_tags and not tags.isdisjoint(args.exclude_tags), "an excluded tag"),
-        (args.licenses and not licenses <= set(args.licenses), "another license"),
-    )
-    return next((reason for unmet, reason in conditions if unmet), None)
+def conditions_of(args: argparse.Namespace) -> list[tuple[str, Unmet]]:
+    """The conditions that are asked for, in the order of --help: a reason to drop a record, and when it holds."""
+    votes, question_votes = args.min_answer_votes, args.min_question_votes
+    shortest, longest = args.min_response_chars, args.max_response_chars
+    tags, excluded, licenses = args.tags or (), args.exclude_tags or (), args.licenses or ()
+    conditions: list[tuple[bool, str, Unmet]] = [
+        (True, f"answer below {votes} votes", lambda meta, _: meta["answer_score"] < votes),
+        (args.accepted_only, "not accepted", lambda meta, _: not meta.get("accepted")),
+        (question_votes is not None, f"question below {question_votes} votes",
+         lambda meta, _: meta["question_score"] < question_votes),
+        (shortest is not None, f"response below {shortest} characters", lambda _, response: len(response) < shortest),
+        (longest is not None, f"response above {longest} characters", lambda _, response: len(response) > longest),
+        (bool(tags), "none of the tags", lambda meta, _: not _has_any(meta, tags)),
+        (bool(excluded), "an excluded tag", lambda meta, _: _has_any(meta, excluded)),
+        (bool(licenses), "another license",
+         lambda meta, _: not (meta.get("question_license") in licenses and meta.get("answer_license") in licenses)),
+    ]  # fmt: skip
+    return [(reason, unmet) for asked, reason, unmet in conditions if asked]
 
 
-def _below(value: int | None, limit: int | None) -> bool:
-    return value is not None and limit is not None and value < limit
+def _has_any(meta: dict[str, Any], tags: Sequence[str]) -> bool:
+    there = meta.get("tags") or ()
+    return any(tag in there for tag in tags)
 
 
 class BestAnswers:
@@ -94,30 +108,23 @@ class BestAnswers:
 
     def __init__(self, limit: int | None):
         self.limit = limit
-        self.question: Key | None = None
-        self.last_score = self.passed = 0
+        self.last: dict[str, tuple[int, int, int]] = {}  # of each site: question id, score, how many have come
 
     def why_dropped(self, row: Row) -> str | None:
+        """The reason to drop a record that meets the rest; raises InputError where records are not in order."""
         if self.limit is None:
             return None
         meta = row.record["meta"]
-        question: Key = (meta["site"], meta["question_id"])
-        if question != self.question:
-            if self.question and question[0] == self.question[0] and question[1] < self.question[1]:
-                raise self._not_in_order(row)
-            self.question, self.passed = question, 0
-        elif meta["answer_score"] > self.last_score:
-            raise self._not_in_order(row)
-        self.last_score = meta["answer_score"]
-        self.passed += 1
-        return f"beyond the {self.limit} best answers" if self.passed > self.limit else None
-
-    @staticmethod
-    def _not_in_order(row: Row) -> InputError:
-        return InputError(
-            f"{row.place}: is not in the order of get_stackexchange.py, by question and then by score, which "
-            "--max_answers_per_question needs; filter before you shuffle"
-        )
+        site, question, score = meta["site"], meta["question_id"], meta["answer_score"]
+        last_question, last_score, come = self.last.get(site, (question, score, 0))
+        if question < last_question or (question == last_question and score > last_score):
+            raise InputError(
+                f"{row.place}: is not in the order of get_stackexchange.py, by question and then by score, which "
+                "--max_answers_per_question needs; filter before you shuffle"
+            )
+        come = come + 1 if question == last_question else 1
+        self.last[site] = question, score, come
+        return f"beyond the {self.limit} best answers" if come > self.limit else None
 
 
 if __name__ == "__main__":

@@ -12,44 +12,39 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
 from instructions.files import open_output_folder, write_report
 from instructions.records import Row, read_with_progress
-from instructions.script import Tally, run, show_table
+from instructions.script import Tally, positive, run, show_table
 from instructions.shuffle import shuffled
-from instructions.tuples import FILE_NAME, PAIRS, entry, even_counts, why_no_pair, write_parts
+from instructions.tuples import FILE_NAMES, PAIRS, entry, even_counts, why_no_pair, write_parts
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--inputpath", nargs="+", required=True, metavar="PATH", help="record files of any source: .jsonl, .jsonl.gz, "
-        ".jsonl.zst, or - for stdin")  # fmt: skip
+    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help="record files of any source: "
+        ".jsonl, .jsonl.gz, .jsonl.zst, or - for stdin")  # fmt: skip
     add(
         "--destpath", "--destdir", type=Path, default=Path("dataset"), metavar="DIR", help="a folder (default: dataset)"
     )
     add("--pair", choices=PAIRS, default="alpha", help="alpha: instruction, blank line, response, <|endoftext|> "
         "(default); labelled: User: .. Agent: ..; split: [instruction, response]")  # fmt: skip
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--parts", type=_positive, default=1, metavar="N", help="files of even length (default: 1)")
-    size.add_argument("--max_part_bytes", type=_positive, metavar="N", help="as many files as that takes")
-    add("--max_per_source", type=_positive, metavar="N", help="a random N records of each source (default: all)")
+    size.add_argument("--parts", type=positive, default=1, metavar="N", help="files of even length (default: 1)")
+    size.add_argument("--max_part_bytes", type=positive, metavar="N", help="as many files as that takes")
+    add("--max_per_source", type=positive, metavar="N", help="a random N records of each source (default: all)")
     add("--seed", type=int, default=0, metavar="N", help="of the shuffle and the choice of records (default: 0)")
     return parser.parse_args()
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)
 
 
 def main() -> None:
     args = arguments()
     tally, written = Tally(), Counter[str]()
-    with open_output_folder(args.destpath, stale=FILE_NAME.format("*")) as folder:
+    with open_output_folder(args.destpath, stale=FILE_NAMES) as folder:
         rows = shuffled(usable(args, tally), f"{args.seed}", folder)
         if args.max_per_source:  # chosen at random, so what remains needs an order of its own
             rows = shuffled(chosen(rows, args.max_per_source, tally), f"{args.seed} chosen", folder)
@@ -62,7 +57,7 @@ def main() -> None:
             "options": vars(args),
             "counts": tally.as_dict(),
             "sources": dict(sorted(written.items())),
-            "parts": parts,
+            "parts": [asdict(part) for part in parts],
         }
         write_report(folder / "report.json", report)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from instructions.files import open_input
+from instructions.files import STANDARD_STREAM, open_input, require_input
 from instructions.script import InputError, Progress
 
 FIELDS = {"id": str, "source": str, "instruction": str, "response": str, "meta": dict}
@@ -36,6 +36,7 @@ def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda am
     `on_bytes` is told the size of each line, decompressed, for a progress bar.
     Raises InputError naming file and line where a line is not a record.
     """
+    name = "stdin" if str(path) == STANDARD_STREAM else path
     with open_input(path) as stream:
         for number, line in enumerate(stream, 1):
             on_bytes(len(line))
@@ -43,12 +44,17 @@ def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda am
                 line = line.removeprefix(BYTE_ORDER_MARK)
             raw = line.rstrip(b"\r\n")
             if raw.strip():
-                place = f"{path}:{number}"
+                place = f"{name}:{number}"
                 yield Row(_parse(raw, place), raw, place)
 
 
 def read_with_progress(paths: list[str]) -> Iterator[Row]:
-    """The records of several files, one after the other, with progress shown on stderr."""
+    """The records of several files, one after the other, with progress shown on stderr.
+
+    Raises InputError at once where one of them is not there.
+    """
+    for path in paths:
+        require_input(path)
     for path in paths:
         with Progress(f"reading {path}") as progress:
             yield from read_records(path, progress.update)
@@ -58,7 +64,9 @@ def _parse(raw: bytes, place: str) -> dict[str, Any]:
     try:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise InputError(f"{place}: is not JSON ({error}); each line must be one record") from None
+        raise InputError(
+            f"{place}: is not JSON ({error.msg}, column {error.colno}); each line must be one record"
+        ) from None
     if not isinstance(record, dict):
         raise InputError(f"{place}: is not a JSON object; each line must be one record")
     for name, kind in FIELDS.items():

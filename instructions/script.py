@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import signal
 import sys
 import time
@@ -28,14 +30,18 @@ def run(main: Callable[[], int | None], *expected: type[Exception]) -> NoReturn:
     """
     name = Path(sys.argv[0]).name
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if sys.stderr is None:  # as after `2>&-`, where print(file=None) would write among the records on stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         status = main() or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has seen enough, as `head` does
         sys.stderr.close()
         status = 141
     except OSError as error:
-        place = f"{error.filename}: " if error.filename is not None else ""
+        name_of_file = error.filename2 or error.filename  # of two, as when renaming, the one that the user gave
+        place = f"{name_of_file}: " if name_of_file is not None else ""
         status = _fail(name, f"{place}{error.strerror or error}")
     except KeyboardInterrupt:
         status = _fail(name, "interrupted; nothing half-written is left under a final name", 130)
@@ -49,6 +55,13 @@ def run(main: Callable[[], int | None], *expected: type[Exception]) -> NoReturn:
 def _fail(name: str, message: str, status: int = 1) -> int:
     print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
     return status
+
+
+def positive(text: str) -> int:
+    """The type of a flag that takes a number from 1 on; argparse tells a user who gives another."""
+    if not (text.isascii() and text.isdigit() and text.strip("0")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 @dataclass

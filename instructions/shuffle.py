@@ -31,7 +31,7 @@ def shuffled(rows: Iterable[Row], seed: str, folder: Path) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix=".shuffle-", dir=folder) as scratch:
         for row in rows:
             key = blake2b(f"{seed}\n{row.record['id']}".encode(), digest_size=16).hexdigest()
-            line = b"%s\t%s\t%s" % (key.encode(), orjson.dumps(row.place), row.raw)
+            line = b"%s\t%s\t%s" % (key.encode(), row.place.encode("unicode_escape"), row.raw)
             held.setdefault(key[:BUCKET_DIGITS], []).append(line)
             size += len(line)
             if size > BUFFER:
@@ -58,7 +58,7 @@ def _in_order(lines: list[bytes]) -> Iterator[Row]:
     last_key, last_place = b"", ""
     for line in lines:
         key, place, raw = line.split(b"\t", 2)
-        row = Row(orjson.loads(raw), raw, orjson.loads(place))
+        row = Row(orjson.loads(raw), raw, place.decode("unicode_escape"))
         if key == last_key:
             raise InputError(f"{row.place}: the id {row.record['id']} is also at {last_place}; give each record once")
         last_key, last_place = key, row.place

@@ -7,6 +7,7 @@ Those readers do `question, answer = text.split("\\n\\n", maxsplit=1)` and take 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import orjson
 END_OF_TEXT = "<|endoftext|>"
 PAIRS = ("alpha", "labelled", "split")
 FILE_NAME = "instruction_tuning_dataset_alpha_part{}.json"
+FILE_NAMES = re.compile(r"instruction_tuning_dataset_alpha_part\d+\.json")
 
 _LINE_END = re.compile(r"\r\n?")
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
@@ -49,7 +51,7 @@ def why_no_pair(record: dict[str, Any], convention: str) -> str | None:
         return "no instruction"
     if not response.strip():
         return "no response"
-    if convention == "alpha" and END_OF_TEXT in instruction + response:
+    if convention == "alpha" and (END_OF_TEXT in instruction or END_OF_TEXT in response):
         return f"holds {END_OF_TEXT} itself"  # a reader would end, or cut, the text there
     return None
 
@@ -103,6 +105,8 @@ class _PartWriter:
 
     def close(self) -> Part:
         self._put(b"\n]\n")
+        self._out.flush()
+        os.fsync(self._out.fileno())
         self._out.close()
         return Part(self.path.name, self.records, self.size, self._digest.hexdigest())
 

@@ -50,8 +50,7 @@ class ArchiveServer:
     def __init__(self, root: Path, fault: Callable[[Request], Fault | None] = lambda request: None):
         self.root, self.fault = root, fault
         self.requests: list[Request] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> ArchiveServer:
@@ -81,6 +80,13 @@ class ArchiveServer:
         return sum(request.sent for request in self.requests if request.file == file)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that has gone is no news."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     service: ArchiveServer
@@ -88,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """No log on stderr."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class asks for this name
+    def do_GET(self) -> None:
         kind, _, rest = unquote(self.path).strip("/").partition("/")
         if kind == "metadata":
             self._answer(200, json.dumps(self.service.metadata(rest)).encode())

@@ -2,8 +2,8 @@
 
 A 7z file is a short head, packed streams, and a header at the end that tells where each stream lies, how it is packed,
 and the size and CRC-32 of each member (format: 7zFormat.txt of the LZMA SDK). Several members may share one packed
-stream ("solid"): to reach the last, those before it are decoded too. py7zr reads the header and decodes all methods;
-BZip2, the method of the dumps up to 2025, is decoded by rapidgzip on several cores.
+stream ("solid"): to reach the last, those before it are decoded too. py7zr reads the header and
+decodes most methods; BZip2, that of the dumps up to 2025, is decoded by rapidgzip, on several cores.
 """
 
 from __future__ import annotations
@@ -11,26 +11,33 @@ from __future__ import annotations
 import io
 import lzma
 import struct
+import subprocess
+import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from subprocess import PIPE
 from typing import Any, BinaryIO, Protocol, cast
 
 import py7zr
-import rapidgzip
 from py7zr.archiveinfo import Folder
 from py7zr.compressor import SevenZipDecompressor
 
+from stackdump import decoder
 from stackdump.errors import DamagedError, DumpError
 from stackdump.files import Source, Window
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 HEAD = 32  # bytes
 LARGEST_HEADER = 1 << 26  # bytes; that would be millions of members
-METHOD_BZIP2 = b"\x04\x02\x02"
+ENCRYPTION = b"\x06\xf1\x07"  # AES, whichever
+METHODS_OF_LIBLZMA = frozenset(
+    map(bytes.fromhex, ("00", "030101", "21", "03", "03030103", "04", "0303030b"))
+)  # and Copy
 CHUNK = 1 << 20  # bytes decoded at a time
-AHEAD = 1 << 18  # bytes that a download may run ahead where the rest of a stream is not needed
+AHEAD = 1 << 16  # bytes that a download may run ahead where the rest of a stream is not needed
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,8 @@ class Archive:
     def _members_of_one_stream(self, members: list[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
         first, last = members[0], members[-1]
         ahead = None if last.last else AHEAD
-        with self.source.reader(first.start, first.end, ahead) as packed, self._decoder(first, packed) as take:
+        wanted = last.offset + last.size
+        with self.source.reader(first.start, first.end, ahead) as packed, self._decoder(first, packed, wanted) as take:
             position = 0
             for member in members:
                 for _ in self._chunks(member, take, member.offset - position):
@@ -117,22 +125,61 @@ class Archive:
         return DamagedError(message, (member.start, member.end))
 
     @contextmanager
-    def _decoder(self, member: Member, packed: Window) -> Iterator[Callable[[int], bytes]]:
-        """A function that returns up to so many of the next unpacked bytes, b"" at the end."""
+    def _decoder(self, member: Member, packed: Window, wanted: int) -> Iterator[Callable[[int], bytes]]:
+        """A function that returns up to so many of the next unpacked bytes, b"" at the end; `wanted` in all."""
         coders = member.folder.coders
-        if len(coders) == 1 and coders[0]["method"] == METHOD_BZIP2:
-            # closed by `with`: its threads must not outlive the interpreter
-            with rapidgzip.IndexedBzip2File(packed, parallelization=self.threads) as bzip2:
-                yield bzip2.read
+        if any(coder["method"].startswith(ENCRYPTION) for coder in coders):
+            raise DumpError(f"{self.source.name}: {member.name} is encrypted, which no dump is; give another archive")
+        if not {coder["method"] for coder in coders} <= METHODS_OF_LIBLZMA:
+            with _decoder_process(member, packed, wanted, self.threads) as read:
+                yield read
             return
-        sizes = member.end - member.start, member.folder.unpacksizes
         try:
+            sizes = member.end - member.start, member.folder.unpacksizes
             decompressor = SevenZipDecompressor(coders, *sizes, member.folder.crc)
         except (py7zr.exceptions.ArchiveError, lzma.LZMAError, ValueError, TypeError, KeyError) as error:
             raise DumpError(
                 f"{self.source.name}: {member.name} is packed in a way that cannot be read ({error})"
             ) from None
         yield lambda size: _take(decompressor, packed, size)
+
+
+@contextmanager
+def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) -> Iterator[Callable[[int], bytes]]:
+    """`decoder` at work in a process of its own, fed by a thread."""
+    command = [sys.executable, "-P", decoder.__file__]
+    folder = member.folder
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
+        assert process.stdin and process.stdout and process.stderr
+        pipes = process.stdin, process.stdout, process.stderr
+        failures: list[Exception] = []
+
+        def feed() -> None:
+            with suppress(BrokenPipeError), pipes[0] as stdin:
+                size = member.end - member.start
+                stdin.write(decoder.describe(folder.coders, size, folder.unpacksizes, wanted, threads))
+                try:
+                    while data := packed.read(decoder.STEP):
+                        stdin.write(data)
+                except (DumpError, OSError) as error:  # of the disk or the network
+                    failures.append(error)
+
+        def read(size: int) -> bytes:
+            data = pipes[1].read(size)
+            if not data:
+                feeder.join()
+                if failures:
+                    raise failures[0]
+                problem = pipes[2].read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+                raise ValueError(problem or f"its decoder ended with status {process.wait()}")
+            return data
+
+        feeder = threading.Thread(target=feed, daemon=True)
+        feeder.start()
+        try:
+            yield read
+        finally:
+            process.kill()
 
 
 class _Decompressor(Protocol):

@@ -1,0 +1,1 @@
+"""Files that others have published, fetched once, verified, and kept."""

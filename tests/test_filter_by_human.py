@@ -1,0 +1,108 @@
+"""Step 3b, as a user runs it: what is accepted goes on, and what cannot be is told with its line."""
+
+import json
+
+import pytest
+from conftest import jsonl, record, run_script, table, told
+
+SCRIPT = "filter_by_human.py"
+SITE = "quay.stackexchange.com/a"
+RECORDS = [record(number) for number in range(1, 6)]
+
+
+def judge(tmp_path, judgements: str | bytes, *args: str, records=RECORDS):
+    path = tmp_path / "judgements.yaml"
+    path.write_bytes(judgements if isinstance(judgements, bytes) else judgements.encode())
+    return run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "out.jsonl", "--judgement_file", path, *args,
+                      stdin=jsonl(*records))  # fmt: skip
+
+
+def made(tmp_path) -> list[int]:
+    return [json.loads(line)["meta"]["answer_id"] for line in (tmp_path / "out.jsonl").read_bytes().splitlines()]
+
+
+def test_accepted_records_are_kept_in_the_order_of_the_data(tmp_path):
+    judgements = (
+        f"'{SITE}/5': accept\n{SITE}/2: {{judgement: reject, criteria: [4]}}\n{SITE}/1: {{judgement: accept}}\n"
+    )
+    run = judge(tmp_path, judgements)
+    assert run.status == 0 and made(tmp_path) == [1, 5]
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert counts == {
+        "judgements": 3, "ids_not_in_the_data": 0, "read": 5, "dropped": {"not judged": 2, "rejected": 1}, "kept": 2,
+    }  # fmt: skip
+    assert table(run.stderr) == {
+        "records read": 5, "dropped: not judged": 2, "dropped: rejected": 1, "records kept": 2,
+    }  # fmt: skip
+
+
+def test_empty_judgement_file_keeps_nothing(tmp_path):
+    assert judge(tmp_path, "# nothing yet\n").status == 0
+    assert made(tmp_path) == []
+
+
+def test_ids_that_are_not_in_the_data_are_told_with_their_lines(tmp_path):
+    run = judge(tmp_path, f"# head\n{SITE}/1: accept\n{SITE}/77: accept\n\n{SITE}/78: reject\n")
+    path = tmp_path / "judgements.yaml"
+    assert run.status == 0 and made(tmp_path) == [1]
+    assert run.stderr.splitlines()[:2] == [
+        f"{path}:3: {SITE}/77 is not in the data", f"{path}:5: {SITE}/78 is not in the data",
+    ]  # fmt: skip
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert (counts["judgements"], counts["ids_not_in_the_data"]) == (3, 2)
+
+
+def test_many_ids_that_are_not_in_the_data_are_counted(tmp_path):
+    run = judge(tmp_path, "".join(f"{SITE}/{number}: accept\n" for number in range(100, 2100)))
+    lines = run.stderr.splitlines()
+    assert [line for line in lines if line.endswith(" is not in the data")][9:] == [
+        f"{tmp_path / 'judgements.yaml'}:10: {SITE}/109 is not in the data"
+    ]
+    assert lines[10] == f"{tmp_path / 'judgements.yaml'}: 1,990 more ids are not in the data"
+
+
+def test_ids_are_compared_whole(tmp_path):
+    run = judge(tmp_path, f"{SITE}/1: accept\n{SITE}/10: accept\n{SITE.upper()}/2: accept\n")
+    assert made(tmp_path) == [1] and run.stderr.count("is not in the data") == 2
+
+
+def test_strange_ids_are_found(tmp_path):
+    ids = ["with: colon", "# comment", "grüße 🚤", "it's", 'say "x"', "- dash", "17", " blank ", "a\nb"]
+    records = [record(number, id=each) for number, each in enumerate(ids)]
+    run = judge(tmp_path, "".join(f"{json.dumps(each, ensure_ascii=False)}: accept\n" for each in ids), records=records)
+    assert run.status == 0 and made(tmp_path) == list(range(len(ids)))
+    assert "is not in the data" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("judgements", "line", "message"),
+    [
+        (f"{SITE}/1: accept\n{SITE}/1: accept\n", 2, f"{SITE}/1 is judged twice, first in line 1"),
+        (f"{SITE}/1: yes\n", 1, "the judgement is 'yes'; write accept or reject"),
+        (f"{SITE}/1:\n\taccept\n", 2, "is not YAML"),
+        (f"- {SITE}/1\n", 1, "is not a mapping"),
+        (f"{SITE}/1: {{[a]: b}}\n", 1, "is no field"),
+        (f"{SITE}/1: {{judgement: reject, criteria: [{'9' * 5000}]}}\n", 1, "criteria must be numbers from 1 to 7"),
+        (b"# caf\xe9\n", 1, "is not YAML"),
+        ("a: " + "[" * 200_000, 1, "is nested too deep"),
+    ],
+)  # fmt: skip
+def test_mistake_in_the_judgement_file_is_told_in_one_line(tmp_path, judgements, line, message):
+    (tmp_path / "out.jsonl").write_text("earlier")
+    told(judge(tmp_path, judgements), SCRIPT, f"{tmp_path / 'judgements.yaml'}:{line}: ", message)
+    assert (tmp_path / "out.jsonl").read_text() == "earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["judgements.yaml", "out.jsonl"]
+
+
+def test_judgement_file_that_is_not_there_is_told(tmp_path):
+    for path, message in ((tmp_path / "gone.yaml", "no such file; the viewer writes it"), (tmp_path, "Is a directory")):
+        run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--judgement_file", path)
+        told(run, SCRIPT, f"{path}: {message}")
+
+
+def test_judgement_file_as_destination_is_refused(tmp_path):
+    path = tmp_path / "judgements.yaml"
+    path.write_text(f"{SITE}/1: accept\n")
+    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", path, "--judgement_file", path, stdin=jsonl(*RECORDS))
+    told(run, SCRIPT, f"{path}: is the input too")
+    assert path.read_text() == f"{SITE}/1: accept\n"

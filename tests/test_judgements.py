@@ -1,0 +1,213 @@
+"""The judgement file: every form that people write, and one line with the place for what they mistype."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from instructions.judgements import load_judgements
+from instructions.script import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = "quay.stackexchange.com/a"
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load judgements given as text."""
+
+    def load(text: str | bytes):
+        path = tmp_path / "judgements.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_judgements(path)
+
+    return load
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# what may be written
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted", "criteria", "note"),
+    [
+        (f"{SITE}/1: accept", True, (), ""),
+        (f"{SITE}/1: reject  # no verb", False, (), ""),
+        (f"{SITE}/1:    'accept'", True, (), ""),
+        (f'"{SITE}/1": "reject"', False, (), ""),
+        (f"'{SITE}/1': accept", True, (), ""),
+        (f"? {SITE}/1\n: accept", True, (), ""),
+        (f"{{{SITE}/1: accept}}", True, (), ""),
+        (f"--- # a comment\n{SITE}/1: accept\n...\n", True, (), ""),
+        (f"{SITE}/1: {{judgement: reject, criteria: [4, 6], note: links to a blog}}", False, (4, 6), "links to a blog"),
+        (f"{SITE}/1: {{judgement: accept}}", True, (), ""),
+        (f"{SITE}/1: {{judgement: reject, criteria: 7}}", False, (7,), ""),
+        (f"{SITE}/1: {{judgement: reject, criteria: []}}", False, (), ""),
+        (f"{SITE}/1: {{judgement: reject, criteria: ['1', 2]}}", False, (1, 2), ""),
+        (
+            f"{SITE}/1:\n  note: 'grüße: 🚤'\n  judgement: reject\n  criteria:\n  - 4\n  - 5\n",
+            False,
+            (4, 5),
+            "grüße: 🚤",
+        ),
+        (f"{SITE}/1:\n  judgement: reject\n  note: |\n    two\n    lines\n", False, (), "two\nlines\n"),
+        (f"{SITE}/1: {{judgement: reject, later: [unknown, {{field: 1}}]}}", False, (), ""),
+    ],
+)
+def test_every_form_is_read(load, text, accepted, criteria, note):
+    judgement = load(text)[f"{SITE}/1"]
+    assert (judgement.accepted, judgement.criteria, judgement.note) == (accepted, criteria, note)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", "---\n", "\ufeff"])
+def test_file_without_judgements_has_none(load, text):
+    assert load(text) == {}
+
+
+def test_order_and_lines_are_those_of_the_file(load):
+    judgements = load(f"# head\n{SITE}/9: accept\n\n{SITE}/10:\n  judgement: reject\n{SITE}/2: accept\n")
+    assert [(each, judgement.line) for each, judgement in judgements.items()] == [
+        (f"{SITE}/9", 2), (f"{SITE}/10", 4), (f"{SITE}/2", 6),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_mark_and_line_ends_of_windows_are_read(load, encoding):
+    text = f"# é\r\n{SITE}/1: accept\r\n{SITE}/2: reject\r\n"
+    assert [judgement.line for judgement in load(text.encode(encoding)).values()] == [2, 3]
+
+
+def test_ids_are_text_whatever_yaml_takes_them_for(load):
+    assert list(load("17: accept\n1.0: accept\nyes: accept\n2016-08-02: accept\n~: accept\n0x1: accept\n")) == [
+        "17", "1.0", "yes", "2016-08-02", "~", "0x1",
+    ]  # fmt: skip
+
+
+def test_judgements_of_the_sample_are_read():
+    judgements = load_judgements(ROOT / "sample" / "judgements" / "harbour.yaml")
+    lines = (ROOT / "sample" / "judgements" / "harbour.yaml").read_text("utf-8").splitlines()
+    assert len(judgements) == sum(line.startswith("harbour.") for line in lines)
+    for record_id, judgement in judgements.items():
+        line = lines[judgement.line - 1]
+        assert line.startswith(f"{record_id}: ") and judgement.accepted == line.endswith(": accept")
+    assert judgements["harbour.stackexchange.com/a/23"].criteria == (4, 5, 6)
+
+
+def test_aliases_and_merge_keys_do_not_carry_a_judgement_over(load):
+    """An alias is what it stands for; `<<` is YAML 1.1's, and told: a judgement belongs to its own line."""
+    assert load(f"{SITE}/1: &a {{judgement: reject, criteria: [6]}}\n{SITE}/2: *a\n")[f"{SITE}/2"].criteria == (6,)
+    with pytest.raises(InputError, match=r"yaml:2: has no `judgement:`"):
+        load(f"{SITE}/1: &a {{judgement: reject}}\n{SITE}/2: {{<<: *a, note: x}}\n")
+
+
+def test_twenty_thousand_entries_are_read(load):
+    text = "".join(f"{SITE}/{n}: {{judgement: reject, criteria: [4], note: n{n}}}\n" for n in range(20_000))
+    judgements = load(text)
+    assert len(judgements) == 20_000
+    assert (judgements[f"{SITE}/19999"].line, judgements[f"{SITE}/19999"].note) == (20_000, "n19999")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# what is told
+# ----------------------------------------------------------------------------------------------------------------------
+
+A, B = f"{SITE}/1: accept\n", f"{SITE}/2: accept\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (A + B + f"{SITE}/1: reject\n", 3, f"{SITE}/1 is judged twice, first in line 1"),
+        (A + B + f'"{SITE}/1": accept\n', 3, "is judged twice, first in line 1"),
+        (A + f"{SITE}/2: acept\n", 2, "the judgement is 'acept'; write accept or reject"),
+        (A + f"{SITE}/2: Accept\n", 2, "the judgement is 'Accept'"),
+        (A + f"{SITE}/2: true\n", 2, "the judgement is 'true'"),
+        (A + f"{SITE}/2:\n{SITE}/3: accept\n", 2, "the judgement is ''"),
+        (A + f"{SITE}/2: [accept]\n", 2, "a judgement is `accept`, `reject` or {judgement: reject,"),
+        (A + f"{SITE}/2: [[accept]]\n", 2, "a judgement is `accept`"),
+        (A + f"{SITE}/2:\n\n  note: x\n\n  judgement: maybe\n", 6, "the judgement is 'maybe'"),
+        (A + f"{SITE}/2: {{judgement: [accept]}}\n", 2, "the judgement is a list or a mapping"),
+        (A + f"{SITE}/2: {{note: x}}\n", 2, "has no `judgement:`"),
+        (A + f"{SITE}/2: {{}}\n", 2, "has no `judgement:`"),
+        (A + f"{SITE}/2:\n  judgement: accept\n  judgement: reject\n", 4, "judgement is no field, or given twice"),
+        (A + f"{SITE}/2: {{[judgement]: accept}}\n", 2, "a list or a mapping is no field"),
+        (A + f"{SITE}/2: {{{{a: b}}: c, judgement: accept}}\n", 2, "a list or a mapping is no field"),
+        (A + f"{SITE}/2:\n  judgement: reject\n  criteria: [0]\n", 4, "criteria must be numbers from 1 to 7"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: [8]}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: [-1]}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: [1.0]}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: [four]}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: '4, 6'}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: ٤}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: ''}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: [4, [6]]}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: {{4: x}}}}\n", 2, "criteria must be"),
+        (A + f"{SITE}/2: {{judgement: reject, criteria: {'9' * 5000}}}\n", 2, "criteria must be"),
+        (A + f"\t{SITE}/2: accept\n", 2, "is not YAML (found a tab character"),
+        (A + f"{SITE}/2: {{judgement: reject\n", 3, "is not YAML"),
+        (A + f"{SITE}/2: 'accept\n", 3, "is not YAML"),
+        (A + f"{SITE}/2: *accept\n", 2, "is not YAML (found undefined alias)"),
+        (A + "---\n" + B, 2, "is not YAML (but found another document)"),
+        (A + f"{SITE}/2: accept: reject\n", 2, "is not YAML"),
+        (A + f"  {B}", 2, "is not YAML"),
+        (A + "accept\n", 3, "is not YAML"),
+        (A + "? [a, b]\n: accept\n", 2, "an id must be plain text"),
+        (A + "? {a: b}\n: accept\n", 2, "an id must be plain text"),
+        ("# head\n- a: accept\n", 2, "is not a mapping"),
+        ("accept", 1, "is not a mapping"),
+        (f"{SITE}/1 accept\n", 1, "is not a mapping"),
+        (A.encode() + b"# caf\xe9\n" + B.encode(), 2, "is not YAML (invalid"),
+        (A.encode() + b"\x00", 2, "is not YAML (control characters are not allowed)"),
+        (A.encode() + b"\x07: accept", 2, "is not YAML (control characters are not allowed)"),
+        (A + f"{SITE}/2: " + "[" * 200_000, 2, "is nested too deep"),
+        (A + f"{SITE}/2: " + "[" * 5_000 + "]" * 5_000, 2, "is nested too deep"),
+        (A + f"{SITE}/2: " + "{a: " * 20_000, 2, "is nested too deep"),
+        (A + "".join(" " * n + f"{n}:\n" for n in range(2_000)), 10, "is nested too deep"),
+    ],
+)  # fmt: skip
+def test_mistake_is_told_with_its_line(load, tmp_path, text, line, message):
+    with pytest.raises(InputError) as caught:
+        load(text)
+    assert str(caught.value).startswith(f"{tmp_path / 'judgements.yaml'}:{line}: "), caught.value
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_bomb_of_aliases_is_told_at_once(load):
+    """Written out it would be 9 to the 24th."""
+    names = [f"a{n}" for n in range(25)]
+    bomb = f"{names[0]}: &{names[0]} [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]\n" for last, name in zip(names, names[1:], strict=False)
+    )
+    with pytest.raises(InputError, match=r"yaml:1: a judgement is `accept`"):
+        load(bomb)
+
+
+def test_objects_of_python_are_not_made(load, tmp_path):
+    with pytest.raises(InputError):
+        load(f"{SITE}/1: !!python/object/apply:pathlib.Path.touch [!!python/name:x '']\n")
+    assert load(f"{SITE}/1: !!python/object/apply:os.abort accept\n")[f"{SITE}/1"].accepted
+
+
+def test_missing_file_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"gone.yaml: no such file; the viewer writes it"):
+        load_judgements(tmp_path / "gone.yaml")
+
+
+def test_any_damage_ends_in_judgements_or_one_line(load):
+    """Bytes changed, cut out and put in, at random with fixed seeds; whatever else is raised is a bug."""
+    whole = (ROOT / "sample" / "judgements" / "harbour.yaml").read_bytes()[:891]  # whole lines
+    told = 0
+    for seed in range(600):
+        draw, text = random.Random(seed), bytearray(whole)
+        for _ in range(draw.randint(1, 6)):
+            place = draw.randrange(len(text))
+            text[place : place + draw.choice([0, 1, 20])] = draw.choice(
+                [b"", b"\n", b"\t", b": ", b"[", b"}", b"&a ", b"*a", b"<<: ", b"? ", b"- ", b"!!", b"|", b"'", b"\xff", b"\0", b"%", b"---\n"]
+            )  # fmt: skip
+        try:
+            load(bytes(text))
+        except InputError as error:
+            told += 1
+            assert "judgements.yaml:" in str(error) and "\n" not in str(error)
+    assert 0 < told < 600

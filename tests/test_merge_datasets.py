@@ -1,0 +1,242 @@
+"""Step 4, as a user runs it: every record once in the tuple files, the same bytes for the same records and seed."""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import pytest
+from conftest import jsonl, record, run_script, table, told
+
+SCRIPT = "merge_datasets.py"
+NAME = "instruction_tuning_dataset_alpha_part{}.json"
+
+
+def of(source: str, numbers) -> list[dict]:
+    return [record(number, id=f"{source}/{number}", source=source) for number in numbers]
+
+
+RECORDS = of("stackexchange", range(40)) + of("conala", range(30)) + of("synthetic_qa", range(5))
+
+
+def write(path: Path, records) -> Path:
+    path.write_bytes(jsonl(*records))
+    return path
+
+
+def merge(*args, stdin=None):
+    run = run_script(SCRIPT, *args, stdin=stdin)
+    assert run.status == 0, run
+    return run
+
+
+def parts(folder: Path) -> list[list]:
+    """The entries of each part, the parts numbered without a gap."""
+    count = len(list(folder.glob(NAME.format("*"))))
+    return [json.loads((folder / NAME.format(number + 1)).read_bytes()) for number in range(count)]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The parts' bytes; the report tells the names of the inputs and differs with them."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "report.json"}
+
+
+def pair(given: dict) -> list[str]:
+    instruction = given["instruction"].replace("\n\n", "\n")
+    return [given["source"], f"{instruction}\n\n{given['response']}<|endoftext|>"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# what is written
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_every_record_of_every_input_is_there_once(tmp_path):
+    inputs = [write(tmp_path / name, RECORDS[at : at + 25]) for name, at in (("a", 0), ("b", 25), ("c", 50))]
+    run = merge("--inputpath", *inputs, "--destpath", tmp_path / "made", "--parts", "4")
+    made = parts(tmp_path / "made")
+    assert [len(part) for part in made] == [19, 19, 19, 18]
+    assert sorted(sum(made, [])) == sorted(map(pair, RECORDS))
+    assert sum(made, []) != list(map(pair, RECORDS)), "not shuffled"
+    report = json.loads((tmp_path / "made" / "report.json").read_bytes())
+    assert report["counts"] == {"read": 75, "dropped": {}, "kept": 75}
+    assert report["sources"] == {"conala": 30, "stackexchange": 40, "synthetic_qa": 5}
+    assert [(part["name"], part["records"]) for part in report["parts"]] == [
+        (NAME.format(number + 1), len(part)) for number, part in enumerate(made)
+    ]
+    for part in report["parts"]:
+        data = (tmp_path / "made" / part["name"]).read_bytes()
+        assert (part["size"], part["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert table(run.stderr) == {
+        "records read": 75, "records kept": 75, **report["sources"],
+        **{part["name"]: part["records"] for part in report["parts"]},
+    }  # fmt: skip
+
+
+def test_sample_site_comes_back_with_the_loop_of_todays_readers(sample_records, tmp_path):
+    merge("--inputpath", sample_records, "--destpath", tmp_path, "--parts", "3")
+    responses = []
+    for source, text in sum(parts(tmp_path), []):
+        question, answer = text.split("\n\n", maxsplit=1)
+        assert source == "stackexchange" and question.strip()
+        responses.append(answer.replace("<|endoftext|>", "").strip())
+    records = [json.loads(line) for line in sample_records.read_bytes().splitlines()]
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    assert report["counts"] == {"read": len(records), "dropped": {}, "kept": len(records)}
+    assert sorted(responses) == sorted(each["response"].strip() for each in records)
+
+
+@pytest.mark.parametrize(("convention", "made"), [
+    ("alpha", "Knot 1\nWhich knot?\n\n A bowline.\n\nTied. \n<|endoftext|>"),
+    ("labelled", "User: Knot 1\nWhich knot?\n\nAgent:  A bowline.\n\nTied. \n"),
+    ("split", ["Knot 1\n\nWhich knot?", " A bowline.\n\nTied. \n"]),
+])  # fmt: skip
+def test_conventions_of_pairs(tmp_path, convention, made):
+    given = record(instruction="Knot 1\n\nWhich knot?", response=" A bowline.\n\nTied. \n")
+    merge("--inputpath", "-", "--destpath", tmp_path, "--pair", convention, stdin=jsonl(given))
+    assert parts(tmp_path) == [[["stackexchange", made]]]
+
+
+def test_records_that_make_no_pair_are_counted(tmp_path):
+    records = [record(1), record(2, response=" \n"), record(3, instruction=""), record(4, response="a<|endoftext|>b")]
+    run = merge("--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*records))
+    counts = json.loads((tmp_path / "report.json").read_bytes())["counts"]
+    dropped = {"holds <|endoftext|> itself": 1, "no instruction": 1, "no response": 1}
+    assert counts == {"read": 4, "dropped": dropped, "kept": 1}
+    assert table(run.stderr).items() >= {f"dropped: {reason}": 1 for reason in dropped}.items()
+
+
+@pytest.mark.parametrize("more", [(), ("--parts", "3"), ("--max_part_bytes", "10"), ("--max_per_source", "3")])
+def test_empty_input_makes_one_empty_list(tmp_path, more):
+    merge("--inputpath", "-", "--destpath", tmp_path, *more)
+    assert parts(tmp_path) == [[]]
+
+
+def test_more_parts_than_records_makes_no_empty_ones(tmp_path):
+    merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "9", stdin=jsonl(*RECORDS[:2]))
+    assert [len(part) for part in parts(tmp_path)] == [1, 1]
+
+
+def test_bound_of_bytes_holds_but_for_a_larger_entry_alone(tmp_path):
+    records = [*RECORDS, record(1000, response="rope " * 1000)]
+    merge("--inputpath", "-", "--destpath", tmp_path, "--max_part_bytes", "1500", stdin=jsonl(*records))
+    made = parts(tmp_path)
+    sizes = [(tmp_path / NAME.format(number + 1)).stat().st_size for number in range(len(made))]
+    large = [number for number, size in enumerate(sizes) if size > 1500]
+    assert len(large) == 1 and len(made[large[0]]) == 1 and "rope rope" in made[large[0]][0][1]
+    assert len(made) > 5 and sorted(sum(made, [])) == sorted(map(pair, records))
+
+
+def test_parts_of_an_earlier_run_are_removed_and_nothing_else(tmp_path):
+    mine = [tmp_path / name for name in ("notes.txt", NAME.format("1.backup"), NAME.format("2-cleaned"))]
+    for path in mine:
+        path.write_text("mine")
+    (tmp_path / ".tmp").mkdir()
+    (tmp_path / ".tmp" / "file").write_text("mine")
+    merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "12", stdin=jsonl(*RECORDS))
+    assert (tmp_path / NAME.format(12)).exists()
+    merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "2", stdin=jsonl(*RECORDS))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [".tmp", "report.json", NAME.format(1), NAME.format(2), *(path.name for path in mine)]
+    )
+    assert [path.read_text() for path in [*mine, tmp_path / ".tmp" / "file"]] == ["mine"] * 4
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# the same and other bytes
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [("--parts", "3"), ("--max_part_bytes", "2000"), ("--max_per_source", "7")])
+def test_same_records_and_seed_give_the_same_bytes(tmp_path, more):
+    """Whatever the order of the files, of the records in them, and their compression."""
+    shuffled = random.Random(1).sample(RECORDS, len(RECORDS))
+    a, b = write(tmp_path / "a", RECORDS[:30]), write(tmp_path / "b", RECORDS[30:])
+    c, d = write(tmp_path / "c", shuffled[:50]), write(tmp_path / "d", shuffled[50:])
+    made = []
+    for number, inputs in enumerate([(a, b), (a, b), (b, a), (c, d)]):
+        merge("--inputpath", *inputs, "--destpath", tmp_path / str(number), "--seed", "5", *more)
+        made.append(contents(tmp_path / str(number)))
+    assert made == [made[0]] * 4
+
+
+def test_other_seeds_give_another_order_and_another_choice(tmp_path):
+    path = write(tmp_path / "in", RECORDS)
+    orders, choices = set(), set()
+    for seed in ("0", "1", "-1"):
+        merge("--inputpath", path, "--destpath", tmp_path / seed, "--seed", seed)
+        merge("--inputpath", path, "--destpath", tmp_path / f"some{seed}", "--seed", seed, "--max_per_source", "10")
+        orders.add(str(parts(tmp_path / seed)))
+        choices.add(str(sorted(parts(tmp_path / f"some{seed}")[0])))
+    assert len(orders) == len(choices) == 3
+
+
+def test_max_per_source_takes_so_many_of_each_and_counts_the_rest(tmp_path):
+    run = merge("--inputpath", "-", "--destpath", tmp_path, "--max_per_source", "10", stdin=jsonl(*RECORDS))
+    report = json.loads((tmp_path / "report.json").read_bytes())
+    assert report["sources"] == {"conala": 10, "stackexchange": 10, "synthetic_qa": 5}
+    dropped = {"beyond 10 of conala": 20, "beyond 10 of stackexchange": 30}
+    assert report["counts"] == {"read": 75, "dropped": dropped, "kept": 25}
+    assert table(run.stderr)["records kept"] == 25
+    made = sum(parts(tmp_path), [])
+    assert len(made) == 25 and all(each in list(map(pair, RECORDS)) for each in made)
+    sources = [source for source, _ in made]
+    assert sources != sorted(sources) and sources[:10] != ["stackexchange"] * 10, "not shuffled after the choice"
+
+
+def test_max_per_source_prefers_no_record(tmp_path):
+    """Over 12 seeds, 10 of 40: each is chosen 3 times on average, and no first ten are favoured."""
+    path, times = write(tmp_path / "in", of("stackexchange", range(40))), dict.fromkeys(range(40), 0)
+    for seed in range(12):
+        merge("--inputpath", path, "--destpath", tmp_path / "made", "--seed", str(seed), "--max_per_source", "10")
+        for _, text in parts(tmp_path / "made")[0]:
+            times[int(text.split("Answer ")[1].split(":")[0])] += 1
+    assert sum(times.values()) == 120
+    assert (
+        max(times.values()) <= 8
+        and sum(times[number] for number in range(10)) < 50
+        and list(times.values()).count(0) < 6
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# what is told
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_id_given_twice_is_told_with_both_places(tmp_path):
+    a, b = write(tmp_path / "a", RECORDS[:9]), write(tmp_path / "b", [*RECORDS[20:22], RECORDS[3]])
+    run = run_script(SCRIPT, "--inputpath", a, b, "--destpath", tmp_path / "made")
+    told(run, SCRIPT, "the id stackexchange/3 is", f"{a}:4", f"{b}:3", "give each record once")
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+def test_failing_run_keeps_the_parts_of_before(tmp_path):
+    merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "3", stdin=jsonl(*RECORDS))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS[:9]) + b"no record\n")
+    told(run, SCRIPT, "stdin:10: is not JSON")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_tuple_file_as_input_is_told_and_kept(tmp_path):
+    merge("--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
+    part = tmp_path / NAME.format(1)
+    before = part.read_bytes()
+    told(run_script(SCRIPT, "--inputpath", part, "--destpath", tmp_path), SCRIPT, f"{part}:1: is not JSON")
+    assert part.read_bytes() == before
+
+
+def test_destination_that_is_a_file_or_below_one_is_told(tmp_path):
+    path = write(tmp_path / "file", RECORDS)
+    for destination in (path, path / "below", path / "below" / "deeper"):
+        run = run_script(SCRIPT, "--inputpath", path, "--destpath", destination)
+        told(run, SCRIPT, f"{destination}: is a file or below one")
+    assert path.read_bytes() == jsonl(*RECORDS)
+
+
+def test_folder_in_the_place_of_a_part_is_told_by_its_name(tmp_path):
+    (tmp_path / NAME.format(1)).mkdir()
+    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
+    told(run, SCRIPT, f"{tmp_path / NAME.format(1)}: Is a directory")
+    assert [path.name for path in tmp_path.iterdir()] == [NAME.format(1)]

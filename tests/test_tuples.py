@@ -1,0 +1,150 @@
+"""The tuple files: what their readers make of a pair, and how entries are divided into parts."""
+
+import hashlib
+import json
+
+import pytest
+from conftest import record
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from instructions.tuples import END_OF_TEXT, FILE_NAME, entry, even_counts, make_pair, why_no_pair, write_parts
+
+# What has broken such readers and writers: every kind of line end and blank, the separator, pieces of the end mark.
+NASTY = ["\n", "\r", "\r\n", "\n\n", "\n \n", "\n\t\r\n", " ", "\t", "\u2028", "\u2029", "\x85", "\xa0", "\x0b", "\x0c", "\x1c", "\x1d",
+         "\u3000", "\u200b", "\ufeff", "\0", END_OF_TEXT, "<|endof", "text|>", "<", "User: ", "Agent: ", "a", "é", "🚤", "$x$", "\\", '"']  # fmt: skip
+TEXT = st.lists(st.sampled_from(NASTY), max_size=12).map("".join) | st.text(max_size=20)
+DETERMINISTIC = settings(derandomize=True, max_examples=600, deadline=None, database=None)
+
+
+def read(made: bytes) -> tuple[str, str]:
+    """Today's readers: Open-Assistant's loader of these files."""
+    source, text = json.loads(made)
+    assert source == "stackexchange"
+    question, answer = text.split("\n\n", maxsplit=1)
+    return question, answer.replace("<|endoftext|>", "").strip()
+
+
+@DETERMINISTIC
+@given(TEXT, TEXT)
+@example("a\n \n\nb", "\n\nc")
+@example("\r\ra\r\r\nb\r", "\r\n\r\nc\n\n")
+@example("a\n\u2028\n\x85\nb\n\n\n", "<|endoftext|")
+@example("<|endof", "text|>")
+def test_readers_get_each_response_back(instruction, response):
+    given = record(instruction=instruction, response=response)
+    reason = why_no_pair(given, "alpha")
+    if reason is None:
+        question, answer = read(entry(given, "alpha"))
+        assert answer == response.strip()
+        assert question.strip() != "" and "\n\n" not in question
+        assert "".join(question.split()) == "".join(instruction.split())  # only white space is lost
+    else:
+        assert reason == (
+            "no instruction" if not instruction.strip() else "no response" if not response.strip() else f"holds {END_OF_TEXT} itself"
+        )  # fmt: skip
+        assert not (instruction.strip() and response.strip()) or END_OF_TEXT in (instruction + "\n" + response)
+
+
+@DETERMINISTIC
+@given(TEXT, TEXT)
+def test_response_is_kept_byte_for_byte(instruction, response):
+    given = record(instruction=instruction, response=response)
+    if why_no_pair(given, "alpha") is None:
+        assert make_pair(given, "alpha").split("\n\n", maxsplit=1)[1] == response + END_OF_TEXT
+    if why_no_pair(given, "labelled") is None:
+        question, answer = make_pair(given, "labelled").split("\n\n", maxsplit=1)
+        assert question.startswith("User: ") and question != "User: "
+        assert answer == f"Agent: {response}"
+    if why_no_pair(given, "split") is None:
+        assert json.loads(entry(given, "split")) == ["stackexchange", [instruction, response]]
+
+
+@pytest.mark.parametrize(
+    ("instruction", "made"),
+    [
+        ("Title\n\nbody", "Title\nbody"),
+        ("\n\n Title \n\n\n\nbody\n\n", "Title \nbody"),
+        ("a\r\n\r\nb\rc\r\rd", "a\nb\nc\nd"),
+        ("a\n \t\n\xa0\nb", "a\nb"),
+        ("a\n\n    indented code\n  kept", "a\n    indented code\n  kept"),
+        ("one\ntwo", "one\ntwo"),
+    ],
+)
+def test_blank_lines_of_the_instruction_become_newlines(instruction, made):
+    given = record(instruction=instruction, response="\n\nr\n\n")
+    assert make_pair(given, "alpha") == f"{made}\n\n\n\nr\n\n<|endoftext|>"
+    assert make_pair(given, "labelled") == f"User: {made}\n\nAgent: \n\nr\n\n"
+    assert make_pair(given, "split") == [instruction, "\n\nr\n\n"]
+
+
+@pytest.mark.parametrize("convention", ["alpha", "labelled", "split"])
+@pytest.mark.parametrize("blank", ["", " ", "\n\n", "\r\n\t", "\u2028\xa0\x85"])
+def test_blank_texts_make_no_pair(convention, blank):
+    assert why_no_pair(record(instruction=blank), convention) == "no instruction"
+    assert why_no_pair(record(response=blank), convention) == "no response"
+    assert why_no_pair(record(), convention) is None
+
+
+def test_end_mark_makes_no_pair_only_where_readers_take_it_off():
+    for name in ("instruction", "response"):
+        given = record(**{name: f"a {END_OF_TEXT} b"})
+        assert why_no_pair(given, "alpha") == f"holds {END_OF_TEXT} itself"
+        assert why_no_pair(given, "labelled") is why_no_pair(given, "split") is None
+    assert why_no_pair(record(instruction="<|endof", response="text|>"), "alpha") is None
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# parts
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def parts_of(folder) -> list[list]:
+    """The parts' content, by number, without a gap."""
+    files = list(folder.iterdir())
+    contents = [json.loads((folder / FILE_NAME.format(number + 1)).read_bytes()) for number in range(len(files))]
+    return contents
+
+
+@pytest.mark.parametrize(
+    ("total", "parts", "lengths"),
+    [(10, 1, [10]), (10, 2, [5, 5]), (10, 3, [4, 3, 3]), (11, 4, [3, 3, 3, 2]), (3, 3, [1, 1, 1])],
+)
+def test_parts_are_even(tmp_path, total, parts, lengths):
+    made = write_parts((b"%d" % n for n in range(total)), tmp_path, even_counts(total, parts), None)
+    assert [len(part) for part in parts_of(tmp_path)] == [part.records for part in made] == lengths
+    assert sum(parts_of(tmp_path), []) == list(range(total))
+
+
+def test_more_parts_than_entries_makes_no_empty_ones(tmp_path):
+    write_parts([b"1", b"2"], tmp_path, even_counts(2, 5), None)
+    assert parts_of(tmp_path) == [[1], [2]]
+
+
+@pytest.mark.parametrize(("counts", "max_bytes"), [(None, None), (1, None), (3, None), (None, 1), (None, 1000)])
+def test_no_entries_make_one_empty_list(tmp_path, counts, max_bytes):
+    made = write_parts([], tmp_path, even_counts(0, counts) if counts else None, max_bytes)
+    assert parts_of(tmp_path) == [[]] and [part.records for part in made] == [0]
+
+
+@settings(DETERMINISTIC, max_examples=150)
+@given(st.lists(st.integers(0, 60), max_size=20), st.integers(1, 120))
+@example([10, 10, 10], 17)  # "[\n", 12 bytes, "\n]\n" make 17
+@example([10, 10, 10], 16)
+def test_bound_of_bytes_holds(tmp_path_factory, lengths, bound):
+    folder = tmp_path_factory.mktemp("parts")
+    entries = [b'"%s"' % (b"x" * length) for length in lengths]
+    made = write_parts(entries, folder, None, bound)
+    contents = parts_of(folder)
+    assert sum(contents, []) == ["x" * length for length in lengths]
+    for number, part in enumerate(made):
+        size = (folder / part.name).stat().st_size
+        assert part.size == size and part.records == len(contents[number])
+        assert size <= bound or part.records <= 1  # an entry that is larger alone
+    for this, after in zip(made, contents[1:], strict=False):  # and no part ends before it has to
+        assert this.size + len(json.dumps(after[0])) + len(",\n") > bound
+
+
+def test_digest_is_that_of_the_file(tmp_path):
+    for part in write_parts([b"1", b"2"], tmp_path, even_counts(2, 2), None):
+        assert part.sha256 == hashlib.sha256((tmp_path / part.name).read_bytes()).hexdigest()
