@@ -84,7 +84,7 @@ def naive_pairs(posts: list[dict[str, str]]) -> list[tuple[int, int, int]]:
     posts = [post for post in posts if int(post["Id"]) < 10**9]
     questions = {post["Id"] for post in posts if post["PostTypeId"] == "1"}
     pairs = [
-        (int(post["ParentId"]), int(post["Id"]), int(post["Score"]))
+        (int(post["ParentId"]), int(post["Id"]), int(post.get("Score", 0)))
         for post in posts
         if post["PostTypeId"] == "2" and post.get("ParentId") in questions and post.get("Body")
     ]
