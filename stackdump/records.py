@@ -97,8 +97,8 @@ def author_url(post: Row, site: Site) -> str | None:
 
 def license_of(post: Row) -> str:
     """The post's licence, by its date where the dump, from before 2020, does not tell it."""
-    if told := post.get("ContentLicense"):
-        return told
-    date = post.get("CreationDate", "")
+    date = post.get("CreationDate")
+    if (told := post.get("ContentLicense")) or not date:
+        return told or "CC BY-SA"
     version = "4.0" if date >= CC_BY_SA_4 else "3.0" if date >= CC_BY_SA_3 else "2.5"
     return f"CC BY-SA {version}"
