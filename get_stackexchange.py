@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 from instructions.files import open_output, write_report
 from instructions.script import InputError, Stages, run, show_table
 from stackdump.archive_org import DEFAULT_URL, newest_item
-from stackdump.convert import Conversion, make_pool
+from stackdump.convert import BODY_SOURCES, Conversion, make_pool
 from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
 from stackdump.errors import DumpError
 from stackdump.http import Client
@@ -56,6 +56,8 @@ def arguments() -> argparse.Namespace:
     add("--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes that convert, and sites "
         "side by side (default: one a core)")  # fmt: skip
     add("--connections", type=_positive, default=4, metavar="N", help="downloads at once (default: 4)")
+    add("--body_source", choices=BODY_SOURCES, default="html", help="html: Markdown made of the posts as the site shows "
+        "them (default); history: the authors' own Markdown, from PostHistory.xml")  # fmt: skip
     add("--no_authors", action="store_true", help="leave Users.xml alone; records name no authors but deleted ones")
     add("--keep_archive", action="store_true", help="fetch archives whole and keep them in the site's folder")
     add("--force", action="store_true", help="do sites again that are complete")
@@ -136,7 +138,7 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
     """Convert one site, unless it is complete."""
     folder: Path = args.destdir / site.folder
     destination, report = folder / "unfiltered.jsonl", folder / "report.json"
-    options = {"authors": not args.no_authors}
+    options = {"authors": not args.no_authors, "body_source": args.body_source}
     if args.keep_archive and isinstance(dump, ItemDump):
         dump.keep_in = folder
     if not args.force and is_complete(destination, report, dump, options):
@@ -147,7 +149,9 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
         with (
             open_output(destination) as out,
             Stages(site.folder) as stages,
-            Conversion(site, dump, work, options["authors"], args.workers, tell, stages.show, stopped) as conversion,
+            Conversion(
+                site, dump, work, workers=args.workers, tell=tell, on_bytes=stages.show, stopped=stopped, **options
+            ) as conversion,
         ):
             conversion.read()
             output = write(conversion.lines(pool), out)
@@ -162,12 +166,16 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
         "options": options,
         "mathjax": conversion.math,
         "counts": {name.strip(): count for name, count in conversion.table()},
+        "authors_markdown": conversion.authors_markdown(),
         "forbidden_characters_replaced": conversion.replaced,
         "output": {"file": destination.name, **output},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     })  # fmt: skip
     conversion.finish()
     show_table(f"{site.host} -> {destination}", conversion.table())
+    if own := conversion.authors_markdown():
+        same, posts = own["rendering_to_the_same_document"], own["posts"]
+        tell(f"  {posts:,} posts are in their authors' Markdown; {same:,} of them render to what the site shows")
     if conversion.replaced:
         tell(f"  {conversion.replaced:,} characters that XML forbids became U+FFFD")
 

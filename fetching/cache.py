@@ -87,7 +87,9 @@ def _kept(path: Path, url: str, sha256: str) -> Fetched | None:
     if note is None or note.get("url") != url or not path.exists():
         return None
     digest = _sha256(path)
-    return Fetched(path, url, path.stat().st_size, digest) if digest == note["sha256"] == (sha256 or digest) else None
+    return (
+        Fetched(path, url, path.stat().st_size, digest) if digest == note.get("sha256") == (sha256 or digest) else None
+    )
 
 
 def _verified(download: _Download, path: Path, sha256: str) -> Fetched:
@@ -136,7 +138,7 @@ class _Download:
         while self.published is None or self.have < self.published.size:
             before = self.have
             problem, asked = self._request()
-            if self.published and self.have == self.published.size:
+            if self.published and self.have >= self.published.size:
                 break
             if self.published:
                 allowed = ATTEMPTS
@@ -146,6 +148,10 @@ class _Download:
                 raise DumpError(f"{self.url}: {problem}; {resume}")
             place = f" at byte {self.have:,}" if self.have else ""
             self.client.wait(asked or backoff(attempt), f"{self.url}: {problem}{place}")
+        if self.have > self.published.size:
+            problem = f"sends more than the {self.published.size:,} bytes that it tells of"
+            self.start_again()
+            raise DumpError(f"{self.url}: {problem}; check --base_url, {BY_HAND}")
         return self.published
 
     def _request(self) -> tuple[str, float]:
@@ -186,7 +192,6 @@ class _Download:
 
     def _append(self, chunk: bytes) -> None:
         assert self.published
-        chunk = chunk[: self.published.size - self.have]
         self.out.write(chunk)
         self.out.flush()
         self.have += len(chunk)

@@ -3,7 +3,8 @@
 The data and its fields: https://conala-corpus.github.io, described in Yin et al., "Learning to Mine Aligned Code and
 Natural Language Pairs from Stack Overflow", MSR 2018, https://arxiv.org/abs/1805.08949. Curated: conala-train and conala-test
 (`intent` is the question's title, `rewritten_intent` what annotators made of it, null in some rows); mined by a model:
-conala-mined, with its probability `prob`. The page asks that systems for its challenge learn nothing from the test questions.
+conala-mined, with its probability `prob`. The authors turned the code into Python 3 with 2to3 (the page's faq), so that in the
+curated files every snippet parses. The page asks that systems for its challenge learn nothing from the test questions.
 """
 
 from __future__ import annotations

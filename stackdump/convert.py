@@ -18,10 +18,14 @@ from typing import Any
 
 from stackdump.dumps import Dump, Table
 from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.join import Names, Spool, join_all
+from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Joiner, Spool, join_all
+from stackdump.lookup import Lookup, names, own_markdown
 from stackdump.records import Style
 from stackdump.rows import RowReader
 from stackdump.sites import Site
+
+# Where the Markdown comes from: ours, made of the posts' HTML, or the authors' own, from PostHistory.xml.
+BODY_SOURCES = ("html", "history")
 
 # What can become of an answer that is no pair; with the pairs they add up to the answers.
 LEFT_OUT = ("orphans", "without text", "to a question without text", "repeated ids")
@@ -39,6 +43,7 @@ class Conversion:
     dump: Dump
     work: Path
     authors: bool = True
+    body_source: str = "html"  # one of BODY_SOURCES
     workers: int = 1
     tell: Callable[[str], None] = print
     on_bytes: Callable[[str, int, int], None] = lambda what, done, total: None
@@ -49,7 +54,8 @@ class Conversion:
         self.counts: Counter[str] = Counter()
         self.replaced = 0
         self.spool = self._new_spool()
-        self.names = Names(self.work / "spool" / "names.sqlite")
+        self.names = Lookup(self.work / "spool" / "names.sqlite")
+        self.bodies = Lookup(self.work / "spool" / "bodies.sqlite")
 
     def __enter__(self) -> Conversion:
         return self
@@ -83,20 +89,28 @@ class Conversion:
             self._read_tables()
 
     def _read_tables(self) -> None:
-        wanted = ("Users", "Posts") if self.authors else ("Posts",)
+        wanted = tuple(name for name, is_wanted in self._tables() if is_wanted)
         for table in self.dump.tables(wanted, self.work / "download", self.workers):
             reader = RowReader(table.name.lower(), table.path)
             rows = reader.rows(self._watched(table))
             if table.name == "Posts":
                 self.spool.path = table.path
                 self.spool.add(rows)
+            elif table.name == "Users":
+                self.names.write(names(rows, table.path))
             else:
-                self.names.write(rows, table.path)
+                self.bodies.write(own_markdown(rows, table.path))
             crc = None if table.crc is None else f"{table.crc:08x}"
             self.members.append(
                 {"name": table.path.rpartition(" ")[2], "size": table.size, "crc32": crc, "rows": reader.count}
             )
             self.replaced += reader.replaced
+
+        if self.body_source == "history" and not self.bodies.path.exists():
+            raise DumpError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
+
+    def _tables(self) -> tuple[tuple[str, bool], ...]:
+        return ("PostHistory", self.body_source == "history"), ("Users", self.authors), ("Posts", True)
 
     def _watched(self, table: Table) -> Iterator[bytes]:
         done = 0
@@ -115,16 +129,25 @@ class Conversion:
     def lines(self, pool: Executor) -> Iterator[bytes]:
         """The records as JSON lines, many at a time, ordered by question id, then score from high to low, then
         answer id. To be asked for after `read`."""
-        style = Style(self.site, self.math)
+        bodies = self.bodies if self.body_source == "history" else None
+        joiner = Joiner(self.spool.path, Style(self.site, self.math), self.names, bodies)
         total = sum(path.stat().st_size for path in self.spool.ranges())
         done = 0
-        for size, joined in join_all(self.spool, self.names, style, pool, self.workers):
+        for size, joined in join_all(self.spool, joiner, pool, self.workers):
             if self.stopped.is_set():
                 raise DumpError(f"{self.spool.path}: stopped")
             self.counts += joined.counts
             done += size
             self.on_bytes("writing Markdown", done, total)
             yield joined.lines
+
+    def authors_markdown(self) -> dict[str, Any]:
+        """How many posts are in their authors' own Markdown, and the share of them that renders to the document that
+        the site shows. Empty where that was not asked for."""
+        posts, same = self.counts[OWN_MARKDOWN], self.counts[SAME_DOCUMENT]
+        if self.body_source == "html":
+            return {}
+        return {"posts": posts, "rendering_to_the_same_document": same, "share": same / posts if posts else None}
 
     def table(self) -> list[tuple[str, int]]:
         """What was read, what was left out and why, and the pairs: (name, count) rows that add up."""

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import rapidgzip
-from py7zr.compressor import SevenZipDecompressor
 
 BZIP2 = b"\x04\x02\x02"
 CHUNK = 1 << 20  # bytes unpacked at a time
@@ -64,13 +63,13 @@ class Rewindable(io.RawIOBase):
             start = self._position - self._first
             if start < 0:
                 fail("goes back too far")  # raised on a thread of rapidgzip's, an exception would end in an abort
-            data = self._bytes[start : end - self._first]
-            buffer[: len(data)] = data
-            self._position += len(data)
+            found = self._bytes[start : end - self._first]
+            buffer[: len(found)] = found
+            self._position += len(found)
             if len(self._bytes) > 2 * self._kept:
                 self._first += len(self._bytes) - self._kept
                 del self._bytes[: -self._kept]
-            return len(data)
+            return len(found)
 
 
 def unpacked(
@@ -84,6 +83,8 @@ def unpacked(
             wanted -= len(data)
             yield data
         return
+    from py7zr.compressor import SevenZipDecompressor  # takes longer to import than a small BZip2 stream to unpack
+
     decompressor = SevenZipDecompressor(coders, packed, sizes, None)
     while wanted:
         before = decompressor.consumed

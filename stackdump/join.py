@@ -8,10 +8,10 @@ output in order of the question id, whatever the order of the rows in the dump.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 
 from stackdump.errors import DumpError
+from stackdump.lookup import Lookup
 from stackdump.records import ANSWER, QUESTION, Row, Style, make_record, number
 from stackdump.rows import parse_rows
 
@@ -28,6 +29,11 @@ RANGES_AHEAD = 2  # a worker: what it works on, and what waits for it
 
 # Two planted posts in every site's dump since mid-2025. By id, for real posts of the community too have the owner -1.
 PLANTED = (b"1000000001", b"1000000010")
+
+OWN_MARKDOWN, SAME_DOCUMENT = (
+    "author's Markdown",
+    "author's Markdown that renders to the same document",
+)  # counts of posts
 
 ID = re.compile(rb'\sId="(-?\d+)"')
 POST_TYPE = re.compile(rb'\sPostTypeId="(\d+)"')
@@ -93,39 +99,6 @@ class Spool:
         return sorted(self.folder.glob("*.rows"), key=lambda path: int(path.stem))
 
 
-class Names:
-    """The users' display names by id, in a file, for there may be millions."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def write(self, rows: Iterable[bytes], table: str) -> int:
-        """Take them from the raw rows of Users.xml, `table` naming it in errors. Returns how many there are."""
-        with sqlite3.connect(self.path) as database:
-            database.execute("PRAGMA journal_mode = OFF")
-            database.execute("CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT)")
-            rows = iter(rows)
-            while batch := list(islice(rows, 1000)):
-                users = parse_rows(batch, table)
-                pairs = [
-                    (int(user["Id"]), user["DisplayName"]) for user in users if user.keys() >= {"Id", "DisplayName"}
-                ]
-                database.executemany("INSERT OR IGNORE INTO names VALUES (?, ?)", pairs)
-            (count,) = database.execute("SELECT count(*) FROM names").fetchone()
-        database.close()
-        return int(count)
-
-    def of(self, users: Iterable[str]) -> dict[str, str]:
-        """The names of these users, as far as they are known."""
-        if not self.path.exists():
-            return {}
-        database = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
-        select = "SELECT name FROM names WHERE id = ?"
-        found = {user: database.execute(select, (user,)).fetchone() for user in users}
-        database.close()
-        return {user: row[0] for user, row in found.items() if row}
-
-
 @dataclass(frozen=True)
 class Joined:
     """What one range has become: its records as JSON lines, and counts of pairs and of answers left out."""
@@ -134,40 +107,70 @@ class Joined:
     counts: Counter[str]
 
 
-def join_range(path: Path, table: str, names: Names, style: Style) -> Joined:
-    """Join, sort and convert the rows of one range."""
-    rows = path.read_bytes().rstrip(b"\n").split(b"\n")
-    rows.sort()  # so that of rows with one id the same is taken, whatever their order in the dump
-    counts: Counter[str] = Counter()
-    questions: dict[str, Row] = {}
-    answers: dict[str, Row] = {}
-    for row in parse_rows(rows, table):
-        posts = questions if row["PostTypeId"] == QUESTION else answers
-        if posts.setdefault(row["Id"], row) is not row:
-            counts["repeated ids" if posts is answers else "repeated ids of questions"] += 1
+@dataclass(frozen=True)
+class Joiner:
+    """Joins, sorts and converts the rows of ranges; it goes to worker processes.
 
-    authors = {row["OwnerUserId"] for row in (*questions.values(), *answers.values()) if "OwnerUserId" in row}
-    known = names.of(authors)
-    lines: list[bytes] = []
-    current, instruction = "", ""
-    for answer in sorted(answers.values(), key=_order):
-        question = questions.get(answer.get("ParentId", ""))
-        if question is None:
-            counts["orphans"] += 1
-            continue
-        response = style.markdown(answer.get("Body", ""))
-        if not response:
-            counts["without text"] += 1
-            continue
-        if question["Id"] != current:
-            current, instruction = question["Id"], style.instruction(question)
-        if not instruction:
-            counts["to a question without text"] += 1
-            continue
-        record = make_record(style, instruction, response, question, answer, known)
-        lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-        counts["pairs"] += 1
-    return Joined(b"".join(lines), counts)
+    table: names the rows' file in errors. bodies: the authors' own Markdown, where that is to be taken.
+    """
+
+    table: str
+    style: Style
+    names: Lookup
+    bodies: Lookup | None = None
+
+    def join(self, path: Path) -> Joined:
+        """The records of the range in the file `path`."""
+        counts: Counter[str] = Counter()
+        questions, answers = self._posts(path, counts)
+        posts = [*questions.values(), *answers.values()]
+        names = self.names.of({post["OwnerUserId"] for post in posts if "OwnerUserId" in post})
+        own = self.bodies.of([*questions, *answers]) if self.bodies else {}
+        lines: list[bytes] = []
+        current, instruction = "", ""
+        for answer in sorted(answers.values(), key=_order):
+            question = questions.get(answer.get("ParentId", ""))
+            if question is None:
+                counts["orphans"] += 1
+                continue
+            response = self._body(answer, own, counts)
+            if not response:
+                counts["without text"] += 1
+                continue
+            if question["Id"] != current:
+                parts = self.style.title(question.get("Title", "")), self._body(question, own, counts)
+                current, instruction = question["Id"], "\n\n".join(part for part in parts if part)
+            if not instruction:
+                counts["to a question without text"] += 1
+                continue
+            record = make_record(self.style.site, instruction, response, question, answer, names)
+            lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            counts["pairs"] += 1
+        return Joined(b"".join(lines), counts)
+
+    def _posts(self, path: Path, counts: Counter[str]) -> tuple[dict[str, Row], dict[str, Row]]:
+        """The questions and the answers by id. Of posts with one id the same is taken, whatever their order in the
+        dump, for the rows are sorted."""
+        questions: dict[str, Row] = {}
+        answers: dict[str, Row] = {}
+        rows = sorted(path.read_bytes().rstrip(b"\n").split(b"\n"))
+        for post in parse_rows(rows, self.table):
+            is_answer = post["PostTypeId"] == ANSWER
+            if (answers if is_answer else questions).setdefault(post["Id"], post) is not post and is_answer:
+                counts["repeated ids"] += 1
+        return questions, answers
+
+    def _body(self, post: Row, own: dict[str, str], counts: Counter[str]) -> str:
+        """A post's body as Markdown: the author's own where it is known, else ours."""
+        html = post.get("Body", "")
+        if not html or post["Id"] not in own:
+            return self.style.markdown(html)
+        from stackdump.history import clean, renders_to  # a Markdown reader, only where it is needed: it takes 10 MB
+
+        markdown = clean(own[post["Id"]])
+        counts[OWN_MARKDOWN] += 1
+        counts[SAME_DOCUMENT] += renders_to(markdown, html, self.style)
+        return markdown
 
 
 def _order(answer: Row) -> tuple[int, int, int]:
@@ -175,20 +178,14 @@ def _order(answer: Row) -> tuple[int, int, int]:
     return number(answer, "ParentId"), -number(answer, "Score"), number(answer, "Id")
 
 
-def join_all(
-    spool: Spool,
-    names: Names,
-    style: Style,
-    pool: Executor,
-    workers: int,
-) -> Iterator[tuple[int, Joined]]:
+def join_all(spool: Spool, joiner: Joiner, pool: Executor, workers: int) -> Iterator[tuple[int, Joined]]:
     """Each range joined, in order, with the size of its rows in bytes; its file is removed then."""
     waiting: list[tuple[Path, Future[Joined]]] = []
     paths = iter(spool.ranges())
     try:
         while True:
             for path in islice(paths, workers * RANGES_AHEAD - len(waiting)):
-                waiting.append((path, pool.submit(join_range, path, spool.path, names, style)))
+                waiting.append((path, pool.submit(joiner.join, path)))
             if not waiting:
                 return
             path, future = waiting.pop(0)
@@ -196,6 +193,8 @@ def join_all(
             size = path.stat().st_size
             path.unlink()
             yield size, joined
+    except BrokenProcessPool:
+        raise DumpError(f"{spool.path}: a worker was killed, perhaps for want of memory; try fewer --workers") from None
     finally:
         for _, future in waiting:
             future.cancel()

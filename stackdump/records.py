@@ -31,17 +31,11 @@ class Style:
     def title(self, text: str) -> str:
         return text_to_markdown(text, self.math, dollar=self.site.dollar)
 
-    def instruction(self, question: Row) -> str:
-        """Title and body in Markdown, a blank line between them; "" where the question has neither."""
-        parts = self.title(question.get("Title", "")), self.markdown(question.get("Body", ""))
-        return "\n\n".join(part for part in parts if part)
-
 
 def make_record(
-    style: Style, instruction: str, response: str, question: Row, answer: Row, names: dict[str, str]
+    site: Site, instruction: str, response: str, question: Row, answer: Row, names: dict[str, str]
 ) -> dict[str, Any]:
     """The record of an answer; `names` has the authors' display names by user id."""
-    site = style.site
     return {
         "id": f"{site.host}/a/{answer['Id']}",
         "source": "stackexchange",

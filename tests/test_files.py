@@ -204,10 +204,11 @@ def test_folder_as_destination_is_told(tmp_path, monkeypatch, name):
     assert names(tmp_path) == ["folder"] and names(tmp_path / "folder") == []
 
 
-def test_device_as_destination_is_refused():
-    """Renaming onto it would put a file in the place of /dev/null, for the whole machine."""
-    told(keep_all("-", "/dev/null", stdin=RECORDS), SCRIPT, "/dev/null: is no file")
-    assert Path("/dev/null").is_char_device()
+def test_what_is_no_file_is_refused_as_destination(tmp_path):
+    """Renaming onto /dev/null would put a file in its place, for the whole machine; a pipe stands for it here."""
+    os.mkfifo(tmp_path / "pipe")
+    told(keep_all("-", tmp_path / "pipe", stdin=RECORDS), SCRIPT, f"{tmp_path / 'pipe'}: is no file")
+    assert (tmp_path / "pipe").is_fifo() and names(tmp_path) == ["pipe"]
 
 
 @pytest.mark.parametrize("below", ["out.jsonl", "deeper/out.jsonl"])

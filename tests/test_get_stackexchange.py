@@ -182,6 +182,47 @@ def test_formulas_that_a_site_marks_show_that_it_uses_mathjax(tmp_path):
     assert about[0]["response"] == plain[0]["response"]
 
 
+def history(number: int, post: int, kind: int, text: str) -> dict:
+    return {"Id": number, "PostHistoryTypeId": kind, "PostId": post, "Text": text}
+
+
+def test_authors_own_markdown_is_taken_on_request_and_compared_with_the_html(tmp_path):
+    posts = [
+        question(1, Body="<p>How <em>long</em>?</p>"),
+        answer(2, 1, Score=9, Body="<p>Take <strong>10</strong> m.</p>"),
+        answer(3, 1, Score=8, Body="<p>No.</p>"),
+        answer(4, 1, Score=7, Body="<p>Only <code>html</code>.</p>"),
+        answer(5, 1, Score=6, Body='<p>so <span class="math-container">$a_1*b*c &lt; d$</span></p>'),
+    ]
+    revisions = [
+        history(1, 1, 1, "a title"),
+        history(2, 1, 2, "How _long_?"),
+        history(9, 2, 8, "Take __10__ m.\r\n"),  # rolled back to, after the edit below
+        history(3, 2, 2, "Take five."),
+        history(4, 2, 5, "Take nine."),
+        history(5, 3, 2, "Yes!"),  # not what the site shows
+        history(6, 3, 24, "a comment on an edit"),
+        history(7, 5, 2, "so $a_1*b*c < d$"),
+    ]
+    dump = tmp_path / "quay.stackexchange.com"
+    dump.mkdir()
+    (dump / "PostHistory.xml").write_bytes(table("posthistory", revisions))
+    records = convert(tmp_path, posts, "--body_source", "history")
+    assert [r["response"] for r in records] == ["Take __10__ m.", "Yes!", "Only `html`.", "so $a_1*b*c < d$"]
+    assert {r["instruction"] for r in records} == {"Which rope for 1 t?\n\nHow _long_?"}
+    report = json.loads((tmp_path / "out" / "quay" / "report.json").read_text())
+    assert report["authors_markdown"] == {"posts": 4, "rendering_to_the_same_document": 3, "share": 0.75}
+
+
+def test_a_dump_without_history_says_so(tmp_path):
+    dump = tmp_path / "quay"
+    dump.mkdir()
+    (dump / "Posts.xml").write_bytes(table("posts", small_posts()))
+    run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out", "--body_source", "history")
+    assert run.status == 1
+    assert "has no PostHistory.xml beside it; leave --body_source history out" in run.stderr
+
+
 # ---- the same bytes ------------------------------------------------------------------------------------------------------
 def many_posts() -> list[dict]:
     """Posts over several ranges of ids, with answers far from their questions and equal scores."""

@@ -180,8 +180,14 @@ def test_max_per_source_takes_so_many_of_each_and_counts_the_rest(tmp_path):
     assert table(run.stderr)["records kept"] == 25
     made = sum(parts(tmp_path), [])
     assert len(made) == 25 and all(each in list(map(pair, RECORDS)) for each in made)
-    sources = [source for source, _ in made]
-    assert sources != sorted(sources) and sources[:10] != ["stackexchange"] * 10, "not shuffled after the choice"
+
+
+def test_sources_are_mixed_also_after_the_choice(tmp_path):
+    """What is chosen of a large source came first in the order that it was chosen in."""
+    records = of("stackexchange", range(400)) + of("conala", range(10))
+    merge("--inputpath", "-", "--destpath", tmp_path, "--max_per_source", "10", stdin=jsonl(*records))
+    sources = [source for source, _ in parts(tmp_path)[0]]
+    assert 2 <= sources[:10].count("conala") <= 8, sources
 
 
 def test_max_per_source_prefers_no_record(tmp_path):

@@ -137,6 +137,7 @@ def test_bound_of_bytes_holds(tmp_path_factory, lengths, bound):
     made = write_parts(entries, folder, None, bound)
     contents = parts_of(folder)
     assert sum(contents, []) == ["x" * length for length in lengths]
+    assert [] not in contents or contents == [[]] and not lengths, "an empty part"
     for number, part in enumerate(made):
         size = (folder / part.name).stat().st_size
         assert part.size == size and part.records == len(contents[number])

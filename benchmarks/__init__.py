@@ -1,0 +1,1 @@
+"""What the project claims in numbers, each as a command: `python -m benchmarks.<name> --help`."""

@@ -1,0 +1,28 @@
+"""`make bench`: every measurement with its defaults, one after the other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+COMMANDS = (
+    ("benchmarks.markdown",),
+    ("benchmarks.markdown", "--linear"),
+    ("benchmarks.step1",),
+    ("benchmarks.step1", "--method", "lzma2"),
+    ("benchmarks.step1", "--order", "random"),
+)
+
+
+def main() -> None:
+    root = Path(__file__).resolve().parent.parent
+    for module, *flags in COMMANDS:
+        print(f"\n$ python -m {' '.join([module, *flags])}", flush=True)
+        done = subprocess.run([sys.executable, "-m", module, *flags], cwd=root, check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

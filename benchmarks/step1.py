@@ -1,0 +1,85 @@
+"""Step 1 against its floor: what 7-Zip needs only to unpack Posts.xml to nowhere.
+
+Grows a dump out of the real ones beside the project (../shared, with its tools/grow_dump.py; needs 7zz, Debian package
+7zip), and runs `7zz e -so` and get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds
+and wall time of both with their ratios, pair by pair, the gain of the second worker, and peak memory (PSS) of all processes.
+
+    python -m benchmarks.step1 --megabytes 400
+    python -m benchmarks.step1 --megabytes 4000 --order random --rounds 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measure import Cost, measure
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "grown.stackexchange.com"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--megabytes", type=int, default=400, help="all tables unpacked; Posts.xml is 29 %% of it (default: 400)")
+    add("--method", choices=["bzip2", "lzma2"], default="bzip2", help="default: bzip2, as dumps up to 2025")
+    add("--order", choices=["id", "random"], default="id", help="of the rows (default: id)")
+    add("--workers", type=int, default=2, help="default: 2")
+    add("--rounds", type=int, default=3, help="pairs of runs (default: 3)")
+    add("--shared", type=Path, default=ROOT.parent / "shared", help="default: ../shared")
+    add("--cache", type=Path, default=Path(tempfile.gettempdir()) / "grown-dumps", help="where grown dumps are kept")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    archive = grown_dump(args)
+    floor_command = ["7zz", "e", "-so", f"-mmt={args.workers}", str(archive), "Posts.xml"]
+    print(f"{args.megabytes} MB, {args.method}, rows by {args.order}: {archive.stat().st_size / 1e6:.0f} MB packed")
+    print(f"{'':8}{'floor cpu':>10}{'wall':>8}{'step 1 cpu':>12}{'wall':>8}{'cpu ratio':>11}{'wall ratio':>12}")
+    cpu_ratios, wall_ratios, gains = [], [], []
+    for number in range(1, args.rounds + 1):
+        floor, ours = measure(floor_command), convert(archive, args.workers)
+        cpu_ratios.append(ours.cpu / floor.cpu)
+        wall_ratios.append(ours.wall / floor.wall)
+        print(
+            f"pair {number:<3}{floor.cpu:>10.2f}{floor.wall:>8.2f}{ours.cpu:>12.2f}{ours.wall:>8.2f}"
+            f"{cpu_ratios[-1]:>11.2f}{wall_ratios[-1]:>12.2f}"
+        )
+        gains.append(convert(archive, 1).wall / ours.wall)
+    print(f"median ratio to the floor: cpu {statistics.median(cpu_ratios):.2f}, wall {statistics.median(wall_ratios):.2f}")
+    print(f"{args.workers} workers against 1: {statistics.median(gains):.2f} times as fast")
+    print(f"peak memory of all processes: {convert(archive, args.workers, memory=True).peak:.0f} MB")
+
+
+def convert(archive: Path, workers: int, memory: bool = False) -> Cost:
+    """One run of step 1, its output thrown away."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        command = [sys.executable, str(ROOT / "get_stackexchange.py"), "--dump_path", str(archive)]
+        return measure([*command, "--destdir", folder, "--workers", str(workers)], memory)
+
+
+def grown_dump(args: argparse.Namespace) -> Path:
+    """The dump to measure on, grown unless it is there already."""
+    folder = args.cache / f"{args.megabytes}-{args.method}-{args.order}"
+    archive = folder / f"{HOST}.7z"
+    if not archive.exists():
+        tool = args.shared / "tools" / "grow_dump.py"
+        if not tool.exists() or not shutil.which("7zz"):
+            sys.exit(f"benchmarks.step1: needs {tool} and 7zz (apt-get install 7zip)")
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / "partial.7z"
+        flags = ["--megabytes", str(args.megabytes), "--method", args.method, "--order", args.order]
+        subprocess.run([sys.executable, tool, *flags, "--out", partial], check=True, stderr=subprocess.DEVNULL)
+        partial.rename(archive)
+    return archive
+
+
+if __name__ == "__main__":
+    main()

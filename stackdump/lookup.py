@@ -1,0 +1,64 @@
+"""Texts by id, on disk, for there may be millions: users' names, and authors' own Markdown."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from stackdump.records import Row, number
+from stackdump.rows import parse_rows
+
+BATCH = 1000  # rows parsed at a time
+BODY_REVISIONS = {"2", "5", "8"}  # PostHistoryTypeId: the first body, an edit of it, a rollback
+
+Entry = tuple[int, int, str]  # id, version, text
+
+
+class Lookup:
+    """A text for each id: of several versions the highest. Written once, then read by any number of processes."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        with sqlite3.connect(self.path) as database:
+            database.execute("PRAGMA journal_mode = OFF")  # it is thrown away after a failure
+            database.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, version INTEGER, text TEXT)")
+            database.executemany(
+                "INSERT INTO texts VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+                " SET version = excluded.version, text = excluded.text WHERE excluded.version > version",
+                entries,
+            )
+        database.close()
+
+    def of(self, ids: Iterable[str]) -> dict[str, str]:
+        """The texts of these ids, as far as there are any."""
+        if not self.path.exists():
+            return {}
+        database = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+        select = "SELECT text FROM texts WHERE id = ?"
+        found = {id_: database.execute(select, (id_,)).fetchone() for id_ in ids}
+        database.close()
+        return {id_: row[0] for id_, row in found.items() if row}
+
+
+def names(rows: Iterable[bytes], table: str) -> Iterator[Entry]:
+    """The display names in the raw rows of Users.xml, by user id; `table` names the file in errors."""
+    for user in _parsed(rows, table):
+        if "DisplayName" in user:
+            yield number(user, "Id"), 0, user["DisplayName"]
+
+
+def own_markdown(rows: Iterable[bytes], table: str) -> Iterator[Entry]:
+    """The authors' Markdown in the raw rows of PostHistory.xml, by post id: each revision of a body."""
+    for revision in _parsed(rows, table):
+        if revision.get("PostHistoryTypeId") in BODY_REVISIONS and "Text" in revision:
+            yield number(revision, "PostId"), number(revision, "Id"), revision["Text"]
+
+
+def _parsed(rows: Iterable[bytes], table: str) -> Iterator[Row]:
+    rows = iter(rows)
+    while batch := list(islice(rows, BATCH)):
+        yield from parse_rows(batch, table)
