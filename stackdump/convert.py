@@ -18,7 +18,7 @@ from typing import Any
 
 from stackdump.dumps import Dump, Table
 from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Joiner, Spool, join_all
+from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Spool, join_all
 from stackdump.lookup import Lookup, names, own_markdown
 from stackdump.records import Style
 from stackdump.rows import RowReader
@@ -129,11 +129,10 @@ class Conversion:
     def lines(self, pool: Executor) -> Iterator[bytes]:
         """The records as JSON lines, many at a time, ordered by question id, then score from high to low, then
         answer id. To be asked for after `read`."""
-        bodies = self.bodies if self.body_source == "history" else None
-        joiner = Joiner(self.spool.path, Style(self.site, self.math), self.names, bodies)
+        style = Style(self.site, self.math)
         total = sum(path.stat().st_size for path in self.spool.ranges())
         done = 0
-        for size, joined in join_all(self.spool, joiner, pool, self.workers):
+        for size, joined in join_all(self.spool, style, self.names, self.bodies, pool, self.workers):
             if self.stopped.is_set():
                 raise DumpError(f"{self.spool.path}: stopped")
             self.counts += joined.counts

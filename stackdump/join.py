@@ -8,7 +8,7 @@ output in order of the question id, whatever the order of the rows in the dump.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -37,6 +37,7 @@ OWN_MARKDOWN, SAME_DOCUMENT = (
 
 ID = re.compile(rb'\sId="(-?\d+)"')
 POST_TYPE = re.compile(rb'\sPostTypeId="(\d+)"')
+OWNER = re.compile(rb'\sOwnerUserId="(-?\d+)"')
 PARENT = re.compile(rb'\sParentId="(\d+)"')
 MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"  # as the raw row has it; in code the & is &amp;
 
@@ -108,24 +109,23 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class Joiner:
-    """Joins, sorts and converts the rows of ranges; it goes to worker processes.
+class Range:
+    """The rows of one range with all that is needed to convert them, on whatever machine.
 
-    table: names the rows' file in errors. bodies: the authors' own Markdown, where that is to be taken.
+    table: names the rows' file in errors. names: of users by id. own: the authors' own Markdown by post id, where
+    that is to be taken.
     """
 
+    rows: bytes
     table: str
     style: Style
-    names: Lookup
-    bodies: Lookup | None = None
+    names: dict[str, str]
+    own: dict[str, str]
 
-    def join(self, path: Path) -> Joined:
-        """The records of the range in the file `path`."""
+    def join(self) -> Joined:
+        """Join, sort and convert."""
         counts: Counter[str] = Counter()
-        questions, answers = self._posts(path, counts)
-        posts = [*questions.values(), *answers.values()]
-        names = self.names.of({post["OwnerUserId"] for post in posts if "OwnerUserId" in post})
-        own = self.bodies.of([*questions, *answers]) if self.bodies else {}
+        questions, answers = self._posts(counts)
         lines: list[bytes] = []
         current, instruction = "", ""
         for answer in sorted(answers.values(), key=_order):
@@ -133,41 +133,40 @@ class Joiner:
             if question is None:
                 counts["orphans"] += 1
                 continue
-            response = self._body(answer, own, counts)
+            response = self._body(answer, counts)
             if not response:
                 counts["without text"] += 1
                 continue
             if question["Id"] != current:
-                parts = self.style.title(question.get("Title", "")), self._body(question, own, counts)
+                parts = self.style.title(question.get("Title", "")), self._body(question, counts)
                 current, instruction = question["Id"], "\n\n".join(part for part in parts if part)
             if not instruction:
                 counts["to a question without text"] += 1
                 continue
-            record = make_record(self.style.site, instruction, response, question, answer, names)
+            record = make_record(self.style.site, instruction, response, question, answer, self.names)
             lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
             counts["pairs"] += 1
         return Joined(b"".join(lines), counts)
 
-    def _posts(self, path: Path, counts: Counter[str]) -> tuple[dict[str, Row], dict[str, Row]]:
+    def _posts(self, counts: Counter[str]) -> tuple[dict[str, Row], dict[str, Row]]:
         """The questions and the answers by id. Of posts with one id the same is taken, whatever their order in the
         dump, for the rows are sorted."""
         questions: dict[str, Row] = {}
         answers: dict[str, Row] = {}
-        rows = sorted(path.read_bytes().rstrip(b"\n").split(b"\n"))
-        for post in parse_rows(rows, self.table):
+        for post in parse_rows(sorted(self.rows.split(b"\n")), self.table):
             is_answer = post["PostTypeId"] == ANSWER
             if (answers if is_answer else questions).setdefault(post["Id"], post) is not post and is_answer:
                 counts["repeated ids"] += 1
         return questions, answers
 
-    def _body(self, post: Row, own: dict[str, str], counts: Counter[str]) -> str:
+    def _body(self, post: Row, counts: Counter[str]) -> str:
         """A post's body as Markdown: the author's own where it is known, else ours."""
         html = post.get("Body", "")
-        if not html or post["Id"] not in own:
+        if not html or post["Id"] not in self.own:
             return self.style.markdown(html)
         from stackdump.history import clean, renders_to  # a Markdown reader, only where it is needed: it takes 10 MB
 
-        markdown = clean(own[post["Id"]])
+        markdown = clean(self.own[post["Id"]])
         counts[OWN_MARKDOWN] += 1
         counts[SAME_DOCUMENT] += renders_to(markdown, html, self.style)
         return markdown
@@ -178,23 +177,29 @@ def _order(answer: Row) -> tuple[int, int, int]:
     return number(answer, "ParentId"), -number(answer, "Score"), number(answer, "Id")
 
 
-def join_all(spool: Spool, joiner: Joiner, pool: Executor, workers: int) -> Iterator[tuple[int, Joined]]:
-    """Each range joined, in order, with the size of its rows in bytes; its file is removed then."""
-    waiting: list[tuple[Path, Future[Joined]]] = []
-    paths = iter(spool.ranges())
+def join_all(
+    spool: Spool, style: Style, names: Lookup, bodies: Lookup, pool: Executor, workers: int
+) -> Iterator[tuple[int, Joined]]:
+    """Each range joined, in order, with the size of its rows in bytes; its file is removed as it is read."""
+    waiting: deque[tuple[int, Future[Joined]]] = deque()
+    ranges = (_take_range(path, spool.path, style, names, bodies) for path in spool.ranges())
     try:
         while True:
-            for path in islice(paths, workers * RANGES_AHEAD - len(waiting)):
-                waiting.append((path, pool.submit(joiner.join, path)))
+            for range_ in islice(ranges, workers * RANGES_AHEAD - len(waiting)):
+                waiting.append((len(range_.rows), pool.submit(range_.join)))
             if not waiting:
                 return
-            path, future = waiting.pop(0)
-            joined = future.result()
-            size = path.stat().st_size
-            path.unlink()
-            yield size, joined
+            size, future = waiting.popleft()
+            yield size, future.result()
     except BrokenProcessPool:
         raise DumpError(f"{spool.path}: a worker was killed, perhaps for want of memory; try fewer --workers") from None
     finally:
         for _, future in waiting:
             future.cancel()
+
+
+def _take_range(path: Path, table: str, style: Style, names: Lookup, bodies: Lookup) -> Range:
+    rows = path.read_bytes().rstrip(b"\n")
+    path.unlink()
+    users, posts = set(OWNER.findall(rows)), set(ID.findall(rows))
+    return Range(rows, table, style, names.of(users), bodies.of(posts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +18,7 @@ Entry = tuple[int, int, str]  # id, version, text
 
 
 class Lookup:
-    """A text for each id: of several versions the highest. Written once, then read by any number of processes."""
+    """A text for each id: of several versions the highest."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -33,15 +34,14 @@ class Lookup:
             )
         database.close()
 
-    def of(self, ids: Iterable[str]) -> dict[str, str]:
-        """The texts of these ids, as far as there are any."""
+    def of(self, ids: Iterable[bytes]) -> dict[str, str]:
+        """The texts of these ids, as far as there are any; ids as the raw rows have them."""
         if not self.path.exists():
             return {}
-        database = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
-        select = "SELECT text FROM texts WHERE id = ?"
-        found = {id_: database.execute(select, (id_,)).fetchone() for id_ in ids}
-        database.close()
-        return {id_: row[0] for id_, row in found.items() if row}
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as database:
+            ask = database.cursor().execute
+            found = ((id_, ask("SELECT text FROM texts WHERE id = ?", (int(id_),)).fetchone()) for id_ in ids)
+            return {id_.decode(): row[0] for id_, row in found if row}
 
 
 def names(rows: Iterable[bytes], table: str) -> Iterator[Entry]:

@@ -83,6 +83,8 @@ def test_a_run_that_was_given_up_goes_on_from_where_it_was(root, tmp_path):
         server.fault = lambda request: None
         assert fetch(client(server), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
         assert server.sent(NAME) == len(CONTENT)
+        assert server.requests[-1].headers["Range"] == "bytes=100000-299999"
+        assert server.requests[-1].headers["If-Range"].startswith('"')
 
 
 def test_a_file_that_changed_between_two_runs_is_fetched_anew(root, tmp_path):
@@ -201,18 +203,19 @@ def test_two_runs_do_not_write_one_download(root, tmp_path):
 
 
 @contextmanager
-def hub(target: str, headers: dict[str, str]):
-    """A server that redirects to the data, and describes the file on the redirect only, as the hub does."""
+def serve(status: int, headers: dict[str, str], body: bytes = b""):
+    """A server that answers every request with this, and tells no length of its own."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_):
             """No log on stderr."""
 
         def do_GET(self):
-            self.send_response(302)
-            for name, value in {"Location": target, "Content-Length": "0", **headers}.items():
+            self.send_response(status)
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(body)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -223,10 +226,10 @@ def hub(target: str, headers: dict[str, str]):
 
 @pytest.mark.parametrize("told", [DIGEST, "a" * 64])
 def test_the_hubs_digest_is_read_from_its_redirect(root, tmp_path, told):
-    headers = {"X-Linked-ETag": f'"{told}"', "X-Linked-Size": str(len(CONTENT))}
+    linked = {"X-Linked-ETag": f'"{told}"', "X-Linked-Size": str(len(CONTENT))}
     with (
         ArchiveServer(root, lambda r: Fault(drop_after=100_000) if r.number == 1 else None) as data,
-        hub(f"{data.url}/data/{NAME}", headers) as url,
+        serve(302, {"Location": f"{data.url}/data/{NAME}", "Content-Length": "0", **linked}) as url,
     ):
         if told == DIGEST:
             assert fetch(Client(url), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
@@ -234,6 +237,25 @@ def test_the_hubs_digest_is_read_from_its_redirect(root, tmp_path, told):
         else:
             with pytest.raises(DumpError, match=f"should have {told}"):
                 fetch(Client(url), FILE, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ("300000", None),
+        ("299999", "sends more than the 299,999 bytes"),
+        ("300001", "the connection broke"),
+        ("", "size"),
+    ],
+)
+def test_where_no_length_is_told_the_hubs_size_decides(tmp_path, size, message):
+    with serve(200, {"X-Linked-Size": size} if size else {}, CONTENT) as url:
+        if message is None:
+            assert fetch(Client(url), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
+            return
+        with pytest.raises(DumpError, match=message):
+            fetch(Client(url), FILE, tmp_path / "cache")
+    assert FILE not in left(tmp_path / "cache")
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
