@@ -66,14 +66,27 @@ def main() -> None:
         "filter_by_human.py", "--inputpath", str(filtered), "--destpath", str(accepted),
         "--judgement_file", str(judgements),
     )  # fmt: skip
+    sources = {name: DEMO / "sources" / f"{name}.jsonl" for name in ("anthrop_helpful", "anthrop_redteam", "conala")}
+    for script, name in (
+        (("get_hh_rlhf.py", "--subset", "helpful"), "anthrop_helpful"),
+        (("get_hh_rlhf.py", "--subset", "harmless"), "anthrop_redteam"),
+        (("get_conala.py",), "conala"),
+    ):
+        step(
+            f"Another source: {name}",
+            *script, "--inputpath", "sample/sources", "--destpath", str(sources[name]),
+        )  # fmt: skip
     step(
-        "4. Merge into the tuple files",
-        "merge_datasets.py", "--inputpath", str(accepted), "--destpath", str(dataset), "--parts", "2",
+        "4. Merge all sources into the tuple files",
+        "merge_datasets.py", "--inputpath", str(accepted), *map(str, sources.values()),
+        "--destpath", str(dataset), "--parts", "2",
     )  # fmt: skip
-    summary(unfiltered, filtered, accepted, dataset, judgements)
+    summary(unfiltered, filtered, accepted, sources["conala"].parent, dataset, judgements)
 
 
-def summary(unfiltered: Path, filtered: Path, accepted: Path, dataset: Path, judgements: Path) -> None:
+def summary(
+    unfiltered: Path, filtered: Path, accepted: Path, sources: Path, dataset: Path, judgements: Path
+) -> None:
     """Print one pair as a reader of the tuple files sees it, what lies where, and what to type next."""
     part = dataset / "instruction_tuning_dataset_alpha_part1.json"
     source, text = json.loads((ROOT / part).read_text("utf-8"))[0]
@@ -88,6 +101,7 @@ def summary(unfiltered: Path, filtered: Path, accepted: Path, dataset: Path, jud
         (filtered, "those with at least 10 votes"),
         (judgements, "a person's judgements, YAML to be edited by hand"),
         (accepted, "the accepted"),
+        (sources, "records of HH-RLHF and CoNaLa, here invented ones"),
         (part, "the tuple files, and report.json with every number"),
     ):
         print(f"  {path!s:<62} {what}")
