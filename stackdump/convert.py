@@ -106,7 +106,7 @@ class Conversion:
             )
             self.replaced += reader.replaced
 
-        if self.body_source == "history" and not self.bodies.path.exists():
+        if self.body_source == "history" and not self.bodies.exists():
             raise DumpError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
 
     def _tables(self) -> tuple[tuple[str, bool], ...]:

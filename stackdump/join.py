@@ -37,7 +37,7 @@ OWN_MARKDOWN, SAME_DOCUMENT = (
 
 ID = re.compile(rb'\sId="(-?\d+)"')
 POST_TYPE = re.compile(rb'\sPostTypeId="(\d+)"')
-OWNER = re.compile(rb'\sOwnerUserId="(-?\d+)"')
+OWNER = re.compile(rb'OwnerUserId="(-?\d+)"')  # begins with a literal: with \s in front it takes four times as long
 PARENT = re.compile(rb'\sParentId="(\d+)"')
 MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"  # as the raw row has it; in code the & is &amp;
 
@@ -201,5 +201,5 @@ def join_all(
 def _take_range(path: Path, table: str, style: Style, names: Lookup, bodies: Lookup) -> Range:
     rows = path.read_bytes().rstrip(b"\n")
     path.unlink()
-    users, posts = set(OWNER.findall(rows)), set(ID.findall(rows))
-    return Range(rows, table, style, names.of(users), bodies.of(posts))
+    own = bodies.of(set(ID.findall(rows))) if bodies.exists() else {}
+    return Range(rows, table, style, names.of(set(OWNER.findall(rows))), own)

@@ -23,6 +23,9 @@ class Lookup:
     def __init__(self, path: Path):
         self.path = path
 
+    def exists(self) -> bool:
+        return self.path.exists()
+
     def write(self, entries: Iterable[Entry]) -> None:
         with sqlite3.connect(self.path) as database:
             database.execute("PRAGMA journal_mode = OFF")  # it is thrown away after a failure
@@ -36,7 +39,7 @@ class Lookup:
 
     def of(self, ids: Iterable[bytes]) -> dict[str, str]:
         """The texts of these ids, as far as there are any; ids as the raw rows have them."""
-        if not self.path.exists():
+        if not self.exists():
             return {}
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as database:
             ask = database.cursor().execute

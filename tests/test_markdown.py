@@ -28,7 +28,10 @@ BLOCKS = {
     "an empty quote": ("<p>a</p><blockquote></blockquote><p>b</p>", "a\n\nb"),
     "a spoiler": ('<blockquote class="spoiler"><p>a</p><p>b</p></blockquote>', ">! a\n>!\n>! b"),
     "a comment": ("<!-- language: lang-js -->\n<p>a<!-- x -->b</p>", "ab"),
-    "a definition list": ("<dl>\n<dt>a</dt>\n<dd>b <em>c</em></dd>\n</dl>", "<dl>\n<dt>a</dt>\n<dd>b <em>c</em></dd>\n</dl>"),
+    "a definition list": (
+        "<dl>\n<dt>a</dt>\n<dd>b <em>c</em></dd>\n</dl>",
+        "<dl>\n<dt>a</dt>\n<dd>b <em>c</em></dd>\n</dl>",
+    ),
     "details around blocks": (
         "<details><summary>s</summary><ul><li>a</li></ul></details>",
         "<details>\n\n<summary>s</summary>\n\n- a\n\n</details>",
@@ -42,7 +45,10 @@ LISTS = {
     "numbered from": ('<ol start="9"><li>a</li><li>b\nc</li></ol>', "9. a\n10. b\n    c"),
     "nested": ("<ul><li>a<ol><li>b</li></ol></li><li>c</li></ul>", "- a\n  1. b\n- c"),
     "nested from another number": ('<ul><li>a<ol start="3"><li>b</li></ol></li></ul>', "- a\n\n  3. b"),
-    "adjoining": ("<ul><li>a</li></ul><ul><li>b</li></ul><ol><li>c</li></ol><ol><li>d</li></ol>", "- a\n\n* b\n\n1. c\n\n1) d"),
+    "adjoining": (
+        "<ul><li>a</li></ul><ul><li>b</li></ul><ol><li>c</li></ol><ol><li>d</li></ol>",
+        "- a\n\n* b\n\n1. c\n\n1) d",
+    ),
     "an empty item": ("<ul><li></li><li>a</li></ul>", "-\n- a"),
     "an item that is code": ("<ul><li><pre><code>x\n</code></pre></li></ul>", "- ```\n  x\n  ```"),
     "an item with a quote": ("<ul><li><p>a</p><blockquote><p>q</p></blockquote></li></ul>", "- a\n\n  > q"),
@@ -79,7 +85,10 @@ INLINE = {
     "delimiters that would not close": ("<p><strong>Note:</strong>this</p>", "<strong>Note:</strong>this"),
     "delimiters that close": ("<p><strong>Note:</strong> this</p>", "**Note:** this"),
     "strike-through": ("<p><s>a</s> <del>b</del> <strike>c</strike></p>", "~~a~~ ~~b~~ ~~c~~"),
-    "no syntax": ("<p>10<sup>2</sup> H<sub>2</sub>O <kbd>F1</kbd> <ins>i</ins></p>", "10<sup>2</sup> H<sub>2</sub>O <kbd>F1</kbd> <ins>i</ins>"),
+    "no syntax": (
+        "<p>10<sup>2</sup> H<sub>2</sub>O <kbd>F1</kbd> <ins>i</ins></p>",
+        "10<sup>2</sup> H<sub>2</sub>O <kbd>F1</kbd> <ins>i</ins>",
+    ),
     "spans": ('<p>a <span class="x">b</span> <a name="n">c</a></p>', "a b c"),
     "emphasis around blocks": ("<em><p>a</p><p>b</p></em>", "*a*\n\n*b*"),
     "a link": ('<p><a href="http://a/b" rel="nofollow" title="t">x <em>y</em></a></p>', "[x *y*](http://a/b)"),
@@ -146,7 +155,10 @@ TABLES = {
 MATH = {
     "bare": (r"<p>so $x_1*y_2$ and $a\{b\}$, $a &lt; b$</p>", r"so $x_1*y_2$ and $a\{b\}$, $a < b$"),
     "display": ("<p>$$\na_1\n- b\n= c\n$$</p>", "$$\na_1\n- b\n= c\n$$"),
-    "an environment": ("<p>\\begin{align}a&amp;=b_1\\\\\n&amp;=*c*\\end{align}</p>", "\\begin{align}a&=b_1\\\\\n&=*c*\\end{align}"),
+    "an environment": (
+        "<p>\\begin{align}a&amp;=b_1\\\\\n&amp;=*c*\\end{align}</p>",
+        "\\begin{align}a&=b_1\\\\\n&=*c*\\end{align}",
+    ),
     "brackets for delimiters": (r"<p>\[x_1\] and \\(y_1\\)</p>", r"$$x_1$$ and $y_1$"),
     "marked": ('<p><span class="math-container">$x_1*y$</span>, $5*6*7$</p>', "$x_1*y$, \\$5\\*6\\*7\\$"),
     "marked with escaped dollars": ('<p><span class="math-container">\\$V_1\\$</span></p>', "$V_1$"),
@@ -164,7 +176,8 @@ MATH = {
 
 def cases(**groups: dict[str, tuple[str, str]]):
     return pytest.mark.parametrize(
-        "html,markdown", [pytest.param(*case, id=f"{group}-{name}") for group, table in groups.items() for name, case in table.items()]
+        "html,markdown",
+        [pytest.param(*case, id=f"{group}-{name}") for group, table in groups.items() for name, case in table.items()],
     )
 
 
@@ -239,7 +252,7 @@ def test_titles_with_escaped_dollars():
         ("<p>a</b></p>", "a"),
         ("<p>a\r\nb\rc</p>", "a\nb\nc"),
         ("a\0b\ud800", "ab\ufffd"),
-        ("<a href=\"u\">x<p>y</p></a>", "[x](u)\n\n[y](u)"),
+        ('<a href="u">x<p>y</p></a>', "[x](u)\n\n[y](u)"),
         ("<p>a", "a"),
         ("", ""),
         ("&#0;&#xD800;&bogus;&amp", "\ufffd\ufffd\\&bogus;&"),

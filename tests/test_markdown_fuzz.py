@@ -16,12 +16,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 import stackdump.markdown as markdown_package
 from stackdump.markdown import html_to_markdown, text_to_markdown
-from stackdump.markdown.paragraph import IllNestedError, Options
-from stackdump.markdown.repair import TOKEN, repaired
+from stackdump.markdown.paragraph import Options
+from stackdump.markdown.repair import repaired
 from stackdump.markdown.writer import Writer
 
 FIDELITY = Path(__file__).parents[2] / "shared" / "tools" / "fidelity"
-quick = settings(max_examples=80, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 # ---- random posts ------------------------------------------------------------------------------------------------
 
@@ -31,13 +31,36 @@ TEX = [
     "$x_1$", "$a*b$", "$$\\sum_i$$", "$$\na\n- b\n$$", "\\begin{align}a&amp;=b\\\\\n-c\\end{align}", "\\$", "$", "${$", "\\[x^2\\]", "$a|b|$",
     '<span class="math-container">$y_2*z$</span>', '<span class="math-container">$$y\n+ z$$</span>',
 ]  # fmt: skip
-ADDRESSES = ["http://a.b/c", "http://a.b/c_(d)", "http://a.b/c_(d", "u v", "/q/1", "#f", "http://é.x", "?q=1&amp;copy=2", "*b*", "`x`", ""]
+ADDRESSES = [
+    "http://a.b/c",
+    "http://a.b/c_(d)",
+    "http://a.b/c_(d",
+    "u v",
+    "/q/1",
+    "#f",
+    "http://é.x",
+    "?q=1&amp;copy=2",
+    "*b*",
+    "`x`",
+    "",
+]
 CODES = ["x", "a_b", "*p", "a`b", "`", "``", " a", " a ", "  ", "a|b", "&lt;b&gt;", "&amp;amp;", "\\", "a\nb", "]"]
-LISTINGS = ["x\n", "if x:\n    y\n", "\na\n", "a\n\n\nb\n", "```\nx\n```\n", "~~~\n", " \n", "a  \nb\n", "&lt;b&gt; &amp;amp;\n", "no newline"]
+LISTINGS = [
+    "x\n",
+    "if x:\n    y\n",
+    "\na\n",
+    "a\n\n\nb\n",
+    "```\nx\n```\n",
+    "~~~\n",
+    " \n",
+    "a  \nb\n",
+    "&lt;b&gt; &amp;amp;\n",
+    "no newline",
+]
 
-texts = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([" ", " ", "", "\n", "  "])), min_size=1, max_size=5).map(
-    lambda pairs: "".join(word + space for word, space in pairs)
-)
+texts = st.lists(
+    st.tuples(st.sampled_from(WORDS), st.sampled_from([" ", " ", "", "\n", "  "])), min_size=1, max_size=5
+).map(lambda pairs: "".join(word + space for word, space in pairs))
 
 
 def wrap(*names: str):
@@ -52,7 +75,9 @@ codes = st.sampled_from(CODES).map("<code>{}</code>".format)
 images = st.tuples(st.sampled_from(ADDRESSES), texts).map(lambda t: f'<img src="{t[0]}" alt="{t[1]}">')
 leaves = texts | texts | codes | images | st.sampled_from(["<br>", "<br />\n", " ", ","])
 unlinked = st.recursive(
-    leaves, lambda inside: wrap("em", "strong", "i", "b", "s", "del", "sup", "sub", "kbd", "ins", "span")(joined(inside)), max_leaves=6
+    leaves,
+    lambda inside: wrap("em", "strong", "i", "b", "s", "del", "sup", "sub", "kbd", "ins", "span")(joined(inside)),
+    max_leaves=6,
 )
 links = st.tuples(st.sampled_from(ADDRESSES), joined(unlinked, 2)).map(lambda t: f'<a href="{t[0]}">{t[1]}</a>')
 lines = joined(unlinked | unlinked | links)
@@ -61,13 +86,15 @@ tex_lines = joined(unlinked | links | st.sampled_from(TEX))
 
 def blocks(inline):
     paragraphs = wrap("p", "p", "p", "h2", "h3")(inline)
-    listings = st.tuples(st.sampled_from(["", ' class="lang-py prettyprint-override"', ' class="lang-none"']), st.sampled_from(LISTINGS)).map(
-        lambda t: f"<pre{t[0]}><code>{t[1]}</code></pre>"
-    )
+    listings = st.tuples(
+        st.sampled_from(["", ' class="lang-py prettyprint-override"', ' class="lang-none"']), st.sampled_from(LISTINGS)
+    ).map(lambda t: f"<pre{t[0]}><code>{t[1]}</code></pre>")
     tables = st.lists(st.tuples(inline, inline), min_size=1, max_size=3).map(
-        lambda rows: "<table><thead><tr><th>{}</th><th>{}</th></tr></thead><tbody>".format(*rows[0])
-        + "".join("<tr><td>{}</td><td>{}</td></tr>".format(*row) for row in rows[1:])
-        + "</tbody></table>"
+        lambda rows: (
+            "<table><thead><tr><th>{}</th><th>{}</th></tr></thead><tbody>".format(*rows[0])
+            + "".join("<tr><td>{}</td><td>{}</td></tr>".format(*row) for row in rows[1:])
+            + "</tbody></table>"
+        )
     )
     plain = paragraphs | paragraphs | listings | tables | st.just("<hr>") | st.just("<!-- c -->") | inline
 
@@ -76,7 +103,9 @@ def blocks(inline):
         return (
             wrap("blockquote", "div")(joined(inside, 3))
             | items.map("<ul>\n{}</ul>".format)
-            | st.tuples(st.sampled_from(["", ' start="0"', ' start="99"']), items).map(lambda t: f"<ol{t[0]}>\n{t[1]}</ol>")
+            | st.tuples(st.sampled_from(["", ' start="0"', ' start="99"']), items).map(
+                lambda t: f"<ol{t[0]}>\n{t[1]}</ol>"
+            )
             | joined(inside, 3).map('<blockquote class="spoiler">{}</blockquote>'.format)
         )
 
@@ -95,7 +124,27 @@ def broken(draw):
         if not tags:
             break
         tag = draw(st.sampled_from(tags))
-        other = draw(st.sampled_from(["", tag[0] * 2, tag[0].upper(), "</p>", "<p>", "<b>", "</i>", "<li>", "<a>", "<td>", "<x-y>", "<", ">", "\r\n", "<!--"]))
+        other = draw(
+            st.sampled_from(
+                [
+                    "",
+                    tag[0] * 2,
+                    tag[0].upper(),
+                    "</p>",
+                    "<p>",
+                    "<b>",
+                    "</i>",
+                    "<li>",
+                    "<a>",
+                    "<td>",
+                    "<x-y>",
+                    "<",
+                    ">",
+                    "\r\n",
+                    "<!--",
+                ]
+            )
+        )
         html = html[: tag.start()] + other + html[tag.end() :]
     return html
 
@@ -104,9 +153,18 @@ def broken(draw):
 
 
 @quick
-@given(st.text(st.characters(codec=None), max_size=200) | broken() | st.text("<>/=\"'&;#!-[]() \n\0\ud800abpx", max_size=80), st.booleans())
+@given(
+    st.text(st.characters(codec=None), max_size=200)
+    | broken()
+    | st.text("<>/=\"'&;#!-[]() \n\0\ud800abpx", max_size=80),
+    st.booleans(),
+)
 def test_any_text_becomes_text(html, math):
-    for markdown in (html_to_markdown(html, math), html_to_markdown(html, math, dollar="\\$"), text_to_markdown(html, math)):
+    for markdown in (
+        html_to_markdown(html, math),
+        html_to_markdown(html, math, dollar="\\$"),
+        text_to_markdown(html, math),
+    ):
         markdown.encode()
         assert "\0" not in markdown and "\r" not in markdown
 
@@ -173,7 +231,8 @@ def visible(html: str) -> list[str]:
 @quick
 @given(posts)
 def test_a_renderer_shows_the_same(html):
-    assert visible(RENDERER.render(html_to_markdown(html, False).replace(">! ", "> ").replace(">!\n", ">\n"))) == visible(html)
+    html = html.replace(' class="spoiler"', "")  # (which this renderer does not know)
+    assert visible(RENDERER.render(html_to_markdown(html, False))) == visible(html)
 
 
 @quick

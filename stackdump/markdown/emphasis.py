@@ -1,0 +1,114 @@
+"""Would these `*`, `**` and `~~` be read as the emphasis that is meant?
+
+A reader of Markdown pairs delimiter runs by rules of their own (https://spec.commonmark.org/0.31.2/#phase-2-inline-structure):
+`**Note:**this` is not strong. `misread` follows the rules over the delimiters that a paragraph's writer has placed.
+"""
+
+import unicodedata
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .escape import BREAK, FORMULA
+
+
+class Pair(NamedTuple):
+    """An emphasis as it is meant: offsets of its two delimiters in the paragraph, and the delimiter."""
+
+    opening: int
+    closing: int
+    mark: str
+
+
+class _Run:
+    """A delimiter run: `left` of its `length` characters are not paired yet."""
+
+    __slots__ = ("char", "start", "end", "left", "length", "opens", "closes")
+
+    def __init__(self, text: str, start: int, end: int):
+        self.char, self.start, self.end = text[start], start, end
+        self.left = self.length = end - start
+        before = _kind(text[start - 1]) if start and text[start - 1] != BREAK else " "
+        after = _kind(text[end]) if end < len(text) else " "
+        # (left-flanking and right-flanking, in CommonMark's words)
+        self.opens = after != " " and (after != "." or before != "a")
+        self.closes = before != " " and (before != "." or after != "a")
+
+
+def _kind(char: str) -> str:
+    """White space is " ", punctuation ".", anything else "a"."""
+    if char.isalnum():
+        return "a"
+    if char.isspace():
+        return " "
+    return "." if char in (BREAK, FORMULA) or unicodedata.category(char)[0] in "PS" else "a"
+
+
+def misread(text: str, pairs: Sequence[Pair], links: Sequence[tuple[int, int]]) -> list[int]:
+    """Indices of the pairs that a reader would not pair so, the surest culprits first; empty if all is well.
+
+    links: (start, end) of the links' labels, in order, inside which delimiters are paired among themselves."""
+    runs = _runs(text, pairs)
+    run_at = {offset: n for n, run in enumerate(runs) for offset in range(run.start, run.end)}
+    meant = Counter((run_at[p.opening], run_at[p.closing], len(p.mark)) for p in pairs)
+    groups: dict[int, list[int]] = {}  # runs by the link that they are in
+    starts = [start for start, _ in links]
+    for n, run in enumerate(runs):
+        link = bisect_right(starts, run.start) - 1
+        groups.setdefault(link if link >= 0 and run.start < links[link][1] else -1, []).append(n)
+    found: Counter[tuple[int, int, int]] = Counter()
+    for group in groups.values():
+        _pair_up(runs, group, found)
+    if found == meant:
+        return []
+
+    def is_able(pair: Pair) -> bool:
+        return runs[run_at[pair.opening]].opens and runs[run_at[pair.closing]].closes
+
+    bad = [n for n, p in enumerate(pairs) if (run_at[p.opening], run_at[p.closing], len(p.mark)) not in found]
+    return sorted(bad or range(len(pairs)), key=lambda n: (is_able(pairs[n]), pairs[n].closing - pairs[n].opening))
+
+
+def _runs(text: str, pairs: Sequence[Pair]) -> list[_Run]:
+    """The delimiters, adjoining ones of one character joined."""
+    runs: list[_Run] = []
+    start = end = -1
+    for offset, mark in sorted([(p.opening, p.mark) for p in pairs] + [(p.closing, p.mark) for p in pairs]):
+        if offset == end and text[start] == mark[0]:
+            end += len(mark)
+        else:
+            if start >= 0:
+                runs.append(_Run(text, start, end))
+            start, end = offset, offset + len(mark)
+    if start >= 0:
+        runs.append(_Run(text, start, end))
+    return runs
+
+
+def _pair_up(runs: list[_Run], among: Sequence[int], found: Counter[tuple[int, int, int]]) -> None:
+    """CommonMark's `process emphasis`; adds (opening run, closing run, length) to `found`."""
+    openers: list[int] = []
+    for n in among:
+        closer = runs[n]
+        at = len(openers) - 1
+        while closer.closes and closer.left and at >= 0:
+            opener = runs[openers[at]]
+            if opener.char != closer.char or (
+                closer.char == "*"
+                and (opener.closes or closer.opens)
+                and (opener.length + closer.length) % 3 == 0
+                and (opener.length % 3 or closer.length % 3)
+            ):
+                at -= 1
+                continue
+            length = 2 if closer.char == "~" or min(opener.left, closer.left) > 1 else 1
+            found[openers[at], n, length] += 1
+            opener.left -= length
+            closer.left -= length
+            del openers[at + 1 :]
+            if not opener.left:
+                openers.pop()
+                at -= 1
+        if closer.opens and closer.left:
+            openers.append(n)

@@ -1,0 +1,238 @@
+"""Text, code and addresses as Markdown: what a reader would take for markup is escaped, and nothing else."""
+
+import html
+import re
+from collections.abc import Iterable
+from html.entities import html5
+
+WS = " \t\n\r\f"  # HTML's white space; a no-break space is text
+BREAK = "\0"  # stands for <br> until a block is written: a body cannot hold it
+FORMULA = "\x01"  # stands for a formula of several lines until then
+
+# ---- entities -------------------------------------------------------------------------------------------------
+
+_ATTRIBUTE_REFERENCE = re.compile(r"&(#\d+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z][A-Za-z0-9]*+;|[A-Za-z][A-Za-z0-9]*+(?![=;]))")
+
+
+def unescape(text: str) -> str:
+    """Character references of HTML text resolved; the five common ones without a call per reference."""
+    plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&nbsp;", "\xa0")
+    if plain.count("&") == plain.count("&amp;"):
+        return plain.replace("&amp;", "&")
+    return html.unescape(text).replace("\r", " ")
+
+
+def unescape_attribute(value: str) -> str:
+    """The same in an attribute, where `&copy=1` is no reference (HTML Standard, 13.2.5.73)."""
+    if "&" not in value:
+        return value
+    return _ATTRIBUTE_REFERENCE.sub(lambda m: html.unescape(m[0]) if m[1][0] == "#" else html5.get(m[1], m[0]), value)
+
+
+# ---- text -----------------------------------------------------------------------------------------------------
+
+# What may need an escape. A run of `*` or `_` between words (`2 * 3`) is no delimiter, nor is a `_` between letters; at
+# the ends of a text and of its lines the neighbours count as unknown. (Every alternative begins with a character of its
+# own, so that the search can skip to them, and looks behind to match a run only from its start: linear time.)
+_MARKUP = r"""
+      \\(?![^\W_])                                          # a backslash, unless a letter or digit follows
+    | \*(?<!\*\*)  (?: (?<![^\s\0][ ]\*) \**+ | \**+ (?![ ][^\s\0]) )
+    | _(?<!__)  (?: (?<!\w_) (?: (?<![^\s\0][ ]_) _*+ | _*+ (?![ ][^\s\0]) ) | (?<![ ]_) _*+ (?!\w) )
+    | `
+    | ~(?<!~~)~++
+    | \](?=\()                                              # [text](address)
+    | <(?=[A-Za-z/!?])                                      # a tag, comment or autolink
+    | &(?=\#[0-9]{1,7};|\#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};)
+"""
+_ESCAPE = re.compile(_MARKUP, re.X)
+_ESCAPE_MATH = re.compile(r"\\\$ | \$ | \\(?=begin\{) |" + _MARKUP, re.X)
+_ESCAPED = re.compile(r"\\(.)", re.S)
+_ESCAPED_RUN = {char: re.compile(rf"(?<!\\)(?:\\{re.escape(char)})+") for char in "*_`~"}
+_SPACE_STAYS = re.compile(r"[ \n][^\s\0]")  # (what stands before a hard break goes)
+_BRACKET = re.compile(r"\\.|[\[\]]", re.S)
+
+
+def _with_backslashes(found: re.Match[str]) -> str:
+    run = found[0]
+    if len(run) == 1:
+        return "\\" + run
+    return "\\$" if run == "\\$" else "".join(["\\" + c for c in run])
+
+
+def escape(text: str, math: bool) -> str:
+    """Plain text as Markdown that renders as it, but for line starts (`escape_line_starts`).
+
+    math: a dollar is written `\\$`, and `\\$`, MathJax's own spelling of a dollar, is one too."""
+    return (_ESCAPE_MATH if math else _ESCAPE).sub(_with_backslashes, text)
+
+
+def escape_all(text: str, math: bool) -> str:
+    """Text in which nothing is a formula and a backslash before a dollar is a backslash: a description, code."""
+    text = escape(text, False)
+    return text.replace("$", "\\$") if math else text
+
+
+def needless(paragraph: str, char: str) -> bool:
+    """Would the escaped runs of this character (one of `*_~` and the backtick) in a paragraph do no harm unescaped?
+
+    A code span, a code fence and `~~` need a second run; emphasis needs a run that can open it and a later one that
+    can close it (https://spec.commonmark.org/0.31.2/#emphasis-and-strong-emphasis)."""
+    runs = list(_ESCAPED_RUN[char].finditer(paragraph))
+    length = sum([(run.end() - run.start()) // 2 for run in runs])
+    if length < paragraph.count(char):
+        return False  # there are others, which are delimiters
+    if char in "`~":
+        return len(runs) == 1 and (length < 3 or char == "~")
+    opened = False
+    for run in runs:
+        before, after = paragraph[run.start() - 1 : run.start()], paragraph[run.end() : run.end() + 1]
+        word_before, word_after = before.isalnum(), after.isalnum()
+        space_before = not before or before in " \n"
+        space_after = not after or bool(_SPACE_STAYS.match(paragraph, run.end()))
+        if opened and not space_before and not (char == "_" and word_after):
+            return False
+        opened = opened or not space_after and not (char == "_" and word_before)
+    return True
+
+
+def relax(pieces: list[str], escaped: list[int]) -> None:
+    """Takes back the needless escapes in a paragraph's pieces. escaped: the pieces that hold escapes."""
+    paragraph = "".join(pieces)
+    for char in "*_`~":
+        escape_sequence = "\\" + char
+        if escape_sequence in paragraph and needless(paragraph, char):
+            for n in escaped:
+                if escape_sequence in pieces[n]:
+                    pieces[n] = _ESCAPED.sub(lambda m: m[0][-1] if m[0] == escape_sequence else m[0], pieces[n])  # noqa: B023
+
+
+def has_odd_brackets(markdown: str) -> bool:
+    """Brackets that are not in pairs, which a link's label cannot hold."""
+    return not _are_paired(_BRACKET.findall(markdown))
+
+
+def escape_brackets(markdown: str) -> str:
+    """Markdown in which every bracket is escaped."""
+    return _BRACKET.sub(lambda m: m[0] if len(m[0]) > 1 else "\\" + m[0], markdown)
+
+
+def _are_paired(brackets: Iterable[str]) -> bool:
+    depth = 0
+    for bracket in brackets:
+        if len(bracket) == 1:
+            depth += 1 if bracket in "[(" else -1
+            if depth < 0:
+                return False
+    return depth == 0
+
+
+def escape_end(markdown: str, chars: str) -> str:
+    """Markdown whose last character, if one of `chars`, is escaped."""
+    if markdown and markdown[-1] in chars and (len(markdown) - len(markdown[:-1].rstrip("\\"))) % 2:
+        return f"{markdown[:-1]}\\{markdown[-1]}"
+    return markdown
+
+
+# ---- lines ----------------------------------------------------------------------------------------------------
+
+# The start of a paragraph that would make it a list item, quote, heading, rule, code fence or link definition; of a later
+# line that would be one of those that may interrupt a paragraph (of numbered lists: only 1), an underline, or the row of
+# dashes of a table.
+_LINE_START = re.compile(
+    r"""(?m: ^ ) (?:
+        (1 | \A \d{1,9}) (?= [.)] (?: [ \t\n] | \Z ) )
+      | (?= [-+*] (?: [ \t\n] | \Z ) | > | \#{1,6} (?: [ \t\n] | \Z ) | ~~~
+          | (?: (?: - [ \t]*+ ){3,}+ | (?: \* [ \t]*+ ){3,}+ | (?: _ [ \t]*+ ){3,}+ ) (?: \n | \Z )
+          | (?<=\n) (?: =++ [ \t]* (?: \n | \Z ) | [-|:] [-|: \t]*+ (?: \n | \Z ) )
+          | \A \[ [^\[\]\n]* \]: ) )""",
+    re.X,
+)
+# (the lookbehinds keep a search from entering a run of white space: linear time)
+_LINE_END = re.compile(rf"(?<![ \t\r\f])[ \t\r\f]*+\n[{WS}]*+")
+_HARD_BREAK = re.compile(rf"(?:(?<![{WS}])[{WS}]++)?{BREAK}[{WS}]*+")
+MAY_START_BLOCK = frozenset("-+*>#_~[0123456789")
+
+
+def escape_line_starts(text: str) -> str:
+    """Lines of a paragraph that begin like another block begin with an escape."""
+    return _LINE_START.sub(lambda m: f"{m[1] or ''}\\", text)
+
+
+def join_lines(text: str) -> str:
+    """White space around line ends taken away: no blank lines, no indentation, no hard breaks by two blanks."""
+    return _LINE_END.sub("\n", text)
+
+
+def write_breaks(text: str, as_: str) -> str:
+    """The hard breaks in a paragraph, with the white space around them, written `as_`."""
+    return _HARD_BREAK.sub(lambda _: as_, text)
+
+
+# ---- code -----------------------------------------------------------------------------------------------------
+
+_BACKTICKS = re.compile(r"`+")
+_TILDES = re.compile(r"~+")
+
+
+def _longer_than_any(runs: list[str], at_least: int) -> int:
+    lengths = set(map(len, runs))
+    return next(n for n in range(at_least, len(lengths) + at_least + 1) if n not in lengths)
+
+
+def code_span(code: str) -> str:
+    """Code as a Markdown code span of the same characters (a newline is a space)."""
+    code = code.replace("\n", " ")
+    if "`" not in code:
+        return f"` {code} `" if code[0] == code[-1] == " " and code.strip(" ") else f"`{code}`"
+    fence = "`" * _longer_than_any(_BACKTICKS.findall(code), 1)
+    blank = " " if code[0] in "` " or code[-1] in "` " else ""
+    return f"{fence}{blank}{code}{blank}{fence}"
+
+
+def code_block(code: str, language: str) -> str:
+    """Code as a fenced block."""
+    mark, runs = ("~", _TILDES) if "`" in language else ("`", _BACKTICKS)
+    fence = mark * 3
+    if fence in code:
+        fence = mark * (max(map(len, runs.findall(code))) + 1)
+    if not code.endswith("\n") and code:
+        code += "\n"
+    return f"{fence}{language}\n{code}{fence}"
+
+
+# ---- addresses ------------------------------------------------------------------------------------------------
+
+_PLAIN_URL = re.compile(r"[\w.~:/?#@!$&'*+,;=%-]*", re.A)
+_UNSAFE_IN_URL = re.compile(r"[\s\x00-\x20\x7f<>\\\"`{}|^]")
+_ENTITY_LIKE = re.compile(r"&(?=#?\w{1,32};)")
+_AUTOLINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>\x00-\x20|]*")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def _percent(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode())
+
+
+def clean_url(value: str, base_url: str | None) -> str:
+    """An attribute's address, made absolute if a base (scheme and host, no slash at the end) is given."""
+    url = unescape_attribute(value).strip(WS).replace("\n", "").replace("\t", "").replace("\r", "")
+    if base_url is None or not url or url[0] == "#" or _SCHEME.match(url):
+        return url
+    if url.startswith("//"):
+        return base_url.partition("//")[0] + url
+    return base_url + url if url[0] == "/" else f"{base_url}/{url}"
+
+
+def destination(url: str) -> str:
+    """The address as it stands between the parentheses of a link."""
+    if not _PLAIN_URL.fullmatch(url):
+        url = _UNSAFE_IN_URL.sub(_percent, url)
+        # (32 is as deep as implementations go)
+        if url.count("(") > 32 or not _are_paired(c for c in url if c in "()"):
+            url = url.replace("(", "\\(").replace(")", "\\)")
+    return _ENTITY_LIKE.sub("&amp;", url) if "&" in url else url
+
+
+def is_autolink(url: str, math: bool) -> bool:
+    """May the address stand between angle brackets, as itself?"""
+    return bool(_AUTOLINK.fullmatch(url)) and not _ENTITY_LIKE.search(url) and not (math and "$" in url)

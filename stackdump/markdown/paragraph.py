@@ -1,0 +1,300 @@
+"""The paragraph in progress: its text, emphasis, links, images, code spans and formulas as Markdown."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .emphasis import Pair, misread
+from .escape import (
+    BREAK,
+    FORMULA,
+    WS,
+    clean_url,
+    code_span,
+    destination,
+    escape,
+    escape_all,
+    escape_brackets,
+    escape_end,
+    has_odd_brackets,
+    is_autolink,
+    relax,
+    unescape,
+    unescape_attribute,
+    write_breaks,
+)
+from .raw import raw_code
+from .tex import formulas, whole_formula
+
+MAX_INLINE = 16  # inline elements inside each other; deeper ones are written without their mark
+MAX_REPAIRS = 20  # delimiters tried one by one in a paragraph, and
+MAX_PAIRS = 500  # pairs of them: beyond either, all become tags
+
+TAG_OF_MARK = {"*": "em", "**": "strong", "~~": "del"}
+_SPACE = WS + BREAK
+_BLANK_LINES = re.compile(r"\n\s*\n")
+_CLOSING_HASHES = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
+
+
+class IllNestedError(Exception):
+    """The tokens are not well nested, or hold what the quick look cannot judge."""
+
+
+class Options(NamedTuple):
+    """What a writer has to know of its post."""
+
+    math: bool  # the site uses MathJax
+    find_math: bool  # ... and the formulas of this post are not marked
+    dollar: str  # the inline delimiter
+    base_url: str | None
+    trusted: bool  # the tokens come from the HTML parser: whatever they hold is to be written
+
+
+class Inline(NamedTuple):
+    """An open inline element: its opening and closing marks (a link's: "[" and the address), its place in `line`."""
+
+    opening: str
+    closing: str
+    at: int
+
+
+class Paragraph:
+    """Collects a paragraph (or heading, or table cell) in pieces: `line`; `take` gives its Markdown."""
+
+    def __init__(self, options: Options):
+        self.options = options
+        self.math, self.trusted = options.math, options.trusted
+        self.head = ""  # "## " in a heading
+        self.cell = False  # in a table cell
+        self.line: list[str] = []
+        self.inlines: list[Inline | None] = []  # open elements (None: one that is not written)
+        self.styles: set[str] = set()  # the marks among them
+        self.in_label = False  # in the text of a link
+        # places in `line`:
+        self.marks: list[tuple[int, int, str]] = []  # both delimiters of an emphasis, and its mark
+        self.links: list[tuple[int, int]] = []  # both ends of a link's text
+        self.escaped: list[int] = []  # text with escapes
+        self.label_texts: list[int] = []  # text of the open link
+        self.doubtful = False  # a delimiter may be misread
+        self.formulas: list[str] = []  # those of several lines, in whose place FORMULA stands
+
+    def take(self) -> str:
+        """The Markdown of what was collected, trimmed, with BREAK and FORMULA still in it; starts afresh."""
+        line = self.line
+        if len(line) == 1 and not self.escaped:  # nearly always: a text and nothing else
+            return line.pop().rstrip(_SPACE).lstrip(WS)
+        if self.escaped:
+            relax(line, self.escaped)
+            self.escaped.clear()
+        body = self.with_readable_marks() if self.doubtful else "".join(line)
+        line.clear()
+        if self.marks or self.links:
+            self.marks.clear()
+            self.links.clear()
+        return body.rstrip(_SPACE).lstrip(WS)
+
+    def with_readable_marks(self) -> str:
+        """The paragraph with HTML tags in place of the delimiters that would not be read as meant."""
+        line, marks, self.doubtful = self.line, self.marks, False
+        attempts = MAX_REPAIRS if len(marks) <= MAX_PAIRS else 0
+        while True:
+            body = "".join(line)
+            offsets, total = [], 0
+            for piece in line:
+                offsets.append(total)
+                total += len(piece)
+            pairs = [Pair(offsets[opening], offsets[closing], mark) for opening, closing, mark in marks]
+            links = [(offsets[start], offsets[end]) for start, end in self.links]
+            # (in headings and cells a hard break is <br>)
+            text = body.replace(BREAK, ">") if self.head or self.cell else body
+            culprits = misread(text, pairs, links)[:1] if attempts else list(range(len(pairs)))
+            if not culprits:
+                return body
+            for culprit in reversed(culprits):
+                opening, closing, mark = marks.pop(culprit)
+                line[opening], line[closing] = f"<{TAG_OF_MARK[mark]}>", f"</{TAG_OF_MARK[mark]}>"
+            attempts = max(0, attempts - 1)
+
+    def one_line(self, body: str) -> str:
+        """The text of a heading or a cell."""
+        body = write_breaks(self.with_formulas(body), "<br>").replace("\n", " ")
+        if self.cell:
+            return body.replace("|", "\\|")
+        return self.head + _CLOSING_HASHES.sub(r"\\\1", body)
+
+    def with_formulas(self, body: str) -> str:
+        parts = body.split(FORMULA)
+        body = parts[0] + "".join(f + part for f, part in zip(self.formulas, parts[1:], strict=False))
+        self.formulas.clear()
+        return body
+
+    # ---- text -------------------------------------------------------------------------------------------------
+
+    def text(self, text: str) -> None:
+        """Text as it stands in the HTML, which holds a character that may need care."""
+        if "<" in text and not self.trusted:
+            raise IllNestedError
+        if "&" in text:
+            text = unescape(text)
+        pos = 0
+        if self.options.find_math and ("$" in text or "\\" in text):
+            for start, end, markdown in formulas(text, self.options.dollar):
+                if pos < start:
+                    self.literal(text[pos:start])
+                self.formula(markdown)
+                pos = end
+        if pos < len(text):
+            self.literal(text[pos:])
+
+    def literal(self, text: str) -> None:
+        """Plain text without formulas."""
+        line, markdown = self.line, escape(text, self.math)
+        if len(markdown) > len(text):
+            self.escaped.append(len(line))
+        if self.in_label:
+            self.label_texts.append(len(line))
+        if markdown[0] == "~" and line and line[-1] == "~~":
+            markdown = "\\" + markdown
+        line.append(markdown)
+
+    def formula(self, markdown: str) -> None:
+        markdown = markdown.replace(BREAK, "\n")
+        if "\n" in markdown:
+            self.formulas.append(_BLANK_LINES.sub("\n", markdown))
+            markdown = FORMULA
+        self.line.append(markdown)
+
+    def math_container(self, html: str) -> bool:
+        """The text of a span.math-container; False if it is not a formula (broken TeX, or no MathJax)."""
+        markdown = whole_formula(unescape(html.replace(BREAK, ""))) if self.math else None
+        if markdown:
+            self.formula(markdown)
+        return bool(markdown)
+
+    def code(self, html: str) -> None:
+        """The text of a code element."""
+        line = self.line
+        if BREAK in html:
+            line.append(raw_code(["<code>", html, "</code>"], self.math, self.options.base_url))
+        elif html:
+            if line and line[-1][-1:] == "`" and line[-1] != "\\`":
+                line.append("<!-- -->")  # parts two code spans
+            line.append(code_span(unescape(html) if "&" in html else html))
+
+    def image(self, source: str, description: str) -> None:
+        alt = " ".join(re.split(f"[{WS}]+", unescape_attribute(description))).strip(" ")
+        alt = escape_all(alt, self.math)
+        if has_odd_brackets(alt):
+            alt = escape_brackets(alt)
+        self.line.append(f"![{alt}]({destination(clean_url(source, self.options.base_url))})")
+
+    def guard_end(self) -> None:
+        """A tag that is not written ends here: text may follow that gives the text before it a meaning, as in `<` `b>`."""
+        if self.line:
+            self.line[-1] = escape_end(self.line[-1], "<&]!")
+
+    # ---- inline elements --------------------------------------------------------------------------------------
+
+    def open_inline(self, opening: str, closing: str) -> None:
+        line = self.line
+        if len(self.inlines) >= MAX_INLINE or opening in self.styles:
+            self.inlines.append(None)
+            return
+        if opening in TAG_OF_MARK:
+            self.styles.add(opening)
+            if self.marks and self.marks[-1][1:] == (len(line) - 1, opening):
+                line.pop()  # <em>a</em><em>b</em>: one emphasis
+                self.inlines.append(Inline(opening, closing, self.marks.pop()[0]))
+                self.doubtful = True
+                return
+        if line:
+            if opening == "[":
+                line[-1] = escape_end(line[-1], "!")
+            elif opening == "~~":
+                line[-1] = escape_end(line[-1], "~")
+            if line[-1][-1:] in ("*", "~"):
+                self.doubtful = True
+        if opening == "[":
+            self.in_label = True
+            self.label_texts.clear()
+        line.append("")  # a place for white space that moves out
+        line.append(opening)
+        self.inlines.append(Inline(opening, closing, len(line) - 1))
+
+    def close_inline(self) -> None:
+        inline = self.inlines.pop()
+        if inline is None:
+            return
+        opening, closing, at = inline
+        line, after = self.line, ""
+        self.styles.discard(opening)
+        if opening == "[":
+            self.in_label = False
+        is_word = len(line) > at + 1 and line[at + 1][:1].isalnum() and line[-1][-1:].isalnum()
+        if opening == "<code>" and len(line) > at + 1:  # (white space counts in code)
+            line[at + 1 :] = [piece.replace("\n", " ") for piece in line[at + 1 :]]
+        elif not is_word:
+            before, after = self.trim(at + 1)
+            if len(line) == at + 1:  # nothing in it
+                line[at - 1 :] = [before + after]
+                return
+            line[at - 1] += before
+        if opening == "[":
+            self.close_link(at, closing)
+        elif opening in TAG_OF_MARK:
+            if opening == "~~":  # a tilde inside would join the delimiter
+                line[-1] = escape_end(line[-1], "~")
+                if line[at + 1][:1] == "~" and line[at + 1] != "~~":
+                    line[at + 1] = "\\" + line[at + 1]
+            if not is_word:
+                self.doubtful = True
+            self.marks.append((at, len(line), opening))
+            line.append(closing)
+        else:
+            line.append(closing)
+        if after:
+            line.append(after)
+
+    def trim(self, first: int) -> tuple[str, str]:
+        """Takes white space and hard breaks off both ends of the pieces from `first` on, and returns them."""
+        line, before, after = self.line, [], []
+        n = first
+        while n < len(line):
+            piece = line[n]
+            line[n] = piece.lstrip(_SPACE)
+            before.append(piece[: len(piece) - len(line[n])])
+            if line[n]:
+                break
+            n += 1
+        while len(line) > first:
+            piece = line[-1]
+            line[-1] = piece.rstrip(_SPACE)
+            after.append(piece[len(line[-1]) :])
+            if line[-1]:
+                break
+            line.pop()
+        return "".join(before), "".join(reversed(after))
+
+    def close_link(self, at: int, url: str) -> None:
+        line = self.line
+        label = "".join(line[at + 1 :])
+        if (label == url or "\\" in label and label.replace("\\", "") == url) and is_autolink(url, self.math):
+            line[at:] = [f"<{url}>"]
+            while self.escaped and self.escaped[-1] >= at:
+                self.escaped.pop()
+            return
+        texts = [n for n in self.label_texts if n < len(line)]
+        if has_odd_brackets("".join([line[n] for n in texts])):
+            for n in texts:
+                line[n] = escape_brackets(line[n])
+        self.links.append((at, len(line)))
+        line.append(f"]({destination(url)})")
+
+    def reopen(self, inlines: list[Inline | None]) -> None:
+        """Opens the same elements again, in a new paragraph."""
+        for inline in inlines:
+            if inline:
+                self.open_inline(inline.opening, inline.closing)
+            else:
+                self.inlines.append(None)

@@ -1,0 +1,108 @@
+"""Where MathJax, as Stack Exchange sets it up, sees a formula in a run of text.
+
+The rules are those of MathJax 2's tex2jax preprocessor with the site's delimiters: `$..$`, `$$..$$`, `\\[..\\]`,
+`\\\\(..\\\\)` and `\\begin{x}..\\end{x}`; an end counts only where braces balance, and `\\` hides the character after it.
+https://docs.mathjax.org/en/v2.7-latest/options/preprocessors/tex2jax.html
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .escape import BREAK
+
+# Text up to any of these is no formula; a pair of a backslash and a character is passed over.
+_START = re.compile(r"\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
+# ... and where `\$..\$` is the inline delimiter and a lone dollar is none.
+_START_ESCAPED = re.compile(r"\$\$|\\\$|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
+_BRACES = r"\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.)*+\})*+\})*+\}"
+# One formula and nothing else; three levels of braces are enough for nearly all, `formulas` judges the rest.
+_WHOLE = re.compile(
+    rf"\s*+(?:\$\$((?:[^$\\{{}}]|\\.|\$(?!\$)|{_BRACES})++)\$\$|\$((?:[^$\\{{}}]|\\.|{_BRACES})++)\$)\s*+", re.S
+)
+# An inline formula as nearly all are.
+_INLINE = re.compile(rf"\$((?:[^$\\{{}}]++|\\.|{_BRACES})++)\$", re.S)
+_EVENT = re.compile(r"\\.|[{}$]", re.S)
+
+# How much text, per character of the run and at least, the search for missing ends may pass over. A run that
+# needs more has thousands of unclosed braces; what follows is taken as text, and the time stays linear.
+_PATIENCE, _MIN_PATIENCE = 8, 50_000
+
+
+class Formula(NamedTuple):
+    start: int
+    end: int
+    markdown: str
+
+
+def formulas(text: str, dollar: str = "$") -> Iterator[Formula]:
+    """The formulas in a run of plain text, left to right, each as Markdown writes it (`$..$`, `$$..$$`, `\\begin..`)."""
+    start_of = _START if dollar == "$" else _START_ESCAPED
+    patience = max(_MIN_PATIENCE, _PATIENCE * len(text))
+    pos = 0
+    while found := start_of.search(text, pos):
+        opening, start, pos = found[0], found.start(), found.end()
+        if opening == "$" and (inline := _INLINE.match(text, start)) and not _is_blank(inline[1]):
+            pos = inline.end()
+            yield Formula(start, pos, inline[0])
+            continue
+        before, closing, after = _delimiters(opening, dollar)
+        if not closing or patience < 0:
+            continue
+        end = _find_end(text, pos, closing)
+        if end < 0:
+            patience -= len(text) - pos
+            continue
+        tex = text[pos:end]
+        if before and _is_blank(tex):
+            continue
+        pos = end + len(closing)
+        yield Formula(start, pos, f"{before}{tex}{after}" if before else text[start:pos])
+
+
+def whole_formula(text: str) -> str | None:
+    """The formula that `text` consists of, as Markdown writes it; None if it is not exactly one.
+
+    For a `span.math-container`, in which some sites have `\\$..\\$`, whatever their inline delimiter elsewhere."""
+    text = text.strip(" \t\n\r\f")
+    if whole := _WHOLE.fullmatch(text):
+        return text if (whole[1] or whole[2]).strip() else None
+    if text.startswith("\\$") and not text.startswith("\\$$") and text.endswith("\\$") and len(text) > 4:
+        text = f"${text[2:-2]}$"
+    found = next(formulas(text), None)
+    return found.markdown if found and found.start == 0 and found.end == len(text) else None
+
+
+def _is_blank(tex: str) -> bool:
+    return not tex.replace(BREAK, "").strip()
+
+
+def _delimiters(opening: str, dollar: str) -> tuple[str, str, str]:
+    """(Markdown's opening, the source's closing, Markdown's closing); no closing: it opens nothing."""
+    if opening == "$$":
+        return "$$", "$$", "$$"
+    if opening == dollar:
+        return "$", dollar, "$"
+    if opening == "\\[":
+        return "$$", "\\]", "$$"
+    if opening == "\\\\(":
+        return "$", "\\\\)", "$"
+    if opening.startswith("\\begin{"):
+        return "", "\\end" + opening[6:], ""
+    return "", "", ""
+
+
+def _find_end(text: str, pos: int, closing: str) -> int:
+    """Index of `closing` at or after `pos`, outside braces and not escaped; -1 if there is none."""
+    if text.find(closing, pos) < 0:
+        return -1
+    depth = 0
+    for event in _EVENT.finditer(text, pos):
+        found = event[0]
+        if found == "{":
+            depth += 1
+        elif found == "}":
+            depth = max(0, depth - 1)
+        elif depth == 0 and text.startswith(closing, event.start()):
+            return event.start()
+    return -1
