@@ -131,7 +131,7 @@ class Archive:
         if any(coder["method"].startswith(ENCRYPTION) for coder in coders):
             raise DumpError(f"{self.source.name}: {member.name} is encrypted, which no dump is; give another archive")
         if not {coder["method"] for coder in coders} <= METHODS_OF_LIBLZMA:
-            with _decoder_process(member, packed, wanted, 2) as read:
+            with _decoder_process(member, packed, wanted, self.threads) as read:
                 yield read
             return
         try:

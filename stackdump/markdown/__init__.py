@@ -9,11 +9,11 @@ other body is first repaired by a browser's parser (`repair.py`), and then writt
 
 import re
 
-from .escape import BREAK, MAY_START_BLOCK, escape, escape_line_starts
-from .paragraph import IllNestedError, Options
-from .repair import TOKEN, repaired
-from .tex import formulas
-from .writer import Writer
+from stackdump.markdown.escape import BREAK, MAY_START_BLOCK, escape, escape_line_starts
+from stackdump.markdown.paragraph import IllNestedError, Options
+from stackdump.markdown.repair import TOKEN, repaired
+from stackdump.markdown.tex import formulas
+from stackdump.markdown.writer import Writer
 
 __all__ = ["html_to_markdown", "text_to_markdown"]
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .escape import BREAK, FORMULA
+from stackdump.markdown.escape import BREAK, FORMULA
 
 
 class Pair(NamedTuple):

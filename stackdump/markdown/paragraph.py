@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .emphasis import Pair, misread
-from .escape import (
+from stackdump.markdown.emphasis import Pair, misread
+from stackdump.markdown.escape import (
     BREAK,
     FORMULA,
     WS,
@@ -24,8 +24,8 @@ from .escape import (
     unescape_attribute,
     write_breaks,
 )
-from .raw import raw_code
-from .tex import formulas, whole_formula
+from stackdump.markdown.raw import raw_code
+from stackdump.markdown.tex import formulas, whole_formula
 
 MAX_INLINE = 16  # inline elements inside each other; deeper ones are written without their mark
 MAX_REPAIRS = 20  # delimiters tried one by one in a paragraph, and

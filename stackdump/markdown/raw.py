@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from html import escape as escape_html
 
-from .escape import BREAK, WS, clean_url, escape_all, escape_brackets, join_lines, unescape
-from .tex import formulas, whole_formula
+from stackdump.markdown.escape import BREAK, WS, clean_url, escape_all, escape_brackets, join_lines, unescape
+from stackdump.markdown.tex import formulas, whole_formula
 
 _ALIGN = re.compile(r"text-align:\s*(\w+)")
 _ATTRIBUTE = re.compile(r'\s+([^\s"\'<>/=]+)(?:="([^"]*)")?')

@@ -9,7 +9,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from .escape import BREAK, WS
+from stackdump.markdown.escape import BREAK, WS
 
 MAX_OPEN = (
     250  # elements open at once; deeper ones lose their tags, since browsers' algorithm is quadratic in the depth

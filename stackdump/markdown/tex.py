@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .escape import BREAK
+from stackdump.markdown.escape import BREAK
 
 # Text up to any of these is no formula; a pair of a backslash and a character is passed over.
 _START = re.compile(r"\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .escape import (
+from stackdump.markdown.escape import (
     BREAK,
     MAY_START_BLOCK,
     WS,
@@ -16,8 +16,8 @@ from .escape import (
     unescape,
     write_breaks,
 )
-from .paragraph import TAG_OF_MARK, IllNestedError, Options, Paragraph
-from .raw import Table, attributes, raw_code, raw_html, read_table, write_table
+from stackdump.markdown.paragraph import TAG_OF_MARK, IllNestedError, Options, Paragraph
+from stackdump.markdown.raw import Table, attributes, raw_code, raw_html, read_table, write_table
 
 MAX_DEPTH = 40  # quotes and lists inside each other; deeper ones are written without their mark
 MAX_NUMBER = 999_999_999  # of a list item, in CommonMark
