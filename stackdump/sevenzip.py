@@ -148,38 +148,41 @@ class Archive:
 def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) -> Iterator[Callable[[int], bytes]]:
     """`decoder` at work in a process of its own, fed by a thread."""
     command = [sys.executable, "-P", decoder.__file__]
-    folder = member.folder
-    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
-        assert process.stdin and process.stdout and process.stderr
-        pipes = process.stdin, process.stdout, process.stderr
-        failures: list[Exception] = []
+    process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    assert process.stdin and process.stdout and process.stderr
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    failures: list[Exception] = []
 
-        def feed() -> None:
-            with suppress(BrokenPipeError), pipes[0] as stdin:
-                size = member.end - member.start
-                stdin.write(decoder.describe(folder.coders, size, folder.unpacksizes, wanted, threads))
-                try:
-                    while data := packed.read(decoder.STEP):
-                        stdin.write(data)
-                except (DumpError, OSError) as error:  # of the disk or the network
+    def feed() -> None:
+        with suppress(BrokenPipeError), stdin:  # the decoder may have enough, or have died
+            folder, size = member.folder, member.end - member.start
+            stdin.write(decoder.describe(folder.coders, size, folder.unpacksizes, wanted, threads))
+            try:
+                while data := packed.read(decoder.STEP):
+                    stdin.write(data)
+            except (DumpError, OSError) as error:  # of the disk or the network
+                if not isinstance(error, BrokenPipeError):
                     failures.append(error)
 
-        def read(size: int) -> bytes:
-            data = pipes[1].read(size)
-            if not data:
-                feeder.join()
-                if failures:
-                    raise failures[0]
-                problem = pipes[2].read().decode("utf-8", "replace").strip().rpartition("\n")[2]
-                raise ValueError(problem or f"its decoder ended with status {process.wait()}")
-            return data
+    def read(size: int) -> bytes:
+        data = stdout.read(size)
+        if not data:
+            feeder.join()
+            if failures:
+                raise failures[0]
+            problem = stderr.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise ValueError(problem or f"its decoder ended with status {process.wait()}")
+        return data
 
-        feeder = threading.Thread(target=feed, daemon=True)
-        feeder.start()
-        try:
-            yield read
-        finally:
-            process.kill()
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    try:
+        yield read
+    finally:  # stdin is the feeder's to close
+        process.kill()
+        process.wait()
+        stdout.close()
+        stderr.close()
 
 
 class _Decompressor(Protocol):
