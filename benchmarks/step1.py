@@ -53,7 +53,9 @@ def main() -> None:
             f"{cpu_ratios[-1]:>11.2f}{wall_ratios[-1]:>12.2f}"
         )
         gains.append(convert(archive, 1).wall / ours.wall)
-    print(f"median ratio to the floor: cpu {statistics.median(cpu_ratios):.2f}, wall {statistics.median(wall_ratios):.2f}")
+    print(
+        f"median ratio to the floor: cpu {statistics.median(cpu_ratios):.2f}, wall {statistics.median(wall_ratios):.2f}"
+    )
     print(f"{args.workers} workers against 1: {statistics.median(gains):.2f} times as fast")
     print(f"peak memory of all processes: {convert(archive, args.workers, memory=True).peak:.0f} MB")
 

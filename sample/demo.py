@@ -84,9 +84,7 @@ def main() -> None:
     summary(unfiltered, filtered, accepted, sources["conala"].parent, dataset, judgements)
 
 
-def summary(
-    unfiltered: Path, filtered: Path, accepted: Path, sources: Path, dataset: Path, judgements: Path
-) -> None:
+def summary(unfiltered: Path, filtered: Path, accepted: Path, sources: Path, dataset: Path, judgements: Path) -> None:
     """Print one pair as a reader of the tuple files sees it, what lies where, and what to type next."""
     part = dataset / "instruction_tuning_dataset_alpha_part1.json"
     source, text = json.loads((ROOT / part).read_text("utf-8"))[0]

@@ -94,22 +94,28 @@ class Conversion:
         threads = max(1, self.workers - 1)  # to unpack; one core is left for the rows
         for table in self.dump.tables(wanted, self.work / "download", threads):
             reader = RowReader(table.name.lower(), table.path)
-            rows = reader.rows(self._watched(table))
-            if table.name == "Posts":
-                self.spool.path = table.path
-                self.spool.add(rows)
-            elif table.name == "Users":
-                self.names.write(names(rows, table.path))
-            else:
-                self.bodies.write(own_markdown(rows, table.path))
+            try:
+                self._take(table, reader.rows(self._watched(table)))
+            except DumpError:
+                if not self.stopped.is_set():
+                    for _ in table.chunks:  # to the end, where the check sum is: damage explains what was read
+                        pass
+                raise
             crc = None if table.crc is None else f"{table.crc:08x}"
-            self.members.append(
-                {"name": table.path.rpartition(" ")[2], "size": table.size, "crc32": crc, "rows": reader.count}
-            )
+            name = table.path.rpartition(" ")[2]
+            self.members.append({"name": name, "size": table.size, "crc32": crc, "rows": reader.count})
             self.replaced += reader.replaced
-
         if self.body_source == "history" and not self.bodies.exists():
             raise DumpError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
+
+    def _take(self, table: Table, rows: Iterator[bytes]) -> None:
+        if table.name == "Posts":
+            self.spool.path = table.path
+            self.spool.add(rows)
+        elif table.name == "Users":
+            self.names.write(names(rows, table.path))
+        else:
+            self.bodies.write(own_markdown(rows, table.path))
 
     def _tables(self) -> tuple[tuple[str, bool], ...]:
         return ("PostHistory", self.body_source == "history"), ("Users", self.authors), ("Posts", True)

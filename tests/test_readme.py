@@ -21,7 +21,9 @@ def test_transcripts_are_what_the_commands_print(tmp_path):
         command, _, expected = block.partition("\n")
         program, script, *args = shlex.split(command.removeprefix("$ "))
         assert program == "python"
-        run = subprocess.run([sys.executable, ROOT / script, *args], cwd=tmp_path, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            [sys.executable, ROOT / script, *args], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert run.returncode == 0, run.stderr
         assert run.stdout + run.stderr == expected
 
@@ -29,7 +31,9 @@ def test_transcripts_are_what_the_commands_print(tmp_path):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_is_in_the_readme_and_its_help_shows_a_command(script):
     assert f"`{script}`" in README
-    shown = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=False).stdout
+    shown = subprocess.run(
+        [sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=False
+    ).stdout
     assert f"python {script} --" in shown
 
 

@@ -72,7 +72,9 @@ def test_a_real_dump_goes_through_every_step(archive_org, archive, tmp_path):
 
     judged = kept[:40]
     lines = [f"# by hand, on {site}"]
-    lines += [f"{r['id']}: {'accept' if n % 4 else '{judgement: reject, criteria: [4, 6]}'}" for n, r in enumerate(judged)]
+    lines += [
+        f"{r['id']}: {'accept' if n % 4 else '{judgement: reject, criteria: [4, 6]}'}" for n, r in enumerate(judged)
+    ]
     (tmp_path / "judged.yaml").write_text("\n".join(lines))
     accepted = tmp_path / "accepted.jsonl"
     run = run_script("filter_by_human.py", "--inputpath", voted, "--destpath", accepted,
@@ -93,7 +95,16 @@ def test_a_real_dump_goes_through_every_step(archive_org, archive, tmp_path):
 
 
 def test_the_dump_of_july_2024_is_read_in_full_and_what_was_replaced_is_counted(archive_org, tmp_path):
-    command = ("--base_url", archive_org, "--dump", "stackexchange_20251231", "--sites", "july2024", "--destdir", tmp_path)
+    command = (
+        "--base_url",
+        archive_org,
+        "--dump",
+        "stackexchange_20251231",
+        "--sites",
+        "july2024",
+        "--destdir",
+        tmp_path,
+    )
     run = run_script("get_stackexchange.py", *command)
     assert run.status == 0, run.stderr
     assert "2 characters that XML forbids became U+FFFD" in run.stderr
