@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import py7zr
 import pytest
 
 from sample.archive_server import ArchiveServer, Fault
@@ -445,13 +446,84 @@ def test_faults_that_stay_end_in_one_line_and_leave_nothing(www, tmp_path, fault
     assert not [name for name in files_in(tmp_path) if "unfiltered" in name or name.endswith("report.json")]
 
 
+def test_damage_is_told_as_damage_where_it_looks_like_bad_xml(tmp_path):
+    xml = table("posts", small_posts())
+    archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": xml}, [{"id": py7zr.FILTER_COPY}])
+    archive.write_bytes(
+        archive.read_bytes().replace(b"</posts>", b"</pests>")
+    )  # stored as it is, so this is one wrong byte
+    run = run_script(SCRIPT, "--dump_path", archive, "--destdir", tmp_path / "out")
+    assert run.status == 1
+    assert "Posts.xml is damaged (has the CRC-32" in run.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("filters", [BZIP2, LZMA2, [{"id": py7zr.FILTER_COPY}]], ids=["BZip2", "LZMA2", "Copy"])
+@pytest.mark.parametrize("claimed", [0, 1, 100, 10**6, 2**40, 2**62])
+def test_a_header_that_lies_about_the_size_ends_in_one_line(tmp_path, monkeypatch, filters, claimed):
+    write = py7zr.archiveinfo.UnpackInfo.write
+
+    def write_lie(info, file):
+        for folder in info.folders:
+            folder.unpacksizes = [claimed]
+        write(info, file)
+
+    monkeypatch.setattr(py7zr.archiveinfo.UnpackInfo, "write", write_lie)
+    archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": table("posts", small_posts())}, filters)
+    run = run_script(SCRIPT, "--dump_path", archive, "--destdir", tmp_path / "out")
+    assert run.status == 1
+    assert "Traceback" not in run.stderr
+    assert str(archive) in run.stderr.splitlines()[-1]
+    assert not list(tmp_path.glob("out/**/*"))
+
+
+def test_a_bomb_is_not_held_in_memory(tmp_path):
+    """300 MB of white space in a few kilobytes; the script may have 300 MB of address space beyond what it starts with."""
+    bomb = b"<posts>\n" + b" " * 300_000_000
+    archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": bomb}, LZMA2)
+    assert archive.stat().st_size < 200_000
+    code = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_DATA, (250_000_000, 250_000_000));"
+        f"sys.argv = ['{SCRIPT}', '--dump_path', {str(archive)!r}, '--destdir', {str(tmp_path / 'out')!r}, '--workers', '1'];"
+        f"runpy.run_path({str(ROOT / SCRIPT)!r}, run_name='__main__')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert run.returncode == 1
+    assert "has a row of more than" in run.stderr.splitlines()[-1]
+
+
+def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_output, tmp_path):
+    """RLIMIT_FSIZE stands for the full disk: no file may grow beyond it."""
+    code = (
+        "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY));"
+        f"sys.argv = ['{SCRIPT}', '--dump_path', {str(www / 'large')!r}, '--destdir', {str(tmp_path)!r}];"
+        f"runpy.run_path({str(ROOT / SCRIPT)!r}, run_name='__main__')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert "File too large" in run.stderr.splitlines()[-1]
+    assert str(tmp_path) in run.stderr.splitlines()[-1]
+    assert not files_in(tmp_path)
+    assert run_script(SCRIPT, "--dump_path", www / "large", "--destdir", tmp_path).status == 0
+    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
+
+
 def start(*args: object) -> subprocess.Popen:
     command = [sys.executable, SCRIPT, *map(str, args)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
 
-def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path):
-    draw = random.Random(11)
+KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
+    draw = random.Random(number)
     with ArchiveServer(www) as server:
         command = (
             "--base_url",
@@ -465,11 +537,11 @@ def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_ou
             "--workers",
             "2",
         )
-        for _ in range(8):
+        for _ in range(draw.choice([1, 1, 2, 3])):
             process = start(*command)
             time.sleep(draw.uniform(0.05, 1.2))
-            process.kill()  # the script alone: its workers have to notice
-            process.communicate(timeout=20)
+            process.kill()  # the script alone: its workers and its decoder have to notice
+            process.communicate(timeout=20)  # ends when all of them have let go of its pipes
         run = run_script(SCRIPT, *command)
     assert run.status == 0, run.stderr
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
