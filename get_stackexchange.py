@@ -8,6 +8,9 @@ complete is not done again; an interrupted one goes on from where its download s
     python get_stackexchange.py --list
     python get_stackexchange.py --sites cstheory math.meta
     python get_stackexchange.py --dump_path ~/dumps/cstheory.stackexchange.com.7z
+    python get_stackexchange.py --dump_path s3://dumps/2026-06 --destdir s3://pairs --scheduler tcp://10.0.0.5:8786
+
+With --scheduler this machine reads the sites, --workers of them side by side, and the cluster's workers convert them.
 """
 
 from __future__ import annotations
@@ -18,22 +21,28 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from instructions.files import open_output, write_report
+from instructions.remote import errors_told, location, try_writing, written_to
 from instructions.script import InputError, Stages, run, show_table
 from stackdump.archive_org import DEFAULT_URL, newest_item
+from stackdump.cluster import Cluster
 from stackdump.convert import BODY_SOURCES, Conversion, make_pool
 from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
 from stackdump.errors import DumpError
 from stackdump.http import Client
 from stackdump.sites import DEFAULT_SITES, Site, find_site, site_of_file
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 LIBRARIES = ("lxml", "py7zr", "rapidgzip", "selectolax")  # what the records depend on
 
@@ -46,22 +55,32 @@ def arguments() -> argparse.Namespace:
     add("--list", action="store_true", help="print the sites of the dump with their sizes, and end")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--dump", metavar="ITEM", help="an item at archive.org (default: the newest known one there)")
-    where.add_argument("--dump_path", type=Path, metavar="PATH", help="a dump that is here: a 7z archive, a folder of "
-                       "archives, or a folder with Posts.xml and Users.xml")  # fmt: skip
+    where.add_argument("--dump_path", type=location, metavar="PATH", help="a dump that is here, or at a URL that fsspec "
+                       "knows (s3://, gs://): a 7z archive, a folder of archives, or a folder with Posts.xml and "
+                       "Users.xml")  # fmt: skip
     add("--base_url", default=os.environ.get("ARCHIVE_ORG_URL", DEFAULT_URL), metavar="URL",
         help=f"the server to fetch from (default: $ARCHIVE_ORG_URL, else {DEFAULT_URL})")  # fmt: skip
-    add("--destdir", type=Path, default=Path("stack-exchange"), metavar="DIR", help="default: stack-exchange")
+    add("--destdir", type=location, default=Path("stack-exchange"), metavar="DIR", help="a folder, or a URL that fsspec "
+        "knows (default: stack-exchange)")  # fmt: skip
     add("--tmpdir", type=Path, metavar="DIR", help="for downloads and rows put aside, up to the size of Posts.xml "
-        "unpacked (default: in the site's folder)")  # fmt: skip
+        "unpacked, 1.3 times that where --destdir is a URL (default: in the site's folder; for a URL, the system's)")  # fmt: skip
     add("--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes that convert, and sites "
         "side by side (default: one a core)")  # fmt: skip
+    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.5:8786, to convert on in place of "
+        "processes here; it needs requirements-cluster.txt")  # fmt: skip
     add("--connections", type=_positive, default=4, metavar="N", help="downloads at once (default: 4)")
     add("--body_source", choices=BODY_SOURCES, default="html", help="html: Markdown made of the posts as the site shows "
         "them (default); history: the authors' own Markdown, from PostHistory.xml")  # fmt: skip
     add("--no_authors", action="store_true", help="leave Users.xml alone; records name no authors but deleted ones")
-    add("--keep_archive", action="store_true", help="fetch archives whole and keep them in the site's folder")
+    add("--keep_archive", action="store_true", help="fetch archives whole and keep them in the site's folder, which may "
+        "be no URL then")  # fmt: skip
     add("--force", action="store_true", help="do sites again that are complete")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not isinstance(args.destdir, Path):
+        if args.keep_archive:
+            parser.error("--keep_archive needs a --destdir that is no URL")
+        args.tmpdir = args.tmpdir or Path(tempfile.gettempdir())
+    return args
 
 
 def _positive(text: str) -> int:
@@ -84,7 +103,8 @@ def main() -> int:
 def find_dumps(args: argparse.Namespace, client: Client) -> dict[Site, Dump]:
     """The dumps that there are, by site."""
     if args.dump_path:
-        return local_dumps(args.dump_path)
+        with errors_told(args.dump_path, DumpError):
+            return local_dumps(args.dump_path)
     item = args.dump or newest_item(client)
     tell(f"dump: {item} at {client.base_url}")
     return item_dumps(client, item)
@@ -107,7 +127,8 @@ def choose_sites(args: argparse.Namespace, dumps: dict[Site, Dump]) -> dict[Site
 
 def convert_all(chosen: dict[Site, Dump], args: argparse.Namespace, client: Client) -> int:
     """Convert the sites side by side, tell each one's fate, and return the exit status."""
-    pool = make_pool(args.workers)
+    try_writing(args.destdir)
+    pool = Cluster(args.scheduler, tell) if args.scheduler else make_pool(args.workers)
     failures: dict[Site, str] = {}
     with pool, ThreadPoolExecutor(min(args.workers, len(chosen))) as side_by_side:
         futures = {
@@ -136,41 +157,48 @@ def convert_all(chosen: dict[Site, Dump], args: argparse.Namespace, client: Clie
 
 def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, stopped: threading.Event) -> None:
     """Convert one site, unless it is complete."""
-    folder: Path = args.destdir / site.folder
+    folder: Path | UPath = args.destdir / site.folder
     destination, report = folder / "unfiltered.jsonl", folder / "report.json"
     options = {"authors": not args.no_authors, "body_source": args.body_source}
-    if args.keep_archive and isinstance(dump, ItemDump):
+    if args.keep_archive and isinstance(dump, ItemDump) and isinstance(folder, Path):
         dump.keep_in = folder
-    if not args.force and is_complete(destination, report, dump, options):
-        return tell(f"{site.folder}: {destination} is complete; --force does it again")
+    with errors_told(report):
+        if not args.force and is_complete(destination, report, dump, options):
+            return tell(f"{site.folder}: {destination} is complete; --force does it again")
 
-    work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else folder / ".work"
+    work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else args.destdir / site.folder / ".work"
+    at_once = pool.workers if isinstance(pool, Cluster) else args.workers
     try:
         with (
-            open_output(destination) as out,
+            written_to(destination, work) as local,
+            open_output(local) as out,
             Stages(site.folder) as stages,
             Conversion(
                 site, dump, work, workers=args.workers, tell=tell, on_bytes=stages.show, stopped=stopped, **options
             ) as conversion,
         ):
             conversion.read()
-            output = write(conversion.lines(pool), out)
-            report.unlink(missing_ok=True)  # of the records that are replaced now
+            output = write(conversion.lines(pool, at_once), out)
+            with errors_told(report):
+                report.unlink(missing_ok=True)  # of the records that are replaced now
     finally:
-        with suppress(OSError):  # nothing is in it after a failure at the first try
-            folder.rmdir()
-    write_report(report, {
-        "site": site.host,
-        "dump": dump.describe(),
-        "members": conversion.members,
-        "options": options,
-        "mathjax": conversion.math,
-        "counts": {name.strip(): count for name, count in conversion.table()},
-        "authors_markdown": conversion.authors_markdown(),
-        "forbidden_characters_replaced": conversion.replaced,
-        "output": {"file": destination.name, **output},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-    })  # fmt: skip
+        for emptied in (work, folder):
+            with suppress(OSError):  # nothing is in it after a failure at the first try
+                if isinstance(emptied, Path):
+                    emptied.rmdir()
+    with written_to(report, work) as local:
+        write_report(local, {
+            "site": site.host,
+            "dump": dump.describe(),
+            "members": conversion.members,
+            "options": options,
+            "mathjax": conversion.math,
+            "counts": {name.strip(): count for name, count in conversion.table()},
+            "authors_markdown": conversion.authors_markdown(),
+            "forbidden_characters_replaced": conversion.replaced,
+            "output": {"file": destination.name, **output},
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        })  # fmt: skip
     conversion.finish()
     show_table(f"{site.host} -> {destination}", conversion.table())
     if own := conversion.authors_markdown():
@@ -180,7 +208,7 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
         tell(f"  {conversion.replaced:,} characters that XML forbids became U+FFFD")
 
 
-def is_complete(destination: Path, report: Path, dump: Dump, options: dict[str, Any]) -> bool:
+def is_complete(destination: Path | UPath, report: Path | UPath, dump: Dump, options: dict[str, Any]) -> bool:
     """Whether an earlier run has done this dump with these options."""
     try:
         told = json.loads(report.read_text("utf-8"))

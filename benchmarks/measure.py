@@ -26,13 +26,16 @@ class Cost:
     peak: float  # MB of proportional set size (PSS) of all its processes at once; 0 where it was not asked for
 
 
-def measure(command: list[str], memory: bool = False) -> Cost:
-    """Run a command to its end, its output thrown away. Sampling the memory costs time, so time and memory are
+def measure(command: list[str], cores: int | None = None, memory: bool = False) -> Cost:
+    """Run a command to its end, its output thrown away, on so many cores (default: all that there are). Sampling the memory costs time, so time and memory are
     best measured in runs of their own. Exits with the command's stderr where it fails."""
     # orphaned grandchildren become ours, so that their time is counted too
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as users run it
+    if cores:
+        command = ["taskset", "--cpu-list", f"0-{cores - 1}", *command]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak = [0.0]
     if memory:
         threading.Thread(target=_watch, args=(process.pid, peak), daemon=True).start()

@@ -2,7 +2,7 @@
 
 Grows a dump out of the real ones beside the project (../shared, with its tools/grow_dump.py; needs 7zz, Debian package
 7zip), and runs `7zz e -so` and get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds
-and wall time of both with their ratios, pair by pair, the gain of the second worker, and peak memory (PSS) of all processes.
+and wall time of both with their ratios, pair by pair, the gain over one core, and peak memory (PSS) of all processes.
 
     python -m benchmarks.step1 --megabytes 400
     python -m benchmarks.step1 --megabytes 4000 --order random --rounds 1
@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     add("--megabytes", type=int, default=400, help="all tables unpacked; Posts.xml is 29 %% of it (default: 400)")
     add("--method", choices=["bzip2", "lzma2"], default="bzip2", help="default: bzip2, as dumps up to 2025")
     add("--order", choices=["id", "random"], default="id", help="of the rows (default: id)")
-    add("--workers", type=int, default=2, help="default: 2")
+    add("--cores", type=int, default=2, help="default: 2")
     add("--rounds", type=int, default=3, help="pairs of runs (default: 3)")
     add("--shared", type=Path, default=ROOT.parent / "shared", help="default: ../shared")
     add("--cache", type=Path, default=Path(tempfile.gettempdir()) / "grown-dumps", help="where grown dumps are kept")
@@ -40,12 +40,12 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     archive = grown_dump(args)
-    floor_command = ["7zz", "e", "-so", f"-mmt={args.workers}", str(archive), "Posts.xml"]
+    floor_command = ["7zz", "e", "-so", f"-mmt={args.cores}", str(archive), "Posts.xml"]
     print(f"{args.megabytes} MB, {args.method}, rows by {args.order}: {archive.stat().st_size / 1e6:.0f} MB packed")
     print(f"{'':8}{'floor cpu':>10}{'wall':>8}{'step 1 cpu':>12}{'wall':>8}{'cpu ratio':>11}{'wall ratio':>12}")
     cpu_ratios, wall_ratios, gains = [], [], []
     for number in range(1, args.rounds + 1):
-        floor, ours = measure(floor_command), convert(archive, args.workers)
+        floor, ours = measure(floor_command, args.cores), convert(archive, args.cores)
         cpu_ratios.append(ours.cpu / floor.cpu)
         wall_ratios.append(ours.wall / floor.wall)
         print(
@@ -56,15 +56,15 @@ def main() -> None:
     print(
         f"median ratio to the floor: cpu {statistics.median(cpu_ratios):.2f}, wall {statistics.median(wall_ratios):.2f}"
     )
-    print(f"{args.workers} workers against 1: {statistics.median(gains):.2f} times as fast")
-    print(f"peak memory of all processes: {convert(archive, args.workers, memory=True).peak:.0f} MB")
+    print(f"on {args.cores} cores {statistics.median(gains):.2f} times as fast as on one")
+    print(f"peak memory of all processes: {convert(archive, args.cores, memory=True).peak:.0f} MB")
 
 
-def convert(archive: Path, workers: int, memory: bool = False) -> Cost:
-    """One run of step 1, its output thrown away."""
+def convert(archive: Path, cores: int, memory: bool = False) -> Cost:
+    """One run of step 1 on so many cores, with a worker on each; its output is thrown away."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         command = [sys.executable, str(ROOT / "get_stackexchange.py"), "--dump_path", str(archive)]
-        return measure([*command, "--destdir", folder, "--workers", str(workers)], memory)
+        return measure([*command, "--destdir", folder, "--workers", str(cores)], cores, memory)
 
 
 def grown_dump(args: argparse.Namespace) -> Path:

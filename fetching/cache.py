@@ -3,6 +3,9 @@
 What is verified: the size always, the SHA-256 where the caller gives it or the server tells it. The Hugging Face hub does,
 in `X-Linked-ETag` beside `X-Linked-Size`, on the redirect to the data (its client library reads them there too:
 huggingface_hub/file_download.py). A server that tells no digest, over plain HTTP, is trusted as it is.
+
+The transfer is stackdump.files.RemoteFile's. Beside the file NAME stand NAME.source, to know it by, and while it is fetched
+NAME.parts/ and NAME.lock.
 """
 
 from __future__ import annotations
@@ -10,38 +13,29 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import io
 import json
-import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import requests
 
-from stackdump.errors import DumpError
-from stackdump.http import ATTEMPTS_TO_REACH, BROKEN, BUSY, Client, backoff, retry_after
+from stackdump.errors import ChangedError, DamagedError, DumpError
+from stackdump.files import RemoteFile
+from stackdump.http import Client
 
-ATTEMPTS = 8  # in a row without a byte of progress, once the server has answered
-LONGEST_RETRY_AFTER = 600.0  # seconds; a server that asks for more is given up
 CHUNK = 1 << 16
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LFS_POINTER = b"version https://git-lfs"  # what a plain git server sends in place of a large file
-BY_HAND = "or fetch the file by hand and give it with --inputpath"
+MEND = "check --base_url, or fetch the file by hand and give it with --inputpath"
 
 Show = Callable[[int, int], object]  # takes the bytes here and the bytes in all
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file as its server describes it."""
-
-    url: str
-    size: int
-    sha256: str  # "" where the server tells none
-    validator: str  # for If-Range: the ETag, else the date; "" where there is neither
 
 
 @dataclass(frozen=True)
@@ -52,6 +46,11 @@ class Fetched:
     url: str
     size: int
     sha256: str
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What is kept beside the file, to know it by."""
+        return {"url": self.url, "size": self.size, "sha256": self.sha256}
 
 
 def fetch(client: Client, name: str, folder: Path, sha256: str = "", show: Show = lambda done, total: None) -> Fetched:
@@ -64,12 +63,9 @@ def fetch(client: Client, name: str, folder: Path, sha256: str = "", show: Show 
     if kept:
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(_beside(path, ".part"), url) as out:
-        download = _Download(client, url, out, _beside(path, ".part.source"), show)
-        fetched = _verified(download, path, sha256)
-        os.replace(_beside(path, ".part"), path)
-        _write_note(_beside(path, ".source"), {"url": url, "size": fetched.size, "sha256": fetched.sha256})
-        download.note.unlink()
+    with _lock(_beside(path, ".lock"), url):
+        fetched = _download(client, url, path, sha256, show)
+        _beside(path, ".source").write_text(json.dumps(fetched.note), "utf-8")
     return fetched
 
 
@@ -83,123 +79,55 @@ def named_digest(text: str) -> tuple[str, str]:
 
 def _kept(path: Path, url: str, sha256: str) -> Fetched | None:
     """The file of an earlier run, unless it is another one, or has been damaged since."""
-    note = _read_note(_beside(path, ".source"))
-    if note is None or note.get("url") != url or not path.exists():
+    try:
+        note = json.loads(_beside(path, ".source").read_text("utf-8"))
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    except (OSError, ValueError):
         return None
-    digest = _sha256(path)
-    return (
-        Fetched(path, url, path.stat().st_size, digest) if digest == note.get("sha256") == (sha256 or digest) else None
-    )
+    fetched = Fetched(path, url, path.stat().st_size, digest)
+    return fetched if note == fetched.note and digest == (sha256 or digest) else None
 
 
-def _verified(download: _Download, path: Path, sha256: str) -> Fetched:
-    """Fetch; where the digest is wrong, once more from the beginning."""
+def _download(client: Client, url: str, path: Path, sha256: str, show: Show) -> Fetched:
+    """Fetch; where the bytes are wrong, or the file changes meanwhile, once more from the beginning."""
+    parts = _beside(path, ".parts")
     for last in (False, True):
-        published = download.run()
-        part = _beside(path, ".part")
-        with part.open("rb") as handle:
-            if handle.read(len(LFS_POINTER)) == LFS_POINTER:
-                download.start_again()
-                raise DumpError(f"{download.url}: sends a git LFS pointer, not the data; check --base_url, {BY_HAND}")
-        digest, wanted = _sha256(part), sha256 or published.sha256
-        if digest == (wanted or digest):
-            return Fetched(path, download.url, published.size, digest)
-        download.start_again()
-        problem = f"{download.url}: has the SHA-256 {digest}, and should have {wanted}"
-        if last:
-            raise DumpError(f"{problem}; nothing of it is kept: try again later, or check --sha256")
-        download.client.tell(f"{problem}; fetching it again")
+        size, told = client.ask(url, partial(_published, url), MEND, {"Range": "bytes=0-0"})
+        file = RemoteFile(client, url, size, "", parts)
+        file.whole, file.mend = True, MEND
+        try:
+            digest = _follow(file, sha256 or told, show)
+            file.move_to(path)
+            shutil.rmtree(parts)
+            return Fetched(path, url, size, digest)
+        except (ChangedError, DamagedError) as error:
+            shutil.rmtree(parts)
+            if last:
+                raise DumpError(f"{error}; nothing of it is kept: try again later, or check --sha256") from None
+            client.tell(f"{error}; fetching it again")
+        finally:
+            file.stop()
     raise AssertionError("the second time returns or raises")
 
 
-class _Download:
-    """Appends to `out`, a file that an earlier run may have begun, until it is whole.
-
-    note: where the Published of the bytes in `out` stands.
-    """
-
-    def __init__(self, client: Client, url: str, out: BinaryIO, note: Path, show: Show):
-        self.client, self.url, self.out, self.note, self.show = client, url, out, note, show
-        known = _read_note(note)
-        self.published = Published(**known) if known and known.get("url") == url else None
-        self.have = out.seek(0, os.SEEK_END)
-        if self.published is None or not self.published.validator:
-            self.start_again()
-
-    def start_again(self) -> None:
-        """Throw away what there is."""
-        self.out.truncate(0)
-        self.have, self.published = 0, None
-        self.note.unlink(missing_ok=True)
-
-    def run(self) -> Published:
-        """Fetch what is missing. Raises DumpError when the server is given up."""
-        attempt, allowed = 0, ATTEMPTS_TO_REACH
-        while self.published is None or self.have < self.published.size:
-            before = self.have
-            problem, asked = self._request()
-            if self.published and self.have >= self.published.size:
-                break
-            if self.published:
-                allowed = ATTEMPTS
-            attempt = 1 if self.have > before else attempt + 1
-            if attempt == allowed or asked > LONGEST_RETRY_AFTER:
-                resume = "the same command goes on from here" if self.have else f"check --base_url, {BY_HAND}"
-                raise DumpError(f"{self.url}: {problem}; {resume}")
-            place = f" at byte {self.have:,}" if self.have else ""
-            self.client.wait(asked or backoff(attempt), f"{self.url}: {problem}{place}")
-        if self.have > self.published.size:
-            problem = f"sends more than the {self.published.size:,} bytes that it tells of"
-            self.start_again()
-            raise DumpError(f"{self.url}: {problem}; check --base_url, {BY_HAND}")
-        return self.published
-
-    def _request(self) -> tuple[str, float]:
-        """Ask once. Returns what ended it, and the seconds that the server asks to wait."""
-        headers = {}
-        if self.published and self.have:
-            headers = {"Range": f"bytes={self.have}-{self.published.size - 1}", "If-Range": self.published.validator}
-        problem = "cannot be reached"
-        try:
-            with self.client.get(self.url, headers) as response:
-                problem = "the connection broke"
-                if response.status_code in BUSY:
-                    return f"answers {response.status_code} {response.reason}", retry_after(response)
-                if not self._accept(response):
-                    self.start_again()
-                    return "has changed on the server", 0.0
-                while chunk := response.raw.read1(CHUNK):
-                    self._append(chunk)
-        except BROKEN:
-            pass
-        return problem, 0.0
-
-    def _accept(self, response: requests.Response) -> bool:
-        """Make ready for the response's body; False where it does not go on with the bytes that are here."""
-        if response.status_code == 416:
-            return False
-        if response.status_code not in (200, 206):
-            problem = f"answers {response.status_code} {response.reason}"
-            raise DumpError(f"{self.url}: {problem}; check --base_url, {BY_HAND}")
-        published = _published(self.url, response)
-        if response.status_code == 206:
-            start = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-            return start == str(self.have) and self.published == published
-        self.start_again()
-        self.published = published
-        _write_note(self.note, asdict(published))
-        return True
-
-    def _append(self, chunk: bytes) -> None:
-        assert self.published
-        self.out.write(chunk)
-        self.out.flush()
-        self.have += len(chunk)
-        self.show(self.have, self.published.size)
+def _follow(file: RemoteFile, wanted: str, show: Show) -> str:
+    """The SHA-256 of the file, read while it is fetched. Raises DamagedError where another is wanted."""
+    digest = hashlib.sha256()
+    with io.BufferedReader(file.reader(0, file.size), CHUNK) as reader:
+        while chunk := reader.read(CHUNK):
+            if chunk.startswith(LFS_POINTER) and reader.tell() == len(chunk):
+                shutil.rmtree(file.folder)
+                raise DumpError(f"{file.url}: sends a git LFS pointer, not the data; {MEND}")
+            digest.update(chunk)
+            show(reader.tell(), file.size)
+    if digest.hexdigest() != (wanted or digest.hexdigest()):
+        raise DamagedError(f"{file.url}: has the SHA-256 {digest.hexdigest()}, and should have {wanted}")
+    return digest.hexdigest()
 
 
-def _published(url: str, response: requests.Response) -> Published:
-    """What the headers tell. Raises DumpError where they tell no size, or two."""
+def _published(url: str, response: requests.Response) -> tuple[int, str]:
+    """The size and the SHA-256 as the headers tell them, "" for no digest. Raises DumpError where they tell no size, or two."""
     linked = {key: value for hop in (*response.history, response) for key, value in _linked(hop).items()}
     total = response.headers.get("Content-Range", "").partition("/")[2] or response.headers.get("Content-Length", "")
     size = linked.get("size", total)
@@ -207,9 +135,7 @@ def _published(url: str, response: requests.Response) -> Published:
         raise DumpError(f"{url}: the server does not tell its size; fetch it by hand and give it with --inputpath")
     if total.isdigit() and total != size:
         raise DumpError(f"{url}: has {size} bytes by its description and {total} on the server; try again later")
-    tag = response.headers.get("ETag", "")
-    validator = response.headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
-    return Published(url, int(size), linked.get("sha256", ""), validator)
+    return int(size), linked.get("sha256", "")
 
 
 def _linked(hop: requests.Response) -> dict[str, str]:
@@ -224,36 +150,18 @@ def _linked(hop: requests.Response) -> dict[str, str]:
 
 
 @contextmanager
-def _lock(part: Path, url: str) -> Iterator[BinaryIO]:
-    """The part to append to, for this run alone."""
-    with part.open("ab") as out:
+def _lock(lock: Path, url: str) -> Iterator[None]:
+    """Keeps other runs out."""
+    with lock.open("ab") as handle:
         try:
-            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DumpError(f"{url}: another run is fetching it into {part.parent}; wait for its end") from None
+            raise DumpError(f"{url}: another run is fetching it into {lock.parent}; wait for its end") from None
         try:
-            yield out
+            yield
         finally:
-            if not out.seek(0, os.SEEK_END):
-                part.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
 
 
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _read_note(path: Path) -> dict[str, Any] | None:
-    try:
-        note = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return note if isinstance(note, dict) else None
-
-
-def _write_note(path: Path, note: dict[str, Any]) -> None:
-    path.write_text(json.dumps(note), "utf-8")

@@ -134,13 +134,13 @@ class Conversion:
         """Whether the site uses MathJax: by the table of sites, or by a formula that it has marked itself."""
         return self.site.uses_mathjax or self.spool.marked_math
 
-    def lines(self, pool: Executor) -> Iterator[bytes]:
+    def lines(self, pool: Executor, at_once: int) -> Iterator[bytes]:
         """The records as JSON lines, many at a time, ordered by question id, then score from high to low, then
-        answer id. To be asked for after `read`."""
+        answer id. To be asked for after `read`. at_once: how many ranges the pool converts side by side."""
         style = Style(self.site, self.math)
         total = sum(path.stat().st_size for path in self.spool.ranges())
         done = 0
-        for size, joined in join_all(self.spool, style, self.names, self.bodies, pool, self.workers):
+        for size, joined in join_all(self.spool, style, self.names, self.bodies, pool, at_once):
             if self.stopped.is_set():
                 raise DumpError(f"{self.spool.path}: stopped")
             self.counts += joined.counts

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stackdump.archive_org import ItemFile, by_site, download_url, item_archives
 from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.files import LocalFile, RemoteFile, Source
+from stackdump.files import LocalFile, RemoteFile, Source, UrlFile
 from stackdump.http import Client
 from stackdump.sevenzip import Archive
 from stackdump.sites import Site, site_of_file
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 CHUNK = 1 << 20  # bytes
 
@@ -53,14 +56,14 @@ class Dump(Protocol):
 class XmlDump:
     """XML files that were unpacked before."""
 
-    files: dict[str, Path]  # by table
+    files: dict[str, Path | UPath]  # by table
 
     @property
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.files.values())
 
     def describe(self) -> dict[str, Any]:
-        return {"files": [_describe_local(path) for path in self.files.values()]}
+        return {"files": [_describe(path) for path in self.files.values()]}
 
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
         for name in wanted:
@@ -74,33 +77,39 @@ class XmlDump:
         pass
 
 
-def _describe_local(path: Path) -> dict[str, Any]:
+def _describe(path: Path | UPath) -> dict[str, Any]:
     stat = path.stat()
-    return {"name": path.name, "size": stat.st_size, "modified": stat.st_mtime_ns}
+    told = {"name": path.name, "size": stat.st_size, "modified": stat.st_mtime_ns}
+    return told if isinstance(path, Path) else told | {"etag": path.fs.info(path.path).get("ETag")}
 
 
-def _read(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as handle:
+def _source(path: Path | UPath) -> Source:
+    return LocalFile(path) if isinstance(path, Path) else UrlFile(path)
+
+
+def _read(path: Path | UPath) -> Iterator[bytes]:
+    source = _source(path)
+    with source.reader(0, source.size) as handle:
         while chunk := handle.read(CHUNK):
             yield chunk
 
 
 @dataclass
 class ArchiveDump:
-    """7z archives on this machine."""
+    """7z archives on this machine, or at a URL."""
 
-    files: dict[str, Path]  # by table; one archive may hold several
+    files: dict[str, Path | UPath]  # by table; one archive may hold several
 
     @property
     def size(self) -> int:
         return sum(path.stat().st_size for path in set(self.files.values()))
 
     def describe(self) -> dict[str, Any]:
-        return {"files": [_describe_local(path) for path in dict.fromkeys(self.files.values())]}
+        return {"files": [_describe(path) for path in dict.fromkeys(self.files.values())]}
 
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
         for path, names in _by_archive(self.files, wanted).items():
-            yield from _tables_in(LocalFile(path), names, threads)
+            yield from _tables_in(_source(path), names, threads)
 
     def is_kept(self) -> bool:
         return True
@@ -184,8 +193,8 @@ def item_dumps(client: Client, item: str) -> dict[Site, Dump]:
     return {site: ItemDump(client, files) for site, files in by_site(archives).items()}
 
 
-def local_dumps(path: Path) -> dict[Site, Dump]:
-    """The sites' dumps at a path: an archive, an XML file, a folder of archives, or a folder with Posts.xml.
+def local_dumps(path: Path | UPath) -> dict[Site, Dump]:
+    """The sites' dumps at a path or URL: an archive, an XML file, a folder of archives, or a folder with Posts.xml.
 
     Raises DumpError where there is none.
     """
@@ -200,11 +209,12 @@ def local_dumps(path: Path) -> dict[Site, Dump]:
     if "posts" in xml:
         tables = {name: xml[name.lower()] for name in ("Posts", "Users", "PostHistory") if name.lower() in xml}
         return {site_of_file(path.resolve().name): XmlDump(tables)}
-    archives = sorted(path.rglob("*.7z"))
+    archives: list[Path | UPath] = [*path.rglob("*.7z")]
+    archives.sort(key=lambda file: tuple(file.parts))
     if not archives:
         raise DumpError(f"{path}: holds neither a Posts.xml nor a 7z archive; check --dump_path")
     return _archive_dumps(archives)
 
 
-def _archive_dumps(paths: list[Path]) -> dict[Site, Dump]:
+def _archive_dumps(paths: list[Path | UPath]) -> dict[Site, Dump]:
     return {site: ArchiveDump(files) for site, files in by_site({path.name: path for path in paths}).items()}

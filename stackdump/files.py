@@ -12,17 +12,21 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.http import BROKEN, BUSY, Client, backoff, retry_after
+from stackdump.http import BROKEN, BUSY, LONGEST_RETRY_AFTER, Client, backoff, retry_after
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 ATTEMPTS = 8  # in a row without a byte of progress, before a download is given up
-LONGEST_RETRY_AFTER = 600.0  # seconds; a server that asks for more is given up
 CHUNK = 1 << 16
 WHOLE = 1 << 20  # bytes; a file up to this size is fetched whole
+BLOCK = 1 << 22  # bytes of a file at a URL asked for at once: a tenth of a second's worth, several times the latency
 
 
 class Source(Protocol):
@@ -87,6 +91,42 @@ class LocalFile:
         return Window(read_at, start, min(end, self.size), handle.close)
 
 
+class UrlFile:
+    """A file at a URL that fsspec knows. It is read in blocks, and the one that follows is fetched meanwhile."""
+
+    def __init__(self, url: UPath):
+        self.url, self.name, self.size = url, str(url), url.stat().st_size
+
+    def reader(self, start: int, end: int, ahead: int | None = None) -> Window:
+        end = min(end, self.size)
+        fetcher = ThreadPoolExecutor(1)
+        blocks: dict[int, Future[bytes]] = {}
+
+        def read_at(offset: int, size: int) -> bytes:
+            if not size:
+                return b""
+            number = (offset - start) // BLOCK
+            for first in (start + number * BLOCK, start + (number + 1) * BLOCK):
+                if first < end and first not in blocks:
+                    blocks[first] = fetcher.submit(self._fetch, first, min(first + BLOCK, end))
+            first = start + number * BLOCK
+            for gone in [other for other in blocks if not first <= other <= first + BLOCK]:
+                blocks.pop(gone).cancel()
+            return blocks[first].result()[offset - first :][:size]
+
+        return Window(read_at, start, end, lambda: fetcher.shutdown(wait=False, cancel_futures=True))
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        try:
+            data: bytes = self.url.fs.cat_file(self.url.path, start=start, end=end)
+        except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+            raise DumpError(f"{self.name}: cannot be read ({str(error) or type(error).__name__}); try again") from None
+        if len(data) != end - start:
+            raise DumpError(f"{self.name}: sends {len(data):,} bytes where {end - start:,} were asked for; its server "
+                            f"knows no ranges, or the file has changed")  # fmt: skip
+        return data
+
+
 class RemoteFile:
     """A file on a server, of which parts are fetched into `folder`.
 
@@ -97,7 +137,8 @@ class RemoteFile:
     def __init__(self, client: Client, url: str, size: int, digest: str, folder: Path):
         self.client, self.url, self.name, self.size, self.digest, self.folder = client, url, url, size, digest, folder
         self.whole = size <= WHOLE
-        self.etag = ""
+        self.mend = "try another --dump"  # where the server's file is another than the metadata's
+        self.etag = ""  # or the date, as `validator` has it
         self._identity = {"url": url, "size": size, "digest": digest}
         self._note = folder / "source.json"
         self._parts: dict[tuple[int, int], Part] = {}
@@ -162,11 +203,12 @@ class RemoteFile:
 
         Raises DamagedError where the MD5 is not the one in the metadata."""
         part = self._part(0, self.size, None)
-        part.read_at(self.size - 1, 1)
-        with part.path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "md5").hexdigest()
-        if self.digest and digest != self.digest:
-            raise DamagedError(f"{self.url}: has the MD5 {digest}, and should have {self.digest}; fetch it again")
+        part.read_at(max(0, self.size - 1), 1)
+        if self.digest:
+            with part.path.open("rb") as handle:
+                digest = hashlib.file_digest(handle, "md5").hexdigest()
+            if digest != self.digest:
+                raise DamagedError(f"{self.url}: has the MD5 {digest}, and should have {self.digest}; fetch it again")
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(part.path, path)
 
@@ -182,6 +224,13 @@ class RemoteFile:
         """End the downloads under way; what they have fetched stays on disk."""
         for part in self._parts.values():
             part.stop()
+
+
+def validator(headers: Mapping[str, str]) -> str:
+    """What tells a file's version, for If-Range: the ETag, else the date, for a weak ETag is not fit for it; "" where
+    there is neither."""
+    tag = headers.get("ETag", "")
+    return headers.get("Last-Modified", "") if not tag or tag.startswith("W/") else tag
 
 
 class NoRangeError(DumpError):
@@ -249,9 +298,11 @@ class Part:
 
     def _request(self) -> tuple[str, float]:
         """Ask once for what is missing. Returns what ended it, and the seconds that the server asks to wait."""
-        headers = {"Range": f"bytes={self.position}-{self.end - 1}"}
-        if self.file.etag:
-            headers["If-Range"] = self.file.etag
+        headers = {}
+        if (self.position, self.end) != (0, self.file.size):  # the whole file, any server sends
+            headers["Range"] = f"bytes={self.position}-{self.end - 1}"
+            if self.file.etag:
+                headers["If-Range"] = self.file.etag
         try:
             with self.file.client.get(self.file.url, headers) as response:
                 if response.status_code in BUSY:
@@ -267,14 +318,12 @@ class Part:
 
     def _check(self, response: Any) -> None:
         """Raise unless the body is the range that was asked for, or the whole file where that was asked for."""
-        url, size = self.file.url, self.file.size
+        url, size, mend = self.file.url, self.file.size, self.file.mend
         if response.status_code == 416:
-            raise DumpError(
-                f"{url}: is shorter on the server than the {size:,} bytes in its metadata; try another --dump"
-            )
+            raise DumpError(f"{url}: is shorter on the server than the {size:,} bytes in its metadata; {mend}")
         if response.status_code not in (200, 206):
             raise DumpError(f"{url}: answers {response.status_code} {response.reason}; try again later")
-        self.file.saw_etag(response.headers.get("ETag", ""))
+        self.file.saw_etag(validator(response.headers))
         if response.status_code == 206:
             range_, _, total = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
             if not range_.startswith(f"{self.position}-"):
@@ -286,9 +335,11 @@ class Part:
                 raise NoRangeError(f"{url}: comes from a server without Range")
             total = response.headers.get("Content-Length", str(size))
         if total != str(size):
-            raise DumpError(f"{url}: has {total} bytes on the server and {size} in its metadata; try another --dump")
+            raise DumpError(f"{url}: has {total} bytes on the server and {size} in its metadata; {mend}")
 
     def _append(self, data: bytes) -> None:
+        if self.position + len(data) > self.file.size:
+            raise DamagedError(f"{self.file.url}: sends more than the {self.file.size:,} bytes that it should have")
         data = data[: self.end - self.position]
         self._out.write(data)
         self._out.flush()

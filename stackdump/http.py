@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -15,8 +15,10 @@ from stackdump.errors import DumpError
 USER_AGENT = "instruction-tuning-data/1 (reads Stack Exchange dumps)"
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 ATTEMPTS_TO_REACH = 3  # for a first answer: nobody waits long for a server that is not there
+LONGEST_RETRY_AFTER = 600.0  # seconds; a server that asks for more is given up
 LONGEST_WAIT = 60.0  # seconds between two attempts, unless the server asks for more
 BUSY = frozenset((429, 500, 502, 503, 504))
+T = TypeVar("T")
 
 # What the transport raises when a connection cannot be made, or breaks.
 BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, HTTPError)
@@ -56,26 +58,37 @@ class Client:
             with response:
                 yield response
 
-    def get_json(self, path: str) -> Any:
-        """The JSON document at `path`. Raises DumpError where the server cannot be reached or sends something else."""
-        url = f"{self.base_url}/{path}"
+    def ask(
+        self, url: str, take: Callable[[requests.Response], T], mend: str, headers: dict[str, str] | None = None
+    ) -> T:
+        """What `take` makes of the first good answer, asking again where the server is busy or cannot be reached.
+
+        Raises DumpError with the mend where the server refuses, or is given up."""
         for attempt in range(1, ATTEMPTS_TO_REACH + 1):
             asked = 0.0
             try:
-                with self.get(url) as response:
-                    if response.status_code == 200:
-                        return response.json()
+                with self.get(url, headers) as response:
+                    if response.status_code in (200, 206):
+                        return take(response)
                     problem = f"answers {response.status_code} {response.reason}"
                     if response.status_code not in BUSY:
-                        raise DumpError(f"{url}: {problem}; check --base_url")
+                        break
                     asked = retry_after(response)
-            except requests.JSONDecodeError:
-                raise DumpError(f"{url}: sends something else than JSON; check --base_url") from None
             except BROKEN:
                 problem = "cannot be reached"
-            if attempt < ATTEMPTS_TO_REACH:
-                self.wait(asked or backoff(attempt), f"{url}: {problem}")
-        raise DumpError(f"{url}: {problem}; check the network and --base_url, or give a local dump with --dump_path")
+            if attempt == ATTEMPTS_TO_REACH or asked > LONGEST_RETRY_AFTER:
+                break
+            self.wait(asked or backoff(attempt), f"{url}: {problem}")
+        raise DumpError(f"{url}: {problem}; {mend}")
+
+    def get_json(self, path: str) -> Any:
+        """The JSON document at `path`. Raises DumpError where the server cannot be reached or sends something else."""
+        url = f"{self.base_url}/{path}"
+        mend = "check the network and --base_url, or give a local dump with --dump_path"
+        try:
+            return self.ask(url, lambda response: response.json(), mend)
+        except requests.JSONDecodeError:
+            raise DumpError(f"{url}: sends something else than JSON; check --base_url") from None
 
     def wait(self, seconds: float, reason: str) -> None:
         """Tell why, and sleep."""

@@ -11,6 +11,7 @@ import sys
 import threading
 import zipfile
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -18,7 +19,6 @@ from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fetching import cache
 from fetching.cache import fetch
 from instructions import sources
 from instructions.files import open_output
@@ -30,13 +30,15 @@ from stackdump.http import Client
 
 CONTENT = random.Random(7).randbytes(300_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
+LOOK = 1  # byte: the first request asks for it to see the headers
 NAME, FILE = "quay/boats.jsonl.gz", "boats.jsonl.gz"
 ROWS = [{"boat": "Möwe", "length": 7.5}, {"boat": "]}", "crew": [{"name": '[,\\"'}]}, {}]
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr(cache, "backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("stackdump.files.backoff", lambda attempt: 0.0)
+    monkeypatch.setattr("stackdump.http.backoff", lambda attempt: 0.0)
 
 
 @pytest.fixture
@@ -54,12 +56,17 @@ def left(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def break_off(request, headers: dict[str, str] = {}) -> Fault:  # noqa: B006
+    """After the look at the headers, 100,000 bytes and then none."""
+    return Fault(drop_after={1: None, 2: 100_000}.get(request.number, 0), headers=headers)
+
+
 # ---- fetching --------------------------------------------------------------------------------------------------------
 def test_a_file_is_fetched_once_and_then_taken_from_the_cache(root, tmp_path):
     with ArchiveServer(root) as server:
         first = fetch(client(server), FILE, tmp_path / "cache")
         again = fetch(client(server), FILE, tmp_path / "cache")
-        assert len(server.requests) == 1
+        assert len(server.requests) == 2  # the look at the headers, and the file
     assert first == again
     assert first.path.read_bytes() == CONTENT
     assert (first.size, first.sha256) == (len(CONTENT), DIGEST)
@@ -69,26 +76,26 @@ def test_a_file_is_fetched_once_and_then_taken_from_the_cache(root, tmp_path):
 @pytest.mark.parametrize("drop_after", [0, 1, 70_000])
 def test_a_dropped_connection_is_taken_up_where_it_broke(root, tmp_path, drop_after):
     told: list[str] = []
-    with ArchiveServer(root, lambda r: Fault(drop_after=drop_after) if r.number <= 2 else None) as server:
+    with ArchiveServer(root, lambda r: Fault(drop_after=drop_after) if r.number in (2, 3) else None) as server:
         assert fetch(client(server, told), FILE, tmp_path / "cache").sha256 == DIGEST
-        assert server.sent(NAME) == len(CONTENT)
+        assert server.sent(NAME) == LOOK + len(CONTENT)
     assert ["the connection broke" in line for line in told] == [True, True]
 
 
 def test_a_run_that_was_given_up_goes_on_from_where_it_was(root, tmp_path):
-    with ArchiveServer(root, lambda r: Fault(drop_after=100_000 if r.number == 1 else 0)) as server:
+    with ArchiveServer(root, break_off) as server:
         with pytest.raises(DumpError, match="the connection broke; the same command goes on from here"):
             fetch(client(server), FILE, tmp_path / "cache")
-        assert left(tmp_path / "cache") == [f"{FILE}.part", f"{FILE}.part.source"]
+        assert left(tmp_path / "cache") == [f"{FILE}.parts"]
         server.fault = lambda request: None
         assert fetch(client(server), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
-        assert server.sent(NAME) == len(CONTENT)
+        assert server.sent(NAME) == LOOK + LOOK + len(CONTENT)
         assert server.requests[-1].headers["Range"] == "bytes=100000-299999"
         assert server.requests[-1].headers["If-Range"].startswith('"')
 
 
 def test_a_file_that_changed_between_two_runs_is_fetched_anew(root, tmp_path):
-    with ArchiveServer(root, lambda r: Fault(drop_after=100_000 if r.number == 1 else 0)) as server:
+    with ArchiveServer(root, break_off) as server:
         with pytest.raises(DumpError):
             fetch(client(server), FILE, tmp_path / "cache")
         (root / NAME).write_bytes(CONTENT[::-1])
@@ -97,16 +104,14 @@ def test_a_file_that_changed_between_two_runs_is_fetched_anew(root, tmp_path):
 
 
 def test_a_server_without_range_sends_the_whole_again(root, tmp_path):
-    fault = {1: Fault(drop_after=100_000), 2: Fault(ignore_range=True)}
+    fault = {2: Fault(drop_after=100_000), 3: Fault(ignore_range=True)}
     with ArchiveServer(root, lambda request: fault.get(request.number)) as server:
         assert fetch(client(server), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
-        assert server.sent(NAME) == len(CONTENT) + 100_000
+        assert server.sent(NAME) == LOOK + len(CONTENT) + 100_000
 
 
 def test_without_an_etag_or_a_date_nothing_is_pieced_together(root, tmp_path):
-    with ArchiveServer(
-        root, lambda r: Fault(drop_after=100_000 if r.number == 1 else 0, headers={"ETag": ""})
-    ) as server:
+    with ArchiveServer(root, partial(break_off, headers={"ETag": ""})) as server:
         with pytest.raises(DumpError):
             fetch(client(server), FILE, tmp_path / "cache")
         server.fault = lambda request: Fault(headers={"ETag": ""})
@@ -114,12 +119,32 @@ def test_without_an_etag_or_a_date_nothing_is_pieced_together(root, tmp_path):
         assert "Range" not in server.requests[-1].headers
 
 
+def test_a_date_tells_the_version_where_the_etag_is_weak(root, tmp_path):
+    date = "Tue, 01 Jul 2025 10:00:00 GMT"
+    headers = {"ETag": 'W/"1"', "Last-Modified": date}
+    with ArchiveServer(root, partial(break_off, headers=headers)) as server:
+        with pytest.raises(DumpError):
+            fetch(client(server), FILE, tmp_path / "cache")
+        server.fault = lambda request: Fault(headers=headers)
+        assert fetch(client(server), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
+        assert server.requests[-1].headers["If-Range"] == date
+
+
+def test_a_file_that_changes_while_it_is_fetched_is_fetched_anew(root, tmp_path):
+    told: list[str] = []
+    fault = {1: None, 2: Fault(drop_after=100_000)}
+    with ArchiveServer(root, lambda r: fault.get(r.number, Fault(headers={"ETag": '"another"'}))) as server:
+        assert fetch(client(server, told), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
+    assert "has changed on the server since its download began; fetching it again" in told[-1]
+    assert left(tmp_path / "cache") == [FILE, f"{FILE}.source"]
+
+
 @pytest.mark.parametrize("given_by", ["server", "user"])
 def test_a_damaged_download_is_fetched_once_more(root, tmp_path, given_by):
     headers = {"X-Linked-ETag": f'"{DIGEST}"'} if given_by == "server" else {}
-    fault = {1: Fault(flip_bit_at=200_000, headers=headers), 2: Fault(headers=headers)}
+    fault = {2: Fault(flip_bit_at=200_000, headers=headers)}
     told: list[str] = []
-    with ArchiveServer(root, lambda request: fault[request.number]) as server:
+    with ArchiveServer(root, lambda request: fault.get(request.number, Fault(headers=headers))) as server:
         digest = DIGEST if given_by == "user" else ""
         assert fetch(client(server, told), FILE, tmp_path / "cache", digest).path.read_bytes() == CONTENT
     assert "should have " + DIGEST in told[0] and "fetching it again" in told[0]
@@ -132,7 +157,7 @@ def test_a_wrong_digest_ends_in_one_line_and_nothing_is_kept(root, tmp_path, giv
     with ArchiveServer(root, lambda request: Fault(headers=headers)) as server:
         with pytest.raises(DumpError, match=f"{FILE}: has the SHA-256 {DIGEST}, and should have {wrong}; .*--sha256"):
             fetch(client(server), FILE, tmp_path / "cache", wrong if given_by == "user" else "")
-        assert len(server.requests) == 2
+        assert len(server.requests) == 2 * 2  # twice a look and the file
     assert left(tmp_path / "cache") == []
 
 
@@ -146,9 +171,9 @@ def test_a_cached_file_is_fetched_again_when_damaged_or_from_elsewhere_or_not_as
         path = fetch(client(server), FILE, tmp_path / "cache").path
         path.write_bytes(CONTENT[:-1] + b"?")
         assert fetch(client(server), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
-        assert len(server.requests) == 2
+        assert len(server.requests) == 2 * 2
         fetch(client(other), FILE, tmp_path / "cache")
-        assert len(other.requests) == 1
+        assert len(other.requests) == 2
         with pytest.raises(DumpError, match="should have 1111"):
             fetch(client(other), FILE, tmp_path / "cache", "1" * 64)
 
@@ -195,7 +220,7 @@ def test_a_git_lfs_pointer_is_not_taken_for_the_file(root, tmp_path):
 
 def test_two_runs_do_not_write_one_download(root, tmp_path):
     (tmp_path / "cache").mkdir()
-    with (tmp_path / "cache" / f"{FILE}.part").open("ab") as held, ArchiveServer(root) as server:
+    with (tmp_path / "cache" / f"{FILE}.lock").open("ab") as held, ArchiveServer(root) as server:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(DumpError, match="another run is fetching it"):
             fetch(client(server), FILE, tmp_path / "cache")
@@ -228,12 +253,12 @@ def serve(status: int, headers: dict[str, str], body: bytes = b""):
 def test_the_hubs_digest_is_read_from_its_redirect(root, tmp_path, told):
     linked = {"X-Linked-ETag": f'"{told}"', "X-Linked-Size": str(len(CONTENT))}
     with (
-        ArchiveServer(root, lambda r: Fault(drop_after=100_000) if r.number == 1 else None) as data,
+        ArchiveServer(root, lambda r: Fault(drop_after=100_000) if r.number == 2 else None) as data,
         serve(302, {"Location": f"{data.url}/data/{NAME}", "Content-Length": "0", **linked}) as url,
     ):
         if told == DIGEST:
             assert fetch(Client(url), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
-            assert data.sent(NAME) == len(CONTENT)
+            assert data.sent(NAME) == LOOK + len(CONTENT)
         else:
             with pytest.raises(DumpError, match=f"should have {told}"):
                 fetch(Client(url), FILE, tmp_path / "cache")
