@@ -1,7 +1,7 @@
 """How faithful and how fast is the Markdown converter, beside others?
 
-    python benchmarks/markdown.py --posts ../shared/archive.org          converter x dump
-    python benchmarks/markdown.py --linear                               time against size, adversarial bodies
+    python -m benchmarks.markdown                     converter x dump
+    python -m benchmarks.markdown --linear            time against size, adversarial bodies
 
 Faithful: the share of posts whose Markdown means what the HTML meant, by the fidelity package (its README says how it
 judges). Fast: posts a second of CPU time on one core; the converters take turns, dump by dump, and the best of the
@@ -19,12 +19,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+from stackdump.markdown import html_to_markdown
+
 ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from stackdump.markdown import html_to_markdown  # noqa: E402
-
 Converter = Callable[[str, bool], str]
 Posts = list[tuple[str, str]]  # id, HTML
 
@@ -191,7 +188,12 @@ def linear(largest: int) -> None:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--posts", type=Path, nargs="+", metavar="PATH", help="Posts.xml files, 7z archives, or folders of them"
+        "--posts",
+        type=Path,
+        nargs="+",
+        default=[ROOT.parent / "shared" / "archive.org"],
+        metavar="PATH",
+        help="Posts.xml files, 7z archives, or folders of them (default: ../shared/archive.org)",
     )
     parser.add_argument(
         "--fidelity",
@@ -210,10 +212,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.linear:
         linear(args.largest)
-    elif args.posts:
-        compare(args.posts, load_fidelity(args.fidelity), args.rounds)
     else:
-        parser.error("give --posts or --linear")
+        compare(args.posts, load_fidelity(args.fidelity), args.rounds)
     return 0
 
 

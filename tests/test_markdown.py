@@ -321,3 +321,19 @@ def test_every_post_of_the_dumps_keeps_its_meaning(fidelity, tmp_path):
                 if not verdict.equal:
                     failed.append((archive.stem, post_id, verdict.classes, verdict.want, verdict.got))
     assert judged and not failed
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [
+        ("<p>\u00a0\u00a0<b>Pier 4</b></p>", "\u00a0\u00a0**Pier 4**"),
+        ("<p>a</p><p>\u00a0</p><p>b</p>", "a\n\n\u00a0\n\nb"),
+        ("<p>\u2003<sub>low</sub></p>", "\u2003<sub>low</sub>"),
+    ],
+)
+def test_spaces_that_are_text_stay_where_only_they_begin_a_paragraph(html, markdown):
+    assert html_to_markdown(html, False) == markdown
+
+
+def test_a_title_keeps_no_break_spaces_and_stays_on_one_line():
+    assert text_to_markdown(" 10\u00a0m of\trope\u2028or\n chain ", False) == "10\u00a0m of rope or chain"

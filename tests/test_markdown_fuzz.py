@@ -242,7 +242,8 @@ def test_a_renderer_shows_the_same_title(title):
     assert "\n" not in markdown
     html = RENDERER.render(markdown)
     assert not html or re.fullmatch("<p>[^<]*</p>\n", html)
-    assert unescape(html[3:-5]) == " ".join(title.split())
+    shown = re.sub("[ \t\n\v\f\x1c-\x1e\x85\u2028\u2029]+", " ", title)
+    assert unescape(html[3:-5]).strip() == shown.strip()  # (this renderer strips some no-break spaces)
 
 
 # ---- meaning, by the measure -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ __all__ = ["html_to_markdown", "text_to_markdown"]
 
 _BR = re.compile(r"<br ?/?>", re.I)
 _COMMENT = re.compile(r"<!--(?!-?>)[^<>]*?-->")
+_LINE_SPACE = re.compile("[ \t\n\v\f\x1c-\x1e\x85\u2028\u2029]+")  # white space but for spaces of other widths
 _NOT_TEXT = re.compile("[\0\x01]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -50,7 +51,7 @@ def html_to_markdown(html: str, math: bool, *, base_url: str | None = None, doll
 
 def text_to_markdown(text: str, math: bool, *, dollar: str = "$") -> str:
     """A title, which is plain text, as one line of Markdown that renders as it; formulas stay as they are."""
-    text = " ".join(_cleaned(text).split())
+    text = _LINE_SPACE.sub(" ", _cleaned(text)).strip(" ")
     out, pos = [], 0
     if math and "$" in text:
         for start, end, markdown in formulas(text, dollar):

@@ -148,7 +148,7 @@ def raw_html(
                 html = (html if whole_pre else _BLANK_LINE_IN_PRE.sub("&#10;", html)).replace("\n", _PRE_LINE)
             elif code:
                 html = html.replace("\n", " ")
-            if around[0] and not in_pre and not code and html.strip():
+            if around[0] and not in_pre and not code and html.strip(WS):
                 html = around[0] + html + around[1]
             out.append(html)
             container = False

@@ -88,7 +88,7 @@ class Writer(Paragraph):
         line, special, exact = self.line, self.special, _EXACT
         text, i, n = tokens[0], 1, len(tokens)
         while True:
-            if text and (line or not text.isspace()):
+            if text and (line or not text.isspace() or text.strip(WS)):  # (no-break spaces are text)
                 if special(text):
                     self.text(text)
                 else:
