@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from instructions.files import open_output, write_report
 from instructions.remote import errors_told, location, try_writing, written_to
-from instructions.script import InputError, Stages, run, show_table
+from instructions.script import InputError, Stages, positive, run, show_table
 from stackdump.archive_org import DEFAULT_URL, newest_item
 from stackdump.cluster import Cluster
 from stackdump.convert import BODY_SOURCES, Conversion, make_pool
@@ -64,11 +64,11 @@ def arguments() -> argparse.Namespace:
         "knows (default: stack-exchange)")  # fmt: skip
     add("--tmpdir", type=Path, metavar="DIR", help="for downloads and rows put aside, up to the size of Posts.xml "
         "unpacked, 1.3 times that where --destdir is a URL (default: in the site's folder; for a URL, the system's)")  # fmt: skip
-    add("--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes that convert, and sites "
+    add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes that convert, and sites "
         "side by side (default: one a core)")  # fmt: skip
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.5:8786, to convert on in place of "
         "processes here; it needs requirements-cluster.txt")  # fmt: skip
-    add("--connections", type=_positive, default=4, metavar="N", help="downloads at once (default: 4)")
+    add("--connections", type=positive, default=4, metavar="N", help="downloads at once (default: 4)")
     add("--body_source", choices=BODY_SOURCES, default="html", help="html: Markdown made of the posts as the site shows "
         "them (default); history: the authors' own Markdown, from PostHistory.xml")  # fmt: skip
     add("--no_authors", action="store_true", help="leave Users.xml alone; records name no authors but deleted ones")
@@ -81,12 +81,6 @@ def arguments() -> argparse.Namespace:
             parser.error("--keep_archive needs a --destdir that is no URL")
         args.tmpdir = args.tmpdir or Path(tempfile.gettempdir())
     return args
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)
 
 
 def main() -> int:
