@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from sample.demo import build_item
+from tests.dumps import large_tables, pack
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_DUMP = ROOT / "sample" / "harbour.stackexchange.com"
 
@@ -79,3 +82,21 @@ def sample_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = run_script("get_stackexchange.py", "--dump_path", SAMPLE_DUMP, "--destdir", folder)
     assert run.status == 0, run.stderr
     return folder / "harbour" / "unfiltered.jsonl"
+
+
+@pytest.fixture(scope="session")
+def www(tmp_path_factory) -> Path:
+    """A server's folder with the sample's item, and an item with a large archive."""
+    root = tmp_path_factory.mktemp("www")
+    build_item(root)
+    pack(root / "large" / "quay.stackexchange.com.7z", large_tables())
+    return root
+
+
+@pytest.fixture(scope="session")
+def large_output(www, tmp_path_factory) -> bytes:
+    """What the large archive becomes when nothing goes wrong."""
+    folder = tmp_path_factory.mktemp("right")
+    run = run_script("get_stackexchange.py", "--dump_path", www / "large", "--destdir", folder)
+    assert run.status == 0, run.stderr
+    return (folder / "quay" / "unfiltered.jsonl").read_bytes()

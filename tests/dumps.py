@@ -89,3 +89,7 @@ def naive_pairs(posts: list[dict[str, str]]) -> list[tuple[int, int, int]]:
         if post["PostTypeId"] == "2" and post.get("ParentId") in questions and post.get("Body")
     ]
     return sorted(pairs, key=lambda pair: (pair[0], -pair[2], pair[1]))
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

@@ -4,23 +4,20 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import py7zr
 import pytest
 
-from sample.archive_server import ArchiveServer, Fault
-from sample.demo import HOST, ITEM, build_item
+from sample.archive_server import ArchiveServer
+from sample.demo import HOST, ITEM
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
 from tests.dumps import (
     BZIP2,
     LZMA2,
     answer,
-    large_tables,
+    files_in,
     naive_pairs,
     naive_posts,
     pack,
@@ -33,24 +30,6 @@ from tests.dumps import (
 SCRIPT = "get_stackexchange.py"
 
 
-@pytest.fixture(scope="module")
-def www(tmp_path_factory) -> Path:
-    """A server's folder with the sample's item, and an item with a large archive."""
-    root = tmp_path_factory.mktemp("www")
-    build_item(root)
-    pack(root / "large" / "quay.stackexchange.com.7z", large_tables())
-    return root
-
-
-@pytest.fixture(scope="module")
-def large_output(www, tmp_path_factory) -> bytes:
-    """What the large archive becomes when nothing goes wrong."""
-    folder = tmp_path_factory.mktemp("right")
-    run = run_script(SCRIPT, "--dump_path", www / "large", "--destdir", folder)
-    assert run.status == 0, run.stderr
-    return (folder / "quay" / "unfiltered.jsonl").read_bytes()
-
-
 def convert(tmp_path: Path, posts: list[dict], *flags: object, users: list[dict] | None = None) -> list[dict]:
     """The records that step 1 makes of posts, given as a folder of XML."""
     dump = tmp_path / "quay.stackexchange.com"
@@ -61,10 +40,6 @@ def convert(tmp_path: Path, posts: list[dict], *flags: object, users: list[dict]
     run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out", "--workers", "1", *map(str, flags))
     assert run.status == 0, run.stderr
     return read_jsonl(tmp_path / "out" / "quay" / "unfiltered.jsonl")
-
-
-def files_in(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 # ---- the records -------------------------------------------------------------------------------------------------------
@@ -222,6 +197,16 @@ def test_a_dump_without_history_says_so(tmp_path):
     run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out", "--body_source", "history")
     assert run.status == 1
     assert "has no PostHistory.xml beside it; leave --body_source history out" in run.stderr
+
+
+def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
+    dump = tmp_path / "quay"
+    dump.mkdir()
+    (dump / "Posts.xml").write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
+    run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out")
+    assert run.status == 1
+    assert "the post 2 has the Score 'many'" in run.stderr.splitlines()[-1]
+    shutil.rmtree(dump)
 
 
 # ---- the same bytes ------------------------------------------------------------------------------------------------------
@@ -400,233 +385,3 @@ def test_one_failing_site_does_not_stop_the_others(tmp_path):
         assert line in run.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {"ai", "math"}
     assert not (tmp_path / "out" / "cs" / "unfiltered.jsonl").exists()
-
-
-# ---- faults ------------------------------------------------------------------------------------------------------------------
-FAULTS = {
-    "drop once": lambda r: Fault(drop_after=50_000) if r.number == 4 else None,
-    "drop often": lambda r: Fault(drop_after=400_000),
-    "busy": lambda r: Fault(status=503, headers={"Retry-After": "1"}) if r.number == 2 else None,
-    "throttled": lambda r: Fault(status=429, headers={"Retry-After": "1"}) if r.number == 4 else None,
-    "no range": lambda r: Fault(ignore_range=True),
-    "no range and drop": lambda r: Fault(ignore_range=True, drop_after=500_000 if r.number == 2 else None),
-    "changed in the middle": lambda r: Fault(headers={"ETag": '"b"'}) if r.number >= 4 else None,
-    "a wrong byte once": lambda r: Fault(flip_bit_at=900_000) if r.number == 4 else None,
-    "a wrong byte in the header once": lambda r: Fault(flip_bit_at=-10) if r.number == 2 else None,
-    "busy, then drop": lambda r: Fault(status=503) if r.number == 1 else Fault(drop_after=700_000),
-}
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_faults_that_pass_leave_the_same_bytes(www, large_output, tmp_path, name):
-    with ArchiveServer(www, FAULTS[name]) as server:
-        run = run_script(SCRIPT, "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
-    assert run.status == 0, run.stderr
-    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
-    assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
-
-
-@pytest.mark.parametrize(
-    ("fault", "problem"),
-    [
-        (Fault(flip_bit_at=900_000), "Posts.xml is damaged"),
-        (Fault(cut_by=100), "bytes on the server and"),
-        (Fault(status=404), "answers 404"),
-    ],
-)
-def test_faults_that_stay_end_in_one_line_and_leave_nothing(www, tmp_path, fault, problem):
-    with ArchiveServer(www, lambda request: fault) as server:
-        run = run_script(SCRIPT, "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
-        name = "large/quay.stackexchange.com.7z"
-        if problem == "Posts.xml is damaged":  # it was fetched once more, and only the damaged part
-            assert 1 < server.sent(name) / (www / name).stat().st_size < 2.01
-    assert run.status == 1
-    assert problem in run.stderr.splitlines()[-1]
-    assert "Traceback" not in run.stderr
-    assert not [name for name in files_in(tmp_path) if "unfiltered" in name or name.endswith("report.json")]
-
-
-def test_damage_is_told_as_damage_where_it_looks_like_bad_xml(tmp_path):
-    xml = table("posts", small_posts())
-    archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": xml}, [{"id": py7zr.FILTER_COPY}])
-    archive.write_bytes(
-        archive.read_bytes().replace(b"</posts>", b"</pests>")
-    )  # stored as it is, so this is one wrong byte
-    run = run_script(SCRIPT, "--dump_path", archive, "--destdir", tmp_path / "out")
-    assert run.status == 1
-    assert "Posts.xml is damaged (has the CRC-32" in run.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize("filters", [BZIP2, LZMA2, [{"id": py7zr.FILTER_COPY}]], ids=["BZip2", "LZMA2", "Copy"])
-@pytest.mark.parametrize("claimed", [0, 1, 100, 10**6, 2**40, 2**62])
-def test_a_header_that_lies_about_the_size_ends_in_one_line(tmp_path, monkeypatch, filters, claimed):
-    write = py7zr.archiveinfo.UnpackInfo.write
-
-    def write_lie(info, file):
-        for folder in info.folders:
-            folder.unpacksizes = [claimed]
-        write(info, file)
-
-    monkeypatch.setattr(py7zr.archiveinfo.UnpackInfo, "write", write_lie)
-    archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": table("posts", small_posts())}, filters)
-    run = run_script(SCRIPT, "--dump_path", archive, "--destdir", tmp_path / "out")
-    assert run.status == 1
-    assert "Traceback" not in run.stderr
-    assert str(archive) in run.stderr.splitlines()[-1]
-    assert not list(tmp_path.glob("out/**/*"))
-
-
-def test_a_bomb_is_not_held_in_memory(tmp_path):
-    """300 MB of white space in a few kilobytes; the script may have 300 MB of address space beyond what it starts with."""
-    bomb = b"<posts>\n" + b" " * 300_000_000
-    archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": bomb}, LZMA2)
-    assert archive.stat().st_size < 200_000
-    code = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_DATA, (250_000_000, 250_000_000));"
-        f"sys.argv = ['{SCRIPT}', '--dump_path', {str(archive)!r}, '--destdir', {str(tmp_path / 'out')!r}, '--workers', '1'];"
-        f"runpy.run_path({str(ROOT / SCRIPT)!r}, run_name='__main__')"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert run.returncode == 1
-    assert "has a row of more than" in run.stderr.splitlines()[-1]
-
-
-def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_output, tmp_path):
-    """RLIMIT_FSIZE stands for the full disk: no file may grow beyond it."""
-    code = (
-        "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY));"
-        f"sys.argv = ['{SCRIPT}', '--dump_path', {str(www / 'large')!r}, '--destdir', {str(tmp_path)!r}];"
-        f"runpy.run_path({str(ROOT / SCRIPT)!r}, run_name='__main__')"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert run.returncode == 1
-    assert "Traceback" not in run.stderr
-    assert "File too large" in run.stderr.splitlines()[-1]
-    assert str(tmp_path) in run.stderr.splitlines()[-1]
-    assert not files_in(tmp_path)
-    assert run_script(SCRIPT, "--dump_path", www / "large", "--destdir", tmp_path).status == 0
-    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
-
-
-def start(*args: object) -> subprocess.Popen:
-    command = [sys.executable, SCRIPT, *map(str, args)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-
-
-KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
-
-
-@pytest.mark.parametrize("number", range(KILLS))
-def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
-    draw = random.Random(number)
-    with ArchiveServer(www) as server:
-        command = (
-            "--base_url",
-            server.url,
-            "--dump",
-            "large",
-            "--sites",
-            "quay",
-            "--destdir",
-            tmp_path,
-            "--workers",
-            "2",
-        )
-        for _ in range(draw.choice([1, 1, 2, 3])):
-            process = start(*command)
-            time.sleep(draw.uniform(0.05, 1.2))
-            process.kill()  # the script alone: its workers and its decoder have to notice
-            process.communicate(timeout=20)  # ends when all of them have let go of its pipes
-        run = run_script(SCRIPT, *command)
-    assert run.status == 0, run.stderr
-    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
-    assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_ends_as_it_should_and_keeps_its_download(www, large_output, tmp_path, number, status):
-    slow = {"paused": True}
-
-    def fault(request):
-        while slow["paused"] and request.number == 4:
-            time.sleep(0.05)
-
-    with ArchiveServer(www, fault) as server:
-        command = (
-            "--base_url",
-            server.url,
-            "--dump",
-            "large",
-            "--sites",
-            "quay",
-            "--destdir",
-            tmp_path,
-            "--workers",
-            "2",
-        )
-        process = start(*command)
-        while len(server.requests) < 4:
-            time.sleep(0.05)
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=30)
-        slow["paused"] = False
-        assert process.returncode == status, stderr.decode()
-        assert b"Traceback" not in stderr
-        assert not (tmp_path / "quay" / "unfiltered.jsonl").exists()
-        assert not list(tmp_path.rglob("spool"))
-        assert run_script(SCRIPT, *command).status == 0
-    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
-
-
-def test_two_runs_on_one_site_do_not_mix(www, tmp_path):
-    gate = {"closed": True}
-
-    def fault(request):
-        while gate["closed"] and request.number == 4:
-            time.sleep(0.05)
-
-    with ArchiveServer(www, fault) as server:
-        command = ("--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
-        first = start(*command)
-        while len(server.requests) < 4:
-            time.sleep(0.05)
-        second = run_script(SCRIPT, *command)
-        gate["closed"] = False
-        assert first.wait(timeout=60) == 0
-    assert second.status == 1
-    assert "another run is writing it" in second.stderr
-
-
-def test_a_destination_that_cannot_be_written_is_told_in_one_line(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": table("posts", small_posts())})
-    run = run_script(SCRIPT, "--dump_path", archive, "--destdir", tmp_path / "file" / "below")
-    assert run.status == 1
-    assert "Traceback" not in run.stderr
-    assert str(tmp_path / "file") in run.stderr.splitlines()[-1]
-
-
-def test_temporary_files_go_where_they_are_told_to(www, large_output, tmp_path):
-    with ArchiveServer(www, lambda r: Fault(status=404) if r.number == 4 else None) as server:
-        command = ("--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path / "out",
-                   "--tmpdir", tmp_path / "tmp")  # fmt: skip
-        assert run_script(SCRIPT, *command).status == 1
-        assert files_in(tmp_path / "tmp") and not (tmp_path / "out" / "quay").exists()
-        assert run_script(SCRIPT, *command).status == 0
-    assert not files_in(tmp_path / "tmp")
-    assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == large_output
-
-
-def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
-    dump = tmp_path / "quay"
-    dump.mkdir()
-    (dump / "Posts.xml").write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
-    run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out")
-    assert run.status == 1
-    assert "the post 2 has the Score 'many'" in run.stderr.splitlines()[-1]
-    shutil.rmtree(dump)
