@@ -107,7 +107,7 @@ def _download(client: Client, url: str, path: Path, sha256: str, show: Show) -> 
                 raise DumpError(f"{error}; nothing of it is kept: try again later, or check --sha256") from None
             client.tell(f"{error}; fetching it again")
         finally:
-            file.stop()
+            file.close()
     raise AssertionError("the second time returns or raises")
 
 

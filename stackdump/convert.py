@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from os import _exit
@@ -92,21 +92,25 @@ class Conversion:
     def _read_tables(self) -> None:
         wanted = tuple(name for name, is_wanted in self._tables() if is_wanted)
         threads = max(1, self.workers - 1)  # to unpack; one core is left for the rows
-        for table in self.dump.tables(wanted, self.work / "download", threads):
-            reader = RowReader(table.name.lower(), table.path)
-            try:
-                self._take(table, reader.rows(self._watched(table)))
-            except DumpError:
-                if not self.stopped.is_set():
-                    for _ in table.chunks:  # to the end, where the check sum is: damage explains what was read
-                        pass
-                raise
-            crc = None if table.crc is None else f"{table.crc:08x}"
-            name = table.path.rpartition(" ")[2]
-            self.members.append({"name": name, "size": table.size, "crc32": crc, "rows": reader.count})
-            self.replaced += reader.replaced
+        with closing(self.dump.tables(wanted, self.work / "download", threads)) as tables:
+            for table in tables:
+                self._read_table(table)
         if self.body_source == "history" and not self.bodies.exists():
             raise DumpError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
+
+    def _read_table(self, table: Table) -> None:
+        reader = RowReader(table.name.lower(), table.path)
+        try:
+            self._take(table, reader.rows(self._watched(table)))
+        except DumpError:
+            if not self.stopped.is_set():
+                for _ in table.chunks:  # to the end, where the check sum is: damage explains what was read
+                    pass
+            raise
+        crc = None if table.crc is None else f"{table.crc:08x}"
+        name = table.path.rpartition(" ")[2]
+        self.members.append({"name": name, "size": table.size, "crc32": crc, "rows": reader.count})
+        self.replaced += reader.replaced
 
     def _take(self, table: Table, rows: Iterator[bytes]) -> None:
         if table.name == "Posts":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,9 +44,10 @@ class Dump(Protocol):
     def is_kept(self) -> bool:
         """Whether the archives are where they are to be kept, if they are to be."""
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
         """The wanted tables, as far as the dump has them, in the order that is fastest; each must be used up
-        before the next is asked for. Downloads go to `work`. Raises DumpError where it cannot be read."""
+        before the next is asked for. Downloads go to `work`; close the generator to end them. Raises DumpError where
+        it cannot be read."""
 
     def stop(self) -> None:
         """End downloads under way."""
@@ -65,7 +66,7 @@ class XmlDump:
     def describe(self) -> dict[str, Any]:
         return {"files": [_describe(path) for path in self.files.values()]}
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
         for name in wanted:
             if path := self.files.get(name):
                 yield Table(name, str(path), path.stat().st_size, None, _read(path))
@@ -107,7 +108,7 @@ class ArchiveDump:
     def describe(self) -> dict[str, Any]:
         return {"files": [_describe(path) for path in dict.fromkeys(self.files.values())]}
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
         for path, names in _by_archive(self.files, wanted).items():
             yield from _tables_in(_source(path), names, threads)
 
@@ -143,7 +144,7 @@ class ItemDump:
     def is_kept(self) -> bool:
         return self.keep_in is None or all((self.keep_in / file.base_name).exists() for file in self.files.values())
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Iterator[Table]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
         """Where bytes turn out damaged, or the file has changed on the server, everything begun is void: the caller
         may ask for the tables once more, and only what is damaged is fetched again."""
         for file, names in _by_archive(self.files, wanted).items():
@@ -161,6 +162,8 @@ class ItemDump:
             except ChangedError:
                 source.start_again()
                 raise
+            finally:
+                source.close()
 
     def stop(self) -> None:
         for source in self._open:

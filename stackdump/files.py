@@ -177,7 +177,11 @@ class RemoteFile:
                 part = self._part(start, end, ahead)
                 return part.read_at(offset, size)
 
-        return Window(read_at, start, min(end, self.size), lambda: None)
+        def close() -> None:
+            if part.ahead is not None:  # the rest is not wanted, and the download waits for a reader of it
+                part.stop()
+
+        return Window(read_at, start, min(end, self.size), close)
 
     def _part(self, start: int, end: int, ahead: int | None) -> Part:
         if self.whole:
@@ -194,7 +198,7 @@ class RemoteFile:
         with self._lock:
             for key, part in list(self._parts.items()):
                 if part.start < end and start < part.end:
-                    part.stop()
+                    part.close()
                     part.path.unlink(missing_ok=True)  # its thread, if it still runs, writes to no name
                     del self._parts[key]
 
@@ -214,16 +218,22 @@ class RemoteFile:
 
     def start_again(self) -> None:
         """Throw everything away: the file is another now."""
-        self.stop()
-        self._parts.clear()
+        self.close()
         self.etag = ""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
 
     def stop(self) -> None:
-        """End the downloads under way; what they have fetched stays on disk."""
-        for part in self._parts.values():
+        """End the downloads under way, from any thread; what they have fetched stays on disk."""
+        for part in list(self._parts.values()):
             part.stop()
+
+    def close(self) -> None:
+        """Give back connections and file handles: a download whose rest nobody wants would keep them."""
+        with self._lock:
+            for part in self._parts.values():
+                part.close()
+            self._parts.clear()
 
 
 def validator(headers: Mapping[str, str]) -> str:
@@ -251,7 +261,8 @@ class Part:
         self._stopped = False
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"fetch {self.path.name}", daemon=True)
-        if self.position < end:
+        self._ended = self.position >= end  # nothing is left to fetch
+        if not self._ended:
             self._thread.start()
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -261,10 +272,10 @@ class Part:
             self._news.notify_all()
             while self.position <= offset < self.end and self._failure is None:
                 self._news.wait()
-            if self.position <= offset < self.end and self._failure is not None:
+            if self._failure is not None and (self._stopped or self.position <= offset < self.end):
                 raise self._failure
             size = min(size, self.position - offset)
-        return os.pread(self._in.fileno(), size, offset - self.start) if size > 0 else b""
+            return os.pread(self._in.fileno(), size, offset - self.start) if size > 0 else b""
 
     def stop(self) -> None:
         """End the download, and wake the readers that wait for it."""
@@ -272,6 +283,14 @@ class Part:
             self._stopped = True
             self._failure = self._failure or DumpError(f"{self.file.url}: the download was stopped")
             self._news.notify_all()
+
+    def close(self) -> None:
+        """End the download, and close the files once no thread uses them."""
+        self.stop()
+        with self._news:
+            self._in.close()
+            if self._ended:
+                self._out.close()
 
     # ---- the downloading thread ----------------------------------------------------------------------------------
     def _run(self) -> None:
@@ -283,6 +302,9 @@ class Part:
         with self._news:
             self._failure = self._failure or failure
             self._news.notify_all()
+            self._ended = True
+            if self._in.closed:  # nobody reads any more
+                self._out.close()
 
     def _download(self) -> None:
         attempt = 0
@@ -341,9 +363,11 @@ class Part:
         if self.position + len(data) > self.file.size:
             raise DamagedError(f"{self.file.url}: sends more than the {self.file.size:,} bytes that it should have")
         data = data[: self.end - self.position]
-        self._out.write(data)
-        self._out.flush()
         with self._news:
+            if self._stopped:  # another part may go on with the file from here
+                return
+            self._out.write(data)
+            self._out.flush()
             self.position += len(data)
             self._news.notify_all()
             while self.ahead is not None and self.position > self._wanted + self.ahead and not self._stopped:

@@ -163,6 +163,8 @@ def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) 
             except (DumpError, OSError) as error:  # of the disk or the network
                 if not isinstance(error, BrokenPipeError):
                     failures.append(error)
+            except ValueError:  # `packed` was closed: no more is wanted
+                pass
 
     def read(size: int) -> bytes:
         data = stdout.read(size)

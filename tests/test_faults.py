@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.dumps import (
     BZIP2,
     LZMA2,
     files_in,
+    large_tables,
     pack,
     small_posts,
     table,
@@ -137,6 +139,35 @@ def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_out
 def start(*args: object) -> subprocess.Popen:
     command = [sys.executable, SCRIPT, *map(str, args)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def test_sites_that_need_only_a_part_of_their_archive_leave_their_connections_to_others(www, large_output, tmp_path):
+    folder = tmp_path / "www" / "many"
+    folder.mkdir(parents=True)
+    names = [f"quay{number}" for number in range(5)]
+    for name in names:
+        shutil.copy(www / "large" / "quay.stackexchange.com.7z", folder / f"{name}.stackexchange.com.7z")
+    with ArchiveServer(tmp_path / "www") as server:
+        flags = ("--connections", "2", "--workers", "2", "--destdir", tmp_path / "out")
+        run = run_script(SCRIPT, "--base_url", server.url, "--dump", "many", "--sites", *names, *flags)
+    assert run.status == 0, run.stderr
+    for name in names:
+        made = (tmp_path / "out" / name / "unfiltered.jsonl").read_bytes()
+        assert made.replace(name.encode(), b"quay") == large_output
+
+
+def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, large_output, tmp_path):
+    """As in the archives of large sites, Users.xml shares a stream with what nobody wants, and Posts.xml has its own."""
+    tables = large_tables()
+    path = tmp_path / "www" / "two" / "quay.stackexchange.com.7z"
+    pack(path, {name: tables[name] for name in ("Users", "Votes")})
+    with py7zr.SevenZipFile(path, "a", filters=BZIP2) as archive:
+        archive.writestr(tables["Posts"], "Posts.xml")
+    with ArchiveServer(tmp_path / "www") as server:
+        flags = ("--connections", "1", "--destdir", tmp_path / "out")
+        run = run_script(SCRIPT, "--base_url", server.url, "--dump", "two", "--sites", "quay", *flags)
+    assert run.status == 0, run.stderr
+    assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
 KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
