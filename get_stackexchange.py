@@ -161,18 +161,19 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
             return tell(f"{site.folder}: {destination} is complete; --force does it again")
 
     work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else args.destdir / site.folder / ".work"
-    at_once = pool.workers if isinstance(pool, Cluster) else args.workers
+    workers = pool.workers if isinstance(pool, Cluster) else args.workers
+    threads = max(1, args.workers - 1)  # to unpack; one core is left for the rows
     try:
         with (
             written_to(destination, work) as local,
             open_output(local) as out,
             Stages(site.folder) as stages,
             Conversion(
-                site, dump, work, workers=args.workers, tell=tell, on_bytes=stages.show, stopped=stopped, **options
+                site, dump, work, pool, workers, threads, tell=tell, on_bytes=stages.show, stopped=stopped, **options
             ) as conversion,
         ):
             conversion.read()
-            output = write(conversion.lines(pool, at_once), out)
+            output = write(conversion.lines(), out)
             with errors_told(report):
                 report.unlink(missing_ok=True)  # of the records that are replaced now
     finally:

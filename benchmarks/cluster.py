@@ -1,8 +1,8 @@
-"""The cluster against this machine's own processes: the same ranges of one dump, converted by both in turn.
+"""The cluster against this machine's own processes: one dump, converted by both in turn.
 
 Starts a scheduler and workers on this machine (distributed.LocalCluster), as many as --workers, so that what differs is the way
-that ranges take: through a scheduler, pickled twice, or through a pipe. Reads the dump before each turn, and prints how
-fast that is too: reading is the one part of a site that no cluster makes faster.
+that posts take: through a scheduler, pickled twice, or through a pipe. Prints the CPU seconds of the process that hands
+them on too: they are what no cluster makes fewer.
 
     python -m benchmarks.cluster --megabytes 400
     python -m benchmarks.cluster --dump_path ~/dumps/math.stackexchange.com.7z --workers 8
@@ -11,12 +11,12 @@ fast that is too: reading is the one part of a site that no cluster makes faster
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,14 +44,11 @@ def arguments() -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one conversion of the dump took."""
+    """What one conversion of the dump took: seconds."""
 
-    ranges: int
-    rows: float  # MB
-    posts: float  # MB of Posts.xml
-    reading: float  # seconds of wall time
-    reading_cpu: float  # seconds of this process and of its decoder
-    converting: float  # seconds of wall time
+    placing: float  # wall time: unpacking, and posts on the workers
+    joining: float  # wall time
+    own_cpu: float  # of this process, which splits the dump, hands it on, and takes what comes back
 
 
 def main() -> None:
@@ -64,50 +61,46 @@ def main() -> None:
         for _ in range(args.rounds):
             sides["processes"].append(turn(dump_path, args, lambda: make_pool(args.workers)))
             sides["cluster"].append(turn(dump_path, args, lambda: Cluster(cluster.scheduler_address)))
-    best = min((one for turns in sides.values() for one in turns), key=lambda one: one.reading)
-    print(
-        f"{best.posts:.0f} MB of Posts.xml, {best.ranges} ranges, {args.workers} workers a side, {args.rounds} rounds"
-    )
-    print(f"reading: {best.posts / best.reading:.0f} MB/s, {best.posts / best.reading_cpu:.0f} MB a CPU second")
+    megabytes = posts_size(dump_path) / 1e6
+    print(f"{megabytes:.0f} MB of Posts.xml, {args.workers} workers a side, median of {args.rounds} rounds")
+    print(f"{'':11}{'placing s':>10}{'joining s':>10}{'MB/s':>8}{'own CPU s':>11}{'MB/CPU s':>10}")
     for name, turns in sides.items():
-        times = sorted(one.converting for one in turns)
-        median = statistics.median(times)
-        print(
-            f"converting, {name:<9} {best.ranges / median:6.2f} ranges/s, {best.rows / median:6.2f} MB/s"
-            f" (s: {', '.join(f'{seconds:.2f}' for seconds in times)})"
+        placing, joining, own = (
+            statistics.median(getattr(one, field) for one in turns) for field in ("placing", "joining", "own_cpu")
         )
+        rate = megabytes / (placing + joining)
+        print(f"{name:<11}{placing:>10.2f}{joining:>10.2f}{rate:>8.1f}{own:>11.2f}{megabytes / own:>10.0f}")
     ratios = [
-        ours.converting / theirs.converting for ours, theirs in zip(sides["cluster"], sides["processes"], strict=True)
+        (ours.placing + ours.joining) / (theirs.placing + theirs.joining)
+        for ours, theirs in zip(sides["cluster"], sides["processes"], strict=True)
     ]
     print(f"cluster / processes, median of the pairs: {statistics.median(ratios):.2f} times as long")
 
 
 def turn(dump_path: Path, args: argparse.Namespace, make: Callable[[], Executor]) -> Turn:
-    """Read the dump and convert it once."""
+    """Convert the dump once."""
     [(site, dump)] = local_dumps(dump_path).items()
     with (
         make() as pool,
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Conversion(site, dump, Path(folder) / "work", workers=args.workers, body_source=args.body_source) as conversion,
+        Conversion(site, dump, Path(folder) / "work", pool, args.workers, body_source=args.body_source) as conversion,
     ):
-        began, cpu = time.monotonic(), cpu_seconds()
+        began, cpu = time.monotonic(), time.process_time()
         conversion.read()
-        reading, reading_cpu = time.monotonic() - began, cpu_seconds() - cpu
-        ranges = conversion.spool.ranges()
-        rows = sum(path.stat().st_size for path in ranges) / 1e6
-        posts = next(member["size"] for member in conversion.members if "posts" in member["name"].lower()) / 1e6
-        began = time.monotonic()
-        for _ in conversion.lines(pool, args.workers):
+        placed = time.monotonic()
+        for _ in conversion.lines():
             pass
-        return Turn(len(ranges), rows, posts, reading, reading_cpu, time.monotonic() - began)
+        return Turn(placed - began, time.monotonic() - placed, time.process_time() - cpu)
 
 
-def cpu_seconds() -> float:
-    """Of this process and of those of its children that have ended."""
-    return sum(
-        usage.ru_utime + usage.ru_stime
-        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
+def posts_size(dump_path: Path) -> int:
+    """Bytes of Posts.xml."""
+    [dump] = local_dumps(dump_path).values()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        closing(dump.tables(("Posts",), Path(folder), 1)) as tables,
+    ):
+        return next(tables).size
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""A Dask cluster in place of this machine's processes, for the ranges of sites to be converted on.
+"""A Dask cluster in place of this machine's processes, for posts to be converted on.
 
-This machine reads the dump and puts the rows aside; each range travels to a worker with all that it needs, through the
-scheduler, and its records come back. So workers need neither the dump nor a shared folder, only this code and its
-libraries in the same versions, which every range checks: then the records are the same bytes wherever they are made.
+This machine unpacks the dump; each batch of rows travels to a worker through the scheduler, and its posts come back, to
+be put aside and joined here. So workers need neither the dump nor a shared folder, only this code and its libraries in
+the same versions, which every batch checks: then the records are the same bytes wherever their Markdown is made.
 
-Dask gives the ranges of a lost worker to the others, and takes in workers that come later. With no worker left a run
+Dask gives the batches of a lost worker to the others, and takes in workers that come later. With no worker left a run
 waits for one.
 """
 
@@ -31,7 +31,7 @@ from stackdump.errors import DumpError
 
 SECONDS_TO_REACH = 10  # the scheduler, and then a first worker
 SECONDS_BETWEEN_LOOKS = 5.0  # at the scheduler and its workers
-RANGES_AHEAD = 2  # a thread of a worker: what it works on, and what waits for it
+AHEAD = 2  # a thread of a worker: what it works on, and what waits for it
 
 # What makes the bytes of a record, beside this package. The minor version of Python is that of the Unicode tables.
 LIBRARIES = ("lxml", "markdown-it-py", "mdit-py-plugins", "orjson", "selectolax")
@@ -47,7 +47,7 @@ class Cluster(Executor):
 
     workers: threads of all workers when the run begins. Raises DumpError where there is no scheduler, none of its workers
     comes, one of them has other code than this machine, or `distributed` is not installed here. What is submitted raises
-    DumpError for a worker that lacks the code, for a range that its workers do not survive, and for a lost scheduler.
+    DumpError for a worker that lacks the code, for a batch that its workers do not survive, and for a lost scheduler.
     tell: takes a line when the last worker is lost.
     """
 
@@ -60,7 +60,7 @@ class Cluster(Executor):
         for name in list(logging.root.manager.loggerDict):  # each of Dask's has a handler of its own
             if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
                 logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is told here, in one line
-        # a range travels with its rows, of which Dask would warn
+        # a batch travels with its rows, of which Dask would warn
         import_module("dask").config.set({
             "distributed.admin.large-graph-warning-threshold": "1 GB",
             "distributed.comm.timeouts.connect": SECONDS_TO_REACH,
@@ -79,7 +79,7 @@ class Cluster(Executor):
             self._client.close()
             raise
         self._executor = self._client.get_executor(pure=False)  # or Dask would hash the rows, to find the same task
-        self._slots = threading.BoundedSemaphore(self.workers * RANGES_AHEAD)
+        self._slots = threading.BoundedSemaphore(self.workers * AHEAD)
         self._pending: set[Future[Any]] = set()
         self._tell, self._ended = tell, threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -133,7 +133,7 @@ class Cluster(Executor):
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, KilledWorker):
-            return DumpError(f"{self.address}: several workers were lost one after the other at the same range, perhaps "
+            return DumpError(f"{self.address}: several workers were lost one after the other at the same batch, perhaps "
                              f"for want of memory; give them more of it, or fewer threads")  # fmt: skip
         if missing := re.search("No module named '([^']+)'", str(error)):  # as ImportError, or as a text of Dask's
             return DumpError(f"{worker}: has no {missing[1]}; install requirements.txt there, and "

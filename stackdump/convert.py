@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import repeat
 from multiprocessing.connection import wait
 from os import _exit
 from pathlib import Path
@@ -19,8 +20,9 @@ from typing import Any
 
 from stackdump.dumps import Dump, Table
 from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Spool, join_all
+from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Spool, run_ahead, take_ranges
 from stackdump.lookup import Lookup, names, own_markdown
+from stackdump.posts import Batch
 from stackdump.records import Style
 from stackdump.rows import RowReader
 from stackdump.sites import Site
@@ -28,8 +30,15 @@ from stackdump.sites import Site
 # Where the Markdown comes from: ours, made of the posts' HTML, or the authors' own, from PostHistory.xml.
 BODY_SOURCES = ("html", "history")
 
+# A formula that the site has marked, which only sites with MathJax do, as the raw row has it; in code the & is &amp;
+MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"
+
 # What can become of an answer that is no pair; with the pairs they add up to the answers.
 LEFT_OUT = ("orphans", "without text", "to a question without text", "repeated ids")
+
+
+class MathFoundError(Exception):
+    """The site uses MathJax after all, so that the Markdown made so far is wrong."""
 
 
 @dataclass
@@ -37,15 +46,18 @@ class Conversion:
     """The conversion of one site's dump, to be used in a `with` block.
 
     work: a folder for what is put aside; what a killed run left there is removed, but for downloads, which go on.
+    pool: what converts, with so many `workers`. threads: to unpack.
     on_bytes: is told of each piece of work as (what, bytes done, bytes in all).
     """
 
     site: Site
     dump: Dump
     work: Path
+    pool: Executor
+    workers: int
+    threads: int = 1
     authors: bool = True
     body_source: str = "html"  # one of BODY_SOURCES
-    workers: int = 1
     tell: Callable[[str], None] = print
     on_bytes: Callable[[str, int, int], None] = lambda what, done, total: None
     stopped: threading.Event = field(default_factory=threading.Event)  # set it to end the conversion with DumpError
@@ -53,7 +65,8 @@ class Conversion:
     def __post_init__(self) -> None:
         self.members: list[dict[str, Any]] = []
         self.counts: Counter[str] = Counter()
-        self.replaced = 0
+        self.replaced = 0  # characters that XML forbids
+        self.math = self.site.uses_mathjax  # or a formula is found that the site has marked
         self.spool = self._new_spool()
         self.names = Lookup(self.work / "spool" / "names.sqlite")
         self.bodies = Lookup(self.work / "spool" / "bodies.sqlite")
@@ -78,30 +91,33 @@ class Conversion:
 
     def read(self) -> None:
         """Take the tables in. A damaged or changed download is fetched once more. Raises DumpError."""
-        try:
-            self._read_tables()
-        except (DamagedError, ChangedError) as error:
-            if not self.dump.describe().get("item"):
-                raise
-            self.tell(f"{error}; doing that now")
+        refetched = not self.dump.describe().get("item")
+        while True:
+            try:
+                return self._read_tables()
+            except MathFoundError:
+                self.math = True
+            except (DamagedError, ChangedError) as error:
+                if refetched:
+                    raise
+                refetched, self.math = True, self.site.uses_mathjax
+                self.tell(f"{error}; doing that now")
             self.spool = self._new_spool()
             self.members.clear()
             self.replaced = 0
-            self._read_tables()
 
     def _read_tables(self) -> None:
         wanted = tuple(name for name, is_wanted in self._tables() if is_wanted)
-        threads = max(1, self.workers - 1)  # to unpack; one core is left for the rows
-        with closing(self.dump.tables(wanted, self.work / "download", threads)) as tables:
+        with closing(self.dump.tables(wanted, self.work / "download", self.threads)) as tables:
             for table in tables:
                 self._read_table(table)
-        if self.body_source == "history" and not self.bodies.exists():
+        if self._from_history and not self.bodies.exists():
             raise DumpError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
 
     def _read_table(self, table: Table) -> None:
         reader = RowReader(table.name.lower(), table.path)
         try:
-            self._take(table, reader.rows(self._watched(table)))
+            self._take(table, reader)
         except DumpError:
             if not self.stopped.is_set():
                 for _ in table.chunks:  # to the end, where the check sum is: damage explains what was read
@@ -112,17 +128,31 @@ class Conversion:
         self.members.append({"name": name, "size": table.size, "crc32": crc, "rows": reader.count})
         self.replaced += reader.replaced
 
-    def _take(self, table: Table, rows: Iterator[bytes]) -> None:
+    def _take(self, table: Table, reader: RowReader) -> None:
+        chunks = self._watched(table)
         if table.name == "Posts":
             self.spool.path = table.path
-            self.spool.add(rows)
+            batches = map(self._batch, reader.batches(chunks), repeat(table.path))
+            for placed in run_ahead((batch.place for batch in batches), self.pool, self.workers, table.path):
+                self.spool.add(placed)
+                self.replaced += placed.replaced
+            self.spool.close()
         elif table.name == "Users":
-            self.names.write(names(rows, table.path))
+            self.names.write(names(reader.rows(chunks)))
         else:
-            self.bodies.write(own_markdown(rows, table.path))
+            self.bodies.write(own_markdown(reader.rows(chunks)))
+
+    def _batch(self, rows: bytes, table: str) -> Batch:
+        if not self.math and MATH_MARK in rows:
+            raise MathFoundError
+        return Batch(rows, table, Style(self.site, self.math), self._from_history)
+
+    @property
+    def _from_history(self) -> bool:
+        return self.body_source == "history"
 
     def _tables(self) -> tuple[tuple[str, bool], ...]:
-        return ("PostHistory", self.body_source == "history"), ("Users", self.authors), ("Posts", True)
+        return ("PostHistory", self._from_history), ("Users", self.authors), ("Posts", True)
 
     def _watched(self, table: Table) -> Iterator[bytes]:
         done = 0
@@ -133,23 +163,25 @@ class Conversion:
             self.on_bytes(f"reading {table.name}", done, table.size)
             yield chunk
 
-    @property
-    def math(self) -> bool:
-        """Whether the site uses MathJax: by the table of sites, or by a formula that it has marked itself."""
-        return self.site.uses_mathjax or self.spool.marked_math
-
-    def lines(self, pool: Executor, at_once: int) -> Iterator[bytes]:
+    def lines(self) -> Iterator[bytes]:
         """The records as JSON lines, many at a time, ordered by question id, then score from high to low, then
-        answer id. To be asked for after `read`. at_once: how many ranges the pool converts side by side."""
+        answer id. To be asked for after `read`."""
         style = Style(self.site, self.math)
         total = sum(path.stat().st_size for path in self.spool.ranges())
         done = 0
-        for size, joined in join_all(self.spool, style, self.names, self.bodies, pool, at_once):
+        joins = (range_.join for range_ in take_ranges(self.spool, style, self.names, self.bodies))
+        # a join with no texts to convert takes less time than the way to another process
+        all_joined = (
+            run_ahead(joins, self.pool, self.workers, self.spool.path)
+            if self._from_history
+            else (join() for join in joins)
+        )
+        for joined in all_joined:
             if self.stopped.is_set():
                 raise DumpError(f"{self.spool.path}: stopped")
             self.counts += joined.counts
-            done += size
-            self.on_bytes("writing Markdown", done, total)
+            done += joined.size
+            self.on_bytes("joining", done, total)
             yield joined.lines
 
     def authors_markdown(self) -> dict[str, Any]:
@@ -173,7 +205,7 @@ class Conversion:
 
 
 def make_pool(workers: int) -> Executor:
-    """Where ranges are converted: processes, or for one worker a thread of this one. To be called before any thread
+    """Where posts are converted: processes, or for one worker a thread of this one. To be called before any thread
     is started."""
     if workers == 1:
         return ThreadPoolExecutor(1)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
-from stackdump.records import Row, number
-from stackdump.rows import parse_rows
+from stackdump.records import number
+from stackdump.rows import Row
 
-BATCH = 1000  # rows parsed at a time
 BODY_REVISIONS = {"2", "5", "8"}  # PostHistoryTypeId: the first body, an edit of it, a rollback
 
 Entry = tuple[int, int, str]  # id, version, text
@@ -38,7 +36,7 @@ class Lookup:
         database.close()
 
     def of(self, ids: Iterable[bytes]) -> dict[str, str]:
-        """The texts of these ids, as far as there are any; ids as the raw rows have them."""
+        """The texts of these ids, as far as there are any."""
         if not self.exists():
             return {}
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as database:
@@ -47,21 +45,15 @@ class Lookup:
             return {id_.decode(): row[0] for id_, row in found if row}
 
 
-def names(rows: Iterable[bytes], table: str) -> Iterator[Entry]:
-    """The display names in the raw rows of Users.xml, by user id; `table` names the file in errors."""
-    for user in _parsed(rows, table):
+def names(users: Iterable[Row]) -> Iterator[Entry]:
+    """The display names in the rows of Users.xml, by user id."""
+    for user in users:
         if "DisplayName" in user:
             yield number(user, "Id"), 0, user["DisplayName"]
 
 
-def own_markdown(rows: Iterable[bytes], table: str) -> Iterator[Entry]:
-    """The authors' Markdown in the raw rows of PostHistory.xml, by post id: each revision of a body."""
-    for revision in _parsed(rows, table):
+def own_markdown(revisions: Iterable[Row]) -> Iterator[Entry]:
+    """The authors' Markdown in the rows of PostHistory.xml, by post id: each revision of a body."""
+    for revision in revisions:
         if revision.get("PostHistoryTypeId") in BODY_REVISIONS and "Text" in revision:
             yield number(revision, "PostId"), number(revision, "Id"), revision["Text"]
-
-
-def _parsed(rows: Iterable[bytes], table: str) -> Iterator[Row]:
-    rows = iter(rows)
-    while batch := list(islice(rows, BATCH)):
-        yield from parse_rows(batch, table)

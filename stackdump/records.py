@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from stackdump.errors import DumpError
 from stackdump.markdown import html_to_markdown, text_to_markdown
+from stackdump.rows import Row
 from stackdump.sites import Site
-
-Row = dict[str, str]  # a row's attributes
 
 QUESTION, ANSWER = "1", "2"  # PostTypeId; 3 to 8 are wikis, nominations and the like
 
@@ -33,9 +34,14 @@ class Style:
 
 
 def make_record(
-    site: Site, instruction: str, response: str, question: Row, answer: Row, names: dict[str, str]
+    site: Site,
+    instruction: orjson.Fragment,
+    response: orjson.Fragment,
+    question: Row,
+    answer: Row,
+    names: dict[str, str],
 ) -> dict[str, Any]:
-    """The record of an answer; `names` has the authors' display names by user id."""
+    """The record of an answer, its texts as JSON strings; `names` has the authors' display names by user id."""
     return {
         "id": f"{site.host}/a/{answer['Id']}",
         "source": "stackexchange",

@@ -1,26 +1,25 @@
-"""The rows of a table's XML as raw bytes, one row a line, from a stream of any size.
+"""The rows of a table's XML, from a stream of any size: in batches of whole rows, and parsed.
 
-Nearly all dumps have one `<row .../>` a line. Such a line is checked to be just that, and passed on as it is. From the
-first line that looks otherwise on, an XML parser reads the rest and writes each row in that form. So everything behind
-this module may rely on one thing: ` Id="` in a row is the beginning of its Id, and nothing else.
+Nearly all dumps have one `  <row .../>` a line. A batch of lines in which every `<` begins such a line ends where a row
+ends, and is passed on as it is, for a parser of its own, perhaps on another core. From the first batch on that looks
+otherwise, one parser reads the rest and writes each row in that form.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
 
 from stackdump.errors import DumpError
 
-# A whole row with every value in double quotes. Possessive quantifiers keep the match linear.
-ROW_LINE = re.compile(rb'[ \t]*+<row(?:[ \t]++[A-Za-z_][\w.-]*+="[^"<]*+")*+[ \t]*+/>[ \t\r]*+')
-# The same at a fifth of the time for the lines as Stack Exchange writes them: where no value is in single quotes, a
-# double quote is the beginning or the end of one.
-USUAL_START, USUAL_ENDS = b"  <row ", (b" />\r", b" />", b"/>\r", b"/>")
-SINGLE_QUOTES = re.compile(rb"=\s*+'")
+Row = dict[str, str]  # a row's attributes
+
+ROW_START = b"  <row "
+BATCH = 1 << 19  # bytes at least
 PROLOG = re.compile(rb"(?:\s++|<\?xml[^>]*+>|<!--.*?-->)*+", re.S)
 LONGEST_PROLOG = 1 << 16  # bytes before the root
 LONGEST_ROW = 1 << 26  # bytes; the sites allow 30,000 characters a post
@@ -29,7 +28,6 @@ LONGEST_ROW = 1 << 26  # bytes; the sites allow 30,000 characters a post
 # (section 2.2); the dumps of July 2024 hold such.
 REFERENCE = re.compile(rb"&#(?!xA;|xD;|x9;)(?:x([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 REPLACEMENT = "\ufffd".encode()
-LONGEST_REFERENCE = 16  # bytes
 
 
 @dataclass
@@ -37,7 +35,7 @@ class RowReader:
     """Reads one table.
 
     table: the root element's name in lower case, as in `posts`; path: for errors.
-    replaced: how many forbidden characters have become U+FFFD so far; count: the rows so far.
+    count: the rows so far; replaced: how many forbidden characters have become U+FFFD here so far.
     """
 
     table: str
@@ -45,45 +43,36 @@ class RowReader:
     count: int = 0
     replaced: int = 0
 
-    def rows(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Each row as `<row .../>`, without white space around it. Raises DumpError for what is no such table."""
-        lines = _lines(self._without_forbidden(chunks), self.path)
-        rest = self._skip_prolog(lines)
-        for line in _chain(rest, lines):
-            if _is_usual(line) or ROW_LINE.fullmatch(line):
-                self.count += 1
-                yield line.strip()
-            elif line.strip():
-                yield from self._parse(line, lines)
+    def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
+        """The attributes of each row. Raises DumpError for what is no such table."""
+        for batch in self.batches(chunks):
+            rows, replaced = parse_rows(batch, self.path)
+            self.replaced += replaced
+            yield from rows
+
+    def batches(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The table as batches of whole rows, `<row .../>` one after the other, for `parse_rows`. Raises DumpError."""
+        batches = _line_batches(chunks, self.path)
+        rest = self._skip_prolog(batches).lstrip(b"\r\n")
+        for batch in _chain(rest, batches):
+            rows = _count_usual(batch)
+            if not rows:
+                yield from self._parse(batch, batches)
                 return
+            self.count += rows
+            yield batch
         raise self._cut()
 
-    def _without_forbidden(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        held = b""  # the beginning of a reference at the end of a chunk
-        for chunk in chunks:
-            chunk = held + chunk
-            cut = chunk.rfind(b"&", max(0, len(chunk) - LONGEST_REFERENCE))
-            held, chunk = (chunk[cut:], chunk[:cut]) if cut >= 0 else (b"", chunk)
-            yield REFERENCE.sub(self._replace_forbidden, chunk)
-        yield held
-
-    def _replace_forbidden(self, reference: re.Match[bytes]) -> bytes:
-        code = int(reference[1], 16) if reference[1] else int(reference[2])
-        if code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF:
-            return reference[0]
-        self.replaced += 1
-        return REPLACEMENT
-
-    def _skip_prolog(self, lines: Iterator[bytes]) -> bytes:
-        """Read up to and with the root's start tag; returns what follows it on its line."""
+    def _skip_prolog(self, batches: Iterator[bytes]) -> bytes:
+        """Read up to and with the root's start tag; returns what follows it in its batch."""
         prolog = b""
-        for line in lines:
-            prolog += line + b"\n"
-            begin = PROLOG.match(prolog.removeprefix(b"\xef\xbb\xbf"))
+        for batch in batches:
+            prolog = (prolog + batch).removeprefix(b"\xef\xbb\xbf")
+            begin = PROLOG.match(prolog)
             assert begin
-            rest = prolog.removeprefix(b"\xef\xbb\xbf")[begin.end() :]
+            rest = prolog[begin.end() :]
             if rest.startswith(b"<!--") and len(prolog) < LONGEST_PROLOG:
-                continue  # a comment that goes on in the next line
+                continue  # a comment that goes on in the next batch
             if rest:
                 return self._after_root(rest)
         raise DumpError(f"{self.path}: is empty; fetch the dump again")
@@ -101,26 +90,38 @@ class RowReader:
             f"{self.path}: has no <{self.table}> element around its rows, it begins with {seen!r}; fetch it again"
         )
 
-    def _parse(self, first: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """The rows from the line `first` on, by an XML parser, up to the root's end tag."""
+    def _parse(self, first: bytes, batches: Iterator[bytes]) -> Iterator[bytes]:
+        """Batches from the one that begins with `first` on, by one XML parser, up to the root's end tag."""
         parser = etree.XMLPullParser(events=("end",), resolve_entities=False, no_network=True, load_dtd=False)
+        lines = (line for batch in _chain(first, batches) for line in batch.splitlines(keepends=True))
+        held: list[bytes] = []
+        size = 0
         try:
             parser.feed(b"<%s>" % self.table.encode())
-            for line in _chain(first, lines):
-                parser.feed(line + b"\n")
+            for line in lines:
+                parser.feed(self._without_forbidden(line))
                 for _, element in parser.read_events():
                     if element.tag == self.table:
-                        if any(line.strip() for line in lines):
+                        if any(map(bytes.strip, lines)):
                             raise DumpError(f"{self.path}: goes on after </{self.table}>; fetch it again")
+                        yield b"".join(held)
                         return
                     if element.tag == "row":
                         self.count += 1
-                        element.tail = None
-                        yield etree.tostring(element, encoding="utf-8").replace(b"\n", b" ")
+                        held.append(_row_line(element))
+                        size += len(held[-1])
                     element.getparent().remove(element)
+                if size > BATCH:
+                    yield b"".join(held)
+                    held, size = [], 0
         except etree.XMLSyntaxError as error:
             raise DumpError(f"{self.path}: is not XML after row {self.count:,} ({error.msg}); fetch it again") from None
         raise self._cut()
+
+    def _without_forbidden(self, xml: bytes) -> bytes:
+        allowed, replaced = replace_forbidden(xml)
+        self.replaced += replaced
+        return allowed
 
     def _cut(self) -> DumpError:
         return DumpError(
@@ -128,47 +129,75 @@ class RowReader:
         )
 
 
-def _is_usual(line: bytes) -> bool:
-    row = line.startswith(USUAL_START) and line.endswith(USUAL_ENDS) and line.count(b"<") == 1
-    return row and not SINGLE_QUOTES.search(line)
-
-
-def _lines(chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
-    """The lines of a stream, without their line feeds."""
+def _line_batches(chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """The stream in pieces that end with a line, but for the last one."""
     held: list[bytes] = []
     size = 0
     for chunk in chunks:
-        *lines, last = chunk.split(b"\n")
-        if lines:
-            yield b"".join([*held, lines[0]])
-            yield from lines[1:]
-            held, size = [], 0
-        held.append(last)
-        size += len(last)
-        if size > LONGEST_ROW:
+        held.append(chunk)
+        size += len(chunk)
+        cut = chunk.rfind(b"\n") + 1
+        if cut and size >= BATCH:
+            held[-1] = chunk[:cut]
+            yield b"".join(held)
+            held, size = [chunk[cut:]], len(chunk) - cut
+        elif size > LONGEST_ROW:
             raise DumpError(f"{path}: has a row of more than {LONGEST_ROW:,} bytes; it is no Stack Exchange dump")
     yield b"".join(held)
 
 
-def _chain(first: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
+def _chain(first: bytes, batches: Iterator[bytes]) -> Iterator[bytes]:
     yield first
-    yield from lines
+    yield from batches
 
 
-def parse_rows(rows: list[bytes], path: str) -> list[dict[str, str]]:
-    """The attributes of raw rows. Raises DumpError naming the row that is not well-formed XML in UTF-8."""
-    try:
-        return _attributes(rows)
-    except etree.XMLSyntaxError:
-        for row in rows:
-            try:
-                _attributes([row])
-            except etree.XMLSyntaxError as error:
-                seen = row[:60].decode("utf-8", "replace")
-                raise DumpError(f"{path}: is not XML in the row {seen}... ({error.msg}); fetch it again") from None
-        raise
+def _count_usual(batch: bytes) -> int:
+    """How many rows a batch holds where each line, and each `<`, begins one, and the last one ends; 0 for any other."""
+    rows = batch.count(b"<")
+    starts = batch.count(b"\n" + ROW_START) + batch.startswith(ROW_START)
+    return rows if rows == batch.count(b"\n") == starts and batch.endswith((b"/>\n", b"/>\r\n")) else 0
 
 
-def _attributes(rows: list[bytes]) -> list[dict[str, str]]:
+def _row_line(element: etree._Element) -> bytes:
+    element.tail = None
+    xml: bytes = etree.tostring(element, encoding="utf-8")
+    return b"  " + xml.replace(b"\n", b" ") + b"\n"
+
+
+def parse_rows(batch: bytes, path: str) -> tuple[list[Row], int]:
+    """The attributes of each row of a batch, and how many characters that XML forbids became U+FFFD.
+
+    Raises DumpError naming the row that is not well-formed XML in UTF-8.
+    """
+    with suppress(etree.XMLSyntaxError):
+        return _attributes(batch), 0
+    allowed, replaced = replace_forbidden(batch)
+    with suppress(etree.XMLSyntaxError):
+        return _attributes(allowed), replaced
+    for line in allowed.split(b"\n"):
+        try:
+            _attributes(line)
+        except etree.XMLSyntaxError as error:
+            seen = line.strip()[:60].decode("utf-8", "replace")
+            raise DumpError(f"{path}: is not XML in the row {seen}... ({error.msg}); fetch it again") from None
+    raise DumpError(f"{path}: is not XML; fetch it again")
+
+
+def _attributes(batch: bytes) -> list[Row]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, collect_ids=False)
-    return [dict(row.items()) for row in etree.fromstring(b"<rows>%s</rows>" % b"".join(rows), parser)]
+    return [dict(row.items()) for row in etree.fromstring(b"<rows>%s</rows>" % batch, parser)]
+
+
+def replace_forbidden(xml: bytes) -> tuple[bytes, int]:
+    """XML with U+FFFD in place of references to characters that it forbids, and how many they were."""
+    replaced = 0
+
+    def replace(reference: re.Match[bytes]) -> bytes:
+        nonlocal replaced
+        code = int(reference[1], 16) if reference[1] else int(reference[2])
+        if code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF:
+            return reference[0]
+        replaced += 1
+        return REPLACEMENT
+
+    return REFERENCE.sub(replace, xml), replaced

@@ -115,7 +115,7 @@ def die_once(flag: str) -> str:
     return "dead"
 
 
-def test_the_ranges_of_a_killed_worker_are_done_by_others(cluster, tmp_path):
+def test_the_batches_of_a_killed_worker_are_done_by_others(cluster, tmp_path):
     with Cluster(cluster.scheduler_address) as pool:
         futures = [pool.submit(pow, n, 2) for n in range(3)] + [pool.submit(die_once, str(tmp_path / "flag"))]
         assert [future.result(timeout=30) for future in futures] == [0, 1, 4, "done"]
@@ -238,7 +238,7 @@ def test_a_worker_that_lacks_the_code_is_told(dumps, tmp_path):
     )
 
 
-def test_a_range_that_kills_worker_after_worker_is_told(cluster):
+def test_a_batch_that_kills_worker_after_worker_is_told(cluster):
     with Cluster(cluster.scheduler_address) as pool, pytest.raises(DumpError, match="several workers were lost"):
         pool.submit(signal.raise_signal, signal.SIGKILL).result(timeout=50)
 
@@ -258,7 +258,7 @@ def test_no_worker_left_is_told_and_the_run_goes_on_with_the_next(monkeypatch, d
     assert lines == [f"{cluster.scheduler_address}: has no worker left; waiting for one"]
 
 
-def test_a_large_range_is_sent_without_a_warning(cluster, recwarn):
+def test_a_large_batch_is_sent_without_a_warning(cluster, recwarn):
     with Cluster(cluster.scheduler_address) as pool:
         assert pool.submit(len, bytes(12_000_000)).result(timeout=30) == 12_000_000
     assert not [warning for warning in recwarn if "large" in str(warning.message)]

@@ -1,5 +1,6 @@
 """Rows come out of a table's XML as they went in, however the XML is laid out, or the reason is told in one line."""
 
+from collections.abc import Iterator
 from itertools import chain, repeat
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from stackdump import rows as rows_module
 from stackdump.errors import DumpError
-from stackdump.rows import RowReader, parse_rows
+from stackdump.rows import RowReader
 from tests.dumps import table
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -19,9 +20,12 @@ XML_TEXT = st.text(
 )
 
 
-def read(xml: bytes, chunk: int = 1 << 20, name: str = "posts") -> list[dict[str, str]]:
-    reader = RowReader(name, "Posts.xml")
-    return parse_rows(list(reader.rows(xml[i : i + chunk] for i in range(0, len(xml), chunk))), "Posts.xml")
+def pieces(xml: bytes, chunk: int = 1 << 20) -> Iterator[bytes]:
+    return (xml[i : i + chunk] for i in range(0, len(xml), chunk))
+
+
+def read(xml: bytes, chunk: int = 1 << 20) -> list[dict[str, str]]:
+    return list(RowReader("posts", "Posts.xml").rows(pieces(xml, chunk)))
 
 
 @given(
@@ -76,10 +80,12 @@ def test_line_ends_in_a_body_are_kept_as_references_say():
     "code", ["x0", "x1E", "x1f", "x000b", "0", "31", "xD800", "xdfff", "xFFFE", "xffff", "65535", "55296", "57343"]
 )
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 20])
-def test_references_to_forbidden_characters_are_replaced_and_counted(code, chunk):
-    xml = f'<posts>\n<row Body="a&#{code};b&#x9;&#10;&amp;#x0;" />\n</posts>'.encode()
+@pytest.mark.parametrize("indent", ["", "  "])  # parsed as they come, and in batches
+def test_references_to_forbidden_characters_are_replaced_and_counted(code, chunk, indent, monkeypatch):
+    monkeypatch.setattr(rows_module, "BATCH", 10)
+    xml = f'<posts>\n{indent}<row Body="a&#{code};b&#x9;&#10;&amp;#x0;" />\n</posts>'.encode()
     reader = RowReader("posts", "Posts.xml")
-    [row] = parse_rows(list(reader.rows(xml[i : i + chunk] for i in range(0, len(xml), chunk))), "Posts.xml")
+    [row] = reader.rows(pieces(xml, chunk))
     assert row["Body"] == "a\ufffdb\t\n&#x0;"
     assert reader.replaced == 1
 
@@ -89,9 +95,8 @@ def test_references_to_forbidden_characters_are_replaced_and_counted(code, chunk
 )
 def test_references_to_other_characters_are_left(code):
     reader = RowReader("posts", "Posts.xml")
-    rows = list(reader.rows([f'<posts>\n<row Body="&#{code};" />\n</posts>'.encode()]))
     value = int(code[1:], 16) if code.startswith("x") else int(code)
-    assert parse_rows(rows, "Posts.xml") == [{"Body": chr(value)}]
+    assert list(reader.rows([f'<posts>\n<row Body="&#{code};" />\n</posts>'.encode()])) == [{"Body": chr(value)}]
     assert reader.replaced == 0
 
 
@@ -110,9 +115,9 @@ def test_references_to_other_characters_are_left(code):
         (b'<posts>\n<row Id="1" />\n</users>\n', "is not XML after row 1"),
         (b'<posts>\n<row Id="1" Body="<p>" />\n</posts>', "is not XML after row 0"),
         (b'<posts>\n<row Id="1" />\n</posts>\n<row Id="2" />\n', "goes on after </posts>"),
-        (b'<posts>\n<row Id="1" />\n<row Id="2" Body="&e;" />\n</posts>', 'in the row <row Id="2"'),
-        (b'<posts>\n<row Id="1" />\n<row Id="2" Body="\xff" />\n</posts>', 'in the row <row Id="2"'),
-        (b'<posts>\n<row Id="1" />\n<row Id="2" Id="3" />\n</posts>', 'in the row <row Id="2"'),
+        (b'<posts>\n<row Id="1" />\n<row Id="2" Body="&e;" />\n</posts>', "is not XML after row 1"),
+        (b'<posts>\n<row Id="1" />\n<row Id="2" Body="\xff" />\n</posts>', "is not XML after row 1"),
+        (b'<posts>\n<row Id="1" />\n<row Id="2" Id="3" />\n</posts>', "is not XML after row 1"),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, 1 << 20])
@@ -123,8 +128,36 @@ def test_what_is_no_table_is_told_in_one_line(xml, problem, chunk):
     assert problem in str(told.value)
 
 
+@pytest.mark.parametrize("rest", [b' Body="&e;"', b' Body="\xff"', b' Id="3"', b' Body="&#x0;&e;"', b">"])
+def test_a_row_in_a_batch_that_is_no_xml_is_named(rest, monkeypatch):
+    monkeypatch.setattr(rows_module, "BATCH", 1)
+    xml = [b'<posts>\n  <row Id="1" />\n', b'  <row Id="2"%s />\n' % rest, b"</posts>"]
+    with pytest.raises(DumpError, match=r'^Posts\.xml: is not XML in the row <row Id="2"'):
+        list(RowReader("posts", "Posts.xml").rows(xml))
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["Id", "Body", "Title"]), XML_TEXT, min_size=1), min_size=3, max_size=9),
+    st.integers(1, 300),
+    st.integers(0, 8),
+)
+def test_batches_hold_whole_rows_whatever_their_size_and_layout(attributes, size, odd):
+    """One line with a comment in front sends all that follows through the other reader."""
+    xml = table("posts", attributes)
+    lines = xml.split(b"\r\n")
+    if odd < len(attributes):
+        lines[2 + odd] = b"<!-- odd -->" + lines[2 + odd]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_module, "BATCH", size)
+        reader = RowReader("posts", "Posts.xml")
+        batches = list(reader.batches(pieces(b"\r\n".join(lines), 37)))
+    found = [row for batch in batches for row in rows_module.parse_rows(batch, "Posts.xml")[0]]
+    assert found == attributes
+    assert reader.count == len(attributes)
+
+
 def test_a_row_without_end_is_not_held_in_memory(monkeypatch):
     monkeypatch.setattr(rows_module, "LONGEST_ROW", 10_000)
-    pieces = chain([b"<posts>\n<row Body='"], repeat(b"x" * 1000))
+    endless = chain([b"<posts>\n<row Body='"], repeat(b"x" * 1000))
     with pytest.raises(DumpError, match="a row of more than 10,000 bytes"):
-        list(RowReader("posts", "Posts.xml").rows(pieces))
+        list(RowReader("posts", "Posts.xml").rows(endless))
