@@ -35,17 +35,16 @@ def measure(command: list[str], cores: int | None = None, memory: bool = False) 
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as users run it
     if cores:
         command = ["taskset", "--cpu-list", f"0-{cores - 1}", *command]
+    others = {child.pid for child in psutil.Process().children()}  # a server, say
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak = [0.0]
     if memory:
         threading.Thread(target=_watch, args=(process.pid, peak), daemon=True).start()
     _, stderr = process.communicate()
     wall = time.monotonic() - began
-    try:
-        while True:
-            os.wait()
-    except ChildProcessError:
-        pass
+    while orphans := {child.pid for child in psutil.Process().children()} - others:
+        for pid in orphans:
+            os.waitpid(pid, 0)
     if process.returncode:
         sys.exit(f"{' '.join(command)}\n{stderr.decode()}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

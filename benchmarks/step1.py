@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measure import Cost, measure
+from stackdump import native
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "grown.stackexchange.com"
@@ -41,7 +42,11 @@ def main() -> None:
     args = arguments()
     archive = grown_dump(args)
     floor_command = ["7zz", "e", "-so", f"-mmt={args.cores}", str(archive), "Posts.xml"]
-    print(f"{args.megabytes} MB, {args.method}, rows by {args.order}: {archive.stat().st_size / 1e6:.0f} MB packed")
+    writer = "compiled" if native.folder().is_dir() else "in Python"
+    print(
+        f"{args.megabytes} MB, {args.method}, rows by {args.order}: {archive.stat().st_size / 1e6:.0f} MB packed;"
+        f" the Markdown writer is {writer}"
+    )
     print(f"{'':8}{'floor cpu':>10}{'wall':>8}{'step 1 cpu':>12}{'wall':>8}{'cpu ratio':>11}{'wall ratio':>12}")
     cpu_ratios, wall_ratios, gains = [], [], []
     for number in range(1, args.rounds + 1):

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
-import stackdump.markdown as markdown_package
-from stackdump.markdown import html_to_markdown, text_to_markdown
+from stackdump.markdown import bodies, html_to_markdown, text_to_markdown
 from stackdump.markdown.paragraph import Options
 from stackdump.markdown.repair import repaired
 from stackdump.markdown.writer import Writer
@@ -196,7 +195,7 @@ def test_the_posts_of_a_site_need_no_repair(monkeypatch):
         '<p>q</p>\n</blockquote>\n<hr />\n<h2>h</h2>\n<p><span class="math-container">$x$</span><sup>1</sup></p>\n<div class="s-table-container">'
         '<table class="s-table">\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n</tr>\n</tbody>\n</table></div>'
     )
-    monkeypatch.setattr(markdown_package, "repaired", lambda _: pytest.fail("repaired"))
+    monkeypatch.setattr(bodies, "repaired", lambda _: pytest.fail("repaired"))
     assert html_to_markdown(html, True).count("\n\n") == 8
 
 

@@ -1,0 +1,67 @@
+"""A post's body and its title as Markdown."""
+
+import re
+
+from stackdump.markdown.escape import BREAK, MAY_START_BLOCK, escape, escape_line_starts
+from stackdump.markdown.paragraph import IllNestedError, Options
+from stackdump.markdown.repair import TOKEN, repaired
+from stackdump.markdown.tex import formulas
+from stackdump.markdown.writer import Writer
+
+_BR = re.compile(r"<br ?/?>", re.I)
+_COMMENT = re.compile(r"<!--(?!-?>)[^<>]*?-->")
+_LINE_SPACE = re.compile("[ \t\n\v\f\x1c-\x1e\x85\u2028\u2029]+")  # white space but for spaces of other widths
+_NOT_TEXT = re.compile("[\0\x01]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def html_to_markdown(html: str, math: bool, *, base_url: str | None = None, dollar: str = "$") -> str:
+    """A post's body as Markdown.
+
+    html      any text; broken HTML is read as a browser reads it
+    math      the site uses MathJax: `$..$`, `$$..$$`, `\\begin..\\end` and span.math-container are formulas
+    base_url  makes relative links absolute, e.g. "https://math.stackexchange.com"
+    dollar    the site's inline delimiter, "$" or "\\\\$"; the result has `$..$` either way
+
+    Never raises; time and memory are linear in the length of the body. A `#..` link stays as it is."""
+    html = _cleaned(html)
+    find_math = math and "math-container" not in html
+    try:
+        writer = Writer(Options(math, find_math, dollar, base_url, trusted=False))
+        text = html
+        if "<br" in text or "<BR" in text:
+            text = _BR.sub(BREAK, text)
+        if "<!--" in text:
+            text = _COMMENT.sub("", text)
+        writer.run(TOKEN.split(text))
+    except IllNestedError:
+        writer = Writer(Options(math, find_math, dollar, base_url, trusted=True))
+        writer.run(repaired(html))
+    return writer.result()
+
+
+def text_to_markdown(text: str, math: bool, *, dollar: str = "$") -> str:
+    """A title, which is plain text, as one line of Markdown that renders as it; formulas stay as they are."""
+    text = _LINE_SPACE.sub(" ", _cleaned(text)).strip(" ")
+    out, pos = [], 0
+    if math and "$" in text:
+        for start, end, markdown in formulas(text, dollar):
+            out += [escape(text[pos:start], math), markdown]
+            pos = end
+    out.append(escape(text[pos:], math))
+    line = "".join(out)
+    return escape_line_starts(line) if line[:1] in MAY_START_BLOCK else line
+
+
+def _cleaned(text: str) -> str:
+    """Without what HTML does not allow: NUL, lone surrogates, carriage returns."""
+    if "\0" in text or "\x01" in text:
+        text = _NOT_TEXT.sub("", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = _SURROGATE.sub("\ufffd", text)
+    return text
