@@ -35,10 +35,11 @@ from instructions.remote import errors_told, location, try_writing, written_to
 from instructions.script import InputError, Stages, positive, run, show_table
 from stackdump.archive_org import DEFAULT_URL, newest_item
 from stackdump.cluster import Cluster
-from stackdump.convert import BODY_SOURCES, Conversion, make_pool
+from stackdump.convert import BODY_SOURCES, Conversion
 from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
 from stackdump.errors import DumpError
 from stackdump.http import Client
+from stackdump.pool import make_pool
 from stackdump.sites import DEFAULT_SITES, Site, find_site, site_of_file
 
 if TYPE_CHECKING:

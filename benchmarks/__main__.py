@@ -15,6 +15,7 @@ COMMANDS = (
     ("benchmarks.cluster",),
     ("benchmarks.sources",),
     ("benchmarks.sources", "--form", "lines"),
+    ("benchmarks.criteria",),
 )
 
 

@@ -24,8 +24,9 @@ from distributed import LocalCluster
 
 from benchmarks.step1 import ROOT, grown_dump
 from stackdump.cluster import Cluster
-from stackdump.convert import BODY_SOURCES, Conversion, make_pool
+from stackdump.convert import BODY_SOURCES, Conversion
 from stackdump.dumps import local_dumps
+from stackdump.pool import make_pool
 
 
 def arguments() -> argparse.Namespace:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
-import signal
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import repeat
-from multiprocessing.connection import wait
-from os import _exit
 from pathlib import Path
 from typing import Any
 
 from stackdump.dumps import Dump, Table
 from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Spool, run_ahead, take_ranges
+from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Spool, take_ranges
 from stackdump.lookup import Lookup, names, own_markdown
+from stackdump.pool import run_ahead
 from stackdump.posts import Batch
 from stackdump.records import Style
 from stackdump.rows import RowReader
@@ -202,29 +198,3 @@ class Conversion:
         ]
         rows += [(f"    dropped: {reason}", counts[reason]) for reason in LEFT_OUT if counts[reason]]
         return [*rows, ("    pairs written", counts["pairs"])]
-
-
-def make_pool(workers: int) -> Executor:
-    """Where posts are converted: processes, or for one worker a thread of this one. To be called before any thread
-    is started."""
-    if workers == 1:
-        return ThreadPoolExecutor(1)
-    # On Linux workers are forks, which share what is imported: half the memory, and no second start-up.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
-    pool.submit(int).result()  # forks now, while there are no threads
-    return pool
-
-
-def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends its workers
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, so they watch it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        _exit(1)

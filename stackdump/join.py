@@ -8,24 +8,19 @@ order of the question id, whatever the order of the rows in the dump.
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import orjson
 
-from stackdump.errors import DumpError
 from stackdump.lookup import Lookup
 from stackdump.posts import WAITS, Placed, instruction
 from stackdump.records import ANSWER, Style, make_record, number
 
 BUFFER = 1 << 24  # bytes of posts held back, to write each range's file in large pieces
-AHEAD = 2  # calls a worker: what it works on, and what waits for it
 
 OWN_MARKDOWN, SAME_DOCUMENT = (
     "author's Markdown",
@@ -37,26 +32,6 @@ ID = re.compile(rb'"Id":"(-?\d+)"')
 OWNER = re.compile(rb'"OwnerUserId":"(-?\d+)"')
 
 EMPTY = b'""'  # no text, as JSON
-
-T = TypeVar("T")
-
-
-def run_ahead(calls: Iterable[Callable[[], T]], pool: Executor, workers: int, table: str) -> Iterator[T]:
-    """The results of the calls in order. So many are under way that `workers` always have some; `calls` is asked for
-    no more. Raises DumpError where a worker is lost."""
-    calls = iter(calls)
-    waiting: deque[Future[T]] = deque()
-    try:
-        while True:
-            waiting.extend(map(pool.submit, islice(calls, workers * AHEAD - len(waiting))))
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-    except BrokenProcessPool:
-        raise DumpError(f"{table}: a worker was killed, perhaps for want of memory; try fewer --workers") from None
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 @dataclass

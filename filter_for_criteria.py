@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Step 2b: find, and on request drop, what fails the review criteria as far as a machine can tell.
+
+Counts the records with findings, by criterion and reason. --drop leaves out those with findings of some criteria;
+--annotate writes the findings into the others as meta.findings, for the viewer to show.
+
+    python filter_for_criteria.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
+        --destpath filtered-stack-exchange/cstheory.checked.jsonl --drop 4,6 --annotate
+
+1  it directly addresses the question        5  it is complete
+2  it is good English                        6  it contains no URLs
+3  it is valid Markdown                      7  nothing that it needs was lost with the question
+4  it names no other answers, comments or users, and tells nothing about its author
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from functools import partial
+from itertools import islice
+
+import orjson
+
+from instructions.criteria import CRITERIA, Finding, find_in_all
+from instructions.criteria.annotation import annotated, as_json
+from instructions.files import open_output, refuse_same_file, report_path, write_report
+from instructions.records import Row, read_with_progress
+from instructions.script import Tally, positive, run, show_table
+from stackdump.errors import DumpError
+from stackdump.pool import make_pool, run_ahead
+
+BATCH = 100  # records that a worker is given at a time: 0.05 s of its time
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
+        "or - for stdin")  # fmt: skip
+    add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
+    add("--drop", type=criteria, default=(), metavar="CRITERIA", help="drop records with findings of these, as in 4,6")
+    add("--annotate", action="store_true", help="write findings into the records that are kept, as meta.findings")
+    add("--dropped_path", metavar="PATH", help="where dropped records go, each with its findings (default: nowhere)")
+    add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)")
+    args = parser.parse_args()
+    if not args.drop and not args.annotate:
+        parser.error("give --drop with the criteria to drop records for, as in --drop 4,6, or --annotate, or both")
+    if args.dropped_path and not args.drop:
+        parser.error("--dropped_path does nothing without --drop")
+    if args.dropped_path and os.path.realpath(args.dropped_path) == os.path.realpath(args.destpath):
+        parser.error("--dropped_path is --destpath too: give two files")
+    return args
+
+
+def criteria(text: str) -> tuple[int, ...]:
+    """The type of --drop: numbers of criteria, with commas between them."""
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number in map(str, CRITERIA) for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not numbers from 1 to {max(CRITERIA)} with commas, as in 4,6")
+    return tuple(sorted({int(number) for number in numbers}))
+
+
+def main() -> None:
+    args = arguments()
+    refuse_same_file(args.inputpath, args.destpath)
+    if args.dropped_path:
+        refuse_same_file(args.inputpath, args.dropped_path)
+    tally, found = Tally(), Counter[str]()
+    with (
+        make_pool(args.workers) as pool,
+        open_output(args.destpath) as out,
+        open_output(args.dropped_path) if args.dropped_path else nullcontext() as dropped,
+    ):
+        for row, findings in with_findings(read_with_progress(args.inputpath), pool, args.workers):
+            found.update({label(finding) for finding in findings})
+            reason = next((label(finding) for finding in findings if finding.criterion in args.drop), None)
+            if reason is None:
+                tally.keep()
+                out.write((annotated(row, findings) if args.annotate else row.raw) + b"\n")
+            else:
+                tally.drop(reason)
+                if dropped:
+                    dropped.write(beside_record(row, reason, findings))
+        if report := report_path(args.destpath):
+            counts = {**tally.as_dict(), "records_with": dict(sorted(found.items()))}
+            options = {name: value for name, value in vars(args).items() if name != "workers"}  # they change nothing
+            write_report(report, {"options": options, "counts": counts})
+    tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
+    if found:
+        show_table("records with findings, by criterion and reason", sorted(found.items()))
+
+
+def with_findings(rows: Iterator[Row], pool: Executor, workers: int) -> Iterator[tuple[Row, list[Finding]]]:
+    """Each row with its findings, in order; a few batches are under way at a time."""
+    waiting: deque[list[Row]] = deque()
+
+    def batches() -> Iterator[Callable[[], list[list[Finding]]]]:
+        while batch := list(islice(rows, BATCH)):
+            waiting.append(batch)
+            texts = [{name: row.record[name] for name in ("instruction", "response")} for row in batch]
+            yield partial(find_in_all, texts)
+
+    for findings in run_ahead(batches(), pool, workers, "the records"):
+        yield from zip(waiting.popleft(), findings, strict=True)
+
+
+def label(finding: Finding) -> str:
+    return f"{finding.criterion}, {finding.reason}"
+
+
+def beside_record(row: Row, reason: str, findings: list[Finding]) -> bytes:
+    fields = {"reason": reason, "findings": as_json(findings), "record": orjson.Fragment(row.raw)}
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+
+
+if __name__ == "__main__":
+    run(main, DumpError)
