@@ -16,6 +16,9 @@ COMMANDS = (
     ("benchmarks.sources",),
     ("benchmarks.sources", "--form", "lines"),
     ("benchmarks.criteria",),
+    ("benchmarks.quality", "duplicates"),
+    ("benchmarks.quality", "contamination"),
+    ("benchmarks.quality", "personal_data"),
 )
 
 
