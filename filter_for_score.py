@@ -11,15 +11,12 @@ condition given.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
 from types import NoneType
-from typing import Any
 
+from instructions.conditions import conditions, why_dropped
 from instructions.files import open_output, refuse_same_file, report_path, write_report
 from instructions.records import Row, read_with_progress
 from instructions.script import InputError, Tally, positive, run
-
-Unmet = Callable[[dict[str, Any], str], bool]  # of a record's meta and response
 
 MUST_HAVE = {"site": str, "question_id": int, "question_score": int, "answer_score": int}  # in a record's meta
 MAY_HAVE = {"accepted": bool, "tags": list, "question_license": str, "answer_license": str}
@@ -49,12 +46,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     refuse_same_file(args.inputpath, args.destpath)
-    tally, conditions, best = Tally(), conditions_of(args), BestAnswers(args.max_answers_per_question)
+    tally, asked, best = Tally(), conditions(vars(args)), BestAnswers(args.max_answers_per_question)
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
-            meta, response = meta_of(row), row.record["response"]
-            reason = next((reason for reason, unmet in conditions if unmet(meta, response)), None)
-            if reason := reason or best.why_dropped(row):
+            check_meta(row)
+            if reason := why_dropped(row, asked) or best.why_dropped(row):
                 tally.drop(reason)
             else:
                 tally.keep()
@@ -64,9 +60,9 @@ def main() -> None:
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
 
 
-def meta_of(row: Row) -> dict[str, Any]:
-    """The record's meta, checked to have what the conditions look at; those of MAY_HAVE may be absent or null."""
-    meta: dict[str, Any] = row.record["meta"]
+def check_meta(row: Row) -> None:
+    """Raise InputError where a record's meta has not what the conditions look at; those of MAY_HAVE may be absent or null."""
+    meta = row.record["meta"]
     for name, kind in MUST_HAVE.items():
         if type(meta.get(name)) is not kind:  # a bool is an int too, but no score
             raise InputError(
@@ -75,32 +71,6 @@ def meta_of(row: Row) -> dict[str, Any]:
     for name, kind in MAY_HAVE.items():
         if type(meta.get(name)) not in (kind, NoneType):
             raise InputError(f"{row.place}: meta.{name} is not {KINDS[kind]}; write it as get_stackexchange.py does")
-    return meta
-
-
-def conditions_of(args: argparse.Namespace) -> list[tuple[str, Unmet]]:
-    """The conditions that are asked for, in the order of --help: a reason to drop a record, and when it holds."""
-    votes, question_votes = args.min_answer_votes, args.min_question_votes
-    shortest, longest = args.min_response_chars, args.max_response_chars
-    tags, excluded, licenses = args.tags or (), args.exclude_tags or (), args.licenses or ()
-    conditions: list[tuple[bool, str, Unmet]] = [
-        (True, f"answer below {votes} votes", lambda meta, _: meta["answer_score"] < votes),
-        (args.accepted_only, "not accepted", lambda meta, _: not meta.get("accepted")),
-        (question_votes is not None, f"question below {question_votes} votes",
-         lambda meta, _: meta["question_score"] < question_votes),
-        (shortest is not None, f"response below {shortest} characters", lambda _, response: len(response) < shortest),
-        (longest is not None, f"response above {longest} characters", lambda _, response: len(response) > longest),
-        (bool(tags), "none of the tags", lambda meta, _: not _has_any(meta, tags)),
-        (bool(excluded), "an excluded tag", lambda meta, _: _has_any(meta, excluded)),
-        (bool(licenses), "another license",
-         lambda meta, _: not (meta.get("question_license") in licenses and meta.get("answer_license") in licenses)),
-    ]  # fmt: skip
-    return [(reason, unmet) for asked, reason, unmet in conditions if asked]
-
-
-def _has_any(meta: dict[str, Any], tags: Sequence[str]) -> bool:
-    there = meta.get("tags") or ()
-    return any(tag in there for tag in tags)
 
 
 class BestAnswers:

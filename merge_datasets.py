@@ -1,99 +1,221 @@
 #!/usr/bin/env python3
-"""Step 4: merge every source into the tuple files, JSON lists of [source, instruction_response_pair].
+"""Step 4: merge every source into one data set, as readers of the first one load it and as trainers read it.
 
-Shuffles the records of all inputs and writes instruction_tuning_dataset_alpha_part1.json, ..., as the readers of
-the first data set load them. The same inputs and seed give the same bytes.
+Checks the records of all inputs, leaves out duplicates, shuffles, and writes the formats asked for, a card (README.md),
+ATTRIBUTION.jsonl and report.json. The same inputs and seed give the same bytes.
 
     python merge_datasets.py --inputpath filtered-stack-exchange/*.jsonl conala.jsonl --destpath dataset --parts 4
+    python merge_datasets.py --mix mix.yaml --formats messages --split train:0.98 validation:0.02 --near_duplicates --plots
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
-from itertools import chain
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from instructions.files import open_output_folder, write_report
-from instructions.records import Row, read_with_progress
-from instructions.script import Tally, positive, run, show_table
-from instructions.shuffle import shuffled
-from instructions.tuples import FILE_NAMES, PAIRS, entry, even_counts, why_no_pair, write_parts
+from instructions.conditions import why_dropped
+from instructions.files import open_output, open_output_folder, refuse_same_file
+from instructions.formats import FILES, FORMATS, DataSet
+from instructions.inputs import Ledger, can_be_read_again, describe_input, read_checked
+from instructions.licenses import Terms, licenses_of
+from instructions.mix import Source, load_mix
+from instructions.publishing import Publication, refuse_foreign_card, told_options
+from instructions.records import Row
+from instructions.sampling import Groups
+from instructions.screening import PERSONAL_DATA, Screening
+from instructions.script import InputError, Progress, positive, run, show_table
+from instructions.shuffle import Shuffle
+from instructions.splits import splits_of
+from instructions.tuples import MOST_PARTS, PAIRS, why_no_pair
+
+if TYPE_CHECKING:
+    from instructions.contamination import Benchmarks
+
+NGRAMS = (13, 8)  # words; the first is the default
+LOOK_AT = 100  # records of each file before the work, for licences that forbid each other
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help="record files of any source: "
+    inputs = parser.add_mutually_exclusive_group(required=True)
+    inputs.add_argument("--inputpath", nargs="+", action="extend", metavar="PATH", help="record files of any source: "
         ".jsonl, .jsonl.gz, .jsonl.zst, or - for stdin")  # fmt: skip
-    add(
-        "--destpath", "--destdir", type=Path, default=Path("dataset"), metavar="DIR", help="a folder (default: dataset)"
-    )
+    inputs.add_argument("--mix", metavar="PATH", help="a YAML file: the sources, how much of each, and which records")
+    add("--destpath", "--destdir", type=Path, default=Path("dataset"), metavar="DIR", help="a folder, replaced as a whole; "
+        "files that no merge writes stay in it (default: dataset)")  # fmt: skip
+    add("--dropped_path", metavar="PATH", help="where the records left out go, each with its reason (default: nowhere)")
+    add("--skip_bad", action="store_true", help="leave out what is no record, and go on; needs --dropped_path")
+    add("--seed", type=int, default=0, metavar="N", help="of the shuffle and the choice of records (default: 0)")
+    add("--max_per_source", type=positive, metavar="N", help="a random N records of each source (default: all)")
+
+    add = parser.add_argument_group("what is written").add_argument
+    add("--formats", nargs="+", choices=FORMATS, default=["alpha"], metavar="FORMAT", help=f"of {', '.join(FORMATS)} "
+        "(default: alpha, the tuple files)")  # fmt: skip
+    add("--split", nargs="+", default=["train:1"], metavar="NAME:SHARE", help="splits, and how many of the questions go "
+        "into each, as in train:0.98 validation:0.02 (default: train:1)")  # fmt: skip
     add("--pair", choices=PAIRS, default="alpha", help="alpha: instruction, blank line, response, <|endoftext|> "
         "(default); labelled: User: .. Agent: ..; split: [instruction, response]")  # fmt: skip
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--parts", type=positive, default=1, metavar="N", help="files of even length (default: 1)")
-    size.add_argument("--max_part_bytes", type=positive, metavar="N", help="as many files as that takes")
-    add("--max_per_source", type=positive, metavar="N", help="a random N records of each source (default: all)")
-    add("--seed", type=int, default=0, metavar="N", help="of the shuffle and the choice of records (default: 0)")
-    return parser.parse_args()
+    add("--parts", type=positive, metavar="N", help=f"tuple files of even length, up to {MOST_PARTS} (default: 1)")
+    add("--max_part_bytes", type=positive, metavar="N", help="as many tuple files as that takes")
+    add("--plots", action="store_true", help="draw lengths, scores and tags; needs requirements-plots.txt")
+    add(
+        "--title",
+        default="Instruction tuning data",
+        metavar="TEXT",
+        help="of the card (default: Instruction tuning data)",
+    )
+    add("--languages", nargs="+", default=["en"], metavar="CODE", help="of the card (default: en)")
+    add(
+        "--allow_license_conflict",
+        action="store_true",
+        help="go on where licences forbid each other; not to be published",
+    )
+
+    add = parser.add_argument_group("quality, each off by default").add_argument
+    add("--near_duplicates", type=similarity, nargs="?", const=0.8, metavar="SIMILARITY", help="leave out responses whose "
+        "word 5-grams are so similar to a better one's (Jaccard; 0.8 where no number is given)")  # fmt: skip
+    add("--decontaminate", nargs="+", metavar="PATH", help="leave out records that hold items of these benchmark files: "
+        ".jsonl, .json, .txt")  # fmt: skip
+    add("--decontaminate_field", nargs="+", metavar="NAME", help="the fields of .jsonl items that hold their text")
+    add("--ngram", type=int, choices=NGRAMS, help="words that a record and an item share (default: 13)")
+    add("--pii", choices=PERSONAL_DATA, default="off", help="e-mail addresses, phone numbers, IP addresses, keys and tokens in "
+        "responses: off (default), report, mask, drop")  # fmt: skip
+    args = parser.parse_args()
+
+    args.formats = list(dict.fromkeys(args.formats))
+    if args.parts and args.max_part_bytes:
+        parser.error("give --parts or --max_part_bytes, not both")
+    if "alpha" not in args.formats and (args.parts or args.max_part_bytes or args.pair != "alpha"):
+        parser.error("--parts, --max_part_bytes and --pair do nothing without alpha among the --formats")
+    if not args.decontaminate and (args.decontaminate_field or args.ngram):
+        parser.error("--decontaminate_field and --ngram do nothing without --decontaminate")
+    if (args.parts or 0) > MOST_PARTS:
+        parser.error(f"--parts: at most {MOST_PARTS}; --max_part_bytes makes any number")
+    if args.mix and args.max_per_source:
+        parser.error("--max_per_source does nothing with --mix; give the sources a maximum there")
+    if args.skip_bad and not args.dropped_path:
+        parser.error("--skip_bad needs --dropped_path, where the bad records go")
+    if args.dropped_path and Path(args.dropped_path).resolve().is_relative_to(args.destpath.resolve()):
+        parser.error("--dropped_path lies in --destpath, which is replaced as a whole; give another")
+    args.told = told_options(args, parser)
+    try:
+        args.splits = splits_of(args.split)
+    except ValueError as error:
+        parser.error(f"--split: {error}")
+    return args
+
+
+def similarity(text: str) -> float:
+    """The type of a flag that takes a similarity above 0, up to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, up to 1")
+    return value
 
 
 def main() -> None:
     args = arguments()
-    tally, written = Tally(), Counter[str]()
-    with open_output_folder(args.destpath, stale=FILE_NAMES) as folder:
-        rows = shuffled(usable(args, tally), f"{args.seed}", folder)
-        if args.max_per_source:  # chosen at random, so what remains needs an order of its own
-            rows = shuffled(chosen(rows, args.max_per_source, tally), f"{args.seed} chosen", folder)
-        rows = iter(rows)
-        first = next(rows, None)  # by now all are read and counted
-        counts = None if args.max_part_bytes else even_counts(tally.kept, args.parts)
-        entries = made(chain([first] if first else [], rows), args.pair, written)
-        parts = write_parts(entries, folder, counts, args.max_part_bytes)
-        report = {
-            "options": vars(args),
-            "counts": tally.as_dict(),
-            "sources": dict(sorted(written.items())),
-            "parts": [asdict(part) for part in parts],
-        }
-        write_report(folder / "report.json", report)
+    sources = load_mix(args.mix) if args.mix else [Source(args.inputpath)]
+    paths = [path for source in sources for path in source.paths]
+    others = [*filter(None, [args.mix]), *(args.decontaminate or [])]
+    if args.dropped_path:
+        refuse_same_file([*paths, *others], args.dropped_path)
+    terms = Terms(args.allow_license_conflict)
+    for source in sources:
+        for path in filter(can_be_read_again, source.paths):
+            list(islice(usable(source, path, args, terms, Ledger(None, skip_bad=True)), LOOK_AT))
+    told_of = [describe_input(path) for path in [*paths, *others]]
+    screening = Screening(benchmarks(args), args.pii)
 
-    tally.show(f"{len(args.inputpath)} inputs -> {args.destpath}")
-    show_table("records by source", sorted(written.items()))
-    show_table("records by part", [(part.name, part.records) for part in parts])
+    with ExitStack() as stack:
+        dropped = stack.enter_context(open_output(args.dropped_path)) if args.dropped_path else None
+        folder = stack.enter_context(open_output_folder(args.destpath, FILES))
+        refuse_foreign_card(args.destpath)
+        ledger, groups = Ledger(dropped, args.skip_bad), Groups([each.quota for each in sources], args.max_per_source)
+        data_set = DataSet(folder, args.formats, args.splits, args.pair, args.parts or 1, args.max_part_bytes)
+        publication = Publication(folder, data_set, args.plots)
+        with Shuffle(folder, f"{args.seed}") as shuffle:
+            for number, source in enumerate(sources):
+                for path in source.paths:
+                    for row in usable(source, path, args, terms, ledger):
+                        if screened := screening.passed(row, ledger):
+                            shuffle.add(screened, groups.of(number, row))
+            shuffle.leave_out_repeated_ids(ledger.repeated_id)
+            worse = near_duplicates(shuffle, args.near_duplicates, folder) if args.near_duplicates else {}
+            groups.decide(drawn for drawn in shuffle.drawn() if not worse or drawn.row.record["id"] not in worse)
+            for row in kept(shuffle, worse, groups, ledger):
+                publication.write(row)
+        files = publication.finish(args.title, args.languages, args.told, told_of, ledger, terms, screening.report())
+
+    ledger.tally().show(f"{len(paths)} inputs -> {args.destpath}")
+    show_table("records by source", sorted(ledger.kept.items()))
+    show_table("records by file", [(file.path.as_posix(), file.records) for file in files])
+    if screening.found:
+        show_table("personal data found", sorted(screening.found.items()))
+    for caution in terms.cautions():
+        print(f"caution: {caution}", file=sys.stderr)
 
 
-def usable(args: argparse.Namespace, tally: Tally) -> Iterator[Row]:
-    """The inputs' records that make pairs."""
-    for row in read_with_progress(args.inputpath):
-        if reason := why_no_pair(row.record, args.pair):
-            tally.drop(reason)
+def benchmarks(args: argparse.Namespace) -> Benchmarks | None:
+    if not args.decontaminate:
+        return None
+    from instructions.contamination import read_benchmarks
+
+    return read_benchmarks(args.decontaminate, args.decontaminate_field or (), args.ngram or NGRAMS[0])
+
+
+def usable(source: Source, path: str, args: argparse.Namespace, terms: Terms, ledger: Ledger) -> Iterator[Row]:
+    """The records of a file that are under a licence, meet the source's conditions and make pairs."""
+    pair = args.pair if "alpha" in args.formats else "split"  # of which only blank texts make none
+    for row in read_checked(path, ledger):
+        try:
+            licenses = licenses_of(row)
+            reason = why_dropped(row, source.conditions) or why_no_pair(row.record, pair)
+        except InputError as problem:
+            ledger.bad(problem, row.raw)
+            continue
+        if reason:
+            ledger.drop(row, reason)
         else:
-            tally.keep()
+            terms.add(licenses, row)
             yield row
 
 
-def chosen(rows: Iterable[Row], limit: int, tally: Tally) -> Iterator[Row]:
-    """The first `limit` records of each source; the rest is counted as dropped."""
-    seen = Counter[str]()
-    for row in rows:
-        source = row.record["source"]
-        seen[source] += 1
-        if seen[source] <= limit:
-            yield row
-        else:
-            tally.kept -= 1
-            tally.dropped[f"beyond {limit} of {source}"] += 1
+def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:
+    """The ids of the records that are near duplicates of better ones, and the ids of those."""
+    from instructions.duplicates import NearDuplicates, near_duplicate_text, rank
+
+    with NearDuplicates(folder, similarity) as near, Progress("near duplicates", shuffle.count, " records") as progress:
+        for drawn in shuffle.drawn():
+            record = drawn.row.record
+            if (text := near_duplicate_text(record)) is not None:
+                near.add(record["id"], text, rank(record))
+            progress.update(1)
+        return {loser.id: loser.kept for loser in near.losers()}
 
 
-def made(rows: Iterable[Row], pair: str, written: Counter[str]) -> Iterator[bytes]:
-    """The records as JSON entries of a part, counted by source."""
-    for row in rows:
-        written[row.record["source"]] += 1
-        yield entry(row.record, pair)
+def kept(shuffle: Shuffle, worse: dict[str, str], groups: Groups, ledger: Ledger) -> Iterator[Row]:
+    """The records that are in the data set, in its order; the others go to the ledger."""
+    with Progress("writing", shuffle.count, " records") as progress:
+        for drawn in shuffle.drawn(lambda row, better: ledger.drop(row, "exact duplicate", kept=better.record["id"])):
+            row = drawn.row
+            if better := worse.get(row.record["id"]):
+                ledger.drop(row, "near duplicate", kept=better)
+            elif reason := groups.why_dropped(drawn):
+                ledger.drop(row, reason)
+            else:
+                ledger.keep(row)
+                yield row
+            progress.update(1)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ COMMANDS = (
     ("benchmarks.step1",),
     ("benchmarks.step1", "--method", "lzma2"),
     ("benchmarks.step1", "--order", "random"),
+    ("benchmarks.slow_server",),
     ("benchmarks.cluster",),
     ("benchmarks.sources",),
     ("benchmarks.sources", "--form", "lines"),
@@ -19,6 +20,10 @@ COMMANDS = (
     ("benchmarks.quality", "duplicates"),
     ("benchmarks.quality", "contamination"),
     ("benchmarks.quality", "personal_data"),
+    ("benchmarks.merge",),
+    ("benchmarks.merge", "--flags", "--formats", "messages"),
+    ("benchmarks.review",),
+    ("benchmarks.sandbox",),
 )
 
 

@@ -45,7 +45,7 @@ def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda am
             raw = line.rstrip(b"\r\n")
             if raw.strip():
                 place = f"{name}:{number}"
-                yield Row(_parse(raw, place), raw, place)
+                yield Row(parse_record(raw, place), raw, place)
 
 
 def read_with_progress(paths: list[str]) -> Iterator[Row]:
@@ -60,7 +60,7 @@ def read_with_progress(paths: list[str]) -> Iterator[Row]:
             yield from read_records(path, progress.update)
 
 
-def _parse(raw: bytes, place: str) -> dict[str, Any]:
+def parse_record(raw: bytes, place: str) -> dict[str, Any]:
     try:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

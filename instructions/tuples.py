@@ -6,20 +6,19 @@ Those readers do `question, answer = text.split("\\n\\n", maxsplit=1)` and take 
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from instructions.writers import JsonList
+
 END_OF_TEXT = "<|endoftext|>"
 PAIRS = ("alpha", "labelled", "split")
+MOST_PARTS = 500  # files open at once
 FILE_NAME = "instruction_tuning_dataset_alpha_part{}.json"
-FILE_NAMES = re.compile(r"instruction_tuning_dataset_alpha_part\d+\.json")
+FILE_NAME_OF_SPLIT = "instruction_tuning_dataset_alpha_{}_part{{}}.json"  # of any split but train
 
 _LINE_END = re.compile(r"\r\n?")
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
@@ -56,72 +55,44 @@ def why_no_pair(record: dict[str, Any], convention: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Part:
-    """One tuple file, complete."""
+class Parts:
+    """Writes JSON entries into parts of a tuple file: `count` of even length, or each of at most `max_bytes`.
 
-    name: str
-    records: int
-    size: int  # bytes
-    sha256: str
-
-
-def write_parts(
-    entries: Iterable[bytes], folder: Path, counts: Iterator[int] | None, max_bytes: int | None
-) -> list[Part]:
-    """Write JSON entries to `instruction_tuning_dataset_alpha_part1.json`, ... in `folder`, one entry a line.
-
-    counts: how many entries each part takes. max_bytes: a part is full when the next entry would make it larger;
-    an entry that is larger alone has a part of its own. Without both there is one part, and with no entries an empty one.
+    Entries are dealt out one by one, so that their number need not be known. An entry that is larger than `max_bytes` has
+    a part of its own. Without entries there is one part, an empty list.
     """
-    parts: list[Part] = []
-    writer = _PartWriter(folder / FILE_NAME.format(1))
-    left = next(counts) if counts else None
-    for entry in entries:
-        full = left == 0 or (max_bytes is not None and writer.records > 0 and writer.size_with(entry) > max_bytes)
-        if full:
-            parts.append(writer.close())
-            writer = _PartWriter(folder / FILE_NAME.format(len(parts) + 1))
-            left = next(counts) if counts else None
-        writer.write(entry)
-        left = None if left is None else left - 1
-    return [*parts, writer.close()]
 
-
-class _PartWriter:
-    def __init__(self, path: Path):
-        self.path, self.records, self.size = path, 0, 0
-        self._digest = hashlib.sha256()
-        self._out = path.open("wb")
-        self._put(b"[")
-
-    def size_with(self, entry: bytes) -> int:
-        return self.size + len(entry) + len(b",\n\n]\n")
+    def __init__(self, name: Path, count: int, max_bytes: int | None):
+        """name: of the files, with {} for the number."""
+        self._name, self._count, self._max_bytes = str(name), count, max_bytes
+        self._parts: list[JsonList] = []
+        self._entries = 0
 
     def write(self, entry: bytes) -> None:
-        self._put(b",\n" if self.records else b"\n")
-        self._put(entry)
-        self.records += 1
+        if self._max_bytes is not None:
+            part = self._parts[-1] if self._parts else self._begin()
+            if part.records and part.size_with(entry) > self._max_bytes:
+                part.close()
+                part = self._begin()
+        else:
+            turn = self._entries % self._count
+            part = self._parts[turn] if turn < len(self._parts) else self._begin()
+        part.write(entry)
+        self._entries += 1
 
-    def close(self) -> Part:
-        self._put(b"\n]\n")
-        self._out.flush()
-        os.fsync(self._out.fileno())
-        self._out.close()
-        return Part(self.path.name, self.records, self.size, self._digest.hexdigest())
+    def close(self) -> list[JsonList]:
+        """The parts, complete."""
+        if not self._parts:
+            self._begin()
+        for part in self._parts:
+            part.close()
+        return self._parts
 
-    def _put(self, data: bytes) -> None:
-        self._out.write(data)
-        self._digest.update(data)
-        self.size += len(data)
+    def _begin(self) -> JsonList:
+        self._parts.append(JsonList(Path(self._name.format(len(self._parts) + 1))))
+        return self._parts[-1]
 
 
 def entry(record: dict[str, Any], convention: str) -> bytes:
     """A record's [source, pair] as JSON."""
     return orjson.dumps([record["source"], make_pair(record, convention)])
-
-
-def even_counts(total: int, parts: int) -> Iterator[int]:
-    """How many of `total` entries each of `parts` takes: the first ones take one more where they do not divide."""
-    for number in range(parts):
-        yield total // parts + (number < total % parts)

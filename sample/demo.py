@@ -47,6 +47,7 @@ def main() -> None:
 
     unfiltered = DEMO / "stack-exchange" / "harbour" / "unfiltered.jsonl"
     filtered = DEMO / "filtered-stack-exchange" / "harbour.jsonl"
+    checked = DEMO / "filtered-stack-exchange" / "harbour.checked.jsonl"
     accepted = DEMO / "filtered-stack-exchange" / "harbour.accepted.jsonl"
     judgements = Path("sample/judgements/harbour.yaml")
     dataset = DEMO / "dataset"
@@ -60,6 +61,10 @@ def main() -> None:
     step(
         "2. Keep the answers with at least 10 votes",
         "filter_for_score.py", "--inputpath", str(unfiltered), "--destpath", str(filtered), "--min_answer_votes", "10",
+    )  # fmt: skip
+    step(
+        "2b. Find what a machine can tell of the review criteria, and drop addresses and references to others",
+        "filter_for_criteria.py", "--inputpath", str(filtered), "--destpath", str(checked), "--drop", "4,6",
     )  # fmt: skip
     step(
         "3. Keep what a person has accepted",
@@ -77,9 +82,9 @@ def main() -> None:
             *script, "--inputpath", "sample/sources", "--destpath", str(sources[name]),
         )  # fmt: skip
     step(
-        "4. Merge all sources into the tuple files",
+        "4. Merge all sources into the tuple files, what trainers read, and a card",
         "merge_datasets.py", "--inputpath", str(accepted), *map(str, sources.values()),
-        "--destpath", str(dataset), "--parts", "2",
+        "--destpath", str(dataset), "--formats", "alpha", "messages", "--split", "train:0.9", "validation:0.1",
     )  # fmt: skip
     summary(unfiltered, filtered, accepted, sources["conala"].parent, dataset, judgements)
 
@@ -101,6 +106,8 @@ def summary(unfiltered: Path, filtered: Path, accepted: Path, sources: Path, dat
         (accepted, "the accepted"),
         (sources, "records of HH-RLHF and CoNaLa, here invented ones"),
         (part, "the tuple files, and report.json with every number"),
+        (dataset / "messages", 'what trainers read: load_dataset("demo/dataset", "messages")'),
+        (dataset / "README.md", "the data set card, as the Hugging Face hub shows it"),
     ):
         print(f"  {path!s:<62} {what}")
     print(

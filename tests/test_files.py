@@ -317,7 +317,7 @@ def test_folder_that_is_being_written_is_refused(tmp_path):
     with open_output_folder(tmp_path, re.compile("x")) as staging:
         (staging / "part1").write_text("first")
         with (
-            pytest.raises(InputError, match="another run is writing there"),
+            pytest.raises(InputError, match="another run is writing it"),
             open_output_folder(tmp_path, re.compile("x")),
         ):
             pytest.fail("was opened")

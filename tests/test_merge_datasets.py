@@ -13,7 +13,10 @@ NAME = "instruction_tuning_dataset_alpha_part{}.json"
 
 
 def of(source: str, numbers) -> list[dict]:
-    return [record(number, id=f"{source}/{number}", source=source) for number in numbers]
+    return [
+        record(number, id=f"{source}/{number}", source=source, response=f"Answer {number}: a bowline of {source}.")
+        for number in numbers
+    ]
 
 
 RECORDS = of("stackexchange", range(40)) + of("conala", range(30)) + of("synthetic_qa", range(5))
@@ -37,8 +40,8 @@ def parts(folder: Path) -> list[list]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The parts' bytes; the report tells the names of the inputs and differs with them."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "report.json"}
+    """The records' bytes; the report and the card tell the names of the inputs and differ with them."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in ("report.json", "README.md")}
 
 
 def pair(given: dict) -> list[str]:
@@ -61,15 +64,16 @@ def test_every_record_of_every_input_is_there_once(tmp_path):
     report = json.loads((tmp_path / "made" / "report.json").read_bytes())
     assert report["counts"] == {"read": 75, "dropped": {}, "kept": 75}
     assert report["sources"] == {"conala": 30, "stackexchange": 40, "synthetic_qa": 5}
-    assert [(part["name"], part["records"]) for part in report["parts"]] == [
+    assert [(file["path"], file["records"]) for file in report["data_files"]] == [
         (NAME.format(number + 1), len(part)) for number, part in enumerate(made)
     ]
-    for part in report["parts"]:
-        data = (tmp_path / "made" / part["name"]).read_bytes()
-        assert (part["size"], part["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    assert set(report["files"]) == {path.name for path in (tmp_path / "made").iterdir()} - {"report.json"}
+    for name, told_of in report["files"].items():
+        data = (tmp_path / "made" / name).read_bytes()
+        assert told_of == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert table(run.stderr) == {
         "records read": 75, "records kept": 75, **report["sources"],
-        **{part["name"]: part["records"] for part in report["parts"]},
+        **{file["path"]: file["records"] for file in report["data_files"]},
     }  # fmt: skip
 
 
@@ -137,7 +141,15 @@ def test_parts_of_an_earlier_run_are_removed_and_nothing_else(tmp_path):
     assert (tmp_path / NAME.format(12)).exists()
     merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "2", stdin=jsonl(*RECORDS))
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [".tmp", "report.json", NAME.format(1), NAME.format(2), *(path.name for path in mine)]
+        [
+            ".tmp",
+            "README.md",
+            "ATTRIBUTION.jsonl",
+            "report.json",
+            NAME.format(1),
+            NAME.format(2),
+            *(path.name for path in mine),
+        ]
     )
     assert [path.read_text() for path in [*mine, tmp_path / ".tmp" / "file"]] == ["mine"] * 4
 
@@ -214,7 +226,7 @@ def test_id_given_twice_is_told_with_both_places(tmp_path):
     a, b = write(tmp_path / "a", RECORDS[:9]), write(tmp_path / "b", [*RECORDS[20:22], RECORDS[3]])
     run = run_script(SCRIPT, "--inputpath", a, b, "--destpath", tmp_path / "made")
     told(run, SCRIPT, "the id stackexchange/3 is", f"{a}:4", f"{b}:3", "give each record once")
-    assert list((tmp_path / "made").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_failing_run_keeps_the_parts_of_before(tmp_path):
@@ -244,5 +256,5 @@ def test_destination_that_is_a_file_or_below_one_is_told(tmp_path):
 def test_folder_in_the_place_of_a_part_is_told_by_its_name(tmp_path):
     (tmp_path / NAME.format(1)).mkdir()
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
-    told(run, SCRIPT, f"{tmp_path / NAME.format(1)}: Is a directory")
+    told(run, SCRIPT, f"{tmp_path / NAME.format(1)}: is in the way of a file that is written; move it away")
     assert [path.name for path in tmp_path.iterdir()] == [NAME.format(1)]

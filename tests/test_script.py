@@ -67,7 +67,7 @@ def start_in_the_middle(name: str, destination: Path, extra: dict[str, list[str]
 
 def begun(name: str, destination: Path) -> bool:
     if name == "merge_datasets.py":
-        return any(destination.glob(".unfinished-dataset/.shuffle-*"))
+        return any(destination.parent.glob(f".{destination.name}.unfinished/.shuffle"))
     temporary = destination.with_name(f".{destination.name}.tmp")
     return temporary.exists() and temporary.stat().st_size > 0
 
@@ -223,12 +223,14 @@ FLAGS = {
     "filter_for_score.py": "inputpath destpath min_answer_votes accepted_only min_question_votes max_answers_per_question"
     " min_response_chars max_response_chars tags exclude_tags licenses",
     "filter_by_human.py": "inputpath destpath judgement_file",
-    "merge_datasets.py": "inputpath destpath pair parts max_part_bytes max_per_source seed",
+    "merge_datasets.py": "inputpath mix destpath dropped_path skip_bad seed max_per_source formats split pair parts"
+    " max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate decontaminate_field ngram pii",
 }
 DEFAULTS = {
     "filter_for_score.py": ["each off by default"],
     "filter_by_human.py": [],
-    "merge_datasets.py": ["(default: dataset)", "<|endoftext|> (default)", "length (default: 1)", "source (default: all)", "(default: 0)"],
+    "merge_datasets.py": ["(default: dataset)", "<|endoftext|> (default)", "(default: 1)", "source (default: all)", "(default: 0)",
+                          "(default: alpha", "(default: train:1)", "(default: en)", "(default: 13)", "off (default)"],
 }  # fmt: skip
 
 
@@ -268,7 +270,11 @@ WRONG = [
     *(
         ("merge_datasets.py", ["--inputpath", "a", *args])
         for args in (["--parts", "0"], ["--parts", "-1"], ["--parts", "²"], ["--parts", "2", "--max_part_bytes", "9"], ["--parts", "1.5"],
-                     ["--max_part_bytes", "1k"], ["--max_per_source", "0"], ["--seed", "x"], ["--pair", "beta"])
+                     ["--max_part_bytes", "1k"], ["--max_per_source", "0"], ["--seed", "x"], ["--pair", "beta"],
+                     ["--mix", "b"], ["--parts", "501"], ["--skip_bad"], ["--dropped_path", "dataset/dropped.jsonl"],
+                     ["--formats", "csv"], ["--near_duplicates", "0"], ["--near_duplicates", "1.1"], ["--ngram", "9"],
+                     ["--pii", "find"], ["--ngram", "8"], ["--formats", "messages", "--parts", "2"], ["--split", "train:0.5"], ["--split", "train:0.5", "train:0.5"],
+                     ["--split", "Train:1"], ["--split", "train:1", "validation:0"], ["--split", "train"])
     ),
 ]  # fmt: skip
 

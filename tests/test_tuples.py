@@ -1,6 +1,5 @@
 """The tuple files: what their readers make of a pair, and how entries are divided into parts."""
 
-import hashlib
 import json
 
 import pytest
@@ -8,7 +7,7 @@ from conftest import record
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from instructions.tuples import END_OF_TEXT, FILE_NAME, entry, even_counts, make_pair, why_no_pair, write_parts
+from instructions.tuples import END_OF_TEXT, FILE_NAME, Parts, entry, make_pair, why_no_pair
 
 # What has broken such readers and writers: every kind of line end and blank, the separator, pieces of the end mark.
 NASTY = ["\n", "\r", "\r\n", "\n\n", "\n \n", "\n\t\r\n", " ", "\t", "\u2028", "\u2029", "\x85", "\xa0", "\x0b", "\x0c", "\x1c", "\x1d",
@@ -99,10 +98,14 @@ def test_end_mark_makes_no_pair_only_where_readers_take_it_off():
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def parts_of(folder) -> list[list]:
-    """The parts' content, by number, without a gap."""
-    files = list(folder.iterdir())
-    contents = [json.loads((folder / FILE_NAME.format(number + 1)).read_bytes()) for number in range(len(files))]
+def write_parts(entries, folder, count=1, max_bytes=None) -> list[list]:
+    """The parts' content, by number, without a gap; checks what is told of them."""
+    parts = Parts(folder / FILE_NAME, count, max_bytes)
+    for each in entries:
+        parts.write(each)
+    told = parts.close()
+    contents = [json.loads((folder / FILE_NAME.format(n + 1)).read_bytes()) for n in range(len(list(folder.iterdir())))]
+    assert [part.records for part in told] == list(map(len, contents))
     return contents
 
 
@@ -111,20 +114,18 @@ def parts_of(folder) -> list[list]:
     [(10, 1, [10]), (10, 2, [5, 5]), (10, 3, [4, 3, 3]), (11, 4, [3, 3, 3, 2]), (3, 3, [1, 1, 1])],
 )
 def test_parts_are_even(tmp_path, total, parts, lengths):
-    made = write_parts((b"%d" % n for n in range(total)), tmp_path, even_counts(total, parts), None)
-    assert [len(part) for part in parts_of(tmp_path)] == [part.records for part in made] == lengths
-    assert sum(parts_of(tmp_path), []) == list(range(total))
+    made = write_parts((b"%d" % n for n in range(total)), tmp_path, parts)
+    assert list(map(len, made)) == lengths
+    assert sorted(sum(made, [])) == list(range(total))
 
 
 def test_more_parts_than_entries_makes_no_empty_ones(tmp_path):
-    write_parts([b"1", b"2"], tmp_path, even_counts(2, 5), None)
-    assert parts_of(tmp_path) == [[1], [2]]
+    assert write_parts([b"1", b"2"], tmp_path, 5) == [[1], [2]]
 
 
-@pytest.mark.parametrize(("counts", "max_bytes"), [(None, None), (1, None), (3, None), (None, 1), (None, 1000)])
-def test_no_entries_make_one_empty_list(tmp_path, counts, max_bytes):
-    made = write_parts([], tmp_path, even_counts(0, counts) if counts else None, max_bytes)
-    assert parts_of(tmp_path) == [[]] and [part.records for part in made] == [0]
+@pytest.mark.parametrize(("count", "max_bytes"), [(1, None), (3, None), (1, 1), (1, 1000)])
+def test_no_entries_make_one_empty_list(tmp_path, count, max_bytes):
+    assert write_parts([], tmp_path, count, max_bytes) == [[]]
 
 
 @settings(DETERMINISTIC, max_examples=150)
@@ -134,18 +135,11 @@ def test_no_entries_make_one_empty_list(tmp_path, counts, max_bytes):
 def test_bound_of_bytes_holds(tmp_path_factory, lengths, bound):
     folder = tmp_path_factory.mktemp("parts")
     entries = [b'"%s"' % (b"x" * length) for length in lengths]
-    made = write_parts(entries, folder, None, bound)
-    contents = parts_of(folder)
+    contents = write_parts(entries, folder, max_bytes=bound)
     assert sum(contents, []) == ["x" * length for length in lengths]
     assert [] not in contents or contents == [[]] and not lengths, "an empty part"
-    for number, part in enumerate(made):
-        size = (folder / part.name).stat().st_size
-        assert part.size == size and part.records == len(contents[number])
-        assert size <= bound or part.records <= 1  # an entry that is larger alone
-    for this, after in zip(made, contents[1:], strict=False):  # and no part ends before it has to
-        assert this.size + len(json.dumps(after[0])) + len(",\n") > bound
-
-
-def test_digest_is_that_of_the_file(tmp_path):
-    for part in write_parts([b"1", b"2"], tmp_path, even_counts(2, 2), None):
-        assert part.sha256 == hashlib.sha256((tmp_path / part.name).read_bytes()).hexdigest()
+    sizes = [(folder / FILE_NAME.format(number + 1)).stat().st_size for number in range(len(contents))]
+    for size, content in zip(sizes, contents, strict=True):
+        assert size <= bound or len(content) <= 1  # an entry that is larger alone
+    for size, after in zip(sizes, contents[1:], strict=False):  # and no part ends before it has to
+        assert size + len(json.dumps(after[0])) + len(",\n") > bound

@@ -1,0 +1,84 @@
+"""How fast sources are merged, and in how much memory (Linux).
+
+    python -m benchmarks.merge                             100,000 records
+    python -m benchmarks.merge --records 1000000           in the size that the aims are for
+    python -m benchmarks.merge --flags --formats messages --near_duplicates
+
+Grows real records (of the sites in ../shared, where they are; else the sample's) to the number asked for, each with a line of its
+own, and writes every tenth twice, the second time with other white space. Prints megabytes of input a CPU second, the
+peak memory (PSS), and how many duplicates were found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import measure
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "archive.org" / "stackexchange"
+SITES = ("ai", "bioinformatics", "matheducators")
+SAMPLE = ROOT / "sample" / "harbour.stackexchange.com"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--records", type=int, default=100_000, metavar="N", help="different ones (default: 100,000)")
+    add("--flags", nargs=argparse.REMAINDER, default=[], metavar="FLAG", help="of merge_datasets.py; has to come last")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        source, destination = Path(folder, "in.jsonl"), Path(folder, "dataset")
+        written = write(source, real_records(Path(folder)), args.records)
+        size = source.stat().st_size / 1e6
+        command = ["merge_datasets.py", "--inputpath", str(source), "--destpath", str(destination), *args.flags]
+        os.chdir(ROOT)
+        cost = measure([sys.executable, *command], memory=True)
+        counts = json.loads((destination / "report.json").read_bytes())["counts"]
+    found, planted = counts["dropped"].get("exact duplicate", 0), written - args.records
+    print(f"{written:,} records, {size:.0f} MB: {size / cost.cpu:.0f} MB a CPU second ({cost.cpu:.1f} s)")
+    print(f"{written / cost.cpu:,.0f} records a CPU second; peak memory {cost.peak:.0f} MB")
+    print(f"exact duplicates: {found:,} of {planted:,} planted")
+
+
+def real_records(folder: Path) -> list[dict[str, Any]]:
+    archives = [SHARED / f"{site}.stackexchange.com.7z" for site in SITES]
+    for dump in [path for path in archives if path.exists()] or [SAMPLE]:
+        command = [sys.executable, "get_stackexchange.py", "--dump_path", dump, "--destdir", folder / "sites"]
+        subprocess.run(list(map(str, command)), cwd=ROOT, check=True, capture_output=True)
+    return [json.loads(line) for path in sorted(folder.glob("sites/*/unfiltered.jsonl")) for line in path.open()]
+
+
+def write(path: Path, records: list[dict[str, Any]], number: int) -> int:
+    """Write so many different records, and duplicates; returns how many in all."""
+    written = 0
+    with path.open("w", encoding="utf-8") as out:
+        for record in grown(records, number):
+            out.write(json.dumps(record, ensure_ascii=False) + "\n")
+            written += 1
+    return written
+
+
+def grown(records: list[dict[str, Any]], number: int) -> Iterator[dict[str, Any]]:
+    for copy, record in zip(range(number), cycle(records), strict=False):
+        one = {**record, "id": f"{record['id']}/{copy}", "response": f"{record['response']}\n\nNote {copy}."}
+        yield one
+        if copy % 10 == 0:
+            yield {**one, "id": f"{one['id']}/again", "response": one["response"].replace("\n\n", "\n \n")}
+
+
+if __name__ == "__main__":
+    main()

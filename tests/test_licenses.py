@@ -1,0 +1,110 @@
+"""Licences: their names however they are written, and which of them cannot be published together."""
+
+import pytest
+from conftest import record
+
+from instructions.licenses import Terms, license_named, licenses_of
+from instructions.records import Row
+from instructions.script import InputError
+
+
+def row(source: str = "stackexchange", **meta) -> Row:
+    return Row(
+        record(source=source, meta={"question_license": None, "answer_license": None, **meta}), b"", "in.jsonl:1"
+    )
+
+
+@pytest.mark.parametrize(("written", "name"), [
+    *((text, "CC-BY-SA-4.0") for text in ("CC BY-SA 4.0", "cc-by-sa-4.0", "CC-BY-SA-4.0", " cc by sa 4.0 ", "Cc-By-Sa_4.0",
+                                         "https://creativecommons.org/licenses/by-sa/4.0/", "CC BY-SA 4.0 International")),
+    ("CC BY-SA", "CC-BY-SA"), ("CC BY-SA 2.5", "CC-BY-SA-2.5"), ("CC BY 4.0", "CC-BY-4.0"), ("cc-by-nc-sa-4.0", "CC-BY-NC-SA-4.0"),
+    ("CC BY-NC 4.0", "CC-BY-NC-4.0"), ("mit", "MIT"), ("MIT License", "MIT"), ("apache-2.0", "Apache-2.0"), ("Apache 2.0", "Apache-2.0"),
+    ("Apache License 2.0", "Apache-2.0"), ("CC0", "CC0-1.0"), ("cc0-1.0", "CC0-1.0"), ("bigscience-bloom-rail-1.0", "bigscience-bloom-rail-1.0"),
+])  # fmt: skip
+def test_names_are_spdx_identifiers_however_they_are_written(written, name):
+    license = license_named(written)
+    assert license.name == name and license.known
+
+
+@pytest.mark.parametrize("written", ["proprietary", "ask me", "CC", "BY", "MITRE", "byte", "cc by-something"])
+def test_a_name_that_is_not_known_is_kept_and_said_to_be_so(written):
+    license = license_named(written)
+    assert (license.name, license.hub_name) == (written, "other") or license.name == "CC-BY"
+    assert not license.share_alike
+
+
+FORBIDDEN = [
+    ("CC BY-SA 4.0", "CC BY-NC 4.0", "is for non-commercial use only"),
+    ("CC BY-SA", "CC BY-NC-SA 4.0", "is for non-commercial use only"),
+    ("CC BY-SA 3.0", "CC BY-ND 4.0", "allows no changes"),
+    ("CC BY-SA 2.5", "GPL-3.0", "is another copyleft"),
+]
+ALLOWED = [
+    (["CC BY-SA 2.5", "CC BY-SA 3.0", "CC BY-SA 4.0", "CC BY-SA"], ["cc-by-sa-4.0"]),
+    (["CC BY-SA 4.0", "MIT", "Apache-2.0", "CC BY 4.0", "CC0"], ["cc-by-sa-4.0"]),
+    (["MIT", "Apache-2.0"], ["apache-2.0", "mit"]),
+    (["MIT", "CC BY-NC 4.0"], ["cc-by-nc-4.0", "mit"]),
+    (["MIT", "a licence of our own"], ["other"]),
+    (["MIT", "llama3.1"], ["llama3.1", "mit"]),
+    (["CC BY-SA 3.0", "bigcode-openrail-m"], ["cc-by-sa-4.0"]),
+]
+
+
+@pytest.mark.parametrize(("alike", "other", "why"), FORBIDDEN)
+def test_licences_that_forbid_each_other_are_told_with_both_sources(alike, other, why):
+    for first, second in (
+        ((alike, "stackexchange"), (other, "python_code")),
+        ((other, "python_code"), (alike, "stackexchange")),
+    ):
+        terms = Terms()
+        terms.add((first[0],), row(first[1]))
+        with pytest.raises(InputError) as caught:
+            terms.add((second[0],), row(second[1]))
+        for part in (
+            "in.jsonl:1: ",
+            license_named(other).name,
+            "of python_code",
+            why,
+            license_named(alike).name,
+            "of stackexchange",
+        ):
+            assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(("names", "whole"), ALLOWED)
+def test_licences_that_go_together_and_what_the_whole_is_under(names, whole):
+    terms = Terms()
+    for name in names:
+        terms.add((name,), row())
+    assert terms.hub_names() == whole and terms.conflict() == ""
+
+
+def test_conflict_that_is_allowed_is_still_told():
+    terms = Terms(allow_conflict=True)
+    for name in FORBIDDEN[0][:2]:
+        terms.add((name,), row())
+    assert "CC-BY-NC-4.0" in terms.conflict() and terms.hub_names() == ["other"]
+
+
+def test_rules_of_use_and_unknown_licences_are_cautions():
+    terms = Terms()
+    for name in ("CC BY-SA 4.0", "bigcode-openrail-m", "ask me"):
+        terms.add((name,), row())
+    rules, unknown = terms.cautions()
+    assert rules.startswith("bigcode-openrail-m of stackexchange has rules") and "the licence ask me" in unknown
+
+
+def test_licence_of_the_model_counts_too():
+    assert licenses_of(row(license="MIT", model_license="CC BY-NC 4.0")) == ("MIT", "CC BY-NC 4.0")
+    terms = Terms()
+    with pytest.raises(InputError, match="CC-BY-NC-4.0"):
+        terms.add(licenses_of(row(license="CC BY-SA 4.0", model_license="CC BY-NC 4.0")), row())
+
+
+@pytest.mark.parametrize("meta", [
+    {}, {"license": ""}, {"license": 4}, {"license": ["MIT"]}, {"question_license": "CC BY-SA 4.0"}, {"answer_license": "CC BY-SA 4.0"},
+    {"license": " "},
+])  # fmt: skip
+def test_record_without_a_licence_is_told_with_its_place(meta):
+    with pytest.raises(InputError, match="^in.jsonl:1: has no licence; give it meta.license"):
+        licenses_of(row(**meta))

@@ -1,0 +1,183 @@
+"""The mix file: what is taken of each source, and one line with the place for what is mistyped."""
+
+import json
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+from conftest import jsonl, record, run_script, told
+
+from instructions.mix import load_mix
+from instructions.sampling import Quota, sizes
+from instructions.script import InputError
+
+SCRIPT = "merge_datasets.py"
+
+
+def of(source: str, count: int, **fields) -> bytes:
+    return jsonl(*(
+        record(number, score=number, id=f"{source}/{number}", source=source, response=f"{source} {number}", **fields)
+        for number in range(count)
+    ))  # fmt: skip
+
+
+def write(path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    for name, count in (("large", 600), ("small", 30), ("other", 50)):
+        (tmp_path / f"{name}.jsonl").write_bytes(of(name, count))
+    return tmp_path
+
+
+def merged(folder, text: str, *more: str) -> tuple[Counter, dict]:
+    """How many records of each source are in the data set, and what was dropped."""
+    run = run_script(SCRIPT, "--mix", write(folder / "mix.yaml", text), "--destpath", folder / "made", *more)
+    assert run.status == 0, run
+    report = json.loads((folder / "made" / "report.json").read_bytes())
+    entries = json.loads((folder / "made" / "instruction_tuning_dataset_alpha_part1.json").read_bytes())
+    assert Counter(source for source, _ in entries) == Counter(report["sources"])
+    return Counter(report["sources"]), report["counts"]["dropped"]
+
+
+def test_weights_are_the_proportion_of_records_and_the_scarcest_source_decides(sources):
+    kept, dropped = merged(sources, """
+        # comments are welcome
+        sources:
+          - path: large.jsonl  # ten times as much
+            weight: 10
+          - path: small.jsonl
+            weight: 1
+          - path: other.jsonl
+        """)  # fmt: skip
+    assert kept == {"large": 300, "small": 30, "other": 50}
+    assert dropped == {"beyond the weight of large.jsonl": 300}
+
+
+def test_maximum_takes_so_many_and_paths_may_be_several(sources):
+    kept, dropped = merged(
+        sources, "sources: [{path: [large.jsonl, small.jsonl], maximum: 100}, {path: other.jsonl, maximum: 70}]"
+    )
+    assert kept["large"] + kept["small"] == 100 and kept["other"] == 50
+    assert dropped == {"beyond 100 of large.jsonl small.jsonl": 530}
+
+
+def test_conditions_are_of_their_source_alone_and_weights_count_what_meets_them(sources):
+    kept, dropped = merged(sources, """
+        sources:
+          - {path: large.jsonl, min_answer_votes: 590, weight: 1}
+          - {path: small.jsonl, weight: 2}
+          - {path: other.jsonl, max_response_chars: 7}
+        """)  # fmt: skip
+    assert kept == {"large": 10, "small": 20, "other": 10}
+    assert dropped["answer below 590 votes"] == 590 and dropped["response above 7 characters"] == 40
+
+
+def test_condition_of_zero_is_one(sources):
+    (sources / "disliked.jsonl").write_bytes(jsonl(record(1, score=-1), record(2, score=0, response="")))
+    _, dropped = merged(sources, "sources: [{path: disliked.jsonl, min_answer_votes: 0, min_response_chars: 0}]")
+    assert dropped == {"answer below 0 votes": 1, "no response": 1}
+
+
+def test_choice_is_the_same_for_the_same_seed_and_another_for_another(sources):
+    text, chosen = "sources: [{path: large.jsonl, maximum: 20}]", []
+    for seed in ("1", "1", "2"):
+        merged(sources, text, "--seed", seed)
+        chosen.append((sources / "made" / "instruction_tuning_dataset_alpha_part1.json").read_bytes())
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_duplicates_do_not_count_for_the_weights(sources):
+    (sources / "twice.jsonl").write_bytes(of("small", 30).replace(b'"small/', b'"twice/'))
+    kept, _ = merged(
+        sources, "sources: [{path: [small.jsonl, twice.jsonl], weight: 1}, {path: other.jsonl, weight: 1}]"
+    )
+    assert kept.total() == 60 and kept["other"] == 30
+
+
+def test_sizes_are_exact():
+    third = Fraction("0.1")
+    assert sizes(
+        [Quota(weight=third), Quota(weight=3 * third), Quota(), Quota(maximum=5), Quota(maximum=50)], [7, 30, 9, 9, 9]
+    ) == [7, 21, 9, 5, 9]
+    assert sizes([Quota(weight=Fraction(1)), Quota(weight=Fraction(1))], [0, 10]) == [0, 0]
+
+
+def test_conditions_of_every_kind(tmp_path):
+    mix = write(tmp_path / "mix.yaml", """
+        sources:
+          - path: a.jsonl
+            accepted_only: true
+            min_answer_votes: -3
+            min_question_votes: 1
+            min_response_chars: 2
+            max_response_chars: 3
+            tags: [a, b]
+            exclude_tags: c
+            licenses: [CC BY-SA 4.0]
+        """)  # fmt: skip
+    (source,) = load_mix(mix)
+    assert source.paths == [str(tmp_path / "a.jsonl")]
+    assert [each.name for each in source.conditions] == [
+        "min_answer_votes", "accepted_only", "min_question_votes", "min_response_chars", "max_response_chars", "tags",
+        "exclude_tags", "licenses",
+    ]  # fmt: skip
+
+
+BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: &d [*c,*c]\nsources: [{path: *d}]"
+WRONG = [
+    ("", 1, "lists no sources"),
+    ("sources: []", 1, "lists no sources"),
+    ("- path: a", 1, "is no mapping"),
+    ("sources:\n  - a.jsonl", 2, "is no mapping"),
+    ("sources:\n  - weight: 1", 2, "has no path"),
+    ("sources:\n  - path: a\n    weights: 1", 3, "weights is no key here; there are path, weight, maximum"),
+    ("source:\n  - path: a", 1, "source is no key here; there are sources"),
+    ("sources:\n  - path: a\n    path: b", 3, "path is given twice"),
+    ("sources:\n  - path: a\n    weight: 1\n    maximum: 2", 2, "a weight and a maximum"),
+    ("sources:\n  - path: a\n    weight: 0", 3, "weight must be a number above 0"),
+    ("sources:\n  - path: a\n    weight: -1", 3, "weight must be a number above 0"),
+    ("sources:\n  - path: a\n    weight: 1e400", 3, "weight must be a number above 0"),
+    ("sources:\n  - path: a\n    weight: .", 3, "weight must be a number above 0"),
+    ("sources:\n  - path: a\n    maximum: 0", 3, "maximum must be a whole number from 1 on"),
+    ("sources:\n  - path: a\n    maximum: 1.5", 3, "maximum must be a whole number"),
+    ("sources:\n  - path: a\n    min_answer_votes: many", 3, "min_answer_votes must be a whole number"),
+    ("sources:\n  - path: a\n    accepted_only: yes", 3, "accepted_only must be true or false"),
+    ("sources:\n  - path: a\n    tags: {a: b}", 3, "tags must be a text or a list of texts"),
+    ("sources:\n  - path: []", 2, "path must be a text or a list of texts"),
+    ("sources:\n\t- path: a", 2, "is not YAML"),
+    ("sources: [", 2, "is not YAML"),
+    ("sources:\n  - path: \x07", 2, "is not YAML"),
+    ("[" * 5000, 1, "is nested too deep"),
+    (BOMB, 1, "a is no key here"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "message"), WRONG)
+def test_mistake_is_told_with_its_line(tmp_path, text, line, message):
+    path = write(tmp_path / "mix.yaml", text)
+    with pytest.raises(InputError) as caught:
+        load_mix(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ") and message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_script_tells_it_in_one_line(tmp_path):
+    mix = write(tmp_path / "mix.yaml", "sources:\n  - path: a.jsonl\n    weigth: 2\n")
+    told(run_script(SCRIPT, "--mix", mix, "--destpath", tmp_path / "made"), SCRIPT, f"{mix}:3: weigth is no key here")
+    told(run_script(SCRIPT, "--mix", tmp_path / "no.yaml"), SCRIPT, "no.yaml: no such file")
+
+
+def test_condition_on_what_a_record_has_not_is_told(tmp_path):
+    given = record(1, source="conala", meta={"answer_score": None})
+    (tmp_path / "conala.jsonl").write_bytes(jsonl(given))
+    mix = write(tmp_path / "mix.yaml", "sources:\n  - {path: conala.jsonl, min_answer_votes: 1}\n")
+    run = run_script(SCRIPT, "--mix", mix, "--destpath", tmp_path / "made")
+    told(
+        run,
+        SCRIPT,
+        f"{tmp_path / 'conala.jsonl'}:1: meta.answer_score is not a whole number, which min_answer_votes looks at",
+    )

@@ -1,0 +1,181 @@
+"""The folder that is replaced as a whole: whatever happens, what is there is the old one or the new one."""
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from instructions import files
+from instructions.files import open_output_folder
+from instructions.script import InputError
+
+OURS = re.compile(r"part\d+|below/part\d+")
+
+# A run in a process of its own, that kills itself before the n-th thing that it does to the file system.
+WRITE = """
+import os, re, signal, sys
+from pathlib import Path
+from instructions import files
+
+folder, left, no_exchange = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "no exchange"
+EVENTS = {"os.rename", "os.remove", "os.rmdir", "os.link", "os.mkdir", "open", "shutil.rmtree", "exchange"}
+
+def watch(event, args):
+    global left
+    if event in EVENTS and (event != "open" or str(folder.parent) in str(args[0])):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def exchange(a, b, exchange=files._exchange_names):
+    sys.audit("exchange")
+    if no_exchange:
+        raise OSError(22, "no such thing here")
+    exchange(a, b)
+    sys.audit("exchange")
+
+files._exchange_names = exchange
+sys.addaudithook(watch)
+with files.open_output_folder(folder, re.compile(r"part\\d+|below/part\\d+")) as staging:
+    (staging / "below").mkdir()
+    for name in ("part1", "part2", "below/part3"):
+        (staging / name).write_text("new")
+"""
+
+OLD = {
+    "part1": "old",
+    "part7": "old",
+    "below/part3": "old",
+    "below/note": "mine",
+    "note": "mine",
+    ".git/config": "mine",
+}
+NEW = {
+    "part1": "new",
+    "part2": "new",
+    "below/part3": "new",
+    "below/note": "mine",
+    "note": "mine",
+    ".git/config": "mine",
+}
+
+
+def fill(folder: Path, contents: dict[str, str]) -> Path:
+    for name, text in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def write(folder: Path, kill_at: int, how: str) -> int:
+    command = [sys.executable, "-c", WRITE, folder, str(kill_at), how]
+    return subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode
+
+
+@pytest.mark.parametrize("how", ["exchange", "no exchange"])
+def test_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, how):
+    """Kills at each thing that is done, one after the other; afterwards a run makes the new one and leaves no litter.
+
+    Where folders cannot be exchanged there is a moment without one, which the next run ends.
+    """
+    seen, kill_at = [], 0
+    while True:
+        kill_at += 1
+        place = tmp_path / str(kill_at)
+        folder = fill(place / "data", OLD)
+        status = write(folder, kill_at, how)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        left = contents(folder) if folder.exists() else None
+        assert left in ((OLD, NEW) if how == "exchange" else (OLD, NEW, None)), kill_at
+        if left not in seen:
+            seen.append(left)
+        if kill_at % 4 == 0 or left is None:  # each of them would take long
+            assert write(folder, 0, how) == 0
+            assert contents(folder) == NEW
+            assert os.listdir(place) == ["data"]
+    assert kill_at > 20 and OLD in seen and NEW in seen, "was not killed on both sides"
+
+
+def test_run_that_fails_after_a_kill_between_two_renames_puts_the_old_folder_back(tmp_path):
+    fill(tmp_path / ".data.old", OLD)
+    with pytest.raises(KeyboardInterrupt), open_output_folder(tmp_path / "data", OURS):
+        raise KeyboardInterrupt
+    assert contents(tmp_path / "data") == OLD and os.listdir(tmp_path) == ["data"]
+
+
+def not_there(a: Path, b: Path) -> None:
+    raise OSError(errno.ENOSYS, "Function not implemented")
+
+
+@pytest.mark.parametrize("how", ["exchange", "no exchange"])
+def test_new_folder_has_the_new_files_and_those_of_others(tmp_path, monkeypatch, how):
+    if how == "no exchange":
+        monkeypatch.setattr(files, "_exchange_names", not_there)
+    folder = fill(tmp_path / "data", OLD)
+    (folder / "empty").mkdir()
+    (folder / "link").symlink_to("nowhere")
+    os.link(folder / "note", tmp_path / "the same note")
+    with open_output_folder(folder, OURS) as staging:
+        fill(staging, {"part1": "new", "part2": "new", "below/part3": "new"})
+        assert contents(folder) == OLD
+    assert contents(folder) == NEW
+    assert (folder / "empty").is_dir() and os.readlink(folder / "link") == "nowhere"
+    assert os.path.samefile(folder / "note", tmp_path / "the same note")
+    assert sorted(os.listdir(tmp_path)) == ["data", "the same note"]
+
+
+def test_link_to_a_folder_stays_a_link(tmp_path):
+    fill(tmp_path / "disk", OLD)
+    (tmp_path / "data").symlink_to("disk")
+    with open_output_folder(tmp_path / "data", OURS) as staging:
+        fill(staging, {"part1": "new"})
+    assert (tmp_path / "data").is_symlink() and (tmp_path / "disk" / "part1").read_text() == "new"
+
+
+def test_file_of_others_in_the_way_is_told_and_nothing_is_changed(tmp_path):
+    folder = fill(tmp_path / "data", {"part1/note": "mine"})
+    with pytest.raises(InputError, match="part1: is in the way"), open_output_folder(folder, OURS) as staging:
+        fill(staging, {"part1": "new"})
+    assert contents(folder) == {"part1/note": "mine"} and os.listdir(tmp_path) == ["data"]
+
+
+def test_folder_that_one_is_in_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "data" / "below").mkdir(parents=True)
+    for place in (tmp_path / "data", tmp_path / "data" / "below"):
+        monkeypatch.chdir(place)
+        with (
+            pytest.raises(InputError, match="holds the folder that you are in"),
+            open_output_folder(tmp_path / "data", OURS),
+        ):
+            pytest.fail("was opened")
+
+
+def test_rights_of_the_folder_stay(tmp_path):
+    folder = fill(tmp_path / "data", OLD)
+    folder.chmod(0o750)
+    with open_output_folder(folder, OURS) as staging:
+        fill(staging, {"part1": "new"})
+    assert folder.stat().st_mode & 0o777 == 0o750
+
+
+def test_no_file_is_lost_where_there_are_no_links(tmp_path, monkeypatch):
+    def no_links(*args, **more):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(files.os, "link", no_links)
+    folder = fill(tmp_path / "data", OLD)
+    with open_output_folder(folder, OURS) as staging:
+        fill(staging, {"part1": "new", "part2": "new", "below/part3": "new"})
+    assert contents(folder) == NEW
