@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Step 3b: keep the records that a person has accepted.
 
-The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept` or `<id>: reject` for each record.
+The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept` or `<id>: reject` for each record. Of
+several files, one for each reviewer, those records are kept that somebody accepts and nobody rejects.
 
     python filter_by_human.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.accepted.jsonl --judgement_file judgements/cstheory.yaml
@@ -11,13 +12,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 
+from instructions.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
 from instructions.files import open_output, refuse_same_file, report_path, write_report
-from instructions.judgements import load_judgements
+from instructions.judgements import Judgement, load_judgements
 from instructions.records import read_with_progress
-from instructions.script import Tally, run
+from instructions.script import Tally, run, show_table
 
-UNKNOWN_SHOWN = 10  # ids that are not in the data: each is told with its line, up to so many
+SHOWN = 10  # ids that are not in the data, and those that files dispute: each is told with its lines, up to so many
 
 
 def arguments() -> argparse.Namespace:
@@ -26,35 +29,89 @@ def arguments() -> argparse.Namespace:
     add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
         "or - for stdin")  # fmt: skip
     add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
-    add("--judgement_file", required=True, metavar="PATH", help="YAML with the accepted and the rejected ids")
-    return parser.parse_args()
+    add("--judgement_file", nargs="+", action="extend", required=True, metavar="PATH", help="YAML with the accepted and "
+        "the rejected ids; of several files, one reject leaves a record out")  # fmt: skip
+    add("--keep_unjudged", action="store_true", help="keep records without a judgement (default: drop them)")
+    add("--agreement", metavar="FILE2", help="tell how far another reviewer's file agrees with the judgement file, by "
+        "Cohen's kappa, and where they differ; it decides on no record (default: no comparison)")  # fmt: skip
+    args = parser.parse_args()
+    if args.agreement and len(args.judgement_file) > 1:
+        parser.error("--agreement compares two files: give it with one --judgement_file")
+    if args.agreement in args.judgement_file:
+        parser.error("--agreement compares two files: give another than the --judgement_file")
+    return args
 
 
 def main() -> None:
     args = arguments()
-    refuse_same_file([*args.inputpath, args.judgement_file], args.destpath)
-    judgements = load_judgements(args.judgement_file)
-    tally, unknown = Tally(), dict(judgements)
+    others = [args.agreement] if args.agreement else []
+    refuse_same_file([*args.inputpath, *args.judgement_file, *others], args.destpath)
+    files = {path: load_judgements(path) for path in args.judgement_file}
+    compared = files | {path: load_judgements(path) for path in others}
+    reviews, verdicts, tally = reviews_of(files), Counter[str](), Tally()
+    unknown, disputes = dict(reviews), disputed(reviews)
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
-            judgement = judgements.get(row.record["id"])
-            unknown.pop(row.record["id"], None)
-            if judgement is None:
-                tally.drop("not judged")
-            elif judgement.accepted:
+            record_id = row.record["id"]
+            verdict = decide(reviews.get(record_id, []))
+            verdicts[verdict] += 1
+            unknown.pop(record_id, None)
+            if verdict == ACCEPTED or (verdict == NOT_JUDGED and args.keep_unjudged):
                 tally.keep()
                 out.write(row.raw + b"\n")
             else:
-                tally.drop("rejected")
+                tally.drop(verdict)
         if report := report_path(args.destpath):
-            counts = {"judgements": len(judgements), "ids_not_in_the_data": len(unknown), **tally.as_dict()}
-            write_report(report, {"options": vars(args), "counts": counts})
+            counts = {
+                "judgements": sum(map(len, files.values())), "ids_not_in_the_data": len(unknown),
+                "ids_in_dispute": len(disputes), "accepted": verdicts[ACCEPTED], "rejected": verdicts[REJECTED],
+                "not_judged": verdicts[NOT_JUDGED], **tally.as_dict(),
+            }  # fmt: skip
+            agreed = {"agreement": agreement(*compared.values()).as_dict()} if others else {}
+            write_report(report, {"options": vars(args), "counts": counts, **agreed})
 
-    for record_id, judgement in list(unknown.items())[:UNKNOWN_SHOWN]:
-        print(f"{args.judgement_file}:{judgement.line}: {record_id} is not in the data", file=sys.stderr)
-    if len(unknown) > UNKNOWN_SHOWN:
-        print(f"{args.judgement_file}: {len(unknown) - UNKNOWN_SHOWN:,} more ids are not in the data", file=sys.stderr)
+    show_some([f"{review.place}: {each} is not in the data" for each in unknown for review in unknown[each]],
+              "judgements are of ids that are not in the data")  # fmt: skip
+    show_some([f"{each} is rejected: {said}" for each, said in disputes.items()], "ids in dispute are rejected")
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
+    if args.keep_unjudged:
+        show_table("records kept by judgement", [(each, verdicts[each]) for each in (ACCEPTED, NOT_JUDGED)])
+    if args.agreement:
+        show_agreement(compared)
+
+
+def show_some(lines: list[str], what: str) -> None:
+    """Print the first lines on stderr, and how many more there are."""
+    for line in lines[:SHOWN]:
+        print(line, file=sys.stderr)
+    if len(lines) > SHOWN:
+        print(f"{len(lines) - SHOWN:,} more {what}", file=sys.stderr)
+
+
+def show_agreement(files: dict[str, dict[str, Judgement]]) -> None:
+    """Print how far two reviewers agree, and each id on which they differ."""
+    first, second = files.values()
+    both = agreement(first, second)
+    show_table(
+        f"agreement of {' and '.join(files)}",
+        [
+            ("judged by both", both.judged_by_both),
+            ("  both accept", both.both_accept),
+            ("  both reject", both.both_reject),
+            ("  only the first accepts", both.only_first_accepts),
+            ("  only the second accepts", both.only_second_accepts),
+            ("judged by the first alone", len(first) - both.judged_by_both),
+            ("judged by the second alone", len(second) - both.judged_by_both),
+        ],
+    )
+    if both.kappa is None:
+        why = "both say the same of all" if both.judged_by_both else "no record is judged by both"
+        print(f"Cohen's kappa is not defined: {why}", file=sys.stderr)
+    else:
+        print(f"Cohen's kappa {both.kappa:.2f}: they agree on {both.observed:.0%}, and would on {both.expected:.0%} by "
+              "chance", file=sys.stderr)  # fmt: skip
+    for record_id, said in disputed(reviews_of(files)).items():
+        print(f"  {record_id}: {said}", file=sys.stderr)
 
 
 if __name__ == "__main__":

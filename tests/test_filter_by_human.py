@@ -5,6 +5,8 @@ import json
 import pytest
 from conftest import jsonl, record, run_script, table, told
 
+from instructions.agreement import Agreement
+
 SCRIPT = "filter_by_human.py"
 SITE = "quay.stackexchange.com/a"
 RECORDS = [record(number) for number in range(1, 6)]
@@ -29,10 +31,19 @@ def test_accepted_records_are_kept_in_the_order_of_the_data(tmp_path):
     assert run.status == 0 and made(tmp_path) == [1, 5]
     counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
     assert counts == {
-        "judgements": 3, "ids_not_in_the_data": 0, "read": 5, "dropped": {"not judged": 2, "rejected": 1}, "kept": 2,
+        "judgements": 3, "ids_not_in_the_data": 0, "ids_in_dispute": 0, "accepted": 2, "rejected": 1, "not_judged": 2,
+        "read": 5, "dropped": {"not judged": 2, "rejected": 1}, "kept": 2,
     }  # fmt: skip
     assert table(run.stderr) == {
         "records read": 5, "dropped: not judged": 2, "dropped: rejected": 1, "records kept": 2,
+    }  # fmt: skip
+
+
+def test_records_without_a_judgement_are_kept_where_it_is_asked_for(tmp_path):
+    run = judge(tmp_path, f"{SITE}/2: reject\n{SITE}/4: accept\n", "--keep_unjudged")
+    assert run.status == 0 and made(tmp_path) == [1, 3, 4, 5]
+    assert table(run.stderr) == {
+        "records read": 5, "dropped: rejected": 1, "records kept": 4, "accepted": 1, "not judged": 3,
     }  # fmt: skip
 
 
@@ -58,7 +69,7 @@ def test_many_ids_that_are_not_in_the_data_are_counted(tmp_path):
     assert [line for line in lines if line.endswith(" is not in the data")][9:] == [
         f"{tmp_path / 'judgements.yaml'}:10: {SITE}/109 is not in the data"
     ]
-    assert lines[10] == f"{tmp_path / 'judgements.yaml'}: 1,990 more ids are not in the data"
+    assert lines[10] == "1,990 more judgements are of ids that are not in the data"
 
 
 def test_ids_are_compared_whole(tmp_path):
@@ -72,6 +83,105 @@ def test_strange_ids_are_found(tmp_path):
     run = judge(tmp_path, "".join(f"{json.dumps(each, ensure_ascii=False)}: accept\n" for each in ids), records=records)
     assert run.status == 0 and made(tmp_path) == list(range(len(ids)))
     assert "is not in the data" not in run.stderr
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# several reviewers
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def second(tmp_path):
+    """Another reviewer's file: agrees on 1 and 2, differs on 3 and 4, and knows 5 and an id that nobody has."""
+    path = tmp_path / "second.yaml"
+    path.write_text(
+        f"{SITE}/1: accept\n{SITE}/2: reject\n{SITE}/3: {{judgement: reject, criteria: [2, 6]}}\n"
+        f"{SITE}/4: accept\n{SITE}/5: accept\n{SITE}/9: accept\n"
+    )
+    return path
+
+
+FIRST = f"# first\n{SITE}/1: accept\n{SITE}/2: reject\n{SITE}/3: accept\n{SITE}/4: {{judgement: reject, criteria: 4}}\n"
+
+
+@pytest.mark.parametrize("second_first", [False, True])
+def test_of_several_files_one_reject_leaves_a_record_out_and_one_accept_is_enough(tmp_path, second, second_first):
+    first = tmp_path / "judgements.yaml"
+    run = judge(tmp_path, FIRST, "--judgement_file", str(second))
+    if second_first:
+        args = ["--destpath", tmp_path / "out.jsonl", "--judgement_file", second, first]
+        run = run_script(SCRIPT, "--inputpath", "-", *args, stdin=jsonl(*RECORDS))
+    assert run.status == 0 and made(tmp_path) == [1, 5]
+    lines = run.stderr.splitlines()
+    assert lines[0] == f"{second}:6: {SITE}/9 is not in the data"
+    said = [f"accept ({first}:4)", f"reject 2 6 ({second}:3)"], [f"reject 4 ({first}:5)", f"accept ({second}:4)"]
+    for line, record_id, each in zip(lines[1:3], (f"{SITE}/3", f"{SITE}/4"), said, strict=True):
+        assert line == f"{record_id} is rejected: {', '.join(each[::-1] if second_first else each)}"
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert (counts["judgements"], counts["ids_in_dispute"], counts["ids_not_in_the_data"]) == (10, 2, 1)
+    assert (counts["accepted"], counts["rejected"], counts["not_judged"]) == (2, 3, 0)
+
+
+def test_agreement_is_told_and_decides_nothing(tmp_path, second):
+    run = judge(tmp_path, FIRST, "--agreement", str(second))
+    first = tmp_path / "judgements.yaml"
+    assert run.status == 0 and made(tmp_path) == [1, 3]
+    assert run.stderr.partition("agreement of ")[2].splitlines() == [
+        f"{first} and {second}",
+        "  judged by both              4",
+        "    both accept               1",
+        "    both reject               1",
+        "    only the first accepts    1",
+        "    only the second accepts   1",
+        "  judged by the first alone   0",
+        "  judged by the second alone  2",
+        "Cohen's kappa 0.00: they agree on 50%, and would on 50% by chance",
+        f"  {SITE}/3: accept ({first}:4), reject 2 6 ({second}:3)",
+        f"  {SITE}/4: reject 4 ({first}:5), accept ({second}:4)",
+    ]
+    report = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())
+    assert report["agreement"] == {
+        "both_accept": 1, "only_first_accepts": 1, "only_second_accepts": 1, "both_reject": 1,
+        "observed": 0.5, "expected": 0.5, "kappa": 0.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("judgements", "why"),
+    [("", "no record is judged by both"), (f"{SITE}/1: accept\n{SITE}/5: accept\n", "both say the same of all")],
+)
+def test_kappa_that_is_not_defined_is_told_so(tmp_path, second, judgements, why):
+    run = judge(tmp_path, judgements, "--agreement", str(second))
+    assert run.status == 0 and run.stderr.splitlines()[-1] == f"Cohen's kappa is not defined: {why}"
+    assert json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["agreement"]["kappa"] is None
+
+
+def test_agreement_is_of_two_files(tmp_path, second):
+    first = tmp_path / "judgements.yaml"
+    for args in (["--judgement_file", second, "--agreement", second], ["--agreement", first]):
+        run = judge(tmp_path, FIRST, *map(str, args))
+        assert run.status == 2 and "--agreement compares two files" in run.stderr
+    told(judge(tmp_path, FIRST, "--agreement", str(tmp_path / "gone.yaml")), SCRIPT, "gone.yaml: no such file")
+
+
+# the first and the fourth are the examples of the page "Cohen's kappa" of Wikipedia; the others follow from the formula
+@pytest.mark.parametrize(
+    ("counts", "kappa"),
+    [
+        ((20, 5, 10, 15), 0.4),
+        ((25, 0, 0, 25), 1.0),
+        ((0, 25, 25, 0), -1.0),
+        ((45, 15, 25, 15), 0.1304),
+        ((9, 1, 0, 0), 0.0),
+    ],
+)
+def test_kappa_is_cohens(counts, kappa):
+    assert Agreement(*counts).kappa == pytest.approx(kappa, abs=5e-5)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# mistakes
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def load(tmp_path):
         ),
         (f"{SITE}/1:\n  judgement: reject\n  note: |\n    two\n    lines\n", False, (), "two\nlines\n"),
         (f"{SITE}/1: {{judgement: reject, later: [unknown, {{field: 1}}]}}", False, (), ""),
+        (f"{SITE}/1: {{judgement: reject, reviewer: me, seen: twice, date: 2026-11-20, comment: x}}", False, (), ""),
     ],
 )
 def test_every_form_is_read(load, text, accepted, criteria, note):
@@ -132,6 +133,9 @@ A, B = f"{SITE}/1: accept\n", f"{SITE}/2: accept\n"
         (A + f"{SITE}/2: {{}}\n", 2, "has no `judgement:`"),
         (A + f"{SITE}/2:\n  judgement: accept\n  judgement: reject\n", 4, "judgement is no field, or given twice"),
         (A + f"{SITE}/2: {{[judgement]: accept}}\n", 2, "a list or a mapping is no field"),
+        (A + f"{SITE}/2:\n  judgement: reject\n  critera: [4]\n", 4, "critera is no field; write criteria"),
+        (A + f"{SITE}/2: {{judgment: reject}}\n", 2, "judgment is no field; write judgement"),
+        (A + f"{SITE}/2: {{judgement: reject, Notes: x}}\n", 2, "Notes is no field; write note"),
         (A + f"{SITE}/2: {{{{a: b}}: c, judgement: accept}}\n", 2, "a list or a mapping is no field"),
         (A + f"{SITE}/2:\n  judgement: reject\n  criteria: [0]\n", 4, "criteria must be numbers from 1 to 7"),
         (A + f"{SITE}/2: {{judgement: reject, criteria: [8]}}\n", 2, "criteria must be"),
@@ -157,6 +161,7 @@ A, B = f"{SITE}/1: accept\n", f"{SITE}/2: accept\n"
         ("# head\n- a: accept\n", 2, "is not a mapping"),
         ("accept", 1, "is not a mapping"),
         (f"{SITE}/1 accept\n", 1, "is not a mapping"),
+        ("''", 1, "is not a mapping"),
         (A.encode() + b"# caf\xe9\n" + B.encode(), 2, "is not YAML (invalid"),
         (A.encode() + b"\x00", 2, "is not YAML (control characters are not allowed)"),
         (A.encode() + b"\x07: accept", 2, "is not YAML (control characters are not allowed)"),

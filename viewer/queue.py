@@ -1,0 +1,256 @@
+"""Which record comes next: the order, the filters, and how far the reviewer is."""
+
+from __future__ import annotations
+
+import random
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, Literal, Protocol, get_args
+
+from instructions.judgements import Judgement, JudgementFile
+from instructions.script import InputError
+from viewer.records import RecordFile
+from viewer.uncertainty import least_sure_first, why_not
+
+BETWEEN_CALLS = 1_000  # records, between two calls of a progress callback
+TEXT = ("instruction", "response")  # of a record, where the filter by text looks
+PACE_OVER = 20  # judgements
+BREAK = 300  # seconds without a judgement are no work
+Show = Literal["all", "judged", "unjudged", "accepted", "rejected"]
+SHOW: tuple[Show, ...] = get_args(Show)
+
+OnProgress = Callable[[int], object]  # is told how many records are done; what it raises ends the search
+
+
+class Finding(Protocol):
+    """What instructions.criteria tells of a response."""
+
+    @property
+    def criterion(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which records are to be shown: those that meet all of this."""
+
+    show: Show = "all"
+    criteria: frozenset[int] = frozenset()  # with a finding of any of these; none: whatever is found
+    text: str = ""  # in question or answer, whatever the case
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the review is; `pace` in judgements a minute and `seconds_left` are None until there is a pace."""
+
+    records: int
+    accepted: int
+    rejected: int
+    pace: float | None
+    seconds_left: float | None
+
+    @property
+    def judged(self) -> int:
+        return self.accepted + self.rejected
+
+
+class Queue:
+    """The records in an order, with what they are judged. Records are called by their number in the file, from 0."""
+
+    def __init__(
+        self,
+        records: RecordFile,
+        judgements: JudgementFile,
+        find_problems: Callable[[dict[str, Any]], Collection[Finding]] = lambda record: (),
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """`find_problems` gives a record's findings, for the filter by criteria; `clock` tells seconds, for the pace.
+
+        Raises InputError for a bad judgement file.
+        """
+        self.records = records
+        self.filter = Filter()
+        self._file = judgements
+        self._find_problems = find_problems
+        self._pace = Pace(clock)
+        self._order: Sequence[int] = range(len(records))
+        self._numbers: dict[str, int | None] = {}  # of judged ids; None for those that are not in the data
+        self._judged: dict[int, Judgement] = {}
+        self._done: list[tuple[int, str, Judgement | None, Judgement | None]] = []  # what undo takes back
+        self.refresh()
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # judging
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Take in what others have written to the judgement file; raises InputError where it has become unreadable."""
+        judgements = self._file.read()
+        if new := judgements.keys() - self._numbers.keys():
+            self._numbers |= dict.fromkeys(new) | self.records.numbers_of(new)
+        self._judged = {}
+        for record_id, judgement in judgements.items():
+            number = self._numbers[record_id]
+            if number is not None:
+                self._judged[number] = judgement
+
+    def judgement(self, number: int) -> Judgement | None:
+        return self._judged.get(number)
+
+    def judge(self, number: int, judgement: Judgement | None) -> None:
+        """Write a judgement, or take it out with None; it is in the file on return. Raises as JudgementFile.judge does."""
+        record_id = self.records[number]["id"]
+        earlier = self._file.judge(record_id, judgement)
+        if judgement is not None:
+            self._pace.count()
+        self._numbers.setdefault(record_id, number)
+        self.refresh()
+        self._done.append((number, record_id, earlier, self.judgement(number)))
+
+    def undo(self) -> int | None:
+        """Take back the last judgement of this session and return its record; None when there is none left.
+
+        Raises InputError where it has been changed by another since; it stays then.
+        """
+        if not self._done:
+            return None
+        number, record_id, earlier, judgement = self._done[-1]  # kept there while the file cannot be read
+        same = self._file.read().get(record_id) == judgement
+        if same:
+            self._file.judge(record_id, earlier)
+        self._done.pop()
+        self.refresh()
+        if not same:
+            raise InputError(f"{record_id}: has been judged by another since; look at it before you change it")
+        return number
+
+    def standing(self) -> Standing:
+        accepted = sum(judgement.accepted for judgement in self._judged.values())
+        pace, left = self._pace.per_minute(), len(self.records) - len(self._judged)
+        return Standing(
+            len(self.records), accepted, len(self._judged) - accepted, pace, 60 * left / pace if pace else None
+        )
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # orders
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def order_by_file(self) -> None:
+        self._order = range(len(self.records))
+
+    def order_at_random(self, seed: int) -> None:
+        """The same seed gives the same order of the same number of records."""
+        order = array("Q", range(len(self.records)))
+        random.Random(seed).shuffle(order)
+        self._order = order
+
+    def order_by_score(self, on_progress: OnProgress = lambda done: None) -> None:
+        """The highest meta.answer_score first, equal ones as in the file, those without one last. Reads all records."""
+        scores = array("d")
+        for number, record in enumerate(self.records):
+            if number % BETWEEN_CALLS == 0:
+                on_progress(number)
+            scores.append(_score(record))
+        self._order = array("Q", sorted(range(len(scores)), key=lambda number: -scores[number]))
+
+    def why_not_by_uncertainty(self) -> str | None:
+        """Why there is no order by uncertainty yet, in words; None when there is one to choose."""
+        return why_not(self._accepted())
+
+    def order_by_uncertainty(self, seed: int) -> None:
+        """First the unjudged records of which a model is least sure (viewer/uncertainty.py), then the rest.
+
+        Raises InputError where `why_not_by_uncertainty` gives a reason.
+        """
+        first = least_sure_first(self.records, self._accepted(), seed)
+        behind = set(first)
+        self._order = array("Q", first + [number for number in range(len(self.records)) if number not in behind])
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # moving
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def first(self, on_progress: OnProgress = lambda done: None) -> int | None:
+        """The first record in the order that the filter lets through."""
+        return self._search(range(len(self._order)), self.filter, on_progress)
+
+    def next(self, number: int, step: int = 1, on_progress: OnProgress = lambda done: None) -> int | None:
+        """The next record (`step` 1) or the previous one (-1) that the filter lets through; None where there is none.
+
+        `on_progress` is called every thousand records that had to be looked at, and may raise to end a long search.
+        """
+        return self._search(self._onward(number, step), self.filter, on_progress)
+
+    def next_unjudged(self, number: int, on_progress: OnProgress = lambda done: None) -> int | None:
+        """The next record without a judgement that the rest of the filter lets through; after the last, the first."""
+        place = self._order.index(number)
+        places = chain(range(place + 1, len(self._order)), range(place + 1))
+        return self._search(places, replace(self.filter, show="unjudged"), on_progress)
+
+    def go_to(self, text: str) -> int:
+        """The record that a reviewer asks for, by id or by number in the file, counted from 1; raises InputError."""
+        wanted = text.strip()
+        number = self.records.number_of(wanted)
+        if number is None and wanted.isascii() and wanted.isdigit() and len(wanted) < 20:
+            number = int(wanted) - 1
+        if number is None or not 0 <= number < len(self.records):
+            raise InputError(f"{wanted or 'nothing'}: is neither an id nor a number from 1 to {len(self.records):,}")
+        return number
+
+    def _accepted(self) -> dict[int, bool]:
+        return {number: judgement.accepted for number, judgement in self._judged.items()}
+
+    def _onward(self, number: int, step: int) -> range:
+        place = self._order.index(number)
+        return range(place + step, len(self._order) if step > 0 else -1, step)
+
+    def _search(self, places: Iterable[int], wanted: Filter, on_progress: OnProgress) -> int | None:
+        for done, place in enumerate(places):
+            if done % BETWEEN_CALLS == BETWEEN_CALLS - 1:
+                on_progress(done + 1)
+            if self._meets(self._order[place], wanted):
+                return self._order[place]
+        return None
+
+    def _meets(self, number: int, wanted: Filter) -> bool:
+        judgement = self._judged.get(number)
+        if wanted.show != "all":
+            word = "unjudged" if judgement is None else "accepted" if judgement.accepted else "rejected"
+            if word != wanted.show and (wanted.show != "judged" or judgement is None):
+                return False
+        if not wanted.text and not wanted.criteria:
+            return True
+        record = self.records.peek(number)
+        if record is None or not any(wanted.text.casefold() in record[part].casefold() for part in TEXT):
+            return False
+        return not wanted.criteria or any(each.criterion in wanted.criteria for each in self._find_problems(record))
+
+
+class Pace:
+    """How many judgements a minute of work: over the last PACE_OVER, breaks not counted."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        """`clock` tells the time in seconds."""
+        self._clock = clock
+        self._last: float | None = None
+        self._between: deque[float] = deque(maxlen=PACE_OVER)
+
+    def count(self) -> None:
+        """Tell of a judgement."""
+        now = self._clock()
+        if self._last is not None and now - self._last <= BREAK:
+            self._between.append(now - self._last)
+        self._last = now
+
+    def per_minute(self) -> float | None:
+        """None until two judgements lie no break apart."""
+        seconds = sum(self._between)
+        return 60 * len(self._between) / seconds if seconds else None
+
+
+def _score(record: dict[str, Any] | None) -> float:
+    score = record["meta"].get("answer_score") if record else None
+    return score if isinstance(score, int) else float("-inf")
