@@ -24,6 +24,7 @@ COMMANDS = (
     ("benchmarks.merge", "--flags", "--formats", "messages"),
     ("benchmarks.review",),
     ("benchmarks.sandbox",),
+    ("benchmarks.generation_qa",),
 )
 
 

@@ -1,0 +1,107 @@
+"""How many functions are verified in a second: generation/python_code on a typical answer of a model, and on bad ones.
+
+    python -m benchmarks.sandbox                  one worker, 100 samples of each kind
+    python -m benchmarks.sandbox --workers 2      several sandboxes at once
+
+A verification is what a kept sample costs: two sandboxes, the program twice, and its mutants. Prints CPU seconds of all
+processes, which a busy machine changes little, and wall time; then where they go. Needs bubblewrap (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import time
+from collections.abc import Callable
+
+from generation.python_code.mutants import mutants
+from generation.python_code.samples import Rejected, extract, make_sample
+from generation.python_code.verification import MUTANTS, Candidate, compiled, verify_all
+from generation.sandbox import PYTHON, Limits, Program, Sandbox, open_sandbox
+
+GOOD = '''from collections import Counter
+
+
+def most_common(words: list[str], n: int = 1) -> list[str]:
+    """Return the n most common words, from the most common on.
+
+    Words that are equally common stand in the order of the alphabet. Raise ValueError when n is negative.
+
+    >>> most_common(["sail", "oar", "sail"])
+    ['sail']
+    """
+    if n < 0:
+        raise ValueError("n must not be negative")
+    counts = Counter(words)
+    return sorted(counts, key=lambda word: (-counts[word], word))[:n]
+
+
+assert most_common(["b", "a", "b"], 2) == ["b", "a"]
+assert most_common([], 3) == []
+assert len(most_common(["x", "y", "z"], 2)) == 2
+```
+'''
+KINDS = {
+    "verified": GOOD,
+    "a test fails": GOOD.replace('["b", "a"]\n', '["a", "b"]\n'),
+    "no code": "I would rather not.",
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--samples", type=int, default=100, metavar="N", help="of each kind (default: 100)")
+    add("--workers", type=int, default=1, metavar="N", help="sandboxes at once (default: 1)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    sandbox = open_sandbox(Limits())
+    for name, answer in KINDS.items():
+        candidates = [Candidate(answer)] * args.samples
+
+        def verify_them(candidates: list[Candidate] = candidates, name: str = name) -> None:
+            for _, verdict in verify_all(candidates, sandbox, args.workers):
+                assert (str(verdict) if isinstance(verdict, Rejected) else "verified").startswith(name), verdict
+
+        cpu, wall = cost(verify_them)
+        print(f"{name:<14} {args.samples / cpu:7.1f} a CPU second {args.samples / wall:7.1f} a second")
+    parts(sandbox, args.samples)
+
+
+def parts(sandbox: Sandbox, times: int) -> None:
+    """What a verification is made of, in milliseconds of CPU time."""
+    sample = make_sample(extract(GOOD))
+    program = Program(compiled(sample.program), compiled(sample.tests), 2.0)
+    made = list(mutants(sample.program, MUTANTS))
+    print(f"of {len(made)} mutants; in milliseconds of CPU time:")
+    python = 1000 * cost(lambda: subprocess.run([PYTHON, "-S", "-c", ""], check=True), times)[0]
+    print(f"  starting Python      {python:5.1f}, for scale")
+    empty, runs = 1000 * cost(lambda: sandbox.run([], 1), times)[0], 10
+    print(f"  a sandbox            {empty:5.1f}")
+    full = 1000 * cost(lambda: sandbox.run([program] * runs, 1, ["collections"]), times)[0]
+    print(f"  a run in it          {(full - empty) / runs:5.1f}")
+    print(f"  parsing the answer   {1000 * cost(lambda: make_sample(extract(GOOD)), times)[0]:5.1f}")
+    print(
+        f"  making the mutants   {1000 * cost(lambda: [compiled(m) for m in mutants(sample.program, MUTANTS)], times)[0]:5.1f}"
+    )
+
+
+def cost(work: Callable[[], object], times: int = 1) -> tuple[float, float]:
+    """CPU seconds of this process and its children, and seconds of wall time, each time."""
+    before, began = cpu_seconds(), time.perf_counter()
+    for _ in range(times):
+        work()
+    return (cpu_seconds() - before) / times, (time.perf_counter() - began) / times
+
+
+def cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Records made by a language model: the models, and what their texts go through before they are records."""

@@ -1,0 +1,237 @@
+"""From passages to questions with answers: a prompt a step, and what is evaluated after it.
+
+    topics        what the passage is about
+    question      of each kind: who, what, where, when, why, how
+    answer        the short answer, with the passage open
+    asked_back    the question again, from the answer; as much as it agrees with the first, question and answer belong together
+                  (roundtrip consistency, after Alberti et al. 2019, https://arxiv.org/abs/1906.05416)
+    answerable    whether the passage answers the question, by the model's own word
+    long_answer   what becomes the response
+
+A step is done for all questions of all passages at hand before the next one, so that the model is asked in few large batches;
+a question that fails an evaluation goes no further. Each step is a file of generation/prompts/qa.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from generation.models import CUT, TOO_LONG, Model, Request
+from generation.qa.evaluations import (
+    KINDS,
+    declines,
+    is_english,
+    mentions_the_text,
+    points_outside,
+    repetition,
+    says_yes,
+    share_found,
+    token_f1,
+    why_malformed,
+    word_count_outside,
+)
+from generation.qa.passages import Passage
+from generation.templates import Template, read_template
+
+SOURCE = "synthetic_qa"  # the label in the tuple files
+PROMPTS = Path(__file__).parent.parent / "prompts" / "qa"
+DIGITS = 6  # of the scores that are kept
+
+_LABEL = re.compile(
+    r"(?:(?:question|answer|long answer|short answer|topics|q|a)\s*:\s*|[-*]\s+|\d{1,2}[.)]\s+)(?=\S)", re.I
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The thresholds. A text of a model that was never seen is judged by them, so look at the scores of the first
+    hundred records and dropped questions, and set them anew."""
+
+    min_logprob: float = -1.0  # a mean probability of 0.37 a token. What a model is sure of is right more often
+    min_agreement: float = 0.5  # a question about something else may share its first word and its function words
+    min_found: float = 0.7  # lets an answer inflect or add a word in three or four
+    min_covered: float = 0.5  # the long answer may put the short one in other words, but must be about it
+    max_repetition: float = 0.1  # between people's 0.006 and the 0.4 of texts that loop
+    question_words: tuple[int, int] = (4, 40)
+    answer_words: tuple[int, int] = (1, 40)
+    long_answer_words: tuple[int, int] = (30, 300)
+
+
+@dataclass
+class Candidate:
+    """A question of one kind about one passage, with what the steps so far have made of it."""
+
+    passage: Passage
+    kind: str
+    texts: dict[str, str] = field(default_factory=dict)  # by step
+    scores: dict[str, float] = field(default_factory=dict)
+    problem: str | None = None  # why it is dropped
+
+    @property
+    def id(self) -> str:
+        """Stable: of the passage and the question."""
+        told = "\n".join([self.passage.body, self.kind, self.texts.get("question", "")])
+        return f"{SOURCE}/{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}"
+
+    @property
+    def score(self) -> float:
+        """By which the best of a kind are chosen: the mean of the scores that are shares, and of the mean probabilities
+        of a token in question, answer and long answer."""
+        shares = [self.scores[name] for name in ("agreement", "found", "covered")]
+        logprobs = [self.scores.get(f"{step}_logprob") for step in WEIGHED]
+        shares += [math.exp(logprob) for logprob in logprobs if logprob is not None]
+        return sum(shares) / len(shares)
+
+    def record(self, model: dict[str, str | None]) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "source": SOURCE,
+            "instruction": self.texts["question"],
+            "response": self.texts["long_answer"],
+            "meta": {
+                "license": self.passage.text.license,
+                **model,
+                "text_id": self.passage.text.id,
+                **self.passage.text.attribution,
+                "paragraph": self.passage.paragraph,
+                "passage": self.passage.body,
+                "kind": self.kind.lower(),
+                "topics": [topic.strip() for topic in self.texts["topics"].split(";") if topic.strip()],
+                "answer": self.texts["answer"],
+                "asked_back": self.texts["asked_back"],
+                "scores": {**self.rounded_scores, "score": round(self.score, DIGITS)},
+            },
+        }
+
+    def dropped(self, reason: str) -> dict[str, Any]:
+        """What is told of it when it is left out."""
+        told = {"reason": reason, "id": self.id, "text_id": self.passage.text.id, "paragraph": self.passage.paragraph}
+        return {**told, "kind": self.kind.lower(), **self.texts, "scores": self.rounded_scores}
+
+    @property
+    def rounded_scores(self) -> dict[str, float]:
+        return {name: round(score, DIGITS) for name, score in self.scores.items()}
+
+
+# ---- the steps -------------------------------------------------------------------------------------------------------
+Evaluation = Callable[[Candidate, Limits], str | None]  # gives the reason to drop a candidate, and may note its scores
+
+
+class Step(NamedTuple):
+    """One prompt; `evaluate` sees the candidate with the text that came."""
+
+    name: str
+    evaluate: Evaluation
+
+
+def _question(candidate: Candidate, limits: Limits) -> str | None:
+    question = candidate.texts["question"]
+    if problem := why_malformed(question, candidate.kind) or word_count_outside(question, limits.question_words):
+        return problem
+    return "not self-contained" if points_outside(question) else None
+
+
+def _answer(candidate: Candidate, limits: Limits) -> str | None:
+    answer = candidate.texts["answer"]
+    if declines(answer):
+        return "declined"
+    if outside := word_count_outside(answer, limits.answer_words):
+        return outside
+    candidate.scores["found"] = share_found(answer, candidate.passage.body)
+    return _below(candidate, "found", limits.min_found, "found in the passage")
+
+
+def _asked_back(candidate: Candidate, limits: Limits) -> str | None:
+    candidate.scores["agreement"] = token_f1(candidate.texts["question"], candidate.texts["asked_back"])
+    return _below(candidate, "agreement", limits.min_agreement, "agreement with the question")
+
+
+def _answerable(candidate: Candidate, limits: Limits) -> str | None:
+    return None if says_yes(candidate.texts["answerable"]) else "not yes"
+
+
+def _long_answer(candidate: Candidate, limits: Limits) -> str | None:
+    text = candidate.texts["long_answer"]
+    if outside := word_count_outside(text, limits.long_answer_words):
+        return outside
+    candidate.scores["repetition"] = repetition(text)
+    if candidate.scores["repetition"] > limits.max_repetition:
+        return f"repetition above {limits.max_repetition}"
+    if mentions_the_text(text):
+        return "speaks of the passage"
+    if not is_english(f"{candidate.texts['question']} {text}"):
+        return "not English"
+    candidate.scores["covered"] = share_found(candidate.texts["answer"], text)
+    return _below(candidate, "covered", limits.min_covered, "of the short answer in it")
+
+
+def _below(candidate: Candidate, score: str, least: float, what: str) -> str | None:
+    return f"below {least} {what}" if candidate.scores[score] < least else None
+
+
+RECIPE = (
+    Step("topics", lambda candidate, limits: None),
+    Step("question", _question),
+    Step("answer", _answer),
+    Step("asked_back", _asked_back),
+    Step("answerable", _answerable),
+    Step("long_answer", _long_answer),
+)
+WEIGHED = ("question", "answer", "long_answer")  # the texts whose log-probability counts
+PLACES = frozenset({"passage", "kind", *(step.name for step in RECIPE)})
+
+
+def read_prompts(folder: Path) -> dict[str, Template]:
+    """The prompt file of each step, `<step>.txt`. Raises InputError where one is missing or has an unknown place."""
+    return {step.name: read_template(folder / f"{step.name}.txt", PLACES) for step in RECIPE}
+
+
+def ask(
+    passages: Sequence[Passage],
+    model: Model,
+    prompts: dict[str, Template],
+    limits: Limits,
+    temperature: float,
+    seed: int,
+) -> list[Candidate]:
+    """One candidate of each kind for each passage, taken through all steps; those with a `problem` fell out on the way."""
+    candidates = [Candidate(passage, kind) for passage in passages for kind in KINDS]
+    for step in RECIPE:
+        template = prompts[step.name]
+        left = [candidate for candidate in candidates if candidate.problem is None]
+        requests = [Request(template.fill(passage=each.passage.body, kind=each.kind, **each.texts)) for each in left]
+        settings = template.settings(temperature=temperature, seed=seed)
+        for candidate, generation in zip(left, model.generate(requests, settings, step.name), strict=True):
+            candidate.texts[step.name] = tidy(generation.text)
+            if generation.logprob is not None:
+                candidate.scores[f"{step.name}_logprob"] = generation.logprob
+            problem = _why_unusable(candidate, step.name, generation.end, limits) or step.evaluate(candidate, limits)
+            candidate.problem = problem and f"{step.name.replace('_', ' ')}: {problem}"
+    return candidates
+
+
+def _why_unusable(candidate: Candidate, step: str, end: str, limits: Limits) -> str | None:
+    logprob = candidate.scores.get(f"{step}_logprob")
+    if end == TOO_LONG:
+        return "prompt too long for the model"
+    if not candidate.texts[step]:
+        return "empty"
+    if end == CUT and step in WEIGHED:
+        return "cut at max_tokens"
+    if step in WEIGHED and logprob is not None and logprob < limits.min_logprob:
+        return f"mean log-probability below {limits.min_logprob}"
+    return None
+
+
+def tidy(text: str) -> str:
+    """What was written without the label, list mark or quotation marks that chat models put around it."""
+    text = text.strip()
+    label = _LABEL.match(text)
+    text = text[label.end() :] if label else text
+    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in ('""', "“”", "''", "‘’") else text

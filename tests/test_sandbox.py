@@ -1,0 +1,622 @@
+"""The sandbox against hostile and unlucky programs, one property each; none gets out, hangs the run, or counts as verified.
+
+The attacks of WAYS_OUT succeed where there is no sandbox, which is tried too: they are attacks.
+"""
+
+import importlib.util
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from generation.python_code.samples import Rejected, make_sample
+from generation.python_code.verification import compiled, verify, why_failed
+from generation.sandbox import (
+    START,
+    Limits,
+    Program,
+    Sandbox,
+    SandboxError,
+    make_filter,
+    open_sandbox,
+    open_ways,
+)
+from instructions.script import InputError
+
+LIMITS = Limits(memory=128 << 20, wall_seconds=1.5)
+CPU_SECONDS = 0.4
+RAISES = "a test raises an exception"
+EARLY = "ends before its tests are done"
+TOO_LONG = "takes too long"
+LOOKS = "looks into the interpreter"
+
+
+def sandbox_or_skip() -> Sandbox:
+    """A sandbox; where this machine can have none, the tests that need one are skipped, and that is told loudly."""
+    problem = None
+    if not (bwrap := shutil.which("bwrap")):
+        problem = "bubblewrap is not installed"
+    elif not importlib.util.find_spec("pyseccomp"):
+        problem = "pyseccomp is not installed"
+    else:
+        tried = subprocess.run(
+            [bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
+        )
+        problem = tried.stderr.strip() if tried.returncode else None
+    if problem:
+        warnings.warn(f"THE SANDBOX IS NOT TESTED HERE: {problem}", stacklevel=2)
+        pytest.skip(f"no sandbox can be made here: {problem}")
+    return open_sandbox(LIMITS)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    return sandbox_or_skip()
+
+
+@pytest.fixture(scope="module")
+def no_sandbox() -> Sandbox:
+    """Where programs can do what this process can."""
+    return Sandbox(LIMITS, None, None)
+
+
+class Outside(NamedTuple):
+    """What attacks go for."""
+
+    folder: Path
+    port: int
+    abstract: str
+
+    @property
+    def facts(self) -> str:
+        return textwrap.dedent(f"""\
+            import ctypes, os, resource, signal, socket, subprocess, sys, threading, time
+            FOLDER, PORT, ABSTRACT, PARENT = {str(self.folder)!r}, {self.port}, {self.abstract!r}, {os.getpid()}
+            LIBC = ctypes.CDLL(None, use_errno=True)
+            """)
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """A secret file, and listeners by TCP, UDP (which answers), a socket file and an abstract address."""
+    folder = tmp_path_factory.mktemp("outside")
+    (folder / "secret").write_text("a secret")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(type=socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_UNIX) as file,
+        socket.socket(socket.AF_UNIX) as abstract,
+    ):
+        port = tcp.getsockname()[1]
+        udp.bind(("127.0.0.1", port))
+        threading.Thread(target=lambda: udp.sendto(*udp.recvfrom(10)), daemon=True).start()
+        for listener, address in ((file, str(folder / "socket")), (abstract, f"\0sandbox-{os.getpid()}")):
+            listener.bind(address)
+            listener.listen()
+        yield Outside(folder, port, f"\0sandbox-{os.getpid()}")
+
+
+def why(sandbox: Sandbox, code: str, outside: Outside | None = None) -> str | None:
+    """Why one run of a program with its asserts does not pass; None where it does."""
+    sample = make_sample((outside.facts if outside else "") + textwrap.dedent(code))
+    program = Program(compiled(sample.program), compiled(sample.tests), CPU_SECONDS)
+    [outcome] = sandbox.run([program], seed=1)
+    rejected = why_failed(outcome, sample.checks)
+    return rejected and str(rejected)
+
+
+def verdict(sandbox: Sandbox, code: str) -> str:
+    """Why a program is not verified; "verified" where it is."""
+    try:
+        verify(make_sample(textwrap.dedent(code)), sandbox)
+    except Rejected as rejected:
+        return str(rejected)
+    return "verified"
+
+
+# ---- ways out --------------------------------------------------------------------------------------------------------
+WAYS_OUT = {
+    "read a file": "return open(FOLDER + '/secret').read() == 'a secret'",
+    "read a file through a symbolic link": """
+        os.symlink(FOLDER + '/secret', 'link')
+        return open('link').read() == 'a secret'""",
+    "read a file through a link that climbs": """
+        os.symlink('../../../../../../..' + FOLDER + '/secret', 'climb')
+        return open('climb').read() == 'a secret'""",
+    "make a hard link to a file": """
+        name = FOLDER + f'/link-{time.time_ns()}'
+        os.link(FOLDER + '/secret', name)
+        return open(name).read() == 'a secret'""",
+    "list a folder": "return 'secret' in os.listdir(FOLDER)",
+    "read the accounts": "return 'root' in open('/etc/passwd').read()",
+    "write a file": "return open(FOLDER + '/new', 'w').write('x') == 1",
+    "append to a file": "return open(FOLDER + '/log', 'a').write('x') == 1",
+    "remove a file": """
+        open(FOLDER + '/doomed', 'w').close()
+        os.remove(FOLDER + '/doomed')
+        return True""",
+    "change a file's mode": "return os.chmod(FOLDER + '/secret', 0o644) is None",
+    "make a temporary file outside its own folder": "return open('/tmp/by-a-sandbox-test', 'w').write('x') == 1",
+    "fill the shared memory": "return open('/dev/shm/by-a-sandbox-test', 'w').write('x') == 1",
+    "connect by TCP": """
+        with socket.create_connection(('127.0.0.1', PORT), 1):
+            return True""",
+    "send by UDP": """
+        with socket.socket(type=socket.SOCK_DGRAM) as connection:
+            connection.settimeout(1)
+            connection.connect(('127.0.0.1', PORT))
+            connection.send(b'x')
+            return connection.recv(1) == b'x'""",
+    "connect to a socket file": """
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect(FOLDER + '/socket') is None""",
+    "connect to an abstract socket": """
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect(ABSTRACT) is None""",
+    "signal the process that started it": "return os.kill(PARENT, 0) is None",
+    "signal every process": "return os.kill(-1, 0) is None",
+    "read the environment of others": "return len(open(f'/proc/{PARENT}/environ').read()) > 0",
+    "see the processes of others": "return str(PARENT) in os.listdir('/proc')",
+    "fork": """
+        child = os.fork()
+        if not child:
+            os._exit(3)
+        return os.waitpid(child, 0)[1] >> 8 == 3""",
+    "leave a daemon behind": """
+        child = os.fork()
+        if not child:
+            os.setsid()
+            if not os.fork():
+                time.sleep(0.01)
+            os._exit(0)
+        return os.waitpid(child, 0)[1] == 0""",
+    "make zombies": """
+        children = [os.fork() or os._exit(0) for _ in range(5)]
+        time.sleep(0.01)
+        return len(children) == 5""",
+    "start a program": "return subprocess.run([sys.executable, '-c', 'pass']).returncode == 0",
+    "become another program": "os.execv(sys.executable, [sys.executable, '-c', 'import os; os.write(3, b\"out\")'])",
+    "start a thread": """
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        return True""",
+    "make memory that is no process's": "return os.memfd_create('memory') > 0",
+    "make System V shared memory": "return LIBC.shmget(0, 4096, 0o1600) >= 0",
+}
+NOT_BY_ITSELF = {"become another program": "forges its results"}  # what these are told without a sandbox
+
+
+HONEST = """
+import collections, dataclasses, enum, functools, typing
+Point = collections.namedtuple("Point", "x y")
+Colour = enum.Enum("Colour", "RED BLUE")
+T = typing.TypeVar("T")
+
+class Pair(typing.NamedTuple):
+    left: int
+    right: int
+
+@dataclasses.dataclass(order=True, frozen=True)
+class Span:
+    begin: int
+    end: int = 0
+
+@functools.lru_cache
+def f(n: int) -> tuple[int, ...]:
+    return (Point(n, 2).x, Colour.BLUE.value, Pair(3, n).right, Span(n).begin)
+
+assert f(5) == (5, 2, 5, 5)
+"""
+
+
+def test_the_standard_library_does_without_frames(sandbox):
+    assert verdict(sandbox, HONEST) == "verified"
+
+
+MODULES = """
+    abc argparse array ast base64 bisect calendar cmath collections colorsys configparser contextlib copy csv dataclasses
+    datetime decimal difflib doctest email.message enum fnmatch fractions functools gc graphlib hashlib heapq hmac html inspect
+    io ipaddress itertools json keyword locale logging math numbers operator os pathlib pickle pprint queue random re secrets
+    shlex shutil socket sqlite3 statistics string struct subprocess sys tempfile textwrap threading time timeit tokenize
+    traceback types typing unicodedata unittest urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile zlib zoneinfo
+""".split()
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if importlib.util.find_spec(name)])
+def test_functions_may_import(name, sandbox):
+    assert why(sandbox, f"import {name}\ndef f():\n    return 1\nassert f() == 1") is None
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_there_is_no_way_to(way, sandbox, outside):
+    assert why(sandbox, attack(way), outside) in (RAISES, "a test fails")
+    assert (outside.folder / "secret").read_text() == "a secret"
+    assert not {"new", "log", "doomed"} & {path.name for path in outside.folder.iterdir()}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc, abstract sockets and memfd are Linux's")
+def test_the_ways_out_are_ways_where_there_is_no_sandbox(no_sandbox, outside, tmp_path):
+    there = outside._replace(folder=tmp_path)
+    (tmp_path / "secret").write_text("a secret")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        told = {way: why(no_sandbox, attack(way), there) for way in WAYS_OUT}
+    for made in ("/tmp/by-a-sandbox-test", "/dev/shm/by-a-sandbox-test"):
+        Path(made).unlink(missing_ok=True)
+    root = os.geteuid() == 0  # the limit of processes does not hold root
+    blocked = {way for way, reason in told.items() if reason != NOT_BY_ITSELF.get(way)}
+    assert blocked <= (
+        set() if root else {"fork", "leave a daemon behind", "make zombies", "start a program", "start a thread"}
+    )
+
+
+def attack(way: str) -> str:
+    body = textwrap.indent(textwrap.dedent(WAYS_OUT[way]).strip("\n"), "    ")
+    return f"def attack():\n{body}\nassert attack() is True\n"
+
+
+CLOSED = {
+    "the root folder": "return open('/new', 'w').write('x') == 1",
+    "the libraries": "return open(os.path.dirname(os.__file__) + '/evil.py', 'w').write('x') == 1",
+    "device files": "return os.mknod('device', 0o20666, os.makedev(1, 5)) is None",
+    "the terminal": "return open('/dev/tty').read(1) != ''",
+    "a typed-in command": "import fcntl; return fcntl.ioctl(0, 0x5412, b'x') == 0",
+    "chroot": "return os.chroot('.') is None",
+    "mount": "return LIBC.mount(b'none', b'.', b'tmpfs', 0, None) == 0",
+    "new namespaces": "return LIBC.unshare(0x10000000) == 0",
+    "tracing the supervisor": "return LIBC.ptrace(16, 1, 0, 0) == 0",
+    "becoming root": "return os.setuid(0) is None",
+    "a larger limit": "return resource.setrlimit(resource.RLIMIT_AS, (-1, -1)) is None",
+    "names of hosts": "return len(socket.getaddrinfo('example.org', 80)) > 0",
+    "secrets of the environment": "return os.environ['OPENAI_API_KEY'] != ''",
+    "the standard input": "return input() != ''",
+}
+
+
+@pytest.mark.parametrize("what", CLOSED)
+def test_closed_is(what, sandbox, outside, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "a secret")
+    assert why(sandbox, f"def attack():\n    {CLOSED[what]}\nassert attack()", outside) in (RAISES, "a test fails")
+
+
+def test_a_program_finds_its_folder_empty_and_can_write_there(sandbox):
+    code = """
+        import os, tempfile
+        def work():
+            before = os.listdir()
+            with tempfile.TemporaryFile("w+") as file:
+                file.write("text")
+                file.seek(0)
+                return before, file.read()
+        assert work() == ([], "text")
+        """
+    assert why(sandbox, code) is None
+
+
+def test_signals_to_the_supervisor_do_nothing_to_the_next_program(sandbox):
+    killer = "import os\nfor number in (9, 2, 15, 19):\n    os.kill(1, number)"
+    innocent = make_sample("def f():\n    return 2\nassert f() == 2")
+    programs = [compiled(make_sample(f"def f(): pass\n{killer}\nassert True").program), compiled(innocent.program)]
+    _, outcome = sandbox.run([Program(code, compiled(innocent.tests), CPU_SECONDS) for code in programs], seed=1)
+    assert why_failed(outcome, innocent.checks) is None
+
+
+def test_what_a_breached_filter_lets_start_dies_with_the_sandbox(sandbox):
+    unfiltered = Sandbox(LIMITS, sandbox._bwrap, None)
+    code = """
+        import os, time
+        def f():
+            if not os.fork():
+                os.setsid()
+                if not os.fork():
+                    time.sleep(1000)
+                os._exit(0)
+            return 1
+        assert f() == 1
+        """
+    why(unfiltered, code)
+    assert [each.pid for each in psutil.process_iter(["cmdline"]) if START in (each.info["cmdline"] or [])] == []
+
+
+# ---- time, memory, disk ----------------------------------------------------------------------------------------------
+EXHAUSTION = {
+    "an endless loop": ("while True: pass", TOO_LONG),
+    "sleep": ("import time; time.sleep(1000)", TOO_LONG),
+    "waiting for what never comes": ("import os; os.read(os.pipe()[0], 1)", TOO_LONG),
+    "stopping itself": ("import os; os.kill(os.getpid(), 19)", TOO_LONG),
+    "endless output": ("while True: print('x' * 10000)", TOO_LONG),
+    "a loop that ignores signals": (
+        "import signal; [signal.signal(n, lambda *_: None) for n in range(1, 32) if n not in (9, 19)]\n    while True: pass",
+        TOO_LONG,
+    ),
+    "a loop that switches its timer off": (
+        "import signal; signal.setitimer(signal.ITIMER_PROF, 0)\n    while True: pass",
+        TOO_LONG,
+    ),
+    "a loop that catches everything": (
+        "while True:\n        try:\n            x = [0] * 10**12\n        except BaseException: pass",
+        TOO_LONG,
+    ),
+    "a regular expression that explodes": ("import re; re.match('(a+)+$', 'a' * 50 + 'b')", TOO_LONG),
+    "much memory": ("return len(bytearray(10**10)) > 0", RAISES),
+    "memory by and by": ("held = []\n    while True: held.append(bytearray(10**7))", RAISES),
+    "memory of mmap": ("import mmap; return len(mmap.mmap(-1, 10**10)) > 0", RAISES),
+    "memory of C": ("import ctypes; m = ctypes.CDLL(None).malloc; m.restype = ctypes.c_void_p\n    return bool(m(ctypes.c_size_t(1 << 34)))",
+                    "a test fails"),
+    "a file of a gigabyte": ("with open('f', 'wb') as f:\n        for _ in range(1000): f.write(bytes(10**6))", RAISES),
+    "a sparse file of a gigabyte": ("open('f', 'wb').truncate(10**9)", RAISES),
+    "many large files": (
+        "for n in range(100):\n        with open(f'{n}', 'wb') as f: f.write(bytes(10**6))", RAISES,
+    ),
+    "many open files": ("held = [open('/dev/null') for _ in range(1000)]", RAISES),
+    "deep recursion": ("return f()", RAISES),
+    "a number of a billion digits": ("return len(str(10 ** 10 ** 9)) > 0", TOO_LONG),
+    "more digits than are printed": ("return len(str(10 ** 10000)) > 0", RAISES),
+    "a crash": ("import ctypes; ctypes.string_at(0)", "crashes"),
+    "abort": ("import os; os.abort()", "crashes"),
+    "a long message of an exception": ("raise ValueError('x' * 10**7)", RAISES),
+    "a message that cannot be told": (
+        "class E(Exception):\n        def __str__(self): raise E\n    raise E", RAISES,
+    ),
+    "closed file descriptors": ("import os; os.closerange(0, 1000); return True", EARLY),
+    "a result that is endless in itself": ("x = []; x.append(x); return x", "a test compares no plain data"),
+    "a result of many megabytes": ("return 'x' * 10**7", "reports too much"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EXHAUSTION)
+def test_the_run_goes_on_after(what, sandbox):
+    body, reason = EXHAUSTION[what]
+    assert why(sandbox, f"def f():\n    {body}\nassert f()") == reason
+
+
+@pytest.mark.parametrize(("first", "most"), [("pass", 1.0), ("signal.setitimer(signal.ITIMER_PROF, 0)", 3.0)])
+def test_cpu_time_is_limited_by_a_timer_and_beyond_it_by_the_kernel(first, most, sandbox):
+    patient = Sandbox(Limits(wall_seconds=60), sandbox._bwrap, sandbox._seccomp)
+    sample = make_sample(f"import signal\ndef f():\n    {first}\n    while True: pass\nassert f()")
+    [outcome] = patient.run([Program(compiled(sample.program), compiled(sample.tests), 0.2)], seed=1)
+    assert outcome.end == "cpu" and 0.1 < outcome.cpu_seconds < most
+
+
+def test_recursion_beyond_the_stack_ends_the_program_alone(sandbox):
+    code = "import sys\ndef f(n):\n    sys.setrecursionlimit(10**9)\n    return f([n])\nassert f(0)"
+    assert why(sandbox, code) in ("crashes", RAISES, TOO_LONG)
+
+
+def test_endless_tests_are_cut_off(sandbox):
+    assert why(sandbox, "def f():\n    return 1\nwhile True:\n    assert f() == 1") == "reports too much"
+
+
+def test_text_that_is_no_unicode_comes_through(sandbox):
+    assert why(sandbox, "def f():\n    return '\\ud800\\n'\nassert f() == '\\ud800\\n'") is None
+
+
+# ---- cheating --------------------------------------------------------------------------------------------------------
+CHEAT = """
+def f(x):
+    return x
+import os, sys
+"""  # a wrong f, before what is to hide it
+CHEATS = {
+    "leaving before the tests": ("sys.exit(0)", EARLY),
+    "leaving by the system call": ("os._exit(0)", EARLY),
+    "leaving in a test": ("f = lambda x: sys.exit(0)", EARLY),
+    "tests at the exit": ("import atexit; atexit.register(os._exit, 0); sys.exit(0)", EARLY),
+    "an end by a signal": ("os.kill(os.getpid(), 9)", EARLY),
+    "no asserts when optimized": ("__debug__ or sys.exit()", "a test fails"),
+    "another AssertionError": ("import builtins; builtins.AssertionError = AssertionError = Exception", "a test fails"),
+    "an exception hook": ("sys.excepthook = lambda *_: os._exit(0)", "a test fails"),
+    "printing what the verifier reads": (
+        "print('ready\\nexit-0 0.1 30\\n[\"check\",0,[4]]\\n[\"done\"]', flush=True)", "a test fails",
+    ),
+    "writing what the verifier reads to every file descriptor": (
+        "for n in range(1, 64):\n    try: os.write(n, b'[\"check\",0,[4]]\\n[\"done\"]\\n')\n    except OSError: pass",
+        "forges its results",
+    ),
+    "writing it and leaving": (
+        "os.write(3, b'[\"check\",0,[4]]\\n[\"done\"]\\n'); os._exit(0)", "forges its results",
+    ),
+    "writing it with a word of its own": (
+        "word = b'0' * 32\nos.write(3, word + b' [\"check\",0,[4]]\\n' + word + b' [\"done\"]\\n'); os._exit(0)",
+        "forges its results",
+    ),
+    "objects that are equal to everything": (
+        "class Equal:\n    def __eq__(self, other): return True\ndef f(x): return Equal()",
+        "a test compares no plain data",
+    ),
+    "numbers that are equal to everything": (
+        "class Equal(int):\n    def __eq__(self, other): return True\ndef f(x): return Equal()",
+        "a test compares no plain data",
+    ),
+    "a class that passes for int": (
+        "class Meta(type):\n    def __eq__(self, other): return True\n    __hash__ = type.__hash__\n"
+        "class Equal(metaclass=Meta):\n    __class__ = int\ndef f(x): return Equal()",
+        "a test compares no plain data",
+    ),
+    "tracing that leaves when the tests begin": ("sys.settrace(lambda *_: os._exit(0))", LOOKS),
+    "profiling": ("sys.setprofile(lambda *_: os._exit(0))", LOOKS),
+    "the reporter in the frame that executes": (
+        "frame = sys._getframe(1)\nframe.f_locals['check'](0, 4); frame.f_locals['report']('done'); os._exit(0)",
+        "the program raises an exception",
+    ),
+    "the reporter among all objects": (
+        "import gc, types\n"
+        "for o in gc.get_objects():\n"
+        "    if isinstance(o, types.FunctionType) and o.__name__ == 'check': o(0, 4)\n"
+        "for o in gc.get_objects():\n"
+        "    if isinstance(o, types.FunctionType) and o.__name__ == 'report': o('done'); os._exit(0)",
+        LOOKS,
+    ),
+    "another encoder in the runner": (
+        "sys._getframe(1).f_globals['encoded'] = lambda value: '[4]' if value == [2] else '[\"done\"]'",
+        "the program raises an exception",
+    ),
+    "the word by which reports are known": (
+        "word = sys._getframe(1).f_locals['word']\n"
+        "os.write(3, word + b' [\"check\",0,[4]]\\n' + word + b' [\"done\"]\\n'); os._exit(0)",
+        "the program raises an exception",
+    ),
+    "the frame of a traceback": (
+        "try: 1 / 0\nexcept ZeroDivisionError as e: frame = e.__traceback__.tb_frame.f_back\nframe.f_locals['report']('done')",
+        LOOKS,
+    ),
+    "the frame of a generator": ("g = (g.gi_frame.f_back for _ in 'x')\nnext(g)", LOOKS),
+    "the frame that inspect finds": ("import inspect\ninspect.stack()", "the program raises an exception"),
+    "what the runner leaves in sys.modules": (
+        "for m in list(sys.modules.values()):\n    if hasattr(m, 'encoded'): m.encoded = lambda value: '[4]'", "a test fails",
+    ),
+    "the name of the check": ("CHECK = __check__ = print", "a test fails"),
+    "right values at the end of the tests' output": (
+        "def f(x):\n    os.write(3, b'[\"check\",0,[4]]\\n')\n    return x", "forges its results",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", CHEATS)
+def test_not_verified_by(how, sandbox):
+    code, reason = CHEATS[how]
+    wrong = CHEAT + code + "\nimport os\nassert f(2) == 4\n"  # after the import, the code above is no part of the tests
+    assert verdict(sandbox, wrong) == reason
+
+
+def test_the_function_that_cheats_need_hide_is_verified_when_it_is_right(sandbox):
+    assert verdict(sandbox, CHEAT.replace("return x", "return 2 * x") + "assert f(2) == 4\n") == "verified"
+
+
+WRONG = "def f(x):\n    return x\n"
+HIDDEN = {
+    "an assertion that is caught": ("try:\n    assert f(2) == 4\nexcept AssertionError:\n    pass", "a test fails"),
+    "an assertion whose block is left": (
+        "for x in (2,):\n    try:\n        assert f(x) == 4\n    finally:\n        break", "a test fails",
+    ),
+    "tests that are never called": ("def check():\n    assert f(2) == 4", "no test was come to"),
+    "tests in a branch that is not taken": ("if f(2) == 4:\n    assert f(2) == 4", "no test was come to"),
+    "tests of nothing": ("assert True\nassert 1 + 1 == 2", "no mutant is noticed by the tests"),
+    "a test that anything passes": ("assert f(2) is not f", "a test compares no plain data"),
+    "a test that calls and does not look": ("assert [f(2)]", "no mutant is noticed by the tests"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_nothing_is_hidden_by(what, sandbox):
+    tests, reason = HIDDEN[what]
+    assert verdict(sandbox, WRONG + tests) == reason
+
+
+def test_builtins_of_the_tests_are_not_the_programs(sandbox):
+    for change in ("import builtins; builtins.all = lambda _: True", "vars(__builtins__)['all'] = lambda _: True"):
+        code = f"{change}\n{WRONG}assert all(f(x) == 2 * x for x in (1, 2))"
+        assert verdict(sandbox, code) == "a test fails"
+        assert verdict(sandbox, code.replace("return x", "return 2 * x")) == "verified"
+
+
+# ---- where there is no sandbox ---------------------------------------------------------------------------------------
+@pytest.fixture
+def pretended(tmp_path, monkeypatch):
+    """A bwrap of the test's own in place of the real one, as a shell script; $BWRAP in it is the real one."""
+
+    def pretend(script: str) -> None:
+        fake = tmp_path / "bwrap"
+        real = shutil.which("bwrap")
+        fake.write_text(f"#!/bin/sh\nBWRAP={real}\n{script}\n")
+        fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    return pretend
+
+
+linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere it is refused before bwrap is looked for"
+)
+
+
+def test_it_is_refused_without_bubblewrap(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="no sandbox for untrusted code: .*bubblewrap.*--allow_unsandboxed"):
+        open_sandbox(LIMITS)
+
+
+@linux
+def test_it_is_refused_where_namespaces_are_forbidden(pretended):
+    pretended(
+        "echo 'bwrap: No permissions to create new namespace, likely because the kernel does not allow it' >&2; exit 1"
+    )
+    with pytest.raises(InputError, match="bwrap: No permissions to create new namespace"):
+        open_sandbox(LIMITS)
+
+
+@linux
+def test_it_is_refused_where_bubblewrap_only_pretends(pretended, tmp_path):
+    pytest.importorskip("pyseccomp")
+    pretended(f'while [ "$2" != -S ]; do shift; done; cd {tmp_path} && exec "$@"')
+    with pytest.raises(InputError, match="bubblewrap leaves open here: .*reading files, .*the network"):
+        open_sandbox(LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("more", "ways"),
+    [
+        ("--share-net", "the network"),
+        ("--ro-bind /tmp /tmp", "reading files"),
+        ("--bind /tmp /tmp", "writing files"),
+        ("--proc /proc", "other processes"),
+        ("--setenv SECRET x", "the environment"),
+    ],
+)
+def test_the_probe_finds(more, ways, sandbox, pretended):
+    pretended(_inserted(more))
+    with pytest.raises(InputError, match=rf"bubblewrap leaves open here: .*{ways}"):
+        open_sandbox(LIMITS)
+
+
+def _inserted(more: str) -> str:
+    """The real bwrap, with more flags just before the last mount is made read-only."""
+    return (
+        "i=$#; while [ $i -gt 0 ]; do a=$1; shift; i=$((i-1)); "
+        f'if [ "$a" = --remount-ro ]; then set -- "$@" {more} "$a"; else set -- "$@" "$a"; fi; done; exec $BWRAP "$@"'
+    )
+
+
+@linux
+def test_it_is_refused_without_libseccomp(monkeypatch):
+    if not shutil.which("bwrap"):
+        pytest.skip("needs bwrap")
+    monkeypatch.setitem(sys.modules, "pyseccomp", None)
+    with pytest.raises(InputError, match="pip install pyseccomp"):
+        open_sandbox(LIMITS)
+
+
+def test_without_a_sandbox_on_request_it_is_told_what_is_not_covered(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = []
+    sandbox = open_sandbox(LIMITS, allow_unsandboxed=True, tell=told.append)
+    assert not sandbox.closed
+    assert len(told) == 1 and all(
+        word in told[0] for word in ("caution", "files", "network", "processes", "bubblewrap")
+    )
+    assert why(sandbox, "def f():\n    return 1\nassert f() == 1") is None
+
+
+def test_without_a_sandbox_the_limits_hold_still(no_sandbox):
+    assert why(no_sandbox, "def f():\n    while True: pass\nassert f()") == TOO_LONG
+    assert why(no_sandbox, "import os\ndef f():\n    return 'PATH' in os.environ\nassert f()") == "a test fails"
+
+
+def test_the_probe_finds_all_ways_open_without_a_sandbox(no_sandbox):
+    assert {"the network", "reading files", "writing files", "sockets"} <= set(open_ways(no_sandbox))
+
+
+def test_a_sandbox_that_does_not_start_later_is_told_not_taken_for_a_rejection(sandbox, tmp_path):
+    with pytest.raises((SandboxError, OSError)):
+        Sandbox(LIMITS, str(tmp_path / "gone"), make_filter()).run([], seed=1)
