@@ -3,13 +3,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format bench native clean help
+.PHONY: demo review test lint format bench native clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: $(BIN)/.user  ## the whole pipeline on the invented sample site, offline
 	@$(BIN)/python -m sample.demo
+
+review: $(BIN)/.user  ## JupyterLab with the review notebook
+	@$(BIN)/jupyter lab data_viewer.ipynb
 
 test: $(BIN)/.dev  ## all tests
 	@$(BIN)/python -m pytest -q
@@ -29,7 +32,7 @@ native: $(BIN)/.dev  ## compile the Markdown writer, which takes a third less ti
 	@$(BIN)/python -m stackdump.native
 
 clean:  ## remove what the demo and the tests made, and the virtual environment
-	rm -rf .venv build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -23,6 +23,7 @@ COMMANDS = (
     ("benchmarks.merge",),
     ("benchmarks.merge", "--flags", "--formats", "messages"),
     ("benchmarks.review",),
+    ("benchmarks.viewer",),
     ("benchmarks.sandbox",),
     ("benchmarks.generation_qa",),
 )

@@ -32,6 +32,13 @@ def build_item(root: Path) -> Path:
     return archive
 
 
+def clear() -> None:
+    """Remove what an earlier run made; the judgements that a person has made in the notebook stay."""
+    for path in (ROOT / DEMO).glob("*"):
+        if path.name != "judgements":
+            shutil.rmtree(path)
+
+
 def step(title: str, *command: str) -> None:
     """Show a command and run it; ends the demo where it fails."""
     print(f"\n== {title}\n$ python {' '.join(command)}", flush=True)
@@ -41,7 +48,7 @@ def step(title: str, *command: str) -> None:
 
 
 def main() -> None:
-    shutil.rmtree(ROOT / DEMO, ignore_errors=True)
+    clear()
     archive = build_item(ROOT / DEMO / "archive.org")
     print(f"The sample site is packed as {archive.relative_to(ROOT)} and served on loopback as an archive.org item.")
 
@@ -112,6 +119,7 @@ def summary(unfiltered: Path, filtered: Path, accepted: Path, sources: Path, dat
         print(f"  {path!s:<62} {what}")
     print(
         "\n== What to type next\n"
+        "  make review                                          review the records yourself, in JupyterLab\n"
         "  . .venv/bin/activate\n"
         "  python get_stackexchange.py --list                   the sites of the newest dump at archive.org\n"
         "  python get_stackexchange.py --sites cstheory         a real site (some 20 MB)\n"

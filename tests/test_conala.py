@@ -8,12 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, run_script, told
 
 from instructions.conala import MostProbable, conala_record, fenced, mined_record, parses_as_python3, part_of
 from instructions.script import InputError
 from instructions.sources import SourceFile, SourceRow, Unfit
 from sample.archive_server import ArchiveServer, Fault
+from tests.conftest import ROOT, run_script, told
 
 SCRIPT = "get_conala.py"
 SAMPLE = ROOT / "sample" / "sources" / "conala-corpus"

@@ -8,13 +8,13 @@ import time
 from collections import defaultdict
 
 import pytest
-from conftest import record
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from instructions import ngrams
 from instructions.contamination import Benchmarks, Hit, Item, normal_words, read_benchmarks
 from instructions.script import InputError
+from tests.conftest import record
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -5,13 +5,13 @@ import json
 import re
 
 import pytest
-from conftest import ROOT, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
 from instructions.criteria import CRITERIA, Passage, find_problems
 from instructions.criteria.passage import GONE, OBJECT
+from tests.conftest import ROOT, record
 from tests.dumps import SHARED
 
 QUESTION = "Which knot?\n\nWhich knot holds a boat?"

@@ -6,13 +6,13 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from conftest import record
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from instructions import duplicates, ngrams
 from instructions.duplicates import NearDuplicates, content_key, jaccard, near_duplicate_text, rank, rows_per_band
 from instructions.ngrams import NGrams
+from tests.conftest import record
 
 SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u2003\u2028\u3000"
 DETERMINISTIC = settings(derandomize=True, deadline=None, database=None)

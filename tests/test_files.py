@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, jsonl, record, run_script, told
 
 from instructions import files
 from instructions.files import open_input, open_output, open_output_folder, refuse_same_file, write_report
 from instructions.script import InputError
+from tests.conftest import ROOT, jsonl, record, run_script, told
 
 if sys.version_info >= (3, 14):
     from compression import zstd

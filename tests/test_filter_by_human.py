@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from conftest import jsonl, record, run_script, table, told
 
 from instructions.agreement import Agreement
+from tests.conftest import jsonl, record, run_script, table, told
 
 SCRIPT = "filter_by_human.py"
 SITE = "quay.stackexchange.com/a"

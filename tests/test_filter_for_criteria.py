@@ -4,7 +4,8 @@ import json
 import re
 
 import pytest
-from conftest import ROOT, jsonl, record, run_script, table, told
+
+from tests.conftest import ROOT, jsonl, record, run_script, table, told
 
 SCRIPT = "filter_for_criteria.py"
 GOOD = "Take the bowline, for it holds under load and is easily untied."

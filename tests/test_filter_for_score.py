@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from conftest import jsonl, record, run_script, table, told
+
+from tests.conftest import jsonl, record, run_script, table, told
 
 SCRIPT = "filter_for_score.py"
 

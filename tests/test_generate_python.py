@@ -12,13 +12,13 @@ from unittest.mock import patch
 
 import psutil
 import pytest
-from conftest import ROOT, jsonl, record, run_script, table, told
 from test_sandbox import sandbox_or_skip
 
 import generate_python
 from generation.python_code.samples import extract, make_sample
 from generation.sandbox import START
 from instructions.script import InputError
+from tests.conftest import ROOT, jsonl, record, run_script, table, told
 from tests.model_server import Fault, ModelServer, Reply
 
 SCRIPT = "generate_python.py"

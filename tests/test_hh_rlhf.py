@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, run_script, told
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from instructions.hh_rlhf import (
 from instructions.script import InputError
 from instructions.sources import SourceFile, SourceRow, Unfit
 from sample.archive_server import ArchiveServer, Fault
+from tests.conftest import ROOT, run_script, told
 
 SCRIPT = "get_hh_rlhf.py"
 SAMPLE = ROOT / "sample" / "sources"

@@ -1,11 +1,11 @@
 """Licences: their names however they are written, and which of them cannot be published together."""
 
 import pytest
-from conftest import record
 
 from instructions.licenses import Terms, license_named, licenses_of
 from instructions.records import Row
 from instructions.script import InputError
+from tests.conftest import record
 
 
 def row(source: str = "stackexchange", **meta) -> Row:

@@ -6,7 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import jsonl, record, run_script, table, told
+
+from tests.conftest import jsonl, record, run_script, table, told
 
 SCRIPT = "merge_datasets.py"
 NAME = "instruction_tuning_dataset_alpha_part{}.json"

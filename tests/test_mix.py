@@ -5,11 +5,11 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
-from conftest import jsonl, record, run_script, told
 
 from instructions.mix import load_mix
 from instructions.sampling import Quota, sizes
 from instructions.script import InputError
+from tests.conftest import jsonl, record, run_script, told
 
 SCRIPT = "merge_datasets.py"
 

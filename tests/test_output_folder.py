@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from instructions import files
 from instructions.files import open_output_folder
 from instructions.script import InputError
+from tests.conftest import ROOT
 
 OURS = re.compile(r"part\d+|below/part\d+")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import jsonl, record, run_script, table, told
 from markdown_it import MarkdownIt
+
+from tests.conftest import jsonl, record, run_script, table, told
 
 SCRIPT = "merge_datasets.py"
 AUTHORS = {

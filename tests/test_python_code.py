@@ -5,13 +5,13 @@ import re
 from textwrap import dedent
 
 import pytest
-from conftest import ROOT
 from test_sandbox import sandbox_or_skip
 
 from generation.python_code.checks import assertion_holds, make_checks, operands_of
 from generation.python_code.mutants import changes, mutants
 from generation.python_code.samples import Rejected, digest, extract, instruction, make_record, make_sample, parse
 from generation.python_code.verification import MUTANTS, Candidate, Verified, verify, verify_all
+from tests.conftest import ROOT
 
 DOUBLE = '''def double(x: int) -> int:
     """Return twice x."""

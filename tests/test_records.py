@@ -4,10 +4,10 @@ import codecs
 import json
 
 import pytest
-from conftest import jsonl, record, run_script, told
 
 from instructions.records import read_records, read_with_progress
 from instructions.script import InputError
+from tests.conftest import jsonl, record, run_script, told
 
 GOOD = jsonl(record(1))[:-1]
 

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, jsonl, record, run_script, told
 
 from instructions import script as script_module
 from instructions.script import InputError, Progress, Stages, Tally, positive, run, show_table
+from tests.conftest import ROOT, jsonl, record, run_script, told
 
 SCRIPTS = ("filter_for_score.py", "filter_by_human.py", "merge_datasets.py")
 FILTERS = SCRIPTS[:2]

@@ -5,11 +5,11 @@ import json
 import tracemalloc
 
 import pytest
-from conftest import jsonl, record
 
 from instructions import shuffle
 from instructions.records import Row
 from instructions.shuffle import Shuffle
+from tests.conftest import jsonl, record
 
 
 def row(given: dict, place: str = "in.jsonl:1") -> Row:

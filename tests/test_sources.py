@@ -15,7 +15,6 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from instructions.sources import SourceFile, SourceRow, assign, find_files, open
 from sample.archive_server import ArchiveServer, Fault
 from stackdump.errors import DumpError
 from stackdump.http import Client
+from tests.conftest import ROOT
 
 CONTENT = random.Random(7).randbytes(300_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

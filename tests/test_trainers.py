@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import jsonl, record, run_script
+
+from tests.conftest import jsonl, record, run_script
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "WANDB_MODE": "disabled", "CUDA_VISIBLE_DEVICES": ""}

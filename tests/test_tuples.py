@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from conftest import record
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from instructions.tuples import END_OF_TEXT, FILE_NAME, Parts, entry, make_pair, why_no_pair
+from tests.conftest import record
 
 # What has broken such readers and writers: every kind of line end and blank, the separator, pieces of the end mark.
 NASTY = ["\n", "\r", "\r\n", "\n\n", "\n \n", "\n\t\r\n", " ", "\t", "\u2028", "\u2029", "\x85", "\xa0", "\x0b", "\x0c", "\x1c", "\x1d",

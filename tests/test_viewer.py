@@ -1,0 +1,488 @@
+"""The review widget without a browser: what its controls do to the judgement file, and what it tells."""
+
+import html
+import os
+import re
+import threading
+from pathlib import Path
+
+import ipywidgets
+import pytest
+
+from instructions.judgements import Judgement, load_judgements
+from tests.conftest import jsonl, record
+from viewer import Viewer
+from viewer.uncertainty import FEWEST
+from viewer.widget import BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
+
+IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
+
+
+class Hands:
+    """A reviewer: finds controls by what is written on them, and reads what is shown."""
+
+    def __init__(self, data: Path, judgements: Path):
+        self.viewer = Viewer(data, judgements)
+        self.judgements = judgements
+
+    def controls(self) -> list[ipywidgets.Widget]:
+        found, left = [], [self.viewer.widget]
+        while left:
+            widget = left.pop(0)
+            found.append(widget)
+            left += getattr(widget, "children", ())
+        return found
+
+    def control(self, css_class: str) -> ipywidgets.Widget:
+        [found] = [each for each in self.controls() if f"review-{css_class}" in getattr(each, "_dom_classes", ())]
+        return found
+
+    def button(self, label: str) -> ipywidgets.Widget:
+        [found] = [each for each in self.controls() if getattr(each, "description", "").startswith(label)]
+        return found
+
+    def click(self, *labels: str) -> None:
+        for label in labels:
+            button = self.button(label)
+            if isinstance(button, ipywidgets.ToggleButton):
+                button.value = not button.value
+            else:
+                button.click()
+
+    def send(self, action: str, *, note: str = "", criteria: tuple[int, ...] = (), shown: int | None = None) -> None:
+        """What keyboard.js sends for a key or a click."""
+        [keyboard] = [each for each in self.controls() if hasattr(each, "shown")]
+        message = {"action": action, "note": note, "criteria": list(criteria)}
+        keyboard._handle_custom_msg(message | {"shown": keyboard.shown if shown is None else shown}, [])
+
+    def type(self, field: str, value: object) -> None:
+        self.control(field).value = value
+
+    def text(self, part: str) -> str:
+        return html.unescape(re.sub("<[^>]*>", "", self.control(part).value))
+
+    @property
+    def status(self) -> str:
+        return self.text("status")
+
+    @property
+    def shown(self) -> str:
+        """The id of the record shown."""
+        return self.text("about").split(" · ")[1]
+
+    @property
+    def page(self) -> str:
+        return "".join(each.value for each in self.control("body").children for each in each.children)
+
+    @property
+    def file(self) -> dict[str, Judgement]:
+        return load_judgements(self.judgements)
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    path = tmp_path / "data.jsonl"
+    scores = [3, 30, 7, 9, 1]
+    path.write_bytes(jsonl(*(record(n, question=n, score=score) for n, score in enumerate(scores, 1))))
+    return path
+
+
+@pytest.fixture
+def hands(data, tmp_path) -> Hands:
+    return Hands(data, tmp_path / "judgements" / "quay.yaml")
+
+
+# ---- judging -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_viewer_opens_at_the_first_record_and_writes_nothing(hands):
+    assert hands.shown == IDS[0]
+    assert not hands.judgements.exists()
+    assert "no. 1 of 5 · 0 judged (0 %) · 0 accepted · 0 rejected" in hands.text("progress")
+
+
+def test_accept_is_in_the_file_and_the_next_record_shows(hands):
+    hands.click("Accept")
+    assert hands.file == {IDS[0]: Judgement(True)}
+    assert hands.status == f"saved accept · {IDS[0]}"
+    assert hands.shown == IDS[1]
+    assert "1 judged (20 %) · 1 accepted · 0 rejected" in hands.text("progress")
+
+
+def test_reject_takes_criteria_and_note(hands):
+    hands.click("4", "6")
+    hands.type("note", "  links to a blog: see #3 ")
+    hands.click("Reject")
+    assert hands.file == {IDS[0]: Judgement(False, (4, 6), "links to a blog: see #3")}
+    assert hands.status == f"saved reject 4, 6: links to a blog: see #3 · {IDS[0]}"
+
+
+def test_criteria_and_note_are_of_one_record(hands):
+    hands.click("4")
+    hands.type("note", "n")
+    hands.click("Reject", "Reject")
+    assert hands.file[IDS[1]] == Judgement(False)
+
+
+def test_a_judged_record_shows_its_judgement_and_can_be_judged_anew(hands):
+    hands.click("2")
+    hands.type("note", "clumsy <b>")
+    hands.click("Reject", "← Previous")
+    assert hands.status == "judged: reject 2: clumsy <b>"
+    assert hands.button("2").value
+    assert hands.control("note").value == "clumsy <b>"
+    hands.click("3", "Reject")
+    assert hands.file[IDS[0]] == Judgement(False, (2, 3), "clumsy <b>")
+
+
+def test_undo_takes_back_one_after_the_other(hands):
+    hands.click("Accept", "Reject", "Undo")
+    assert hands.shown == IDS[1]
+    assert hands.file == {IDS[0]: Judgement(True)}
+    assert hands.status == f"taken back {IDS[1]}"
+    hands.click("Undo")
+    assert hands.file == {}
+    hands.click("Undo")
+    assert hands.status == "nothing has been judged since the viewer was opened"
+
+
+def test_undo_puts_back_the_judgement_before(hands):
+    hands.click("Accept", "← Previous", "1", "Reject", "Undo")
+    assert hands.file == {IDS[0]: Judgement(True)}
+
+
+def test_the_browser_sends_a_judgement_with_what_is_in_its_fields(hands):
+    hands.type("note", "older")
+    hands.send("reject", note="newer", criteria=(4, 6))
+    hands.send("accept")
+    assert hands.file == {IDS[0]: Judgement(False, (4, 6), "newer"), IDS[1]: Judgement(True)}
+
+
+@pytest.mark.parametrize("action", ["accept", "reject"])
+def test_a_judgement_sent_before_its_record_was_seen_does_nothing(hands, action):
+    hands.send(action, shown=0)
+    assert not hands.judgements.exists()
+    assert hands.shown == IDS[0]
+
+
+def test_controls_may_act_in_several_threads(hands):
+    threads = [threading.Thread(target=hands.click, args=("Accept",)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(hands.file) == set(IDS)
+    assert "5 judged (100 %)" in hands.text("progress")
+
+
+def test_every_key_is_told_and_has_a_control(hands):
+    told = {key for keys, _ in HELP for key in keys.split()}
+    assert {"1-7" if key.isdigit() else {"ArrowLeft": "n", "ArrowRight": "p"}.get(key, key) for key in KEYS} <= told
+    for action in KEYS.values():
+        hands.control(action)
+
+
+# ---- moving --------------------------------------------------------------------------------------------------------------
+
+
+def test_previous_and_next_stop_at_the_ends(hands):
+    hands.click("← Previous")
+    assert (hands.shown, hands.status) == (IDS[0], "the first")
+    hands.click(*["Next →"] * 6)
+    assert (hands.shown, hands.status) == (IDS[4], "the last")
+
+
+def test_the_viewer_goes_on_where_the_reviewer_stopped(data, tmp_path):
+    path = tmp_path / "j.yaml"
+    path.write_text(f"{IDS[0]}: accept\n{IDS[1]}: reject\n")
+    assert Hands(data, path).shown == IDS[2]
+
+
+def test_next_unjudged_passes_over_the_judged(hands):
+    hands.judgements.parent.mkdir()
+    hands.judgements.write_text(f"{IDS[1]}: accept\n{IDS[2]}: reject\n")
+    hands.click("Next unjudged")
+    assert hands.shown == IDS[3]
+
+
+def test_skipped_records_come_when_there_are_no_others(hands):
+    hands.click("Skip", "Accept", "Skip", "Accept", "Accept")
+    assert set(hands.file) == {IDS[1], IDS[3], IDS[4]}
+    assert hands.shown == IDS[0]
+    hands.click("Accept", "Accept")
+    assert set(hands.file) == set(IDS)
+    assert "5 judged (100 %)" in hands.text("progress")
+
+
+def test_when_all_is_judged_it_says_so(hands):
+    hands.click(*["Accept"] * 5)
+    assert set(hands.file) == set(IDS)
+    hands.click("Next unjudged")
+    assert hands.status == "no other unjudged record"
+
+
+@pytest.mark.parametrize("wanted", ["4", IDS[3], f" {IDS[3]} "])
+def test_go_to_takes_a_number_and_an_id(hands, wanted):
+    hands.type("goto", wanted)
+    assert hands.shown == IDS[3]
+    assert hands.control("goto").value == ""
+
+
+@pytest.mark.parametrize("wanted", ["0", "6", "no-such-id", "-1", "4.5", "9" * 50])
+def test_go_to_nowhere_tells_and_stays(hands, wanted):
+    hands.type("goto", wanted)
+    assert "is neither an id nor a number from 1 to 5" in hands.status
+    assert hands.shown == IDS[0]
+
+
+def test_the_filters_by_judgement(hands):
+    hands.click("Accept", "Reject", "Accept")
+    for show, first in (("accepted", 0), ("rejected", 1), ("judged", 0), ("unjudged", 3), ("all", 0)):
+        hands.type("show", show)
+        assert hands.shown == IDS[first], show
+    hands.type("show", "accepted")
+    hands.click("Next →")
+    assert hands.shown == IDS[2]
+    hands.click("Next →")
+    assert hands.status == "the last that the filter lets through"
+
+
+def test_going_through_the_rejected_goes_on_to_the_next_rejected(hands):
+    hands.click("Reject", "Accept", "Reject")
+    hands.type("show", "rejected")
+    hands.click("Accept")
+    assert hands.shown == IDS[2]
+
+
+def test_the_filter_by_text(hands):
+    hands.type("search", "TIED 3 times")
+    assert hands.shown == IDS[2]
+    hands.type("search", "no such words")
+    assert hands.status == "no record meets this filter"
+
+
+def test_the_filter_by_findings(data, tmp_path):
+    data.write_bytes(
+        jsonl(record(1), record(2, response="As @bob said in his answer, a bowline holds well."), record(3))
+    )
+    hands = Hands(data, tmp_path / "j.yaml")
+    options = dict(hands.control("findings-filter").options)
+    hands.type("findings-filter", options["finding of 4"])
+    assert hands.shown == IDS[1]
+    assert '<mark class="finding"' in hands.page
+
+
+def test_the_orders(hands):
+    hands.type("order", BY_SCORE)
+    seen = [hands.shown]
+    for _ in range(4):
+        hands.click("Next →")
+        seen.append(hands.shown)
+    assert seen == [IDS[1], IDS[3], IDS[2], IDS[0], IDS[4]]
+
+
+def test_a_seed_makes_a_random_order_come_again(hands):
+    def order(seed: int) -> list[str]:
+        hands.type("seed", seed)
+        seen = [hands.shown]
+        for _ in range(4):
+            hands.click("Next →")
+            seen.append(hands.shown)
+        return seen
+
+    hands.type("order", "random")
+    orders = {seed: order(seed) for seed in (1, 2, 3)}
+    assert orders[1] == order(1)
+    assert len({tuple(each) for each in orders.values()}) > 1
+    assert all(sorted(each) == IDS for each in orders.values())
+
+
+def test_the_order_by_uncertainty_is_offered_when_there_is_enough_to_learn_from(tmp_path):
+    data, path = tmp_path / "data.jsonl", tmp_path / "j.yaml"
+    data.write_bytes(jsonl(*(record(n, question=n) for n in range(FEWEST + 10))))
+    path.write_text(
+        "".join(f"quay.stackexchange.com/a/{n}: {'reject' if n % 2 else 'accept'}\n" for n in range(FEWEST - 1))
+    )
+    hands = Hands(data, path)
+    assert BY_UNCERTAINTY not in hands.control("order").options
+    shown = hands.shown
+    hands.click("Accept")
+    assert BY_UNCERTAINTY in hands.control("order").options
+    assert hands.control("order").value == "file order"
+    assert hands.status == f"saved accept · {shown}"
+    hands.type("order", BY_UNCERTAINTY)
+    assert hands.status == ""
+    assert hands.shown not in hands.file
+
+
+def test_progress_tells_pace_and_time_left(hands):
+    hands.click("Accept", "Accept", "Accept")
+    assert re.search(
+        r"3 judged \(60 %\) · 3 accepted · 0 rejected · [\d.]+ a minute · 0 min left", hands.text("progress")
+    )
+
+
+def test_at_the_end_nothing_that_was_entered_is_lost(hands):
+    hands.type("goto", "5")
+    hands.click("4", "Next →")
+    assert hands.status == "the last"
+    assert hands.button("4").value
+
+
+def test_reload_without_the_record_shown_goes_on_with_an_unjudged_one(data, tmp_path):
+    for seed in range(6):
+        path = tmp_path / f"{seed}.yaml"
+        data.write_bytes(jsonl(*(record(n) for n in range(1, 6))))
+        hands = Hands(data, path)
+        hands.type("seed", seed)
+        hands.type("order", "random")
+        left = [n for n in range(1, 6) if IDS[n - 1] != hands.shown]
+        data.write_bytes(jsonl(*(record(n) for n in left)))
+        path.write_text("".join(f"{IDS[n - 1]}: accept\n" for n in left[1:]))
+        hands.click("Reload")
+        assert hands.shown == IDS[left[0] - 1]
+
+
+# ---- showing -------------------------------------------------------------------------------------------------------------
+
+
+def test_raw_shows_the_markdown_itself(hands):
+    assert "<h2>Knot 1</h2>" in hands.page
+    hands.click("Markdown")
+    assert "Knot 1\n\nWhich" in hands.page
+    hands.click("Next →")
+    assert "Knot 2\n\nWhich" in hands.page
+
+
+def test_images_are_loaded_for_one_post_only(data, tmp_path):
+    data.write_bytes(jsonl(*(record(n, response=f"![k](https://i.example/{n}.png)") for n in (1, 2))))
+    hands = Hands(data, tmp_path / "j.yaml")
+    assert "<img" not in hands.page
+    hands.click("Images")
+    assert '<img src="https://i.example/1.png"' in hands.page
+    hands.click("Next →")
+    assert "<img" not in hands.page
+
+
+# ---- bad files -----------------------------------------------------------------------------------------------------------
+
+BAD_YAML = {
+    "unknown word": (f"{IDS[1]}: accept\n{IDS[0]}: maybe\n", ":2: "),
+    "no yaml": (f"{IDS[1]}: accept\n{IDS[0]}: [accept\n", "quay.yaml:"),
+    "a tab": (f"{IDS[1]}:\n\t- accept\n", "quay.yaml:"),
+    "twice": (f"{IDS[1]}: accept\n\n{IDS[1]}: reject\n", ":3: "),
+    "bomb": ("a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{b}, *{b}]\n" for b, c in zip("abcdefghijkl", "bcdefghijklm", strict=True)), ":1: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD_YAML)
+def test_a_bad_judgement_file_is_told_in_one_line_and_kept(hands, bad):
+    text, place = BAD_YAML[bad]
+    hands.judgements.parent.mkdir()
+    hands.judgements.write_text(text)
+    hands.click("6")
+    hands.type("note", "kept")
+    hands.click("Reject")
+    assert str(hands.judgements) in hands.status and place in hands.status
+    assert "\n" not in hands.status
+    assert hands.judgements.read_text() == text
+    assert hands.shown == IDS[0]
+    hands.judgements.write_text(f"{IDS[1]}: accept\n")
+    hands.click("Reject")
+    assert hands.file == {IDS[1]: Judgement(True), IDS[0]: Judgement(False, (6,), "kept")}
+
+
+def test_a_viewer_opened_on_a_bad_judgement_file_goes_on_when_it_is_mended(data, tmp_path):
+    path = tmp_path / "j.yaml"
+    path.write_text(f"{IDS[0]}: perhaps\n")
+    hands = Hands(data, path)
+    assert f"{path}:1: " in hands.status
+    hands.click("Accept")
+    assert f"{path}:1: " in hands.status
+    path.write_text(f"{IDS[0]}: accept\n")
+    hands.click("Reload")
+    assert hands.shown == IDS[1]
+    hands.click("Accept")
+    assert set(hands.file) == {IDS[0], IDS[1]}
+
+
+@pytest.mark.parametrize(
+    "button", ["Accept", "Reject", "Skip", "Undo", "← Previous", "Next →", "Next unjudged", "Reload", "Markdown"]
+)
+def test_every_button_tells_what_is_wrong_with_the_files(tmp_path, button):
+    hands = Hands(tmp_path / "absent.jsonl", tmp_path / "j.yaml")
+    hands.click(button)
+    assert "absent.jsonl: no such file" in hands.status
+    assert not (tmp_path / "j.yaml").exists()
+
+
+def test_an_accept_that_first_opens_the_files_judges_nothing(data, tmp_path):
+    away = data.rename(tmp_path / "away")
+    hands = Hands(data, tmp_path / "j.yaml")
+    away.rename(data)
+    hands.click("Accept")
+    assert not hands.judgements.exists()
+    assert hands.shown == IDS[0]
+
+
+def test_an_empty_data_file_is_told(tmp_path):
+    (tmp_path / "data.jsonl").touch()
+    assert "has no records" in Hands(tmp_path / "data.jsonl", tmp_path / "j.yaml").status
+
+
+def test_a_bad_line_of_the_data_is_told_and_passed_over(data, tmp_path):
+    data.write_bytes(jsonl(record(1)) + b'{"id": "x"}\n' + jsonl(record(3)))
+    hands = Hands(data, tmp_path / "j.yaml")
+    hands.click("Next →")
+    assert f"{data}:2: " in hands.status
+    hands.click("Accept")
+    assert not hands.judgements.exists()
+    hands.click("Next →")
+    assert hands.shown == IDS[2]
+    hands.click("Accept")
+    assert set(hands.file) == {IDS[2]}
+
+
+def test_data_that_changes_meanwhile_is_told_and_can_be_opened_again(hands, data):
+    hands.click("Next →")
+    data.write_bytes(jsonl(record(7), record(2)))
+    hands.click("Next →")
+    assert "has changed" in hands.status
+    hands.click("Reload")
+    assert hands.text("progress").startswith("no. 1 of 2")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_told(data, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    hands = Hands(data, tmp_path / "locked" / "j.yaml")
+    hands.click("Accept")
+    assert "saved" not in hands.status and "locked" in hands.status
+
+
+def test_hand_edits_made_while_it_is_open_are_kept_and_shown(hands):
+    hands.click("Accept")
+    hands.judgements.write_text(hands.judgements.read_text() + f"# by hand\n{IDS[3]}: reject  # mine\n")
+    hands.click("Accept")
+    assert f"# by hand\n{IDS[3]}: reject  # mine\n" in hands.judgements.read_text()
+    assert "1 rejected" in hands.text("progress")
+    hands.type("show", "rejected")
+    assert hands.shown == IDS[3]
+
+
+def test_a_judgement_that_another_has_written_is_shown(hands):
+    hands.judgements.parent.mkdir()
+    hands.judgements.write_text(f"{IDS[1]}: {{judgement: reject, criteria: [3]}}\n")
+    hands.click("Next →")
+    assert hands.status == "judged: reject 3"
+    assert hands.button("3").value
+
+
+def test_two_viewers_on_one_file_lose_nothing(data, tmp_path):
+    one, two = Hands(data, tmp_path / "j.yaml"), Hands(data, tmp_path / "j.yaml")
+    two.type("goto", "4")
+    one.click("Accept")
+    two.click("Reject")
+    one.click("Accept")
+    assert set(one.file) == {IDS[0], IDS[1], IDS[3]}
+    assert "3 judged" in one.text("progress")

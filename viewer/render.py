@@ -1,0 +1,123 @@
+"""A record as the parts of a page that are safe to show: what is known of the post, the question, the answer, the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from instructions.criteria import Finding
+from viewer.markdown import post_html, source_html, uses_math
+
+LONGEST = 100_000  # characters of a question or an answer that are shown; Stack Exchange takes 30,000
+LONGEST_LABEL = 300  # characters of a name, a tag, a reason
+MOST_TAGS = 20
+EXCERPT = 80  # characters of a finding that are quoted in the list
+
+
+class Page(NamedTuple):
+    """HTML of the parts of a page."""
+
+    about: str
+    question: str
+    answer: str
+    findings: str
+
+
+def render(record: dict[str, Any], findings: Sequence[Finding], *, raw: bool = False, images: bool = False) -> Page:
+    """A record as a page.
+
+    findings  of its response
+    raw       the Markdown itself
+    images    images are shown, and so fetched by the browser; else their descriptions
+    """
+    meta = record["meta"]
+    question, question_cut = _shortened(record["instruction"])
+    answer, answer_cut = _shortened(record["response"])
+    if raw:
+        return Page(
+            _about(record),
+            source_html(question) + question_cut,
+            source_html(answer, findings) + answer_cut,
+            _list(record, findings),
+        )
+    math = uses_math(question, answer)
+    title, _, body = question.partition("\n\n") if meta.get("title") else ("", "", question)
+    return Page(
+        _about(record),
+        (post_html(f"## {title}", math=math) if title else "")
+        + post_html(body, math=math, images=images)
+        + question_cut,
+        post_html(answer, findings, math=math, images=images) + answer_cut,
+        _list(record, findings),
+    )
+
+
+def has_images(record: dict[str, Any]) -> bool:
+    return any("![" in text or "<img" in text.lower() for text in (record["instruction"], record["response"]))
+
+
+def _shortened(text: str) -> tuple[str, str]:
+    if len(text) <= LONGEST:
+        return text, ""
+    return text[:LONGEST], f'<p class="cut">{len(text) - LONGEST:,} more characters are not shown.</p>'
+
+
+def _about(record: dict[str, Any]) -> str:
+    """The line above the posts: where they are from, what they scored, who wrote them, on which terms."""
+    return " · ".join(part for part in _facts(record) if part)
+
+
+def _facts(record: dict[str, Any]) -> Iterator[str]:
+    meta = record["meta"]
+    yield f"<b>{_label(meta.get('site') or record['source'])}</b>"
+    yield _link(meta.get("answer_url") or meta.get("question_url"), record["id"])
+    for name in ("question", "answer"):
+        score = meta.get(f"{name}_score")
+        accepted = " ✓ accepted there" if name == "answer" and meta.get("accepted") is True else ""
+        if score is not None:
+            yield f"{name} {_label(score)}{accepted}"
+    tags = meta.get("tags")
+    if isinstance(tags, list):
+        yield " ".join(f'<span class="tag">{_label(tag)}</span>' for tag in tags[:MOST_TAGS])
+    for name in ("question", "answer"):
+        author = meta.get(f"{name}_author")
+        if author is not None:
+            yield f"{name} by {_link(meta.get(f'{name}_author_url'), author)}"
+    licenses = [meta.get(name) for name in ("license", "question_license", "answer_license")]
+    yield ", ".join(dict.fromkeys(_label(each) for each in licenses if each))
+
+
+def _label(value: object) -> str:
+    text = str(value)
+    return escape(text if len(text) <= LONGEST_LABEL else text[:LONGEST_LABEL] + "…")
+
+
+def _link(address: object, text: object) -> str:
+    if not isinstance(address, str) or not _is_web(address):
+        return _label(text)
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer nofollow">{_label(text)}</a>'
+
+
+def _is_web(address: str) -> bool:
+    try:
+        return urlsplit(address).scheme in ("http", "https")
+    except ValueError:
+        return False
+
+
+def _list(record: dict[str, Any], findings: Sequence[Finding]) -> str:
+    """What the criteria find, each with its criterion's number, the reason, and the place quoted."""
+    if not findings:
+        return ""
+    items = (
+        f'<li><b class="number">{each.criterion}</b> {_label(each.reason)} <q>{_excerpt(record["response"], each)}</q></li>'
+        for each in findings
+    )
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _excerpt(response: str, finding: Finding) -> str:
+    text = response[finding.start : finding.end]
+    return escape(" ".join(text[:EXCERPT].split()) + ("…" if len(text) > EXCERPT else ""))
