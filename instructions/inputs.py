@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from instructions.files import STANDARD_STREAM, open_input, require_input
-from instructions.records import BYTE_ORDER_MARK, Row, parse_record
+from instructions.files import STANDARD_STREAM, require_input
+from instructions.records import Row, parse_record, read_lines
 from instructions.script import InputError, Progress, Tally
 
 BAD = "bad record"
@@ -93,14 +93,8 @@ def _refuse_deep(record: dict[str, Any], place: str) -> None:
 def _lines(path: str, name: str, on_bytes: Callable[[int], object], ledger: Ledger) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
-        with open_input(path) as stream:
-            for number, line in enumerate(stream, 1):
-                on_bytes(len(line))
-                if number == 1:
-                    line = line.removeprefix(BYTE_ORDER_MARK)
-                raw = line.rstrip(b"\r\n")
-                if raw.strip():
-                    yield number, raw
+        for number, raw in read_lines(path, on_bytes):
+            yield number, raw
     except InputError as error:
         if number == 0:
             raise

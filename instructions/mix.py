@@ -22,9 +22,9 @@ import yaml
 from instructions.conditions import KINDS, Condition, conditions
 from instructions.sampling import Quota
 from instructions.script import InputError
+from instructions.yaml_nodes import compose, line_of, place_of
 
 OWN_KEYS = ("path", "weight", "maximum")
-DEEPEST = 8  # the file, sources, a source and its tags take 4
 EXAMPLE = "write `sources:` and below it `- path: conala.jsonl` for each"
 
 
@@ -64,7 +64,7 @@ def _value(node: yaml.Node, name: str, path: str) -> Any:
         return _texts(node, name, path)
     if KINDS[name] is bool:
         if not isinstance(node, yaml.ScalarNode) or node.value not in ("true", "false"):
-            raise InputError(f"{_place(path, node)}: {name} must be true or false")
+            raise InputError(f"{place_of(node, path)}: {name} must be true or false")
         return node.value == "true"
     return _count(node, name, path, lowest=None)
 
@@ -72,7 +72,7 @@ def _value(node: yaml.Node, name: str, path: str) -> Any:
 def _texts(node: yaml.Node, name: str, path: str) -> list[str]:
     items = node.value if isinstance(node, yaml.SequenceNode) else [node]
     if not items or not all(isinstance(item, yaml.ScalarNode) and item.value for item in items):
-        raise InputError(f"{_place(path, node)}: {name} must be a text or a list of texts")
+        raise InputError(f"{place_of(node, path)}: {name} must be a text or a list of texts")
     return [str(item.value) for item in items]
 
 
@@ -80,7 +80,7 @@ def _count(node: yaml.Node, name: str, path: str, lowest: int | None = 1) -> int
     text = node.value if isinstance(node, yaml.ScalarNode) else ""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19) or (lowest is not None and int(text) < lowest):
-        raise InputError(f"{_place(path, node)}: {name} must be a whole number{' from 1 on' if lowest else ''}")
+        raise InputError(f"{place_of(node, path)}: {name} must be a whole number{' from 1 on' if lowest else ''}")
     return int(text)
 
 
@@ -88,66 +88,38 @@ def _weight(node: yaml.Node, path: str) -> Fraction:
     text = node.value if isinstance(node, yaml.ScalarNode) and len(node.value) < 20 else ""
     plain = text.replace(".", "", 1)
     if not (plain.isascii() and plain.isdigit() and plain.strip("0")):
-        raise InputError(f"{_place(path, node)}: weight must be a number above 0, as 3 or 0.5")
+        raise InputError(f"{place_of(node, path)}: weight must be a number above 0, as 3 or 0.5")
     return Fraction(text)
 
 
 # ---- YAML ------------------------------------------------------------------------------------------------------------
 def _sources(path: str) -> Iterator[tuple[dict[str, yaml.Node], int]]:
     """The fields of each source, and the line where it begins."""
-    root = _compose(path)
+    root = compose(_bytes(path), path, EXAMPLE)
     top = _fields(root, ("sources",), path) if root is not None else {}
     listed = top.get("sources")
     if not isinstance(listed, yaml.SequenceNode) or not listed.value:
-        raise InputError(f"{path}:{_line(listed or root)}: lists no sources; {EXAMPLE}")
+        raise InputError(f"{path}:{line_of(listed or root)}: lists no sources; {EXAMPLE}")
     for node in listed.value:
-        yield _fields(node, (*OWN_KEYS, *KINDS), path), _line(node)
+        yield _fields(node, (*OWN_KEYS, *KINDS), path), line_of(node)
 
 
 def _fields(node: yaml.Node, known: tuple[str, ...], path: str) -> dict[str, yaml.Node]:
     if not isinstance(node, yaml.MappingNode):
-        raise InputError(f"{_place(path, node)}: is no mapping; {EXAMPLE}")
+        raise InputError(f"{place_of(node, path)}: is no mapping; {EXAMPLE}")
     fields: dict[str, yaml.Node] = {}
     for key, value in node.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "a list or a mapping"
         if name not in known:
-            raise InputError(f"{_place(path, key)}: {name} is no key here; there are {', '.join(known)}")
+            raise InputError(f"{place_of(key, path)}: {name} is no key here; there are {', '.join(known)}")
         if name in fields:
-            raise InputError(f"{_place(path, key)}: {name} is given twice; keep one of the two")
+            raise InputError(f"{place_of(key, path)}: {name} is given twice; keep one of the two")
         fields[name] = value
     return fields
 
 
-def _compose(path: str) -> yaml.Node | None:
-    """The file's one YAML document; aliases are the nodes that they stand for, so they take no room."""
+def _bytes(path: str) -> bytes:
     try:
-        text = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {EXAMPLE}") from None
-    try:
-        _refuse_deep(text, path)
-        return yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: is not YAML ({error.problem}); {EXAMPLE}") from None
-    except yaml.reader.ReaderError as error:  # characters that YAML forbids, and bytes that are no characters
-        line = text.count(b"\n", 0, error.position) + 1
-        raise InputError(f"{path}:{line}: is not YAML ({error.reason}); save it as plain UTF-8 text") from None
-
-
-def _refuse_deep(text: bytes, path: str) -> None:
-    """Raise InputError where nodes stand deeper in each other than in any mix; composing them could crash."""
-    depth = 0
-    event: Any  # the stubs say that an event may have no mark
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise InputError(f"{_place(path, event)}: is nested too deep; {EXAMPLE}")
-
-
-def _place(path: str, node: yaml.Node) -> str:
-    return f"{path}:{_line(node)}"
-
-
-def _line(node: yaml.Node | None) -> int:
-    return int(node.start_mark.line) + 1 if node is not None else 1

@@ -37,6 +37,16 @@ def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda am
     Raises InputError naming file and line where a line is not a record.
     """
     name = "stdin" if str(path) == STANDARD_STREAM else path
+    for number, raw in read_lines(path, on_bytes):
+        place = f"{name}:{number}"
+        yield Row(parse_record(raw, place), raw, place)
+
+
+def read_lines(
+    path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None
+) -> Iterator[tuple[int, bytes]]:
+    """The numbers of a file's lines, from 1, and the lines without their ends, but for blank ones; otherwise as
+    read_records. Raises InputError where the file is not there, or breaks off."""
     with open_input(path) as stream:
         for number, line in enumerate(stream, 1):
             on_bytes(len(line))
@@ -44,8 +54,7 @@ def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda am
                 line = line.removeprefix(BYTE_ORDER_MARK)
             raw = line.rstrip(b"\r\n")
             if raw.strip():
-                place = f"{name}:{number}"
-                yield Row(parse_record(raw, place), raw, place)
+                yield number, raw
 
 
 def read_with_progress(paths: list[str]) -> Iterator[Row]:
@@ -61,6 +70,7 @@ def read_with_progress(paths: list[str]) -> Iterator[Row]:
 
 
 def parse_record(raw: bytes, place: str) -> dict[str, Any]:
+    """The record in one line of JSON; `place` ("file:line") begins the error. Raises InputError where it is none."""
     try:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

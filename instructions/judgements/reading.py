@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
 from instructions.script import InputError
+from instructions.yaml_nodes import compose, line_of, place_of
 
 WORDS = ("accept", "reject")
 FIELDS = ("judgement", "criteria", "note")
 CRITERIA = tuple("1234567")  # the seven review criteria, by number
-DEEPEST = 8  # file, judgement and criteria take 3
+EXAMPLE = "write one `<id>: accept` or `<id>: reject` a line"
 NEAR = 0.8  # of difflib's ratio: "critera" (0.93), "judgment" (0.94) and "notes" (0.89) are slips, "criterion" too
 
 
@@ -68,47 +69,22 @@ def load_judgements(path: str | Path) -> dict[str, Judgement]:
 @without_collection()  # 20,000 judgements in half the time
 def read_entries(data: bytes, path: str | Path) -> dict[str, Entry]:
     """The entries of a judgement file's bytes by record id; raises as load_judgements does, `path` for the message."""
-    root = _compose(data, path)
+    root = compose(data, path, EXAMPLE)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):  # nothing, or `---`
         return {}
     if not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{_place(path, root)}: is not a mapping; write one `<id>: accept` or `<id>: reject` a line")
+        raise InputError(f"{place_of(root, path)}: is not a mapping; {EXAMPLE}")
 
     entries: dict[str, Entry] = {}
     for key, value in root.value:
-        place = _place(path, key)
+        place = place_of(key, path)
         if not isinstance(key, yaml.ScalarNode):
             raise InputError(f"{place}: an id must be plain text, as in `math.stackexchange.com/a/17: accept`")
         if key.value in entries:
             first = entries[key.value].judgement.line
             raise InputError(f"{place}: {key.value} is judged twice, first in line {first}; keep one of the two")
-        entries[key.value] = Entry(_judgement(value, path, _line(key)), key, value)
+        entries[key.value] = Entry(_judgement(value, path, line_of(key)), key, value)
     return entries
-
-
-def _compose(data: bytes, path: str | Path) -> yaml.Node | None:
-    """The one YAML document; aliases are the nodes that they stand for, so they take no room."""
-    try:
-        _refuse_deep(data, path)
-        return yaml.compose(data, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: is not YAML ({error.problem}); write `<id>: accept` or `reject`") from None
-    except yaml.reader.ReaderError as error:  # characters that YAML forbids, and bytes that are no characters
-        line = data.count(b"\n", 0, error.position) + 1
-        raise InputError(f"{path}:{line}: is not YAML ({error.reason}); save it as plain UTF-8 text") from None
-
-
-def _refuse_deep(data: bytes, path: str | Path) -> None:
-    """Raise InputError where nodes stand deeper in each other than a judgement can; composing them could crash."""
-    depth = 0
-    event: Any  # the stubs say that an event may have no mark
-    for event in yaml.parse(data, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise InputError(
-                f"{_place(path, event)}: is nested too deep; write `<id>: accept` or `<id>: reject` a line"
-            )
 
 
 def _judgement(node: yaml.Node, path: str | Path, line: int) -> Judgement:
@@ -124,11 +100,11 @@ def _judgement(node: yaml.Node, path: str | Path, line: int) -> Judgement:
         if not isinstance(key, yaml.ScalarNode) or key.value in fields:
             name = key.value if isinstance(key, yaml.ScalarNode) else "a list or a mapping"
             raise InputError(
-                f"{_place(path, key)}: {name} is no field, or given twice; write judgement, criteria, note"
+                f"{place_of(key, path)}: {name} is no field, or given twice; write judgement, criteria, note"
             )
         if near := _near_miss(key.value):
             raise InputError(
-                f"{_place(path, key)}: {key.value} is no field; write {near}, or give it a name less like it"
+                f"{place_of(key, path)}: {key.value} is no field; write {near}, or give it a name less like it"
             )
         fields[key.value] = value
     if "judgement" not in fields:
@@ -152,7 +128,7 @@ def _near_miss(name: str) -> str | None:
 def _accepted(node: yaml.Node, path: str | Path) -> bool:
     if node.value not in WORDS:
         word = repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or a mapping"
-        raise InputError(f"{_place(path, node)}: the judgement is {word}; write accept or reject")
+        raise InputError(f"{place_of(node, path)}: the judgement is {word}; write accept or reject")
     return bool(node.value == "accept")
 
 
@@ -161,13 +137,5 @@ def _criteria(node: yaml.Node | None, path: str | Path) -> tuple[int, ...]:
         return ()
     numbers = [item.value for item in node.value] if isinstance(node, yaml.SequenceNode) else [node.value]
     if not all(number in CRITERIA for number in numbers):
-        raise InputError(f"{_place(path, node)}: criteria must be numbers from 1 to 7, as in criteria: [4, 6]")
+        raise InputError(f"{place_of(node, path)}: criteria must be numbers from 1 to 7, as in criteria: [4, 6]")
     return tuple(map(int, numbers))
-
-
-def _place(path: str | Path, node: yaml.Node) -> str:
-    return f"{path}:{_line(node)}"
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
