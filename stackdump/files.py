@@ -142,6 +142,7 @@ class RemoteFile:
         self._identity = {"url": url, "size": size, "digest": digest}
         self._note = folder / "source.json"
         self._parts: dict[tuple[int, int], Part] = {}
+        self._stopped = False
         self._lock = threading.RLock()
         folder.mkdir(parents=True, exist_ok=True)
         self._recall()
@@ -187,6 +188,8 @@ class RemoteFile:
         if self.whole:
             start, end, ahead = 0, self.size, None
         with self._lock:
+            if self._stopped:
+                raise DumpError(f"{self.url}: the download was stopped")
             for part in self._parts.values():
                 if part.start <= start and end <= part.end and part.ahead is None:
                     return part
@@ -224,9 +227,11 @@ class RemoteFile:
         self.folder.mkdir(parents=True)
 
     def stop(self) -> None:
-        """End the downloads under way, from any thread; what they have fetched stays on disk."""
-        for part in list(self._parts.values()):
-            part.stop()
+        """End the downloads under way, from any thread, and begin no others; what they have fetched stays on disk."""
+        with self._lock:  # a part that begins just now is among them
+            self._stopped = True
+            for part in self._parts.values():
+                part.stop()
 
     def close(self) -> None:
         """Give back connections and file handles: a download whose rest nobody wants would keep them."""

@@ -37,7 +37,7 @@ class Client:
     def __init__(self, base_url: str, connections: int = 4, tell: Callable[[str], None] = tell_nobody):
         self.base_url = base_url.rstrip("/")
         self.tell = tell
-        self.stopped = threading.Event()  # set it to end all waits
+        self.stopped = threading.Event()  # set it to end all waits, and to begin no request
         self._slots = threading.BoundedSemaphore(connections)
         self._local = threading.local()
 
@@ -49,6 +49,8 @@ class Client:
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
         timeout = (CONNECT_SECONDS, READ_SECONDS)
         with self._slots:
+            if self.stopped.is_set():
+                raise DumpError(f"{url}: stopped")
             try:
                 response = self._local.session.get(url, headers=headers, stream=True, timeout=timeout)
             except BROKEN:

@@ -163,6 +163,7 @@ def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) 
             except (DumpError, OSError) as error:  # of the disk or the network
                 if not isinstance(error, BrokenPipeError):
                     failures.append(error)
+                    process.kill()  # at an end in the middle, rapidgzip might wait for more
             except ValueError:  # `packed` was closed: no more is wanted
                 pass
 

@@ -272,7 +272,8 @@ def test_ctrl_c_ends_a_run_on_a_cluster(cluster, dumps, tmp_path):
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left <= {"unfiltered.jsonl", "report.json"}, left  # of sites that were complete by then
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,13 @@ def test_every_script_is_in_the_readme_and_its_help_shows_a_command(script):
 
 def test_every_flag_that_the_readme_names_exists():
     scripts = "".join((ROOT / file).read_text("utf-8") for file in [*SCRIPTS, "generation/models.py"])
-    flags = set(re.findall(r"--[a-z_]+\b", README)) - {"--help", "--nworkers", "--nthreads"}  # the last two are Dask's
+    flags = set(re.findall(r"--[a-z_]+\b", README)) - {
+        "--help",
+        "--nworkers",
+        "--nthreads",
+        "--cap",
+        "--security",
+    }  # Dask's, Docker's
     assert len(flags) > 20
     assert {flag for flag in flags if f'"{flag}"' not in scripts} == set()
 
