@@ -15,7 +15,7 @@ review: $(BIN)/.user  ## JupyterLab with the review notebook
 	@$(BIN)/jupyter lab data_viewer.ipynb
 
 test: $(BIN)/.dev  ## all tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(BIN)/.dev  ## ruff and mypy
 	@$(BIN)/ruff check .

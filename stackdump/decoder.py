@@ -79,7 +79,7 @@ def unpacked(
     if [coder["method"] for coder in coders] == [BZIP2]:
         source = Rewindable(stream, packed, KEPT + (threads << 20))
         file = rapidgzip.IndexedBzip2File(source, parallelization=threads)
-        while wanted and (data := file.read(min(wanted, 8 * CHUNK))):
+        while wanted and (data := file.read(min(wanted, CHUNK))):
             wanted -= len(data)
             yield data
         return
