@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from instructions.criteria import CRITERIA
+from instructions.judgements.reading import CRITERIA as JUDGEABLE
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -50,6 +52,6 @@ def test_every_flag_that_the_readme_names_exists():
     assert {flag for flag in flags if f'"{flag}"' not in scripts} == set()
 
 
-def test_the_criteria_are_seven():
+def test_the_criteria_are_the_same_seven_everywhere():
     section = README.partition("seven\ncriteria")[2].partition("The judgement file")[0]
-    assert re.findall(r"^(\d)\. ", section, re.M) == list("1234567")
+    assert re.findall(r"^(\d)\. ", section, re.M) == list(JUDGEABLE) == [str(number) for number in CRITERIA]
