@@ -123,9 +123,8 @@ class Model:
 
             def keep(answered: Sequence[tuple[int, Generation]]) -> None:
                 new = {missing_keys[place]: generation for place, generation in answered}
-                self._cache.put(
-                    {key: each for key, each in new.items() if each.end != TOO_LONG}
-                )  # of a server, for now
+                # a server's limit may be another next time
+                self._cache.put({key: each for key, each in new.items() if each.end != TOO_LONG})
                 found.update(new)
                 progress.update(len(new))
 
