@@ -8,7 +8,7 @@ authors' own Markdown is to be taken.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from zlib import crc32
 
 import orjson
@@ -33,8 +33,8 @@ class Placed:
     """What rows have become: posts by range, one a line; counts of rows by what they are."""
 
     ranges: dict[int, bytes]
-    counts: Counter[str] = field(default_factory=Counter)
-    replaced: int = 0  # characters that XML forbids
+    counts: Counter[str]
+    replaced: int  # characters that XML forbids
 
 
 @dataclass(frozen=True)

@@ -173,22 +173,16 @@ def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, larg
 KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
 
 
+def fetching_large(server, folder):
+    """The flags to fetch the large archive on two workers."""
+    return ("--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", folder, "--workers", "2")
+
+
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
     draw = random.Random(number)
     with ArchiveServer(www) as server:
-        command = (
-            "--base_url",
-            server.url,
-            "--dump",
-            "large",
-            "--sites",
-            "quay",
-            "--destdir",
-            tmp_path,
-            "--workers",
-            "2",
-        )
+        command = fetching_large(server, tmp_path)
         for _ in range(draw.choice([1, 1, 2, 3])):
             process = start(*command)
             time.sleep(draw.uniform(0.05, 1.2))
@@ -209,18 +203,7 @@ def test_a_stopped_run_ends_as_it_should_and_keeps_its_download(www, large_outpu
             time.sleep(0.05)
 
     with ArchiveServer(www, fault) as server:
-        command = (
-            "--base_url",
-            server.url,
-            "--dump",
-            "large",
-            "--sites",
-            "quay",
-            "--destdir",
-            tmp_path,
-            "--workers",
-            "2",
-        )
+        command = fetching_large(server, tmp_path)
         process = start(*command)
         while len(server.requests) < 4:
             time.sleep(0.05)
