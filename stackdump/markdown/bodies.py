@@ -9,6 +9,7 @@ from stackdump.markdown.tex import formulas
 from stackdump.markdown.writer import Writer
 
 _BR = re.compile(r"<br ?/?>", re.I)
+_BR_OR_COMMENT = re.compile("<br|<BR|<!--")
 _COMMENT = re.compile(r"<!--(?!-?>)[^<>]*?-->")
 _LINE_SPACE = re.compile("[ \t\n\v\f\x1c-\x1e\x85\u2028\u2029]+")  # white space but for spaces of other widths
 _NOT_TEXT = re.compile("[\0\x01]")
@@ -29,10 +30,8 @@ def html_to_markdown(html: str, math: bool, *, base_url: str | None = None, doll
     try:
         writer = Writer(Options(math, find_math, dollar, base_url, trusted=False))
         text = html
-        if "<br" in text or "<BR" in text:
-            text = _BR.sub(BREAK, text)
-        if "<!--" in text:
-            text = _COMMENT.sub("", text)
+        if _BR_OR_COMMENT.search(text):
+            text = _COMMENT.sub("", _BR.sub(BREAK, text))
         writer.run(TOKEN.split(text))
     except IllNestedError:
         writer = Writer(Options(math, find_math, dollar, base_url, trusted=True))

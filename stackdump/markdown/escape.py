@@ -4,14 +4,17 @@ import html
 import re
 from collections.abc import Iterable
 from html.entities import html5
+from typing import Final
 
-WS = " \t\n\r\f"  # HTML's white space; a no-break space is text
-BREAK = "\0"  # stands for <br> until a block is written: a body cannot hold it
-FORMULA = "\x01"  # stands for a formula of several lines until then
+WS: Final = " \t\n\r\f"  # HTML's white space; a no-break space is text
+BREAK: Final = "\0"  # stands for <br> until a block is written: a body cannot hold it
+FORMULA: Final = "\x01"  # stands for a formula of several lines until then
 
 # ---- entities -------------------------------------------------------------------------------------------------
 
-_ATTRIBUTE_REFERENCE = re.compile(r"&(#\d+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z][A-Za-z0-9]*+;|[A-Za-z][A-Za-z0-9]*+(?![=;]))")
+_ATTRIBUTE_REFERENCE: Final = re.compile(
+    r"&(#\d+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z][A-Za-z0-9]*+;|[A-Za-z][A-Za-z0-9]*+(?![=;]))"
+)
 
 
 def unescape(text: str) -> str:
@@ -34,7 +37,7 @@ def unescape_attribute(value: str) -> str:
 # What may need an escape. A run of `*` or `_` between words (`2 * 3`) is no delimiter, nor is a `_` between letters; at
 # the ends of a text and of its lines the neighbours count as unknown. (Every alternative begins with a character of its
 # own, so that the search can skip to them, and looks behind to match a run only from its start: linear time.)
-_MARKUP = r"""
+_MARKUP: Final = r"""
       \\(?![^\W_])                                          # a backslash, unless a letter or digit follows
     | \*(?<!\*\*)  (?: (?<![^\s\0][ ]\*) \**+ | \**+ (?![ ][^\s\0]) )
     | _(?<!__)  (?: (?<!\w_) (?: (?<![^\s\0][ ]_) _*+ | _*+ (?![ ][^\s\0]) ) | (?<![ ]_) _*+ (?!\w) )
@@ -44,12 +47,12 @@ _MARKUP = r"""
     | <(?=[A-Za-z/!?])                                      # a tag, comment or autolink
     | &(?=\#[0-9]{1,7};|\#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};)
 """
-_ESCAPE = re.compile(_MARKUP, re.X)
-_ESCAPE_MATH = re.compile(r"\\\$ | \$ | \\(?=begin\{) |" + _MARKUP, re.X)
-_ESCAPED = re.compile(r"\\(.)", re.S)
-_ESCAPED_RUN = {char: re.compile(rf"(?<!\\)(?:\\{re.escape(char)})+") for char in "*_`~"}
-_SPACE_STAYS = re.compile(r"[ \n][^\s\0]")  # (what stands before a hard break goes)
-_BRACKET = re.compile(r"\\.|[\[\]]", re.S)
+_ESCAPE: Final = re.compile(_MARKUP, re.X)
+_ESCAPE_MATH: Final = re.compile(r"\\\$ | \$ | \\(?=begin\{) |" + _MARKUP, re.X)
+_ESCAPED: Final = re.compile(r"\\(.)", re.S)
+_ESCAPED_RUN: Final = {char: re.compile(rf"(?<!\\)(?:\\{re.escape(char)})+") for char in "*_`~"}
+_SPACE_STAYS: Final = re.compile(r"[ \n][^\s\0]")  # (what stands before a hard break goes)
+_BRACKET: Final = re.compile(r"\\.|[\[\]]", re.S)
 
 
 def _with_backslashes(found: re.Match[str]) -> str:
@@ -138,7 +141,7 @@ def escape_end(markdown: str, chars: str) -> str:
 # The start of a paragraph that would make it a list item, quote, heading, rule, code fence or link definition; of a later
 # line that would be one of those that may interrupt a paragraph (of numbered lists: only 1), an underline, or the row of
 # dashes of a table.
-_LINE_START = re.compile(
+_LINE_START: Final = re.compile(
     r"""(?m: ^ ) (?:
         (1 | \A \d{1,9}) (?= [.)] (?: [ \t\n] | \Z ) )
       | (?= [-+*] (?: [ \t\n] | \Z ) | > | \#{1,6} (?: [ \t\n] | \Z ) | ~~~
@@ -148,9 +151,8 @@ _LINE_START = re.compile(
     re.X,
 )
 # (the lookbehinds keep a search from entering a run of white space: linear time)
-_LINE_END = re.compile(rf"(?<![ \t\r\f])[ \t\r\f]*+\n[{WS}]*+")
-_HARD_BREAK = re.compile(rf"(?:(?<![{WS}])[{WS}]++)?{BREAK}[{WS}]*+")
-MAY_START_BLOCK = frozenset("-+*>#_~[0123456789")
+_HARD_BREAK: Final = re.compile(rf"(?:(?<![{WS}])[{WS}]++)?{BREAK}[{WS}]*+")
+MAY_START_BLOCK: Final = frozenset("-+*>#_~[0123456789")
 
 
 def escape_line_starts(text: str) -> str:
@@ -160,7 +162,9 @@ def escape_line_starts(text: str) -> str:
 
 def join_lines(text: str) -> str:
     """White space around line ends taken away: no blank lines, no indentation, no hard breaks by two blanks."""
-    return _LINE_END.sub("\n", text)
+    first, *others = text.split("\n")
+    lines = [stripped for line in others[:-1] if (stripped := line.strip(WS))]
+    return "\n".join([first.rstrip(WS), *lines, others[-1].lstrip(WS)]) if others else text
 
 
 def write_breaks(text: str, as_: str) -> str:
@@ -170,8 +174,8 @@ def write_breaks(text: str, as_: str) -> str:
 
 # ---- code -----------------------------------------------------------------------------------------------------
 
-_BACKTICKS = re.compile(r"`+")
-_TILDES = re.compile(r"~+")
+_BACKTICKS: Final = re.compile(r"`+")
+_TILDES: Final = re.compile(r"~+")
 
 
 def _longer_than_any(runs: list[str], at_least: int) -> int:
@@ -202,11 +206,11 @@ def code_block(code: str, language: str) -> str:
 
 # ---- addresses ------------------------------------------------------------------------------------------------
 
-_PLAIN_URL = re.compile(r"[\w.~:/?#@!$&'*+,;=%-]*", re.A)
-_UNSAFE_IN_URL = re.compile(r"[\s\x00-\x20\x7f<>\\\"`{}|^]")
-_ENTITY_LIKE = re.compile(r"&(?=#?\w{1,32};)")
-_AUTOLINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>\x00-\x20|]*")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PLAIN_URL: Final = re.compile(r"[\w.~:/?#@!$&'*+,;=%-]*", re.A)
+_UNSAFE_IN_URL: Final = re.compile(r"[\s\x00-\x20\x7f<>\\\"`{}|^]")
+_ENTITY_LIKE: Final = re.compile(r"&(?=#?\w{1,32};)")
+_AUTOLINK: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>\x00-\x20|]*")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def _percent(found: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final
 
 from stackdump.markdown.emphasis import Pair, misread
 from stackdump.markdown.escape import (
@@ -27,36 +27,40 @@ from stackdump.markdown.escape import (
 from stackdump.markdown.raw import raw_code
 from stackdump.markdown.tex import formulas, whole_formula
 
-MAX_INLINE = 16  # inline elements inside each other; deeper ones are written without their mark
-MAX_REPAIRS = 20  # delimiters tried one by one in a paragraph, and
-MAX_PAIRS = 500  # pairs of them: beyond either, all become tags
+MAX_INLINE: Final = 16  # inline elements inside each other; deeper ones are written without their mark
+MAX_REPAIRS: Final = 20  # delimiters tried one by one in a paragraph, and
+MAX_PAIRS: Final = 500  # pairs of them: beyond either, all become tags
 
-TAG_OF_MARK = {"*": "em", "**": "strong", "~~": "del"}
-_SPACE = WS + BREAK
-_BLANK_LINES = re.compile(r"\n\s*\n")
-_CLOSING_HASHES = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
+TAG_OF_MARK: Final = {"*": "em", "**": "strong", "~~": "del"}
+_SPACE: Final = WS + BREAK
+_BLANK_LINES: Final = re.compile(r"\n\s*\n")
+_CLOSING_HASHES: Final = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
 
 
 class IllNestedError(Exception):
     """The tokens are not well nested, or hold what the quick look cannot judge."""
 
 
-class Options(NamedTuple):
-    """What a writer has to know of its post."""
+class Options:
+    """What a writer has to know of its post.
 
-    math: bool  # the site uses MathJax
-    find_math: bool  # ... and the formulas of this post are not marked
-    dollar: str  # the inline delimiter
-    base_url: str | None
-    trusted: bool  # the tokens come from the HTML parser: whatever they hold is to be written
+    math: the site uses MathJax. find_math: ... and the formulas of this post are not marked. dollar: the inline delimiter.
+    trusted: the tokens come from the HTML parser, and whatever they hold is to be written.
+    """
+
+    __slots__ = ("base_url", "dollar", "find_math", "math", "trusted")
+
+    def __init__(self, math: bool, find_math: bool, dollar: str, base_url: str | None, trusted: bool):
+        self.math, self.find_math, self.dollar, self.base_url, self.trusted = math, find_math, dollar, base_url, trusted
 
 
-class Inline(NamedTuple):
+class Inline:
     """An open inline element: its opening and closing marks (a link's: "[" and the address), its place in `line`."""
 
-    opening: str
-    closing: str
-    at: int
+    __slots__ = ("at", "closing", "opening")
+
+    def __init__(self, opening: str, closing: str, at: int):
+        self.opening, self.closing, self.at = opening, closing, at
 
 
 class Paragraph:
@@ -226,7 +230,7 @@ class Paragraph:
         inline = self.inlines.pop()
         if inline is None:
             return
-        opening, closing, at = inline
+        opening, closing, at = inline.opening, inline.closing, inline.at
         line, after = self.line, ""
         self.styles.discard(opening)
         if opening == "[":

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import escape as escape_html
+from typing import Final
 
 from stackdump.markdown.escape import BREAK, WS, clean_url, escape_all, escape_brackets, join_lines, unescape
 from stackdump.markdown.tex import formulas, whole_formula
 
-_ALIGN = re.compile(r"text-align:\s*(\w+)")
-_ATTRIBUTE = re.compile(r'\s+([^\s"\'<>/=]+)(?:="([^"]*)")?')
-_DASHES = {"": "---", "left": ":--", "center": ":-:", "right": "--:"}
-_SECTIONS = frozenset(["thead", "/thead", "tbody", "/tbody", "tfoot", "/tfoot", "tr", "/tr"])
-_BLANK_LINE_IN_PRE = re.compile(r"\n(?=[ \t]*+(?:\n|\Z))")
-_PRE_LINE = "\x01"
-_OPENS_FORMULA = re.compile(r"\$|\\(?=begin\{|\[|\\\()")
-_TAG = re.compile("(</?[A-Za-z][^<>]*>)")
-_NOTHING = frozenset(["span", "font", "tbody", "thead", "tfoot", "colgroup", "col", "wbr"])
+_ALIGN: Final = re.compile(r"text-align:\s*(\w+)")
+_ATTRIBUTE: Final = re.compile(r'\s+([^\s"\'<>/=]+)(?:="([^"]*)")?')
+_DASHES: Final = {"": "---", "left": ":--", "center": ":-:", "right": "--:"}
+_SECTIONS: Final = frozenset(["thead", "/thead", "tbody", "/tbody", "tfoot", "/tfoot", "tr", "/tr"])
+_BLANK_LINE_IN_PRE: Final = re.compile(r"\n(?=[ \t]*+(?:\n|\Z))")
+_PRE_LINE: Final = "\x01"
+_OPENS_FORMULA: Final = re.compile(r"\$|\\(?=begin\{|\[|\\\()")
+_TAG: Final = re.compile("(</?[A-Za-z][^<>]*>)")
+_NOTHING: Final = frozenset(["span", "font", "tbody", "thead", "tfoot", "colgroup", "col", "wbr"])
 # The attributes that mean something to a reader.
-_KEPT = {
+_KEPT: Final = {
     "a": ("href",),
     "img": ("src", "alt"),
     "td": ("colspan", "rowspan"),

@@ -7,22 +7,22 @@ https://docs.mathjax.org/en/v2.7-latest/options/preprocessors/tex2jax.html
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stackdump.markdown.escape import BREAK
 
 # Text up to any of these is no formula; a pair of a backslash and a character is passed over.
-_START = re.compile(r"\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
+_START: Final = re.compile(r"\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
 # ... and where `\$..\$` is the inline delimiter and a lone dollar is none.
-_START_ESCAPED = re.compile(r"\$\$|\\\$|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
-_BRACES = r"\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.)*+\})*+\})*+\}"
+_START_ESCAPED: Final = re.compile(r"\$\$|\\\$|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
+_BRACES: Final = r"\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.)*+\})*+\})*+\}"
 # One formula and nothing else; three levels of braces are enough for nearly all, `formulas` judges the rest.
-_WHOLE = re.compile(
+_WHOLE: Final = re.compile(
     rf"\s*+(?:\$\$((?:[^$\\{{}}]|\\.|\$(?!\$)|{_BRACES})++)\$\$|\$((?:[^$\\{{}}]|\\.|{_BRACES})++)\$)\s*+", re.S
 )
 # An inline formula as nearly all are.
-_INLINE = re.compile(rf"\$((?:[^$\\{{}}]++|\\.|{_BRACES})++)\$", re.S)
-_EVENT = re.compile(r"\\.|[{}$]", re.S)
+_INLINE: Final = re.compile(rf"\$((?:[^$\\{{}}]++|\\.|{_BRACES})++)\$", re.S)
+_EVENT: Final = re.compile(r"\\.|[{}$]", re.S)
 
 # How much text, per character of the run and at least, the search for missing ends may pass over. A run that
 # needs more has thousands of unclosed braces; what follows is taken as text, and the time stays linear.

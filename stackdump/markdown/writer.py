@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Final
 
 from stackdump.markdown.escape import (
     BREAK,
@@ -19,31 +20,31 @@ from stackdump.markdown.escape import (
 from stackdump.markdown.paragraph import TAG_OF_MARK, IllNestedError, Options, Paragraph
 from stackdump.markdown.raw import Table, attributes, raw_code, raw_html, read_table, write_table
 
-MAX_DEPTH = 40  # quotes and lists inside each other; deeper ones are written without their mark
-MAX_NUMBER = 999_999_999  # of a list item, in CommonMark
+MAX_DEPTH: Final = 40  # quotes and lists inside each other; deeper ones are written without their mark
+MAX_NUMBER: Final = 999_999_999  # of a list item, in CommonMark
 
-_CONTAINERS = frozenset(["", "li", "blockquote", "div", "td"])
-_SPACE = WS + BREAK
-_SPECIAL = re.compile(r"[\\`*_\[\]<>&~]").search
-_SPECIAL_MATH = re.compile(r"[\\`*_\[\]<>&~$]").search
-_TAG = re.compile(r"<(/?[A-Za-z][^\s/<>]*)([^<>]*)>")
-_ATTRIBUTES = re.compile(r'(?:\s+[^\s"\'<>/=]+(?:="[^"]*")?)*+\s*/?')
-_ANY_TAG = re.compile(r"<[^<>]*>")
-_LINK = re.compile(r'<a href="([^"]*)"(?: rel="[^"]*")?>')
-_PRE = re.compile(r'<pre(?: class="([^"]*)")?><code>([^<]*)</code></pre>')
-_MATH_CONTAINER = '<span class="math-container">'
-_LONE_TAG = re.compile(r"\A(<[^\n]*>\s*?)\n")  # as the first line it would start an HTML block
+_CONTAINERS: Final = frozenset(["", "li", "blockquote", "div", "td"])
+_SPACE: Final = WS + BREAK
+_SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&~]").search
+_SPECIAL_MATH: Final = re.compile(r"[\\`*_\[\]<>&~$]").search
+_TAG: Final = re.compile(r"<(/?[A-Za-z][^\s/<>]*)([^<>]*)>")
+_ATTRIBUTES: Final = re.compile(r'(?:\s+[^\s"\'<>/=]+(?:="[^"]*")?)*+\s*/?')
+_ANY_TAG: Final = re.compile(r"<[^<>]*>")
+_LINK: Final = re.compile(r'<a href="([^"]*)"(?: rel="[^"]*")?>')
+_PRE: Final = re.compile(r'<pre(?: class="([^"]*)")?><code>([^<]*)</code></pre>')
+_MATH_CONTAINER: Final = '<span class="math-container">'
+_LONE_TAG: Final = re.compile(r"\A(<[^\n]*>\s*?)\n")  # as the first line it would start an HTML block
 
-_HEADINGS = "h1 h2 h3 h4 h5 h6".split()
-_SECTIONS = "div section article main aside header footer nav center figure address body html".split()
-_MARKS = {"em": "*", "i": "*", "strong": "**", "b": "**", "del": "~~", "s": "~~", "strike": "~~"}
-_SIMPLE_TAGS = "sup sub kbd ins u small big".split()
-_RAW_BLOCKS = "dl dt dd details summary figcaption caption fieldset".split()
-_RAW_CONTAINERS = frozenset(["dl", "details"])
-_EMBEDS = frozenset("iframe video audio object embed source input svg".split())
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_LONG_BLOCKS = frozenset("pre ul ol blockquote table h1 h2 h3 h4 h5 h6 hr dl details".split())
-_BLOCKS = _LONG_BLOCKS | {"p", "div"}
+_HEADINGS: Final = "h1 h2 h3 h4 h5 h6".split()
+_SECTIONS: Final = "div section article main aside header footer nav center figure address body html".split()
+_MARKS: Final = {"em": "*", "i": "*", "strong": "**", "b": "**", "del": "~~", "s": "~~", "strike": "~~"}
+_SIMPLE_TAGS: Final = "sup sub kbd ins u small big".split()
+_RAW_BLOCKS: Final = "dl dt dd details summary figcaption caption fieldset".split()
+_RAW_CONTAINERS: Final = frozenset(["dl", "details"])
+_EMBEDS: Final = frozenset("iframe video audio object embed source input svg".split())
+_VOID: Final = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_LONG_BLOCKS: Final = frozenset("pre ul ol blockquote table h1 h2 h3 h4 h5 h6 hr dl details".split())
+_BLOCKS: Final = _LONG_BLOCKS | {"p", "div"}
 
 
 class NotInlineError(Exception):
@@ -607,9 +608,9 @@ _CLOSING: dict[str, Handler] = {
     **dict.fromkeys(_RAW_BLOCKS, Writer.close_raw_block),
     **dict.fromkeys([*_MARKS, *_SIMPLE_TAGS], Writer.close_tag),
 }
-_HANDLERS = _OPENING | {f"/{name}": handler for name, handler in _CLOSING.items()}
+_HANDLERS: Final = _OPENING | {f"/{name}": handler for name, handler in _CLOSING.items()}
 # The tags as they stand nearly always, so that they need no parsing.
-_EXACT: dict[str, tuple[Handler, str]] = {
+_EXACT: Final[dict[str, tuple[Handler, str]]] = {
     **{f"<{name}>": (handler, name) for name, handler in _OPENING.items()},
     **{f"</{name}>": (handler, name) for name, handler in _CLOSING.items()},
     **dict.fromkeys(["</p><p>", "</p>\n<p>", "</p>\n\n<p>"], (Writer.next_p, "p")),
