@@ -183,9 +183,23 @@ def parse_rows(batch: bytes, path: str) -> tuple[list[Row], int]:
     raise DumpError(f"{path}: is not XML; fetch it again")
 
 
+class _Rows:
+    """A parser's target: a tree of elements would take half again the time."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def start(self, tag: str, attributes: Row) -> None:
+        self.rows.append(attributes)
+
+    def close(self) -> list[Row]:
+        return self.rows[1:]  # the first is the element around them
+
+
 def _attributes(batch: bytes) -> list[Row]:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, collect_ids=False)
-    return [dict(row.items()) for row in etree.fromstring(b"<rows>%s</rows>" % batch, parser)]
+    parser = etree.XMLParser(target=_Rows(), no_network=True)
+    rows: list[Row] = etree.fromstring(b"<rows>%s</rows>" % batch, parser)
+    return rows
 
 
 def replace_forbidden(xml: bytes) -> tuple[bytes, int]:

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from stackdump.errors import DumpError
 
@@ -45,16 +46,16 @@ class Site:
 
     host: str
 
-    @property
+    @cached_property
     def url(self) -> str:
         return f"https://{self.host}"
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """The short name: the host without .stackexchange.com, .com or .net."""
         return re.sub(r"(\.stackexchange\.com|\.com|\.net)$", "", self.host)
 
-    @property
+    @cached_property
     def _topic(self) -> str:
         """What a site shares with its meta: `math` for math.meta.stackexchange.com and math.stackexchange.com."""
         return re.sub(r"^meta\.|\.meta$", "", self.folder)
@@ -64,7 +65,7 @@ class Site:
         """By the table; a site that the table does not know may use it all the same."""
         return self._topic in MATHJAX_SITES
 
-    @property
+    @cached_property
     def dollar(self) -> str:
         """The delimiter of inline formulas, `$` or `\\$`."""
         return r"\$" if self._topic in ESCAPED_DOLLAR_SITES else "$"
