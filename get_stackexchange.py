@@ -170,7 +170,17 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
             open_output(local) as out,
             Stages(site.folder) as stages,
             Conversion(
-                site, dump, work, pool, workers, threads, tell=tell, on_bytes=stages.show, stopped=stopped, **options
+                site,
+                dump,
+                work,
+                pool,
+                workers,
+                here=not isinstance(pool, Cluster),
+                threads=threads,
+                tell=tell,
+                on_bytes=stages.show,
+                stopped=stopped,
+                **options,
             ) as conversion,
         ):
             conversion.read()
@@ -186,12 +196,12 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
         write_report(local, {
             "site": site.host,
             "dump": dump.describe(),
-            "members": conversion.members,
+            "members": conversion.members(),
             "options": options,
             "mathjax": conversion.math,
             "counts": {name.strip(): count for name, count in conversion.table()},
             "authors_markdown": conversion.authors_markdown(),
-            "forbidden_characters_replaced": conversion.replaced,
+            "forbidden_characters_replaced": conversion.replaced(),
             "output": {"file": destination.name, **output},
             "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         })  # fmt: skip
@@ -200,8 +210,8 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
     if own := conversion.authors_markdown():
         same, posts = own["rendering_to_the_same_document"], own["posts"]
         tell(f"  {posts:,} posts are in their authors' Markdown; {same:,} of them render to what the site shows")
-    if conversion.replaced:
-        tell(f"  {conversion.replaced:,} characters that XML forbids became U+FFFD")
+    if replaced := conversion.replaced():
+        tell(f"  {replaced:,} characters that XML forbids became U+FFFD")
 
 
 def is_complete(destination: Path | UPath, report: Path | UPath, dump: Dump, options: dict[str, Any]) -> bool:

@@ -102,7 +102,6 @@ class Cluster(Executor):
         """As of any executor, but that it waits while the workers have enough to do, over all sites."""
         self._slots.acquire()
         future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
         task = pickle.dumps((_checked, (fingerprint(), fn, *args), kwargs))
         try:
             submitted = self._executor.submit(_portable(), task)
@@ -120,6 +119,8 @@ class Cluster(Executor):
         if future not in self._pending:  # given up by `_watch`
             return
         self._pending.remove(future)
+        if not future.set_running_or_notify_cancel():
+            return
         error = None if done.cancelled() else done.exception()
         if done.cancelled() or (error and self._client.status != "running"):  # then the error is Dask's, of its loss
             future.set_exception(self._lost())
@@ -151,7 +152,9 @@ class Cluster(Executor):
                 has_workers = bool(self._client.nthreads())
             except Exception:  # noqa: BLE001 - of the transport, or the client's for being closed
                 while self._pending:
-                    self._pending.pop().set_exception(self._lost())
+                    future = self._pending.pop()
+                    if future.set_running_or_notify_cancel():
+                        future.set_exception(self._lost())
                 return
             if had_workers and not has_workers:
                 self._tell(f"{self.address}: has no worker left; waiting for one")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
@@ -15,13 +15,14 @@ from typing import Any
 
 from stackdump.dumps import Dump, Table
 from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Spool, take_ranges
+from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Joined, SpooledRange
 from stackdump.lookup import Lookup, names, own_markdown
 from stackdump.pool import run_ahead
-from stackdump.posts import Batch
+from stackdump.posts import Batch, Placed
 from stackdump.records import Style
 from stackdump.rows import RowReader
 from stackdump.sites import Site
+from stackdump.spool import Placement, Spool
 
 # Where the Markdown comes from: ours, made of the posts' HTML, or the authors' own, from PostHistory.xml.
 BODY_SOURCES = ("html", "history")
@@ -37,12 +38,22 @@ class MathFoundError(Exception):
     """The site uses MathJax after all, so that the Markdown made so far is wrong."""
 
 
+@contextmanager
+def _told_of_damage(tables: Generator[Table, None, None]) -> Iterator[None]:
+    """Have a dump learn that a table of it turned out damaged, and end its downloads."""
+    with closing(tables):
+        try:
+            yield
+        except (DamagedError, ChangedError) as error:
+            tables.throw(error)
+
+
 @dataclass
 class Conversion:
     """The conversion of one site's dump, to be used in a `with` block.
 
     work: a folder for what is put aside; what a killed run left there is removed, but for downloads, which go on.
-    pool: what converts, with so many `workers`. threads: to unpack.
+    pool: what converts, with so many `workers`. here: they have this machine's files. threads: to unpack.
     on_bytes: is told of each piece of work as (what, bytes done, bytes in all).
     """
 
@@ -51,6 +62,7 @@ class Conversion:
     work: Path
     pool: Executor
     workers: int
+    here: bool = True
     threads: int = 1
     authors: bool = True
     body_source: str = "html"  # one of BODY_SOURCES
@@ -59,9 +71,9 @@ class Conversion:
     stopped: threading.Event = field(default_factory=threading.Event)  # set it to end the conversion with DumpError
 
     def __post_init__(self) -> None:
-        self.members: list[dict[str, Any]] = []
         self.counts: Counter[str] = Counter()
-        self.replaced = 0  # characters that XML forbids
+        self._read: list[tuple[Table, RowReader]] = []
+        self._failure: BaseException | None = None  # the first, of the tables that are being read
         self.math = self.site.uses_mathjax  # or a formula is found that the site has marked
         self.spool = self._new_spool()
         self.names = Lookup(self.work / "spool" / "names.sqlite")
@@ -82,8 +94,9 @@ class Conversion:
 
     def _new_spool(self) -> Spool:
         shutil.rmtree(self.work / "spool", ignore_errors=True)
-        (self.work / "spool").mkdir(parents=True)
-        return Spool(self.work / "spool" / "ranges", "Posts.xml")
+        folder = self.work / "spool" / "ranges"
+        folder.mkdir(parents=True)
+        return Spool(folder, "Posts.xml")
 
     def read(self) -> None:
         """Take the tables in. A damaged or changed download is fetched once more. Raises DumpError."""
@@ -99,40 +112,51 @@ class Conversion:
                 refetched, self.math = True, self.site.uses_mathjax
                 self.tell(f"{error}; doing that now")
             self.spool = self._new_spool()
-            self.members.clear()
-            self.replaced = 0
+            self._read.clear()
 
     def _read_tables(self) -> None:
         wanted = tuple(name for name, is_wanted in self._tables() if is_wanted)
-        with closing(self.dump.tables(wanted, self.work / "download", self.threads)) as tables:
+        self._failure = None
+        tables = self.dump.tables(wanted, self.work / "download", self.threads)
+        with _told_of_damage(tables), ThreadPoolExecutor(1) as thread:
+            users: list[Future[None]] = []
             for table in tables:
+                if table.apart and table.name == "Users":  # a single thread's work: other cores go on with the next
+                    users.append(thread.submit(self._read_table, table))
+                    continue
                 self._read_table(table)
+                for reading in users:
+                    reading.result()
         if self._from_history and not self.bodies.exists():
             raise DumpError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
 
     def _read_table(self, table: Table) -> None:
         reader = RowReader(table.name.lower(), table.path)
         try:
-            self._take(table, reader)
+            with closing(table.chunks):
+                self._take(table, reader)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            self._failure = self._failure or error  # which ends the other table that is being read
+            raise self._failure from None
+        self._read.append((table, reader))
+
+    def _take(self, table: Table, reader: RowReader) -> None:
+        try:
+            self._take_rows(table, reader)
         except DumpError:
-            if not self.stopped.is_set():
+            if not self._is_over():
                 for _ in table.chunks:  # to the end, where the check sum is: damage explains what was read
                     pass
             raise
-        crc = None if table.crc is None else f"{table.crc:08x}"
-        name = table.path.rpartition(" ")[2]
-        self.members.append({"name": name, "size": table.size, "crc32": crc, "rows": reader.count})
-        self.replaced += reader.replaced
 
-    def _take(self, table: Table, reader: RowReader) -> None:
+    def _take_rows(self, table: Table, reader: RowReader) -> None:
         chunks = self._watched(table)
         if table.name == "Posts":
             self.spool.path = table.path
             batches = map(self._batch, reader.batches(chunks), repeat(table.path))
-            for placed in run_ahead((batch.place for batch in batches), self.pool, self.workers, table.path):
+            for placed in run_ahead(map(self._placing, batches), self.pool, self.workers, table.path):
                 self.spool.add(placed)
-                self.replaced += placed.replaced
-            self.spool.close()
+                reader.replaced += placed.replaced
         elif table.name == "Users":
             self.names.write(names(reader.rows(chunks)))
         else:
@@ -142,6 +166,9 @@ class Conversion:
         if not self.math and MATH_MARK in rows:
             raise MathFoundError
         return Batch(rows, table, Style(self.site, self.math), self._from_history)
+
+    def _placing(self, batch: Batch) -> Callable[[], Placed]:
+        return Placement(batch, self.spool.folder).run if self.here else batch.place
 
     @property
     def _from_history(self) -> bool:
@@ -153,32 +180,55 @@ class Conversion:
     def _watched(self, table: Table) -> Iterator[bytes]:
         done = 0
         for chunk in table.chunks:
-            if self.stopped.is_set():
+            if self._is_over():
                 raise DumpError(f"{table.path}: stopped")
             done += len(chunk)
-            self.on_bytes(f"reading {table.name}", done, table.size)
+            if not table.apart:  # one bar is shown
+                self.on_bytes(f"reading {table.name}", done, table.size)
             yield chunk
+
+    def _is_over(self) -> bool:
+        return self.stopped.is_set() or self._failure is not None
 
     def lines(self) -> Iterator[bytes]:
         """The records as JSON lines, many at a time, ordered by question id, then score from high to low, then
         answer id. To be asked for after `read`."""
         style = Style(self.site, self.math)
-        total = sum(path.stat().st_size for path in self.spool.ranges())
+        ranges = [SpooledRange(*found, style, self.names, self.bodies) for found in self.spool.ranges()]
+        total = sum(file.stat().st_size for range_ in ranges for file in range_.files)
         done = 0
-        joins = (range_.join for range_ in take_ranges(self.spool, style, self.names, self.bodies))
-        # a join with no texts to convert takes less time than the way to another process
-        all_joined = (
-            run_ahead(joins, self.pool, self.workers, self.spool.path)
-            if self._from_history
-            else (join() for join in joins)
-        )
-        for joined in all_joined:
+        for joined in self._joined(ranges):
             if self.stopped.is_set():
                 raise DumpError(f"{self.spool.path}: stopped")
             self.counts += joined.counts
             done += joined.size
             self.on_bytes("joining", done, total)
-            yield joined.lines
+            yield joined.take()
+
+    def _joined(self, ranges: list[SpooledRange]) -> Iterator[Joined]:
+        if self.here:
+            joins = (range_.join_into_file for range_ in ranges)
+        elif self._from_history:
+            joins = (range_.load().join for range_ in ranges)
+        else:  # with no texts to convert a join takes less time than the way to another machine
+            return (range_.join() for range_ in ranges)
+        return run_ahead(joins, self.pool, self.workers, self.spool.path)
+
+    def members(self) -> list[dict[str, Any]]:
+        """The tables as they were read: names, sizes, CRC-32, rows."""
+        return [
+            {
+                "name": table.path.rpartition(" ")[2],
+                "size": table.size,
+                "crc32": None if table.crc is None else f"{table.crc:08x}",
+                "rows": reader.count,
+            }
+            for table, reader in sorted(self._read, key=lambda read: read[0].name)
+        ]
+
+    def replaced(self) -> int:
+        """How many characters that XML forbids became U+FFFD."""
+        return sum(reader.replaced for _, reader in self._read)
 
     def authors_markdown(self) -> dict[str, Any]:
         """How many posts are in their authors' own Markdown, and the share of them that renders to the document that

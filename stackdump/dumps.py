@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +23,17 @@ CHUNK = 1 << 20  # bytes
 
 @dataclass
 class Table:
-    """A table of a dump: Posts, Users or PostHistory. `chunks` is its XML; `path` names it in errors."""
+    """A table of a dump: Posts, Users or PostHistory. `chunks` is its XML; `path` names it in errors.
+
+    apart: it may be read while the tables that follow are, on another thread, but none of them is used up before it.
+    """
 
     name: str
     path: str
     size: int  # bytes of XML
     crc: int | None
-    chunks: Iterator[bytes]
+    chunks: Generator[bytes, None, None]
+    apart: bool
 
 
 class Dump(Protocol):
@@ -45,9 +50,9 @@ class Dump(Protocol):
         """Whether the archives are where they are to be kept, if they are to be."""
 
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
-        """The wanted tables, as far as the dump has them, in the order that is fastest; each must be used up
-        before the next is asked for. Downloads go to `work`; close the generator to end them. Raises DumpError where
-        it cannot be read."""
+        """The wanted tables, as far as the dump has them, in the order that is fastest; each that is not `apart` must be
+        used up before the next is asked for. Downloads go to `work`; close the generator to end them, and throw
+        DamagedError or ChangedError into it where reading a table raises it. Raises DumpError where it cannot be read."""
 
     def stop(self) -> None:
         """End downloads under way."""
@@ -67,9 +72,10 @@ class XmlDump:
         return {"files": [_describe(path) for path in self.files.values()]}
 
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
-        for name in wanted:
-            if path := self.files.get(name):
-                yield Table(name, str(path), path.stat().st_size, None, _read(path))
+        found = [name for name in wanted if name in self.files]
+        for name in found:
+            path = self.files[name]
+            yield Table(name, str(path), path.stat().st_size, None, _read(path), apart=name != found[-1])
 
     def is_kept(self) -> bool:
         return True
@@ -88,7 +94,7 @@ def _source(path: Path | UPath) -> Source:
     return LocalFile(path) if isinstance(path, Path) else UrlFile(path)
 
 
-def _read(path: Path | UPath) -> Iterator[bytes]:
+def _read(path: Path | UPath) -> Generator[bytes, None, None]:
     source = _source(path)
     with source.reader(0, source.size) as handle:
         while chunk := handle.read(CHUNK):
@@ -186,8 +192,10 @@ def _tables_in(source: Source, names: list[str], threads: int) -> Iterator[Table
         inside = ", ".join(member.name for member in archive.members[:5]) or "nothing"
         raise DumpError(f"{source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
     tables = {member: name for name, member in members.items()}
-    for member, chunks in archive.stream(list(tables)):
-        yield Table(tables[member], f"{source.name}: {member.name}", member.size, member.crc, chunks)
+    streams = Counter(member.start for member in tables)
+    for left, (member, chunks) in zip(reversed(range(len(tables))), archive.stream(list(tables)), strict=True):
+        path, apart = f"{source.name}: {member.name}", streams[member.start] == 1 and left > 0
+        yield Table(tables[member], path, member.size, member.crc, chunks, apart)
 
 
 def item_dumps(client: Client, item: str) -> dict[Site, Dump]:

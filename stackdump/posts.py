@@ -1,20 +1,18 @@
-"""Posts as they come in the dump, each made ready for its range of question ids: Markdown where that can be made at once.
+"""Posts as they come in the dump, each made ready for the join: Markdown where that can be made at once.
 
-A post is put aside as one line, `<what is needed of its row, as JSON>\\t<its text, as a JSON string>`. The text is
-Markdown, or HTML that waits for the join: of a question that says to have no answers, and of all posts where the
-authors' own Markdown is to be taken.
+Of a question that says to have no answers, and of all posts where the authors' own Markdown is to be taken, the HTML
+waits for the join.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from zlib import crc32
 
 import orjson
 
 from stackdump.errors import DumpError
-from stackdump.records import ANSWER, QUESTION, Style
+from stackdump.records import ANSWER, QUESTION, Post, Style, make_post
 from stackdump.rows import Row, parse_rows
 
 IDS_IN_RANGE = 4096  # some 5 MB of posts on real sites
@@ -22,15 +20,10 @@ IDS_IN_RANGE = 4096  # some 5 MB of posts on real sites
 # Two planted posts in every site's dump since mid-2025. By id, for real posts of the community too have the owner -1.
 PLANTED = ("1000000001", "1000000010")
 
-KEPT = ("Id", "PostTypeId", "ParentId", "Score", "Title", "Tags", "AcceptedAnswerId", "OwnerUserId",
-        "OwnerDisplayName", "ContentLicense", "CreationDate")  # fmt: skip
-BODY_SUM = "BodySum"  # a check sum, so that of posts with one id the same is taken whatever their order in the dump
-WAITS = "Waits"  # the text is HTML
-
 
 @dataclass
 class Placed:
-    """What rows have become: posts by range, one a line; counts of rows by what they are."""
+    """What rows have become: posts by range of question ids, one a line; counts of rows by what they are."""
 
     ranges: dict[int, bytes]
     counts: Counter[str]
@@ -51,28 +44,27 @@ class Batch:
 
     def place(self) -> Placed:
         """Parse the rows; posts that make no pairs are counted and left out. Raises DumpError."""
-        posts, replaced = parse_rows(self.rows, self.table)
+        rows, replaced = parse_rows(self.rows, self.table)
         counts: Counter[str] = Counter()
         ranges: defaultdict[int, list[bytes]] = defaultdict(list)
-        for post in posts:
-            kind, question = _kind(post, self.table)
+        for row in rows:
+            kind = _kind(row, self.table)
             counts[kind] += 1
-            if question is not None:
-                ranges[question // IDS_IN_RANGE].append(self._line(post))
+            if kind in ("questions", "answers"):
+                post = self._post(row)
+                ranges[post.question_id // IDS_IN_RANGE].append(to_line(post))
         return Placed({range_: b"".join(lines) for range_, lines in ranges.items()}, counts, replaced)
 
-    def _line(self, post: Row) -> bytes:
-        html = post.get("Body", "")
-        row: dict[str, str | int] = {name: post[name] for name in KEPT if name in post}
-        row[BODY_SUM] = crc32(html.encode())
-        if self.all_wait or post.get("AnswerCount") == "0":
-            row[WAITS] = 1
+    def _post(self, row: Row) -> Post:
+        html = row.get("Body", "")
+        waits = self.all_wait or row.get("AnswerCount") == "0"
+        if waits:
             text = html
-        elif post["PostTypeId"] == ANSWER:
+        elif row["PostTypeId"] == ANSWER:
             text = self.style.markdown(html)
         else:
-            text = instruction(self.style.title(post.get("Title", "")), self.style.markdown(html))
-        return b"%s\t%s\n" % (orjson.dumps(row), orjson.dumps(text))
+            text = instruction(self.style.title(row.get("Title", "")), self.style.markdown(html))
+        return make_post(row, waits, orjson.dumps(text))
 
 
 def instruction(title: str, body: str) -> str:
@@ -80,19 +72,32 @@ def instruction(title: str, body: str) -> str:
     return "\n\n".join(part for part in (title, body) if part)
 
 
-def _kind(post: Row, table: str) -> tuple[str, int | None]:
-    """What a post is, and the id of the question that it belongs to, if it is wanted."""
+def to_line(post: Post) -> bytes:
+    """A post as a line: all but its text as JSON, a tab, its text."""
+    return b"%s\t%s\n" % (orjson.dumps(post[:-1]), post.text)
+
+
+def from_line(line: bytes) -> Post:
+    """The post of a line of `to_line`."""
+    rest, _, text = line.rstrip(b"\n").partition(b"\t")
+    return Post._make([*orjson.loads(rest), text])
+
+
+def _kind(row: Row, table: str) -> str:
+    """What a post is."""
     try:
-        id_, type_ = post["Id"], post["PostTypeId"]
+        id_, type_ = row["Id"], row["PostTypeId"]
         if id_ in PLANTED:
-            return "planted posts", None
+            return "planted posts"
         if type_ == QUESTION:
-            return "questions", int(id_)
+            int(id_)
+            return "questions"
         if type_ == ANSWER:
-            return "answers", int(post.get("ParentId", id_))
+            int(row.get("ParentId", id_))
+            return "answers"
     except (KeyError, ValueError):
-        seen = " ".join(f'{name}="{value}"' for name, value in post.items())[:60]
+        seen = " ".join(f'{name}="{value}"' for name, value in row.items())[:60]
         raise DumpError(
             f"{table}: the row {seen}... has no Id or no PostTypeId that is a number; it is no Posts.xml of a dump"
         ) from None
-    return "posts of other types", None
+    return "posts of other types"

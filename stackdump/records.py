@@ -1,10 +1,10 @@
-"""A question and an answer to it, as one record of the data set."""
+"""A post as the join needs it, and a question with an answer to it as one record of the data set."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,6 +14,8 @@ from stackdump.rows import Row
 from stackdump.sites import Site
 
 QUESTION, ANSWER = "1", "2"  # PostTypeId; 3 to 8 are wikis, nominations and the like
+
+LARGEST = 2**63 - 1  # whole number in JSON for most readers, and in SQLite
 
 # The first days of the newer licences, by a post's date. Source: https://stackoverflow.com/help/licensing
 CC_BY_SA_3, CC_BY_SA_4 = "2011-04-08", "2018-05-02"
@@ -33,48 +35,95 @@ class Style:
         return text_to_markdown(text, self.math, dollar=self.site.dollar)
 
 
+class Post(NamedTuple):
+    """A question or an answer. `text` is a JSON string: Markdown, or HTML where it `waits`."""
+
+    question_id: int  # of a question its own
+    score: int
+    id: int
+    is_answer: bool
+    waits: bool
+    title: str
+    tags: list[str]
+    accepted_id: int
+    owner_id: int | None  # None for a deleted user, whose name may be in `owner_name`
+    owner_name: str | None
+    license: str
+    created: str | None
+    text: bytes
+
+
+def make_post(row: Row, waits: bool, text: bytes) -> Post:
+    """The post of a row that has an Id, a PostTypeId and, of an answer, a ParentId. Raises DumpError."""
+    is_answer = row["PostTypeId"] == ANSWER
+    id_ = number(row, "Id")
+    return Post(
+        number(row, "ParentId") if is_answer else id_,
+        number(row, "Score"),
+        id_,
+        is_answer,
+        waits,
+        row.get("Title", ""),
+        tags(row["Tags"]) if "Tags" in row else [],
+        number(row, "AcceptedAnswerId"),
+        number(row, "OwnerUserId") if "OwnerUserId" in row else None,
+        row.get("OwnerDisplayName"),
+        license_of(row),
+        row.get("CreationDate"),
+        text,
+    )
+
+
 def make_record(
-    site: Site,
-    instruction: orjson.Fragment,
-    response: orjson.Fragment,
-    question: Row,
-    answer: Row,
-    names: dict[str, str],
+    site: Site, instruction: bytes, response: bytes, question: Post, answer: Post, names: dict[int, str]
 ) -> dict[str, Any]:
     """The record of an answer, its texts as JSON strings; `names` has the authors' display names by user id."""
+    host, url = site.host, site.url
     return {
-        "id": f"{site.host}/a/{answer['Id']}",
+        "id": f"{host}/a/{answer.id}",
         "source": "stackexchange",
-        "instruction": instruction,
-        "response": response,
+        "instruction": orjson.Fragment(instruction),
+        "response": orjson.Fragment(response),
         "meta": {
-            "site": site.host,
-            "question_id": number(question, "Id"),
-            "answer_id": number(answer, "Id"),
-            "title": question.get("Title", ""),
-            "tags": tags(question.get("Tags", "")),
-            "question_score": number(question, "Score"),
-            "answer_score": number(answer, "Score"),
-            "accepted": question.get("AcceptedAnswerId") == answer["Id"],
-            "question_url": f"{site.url}/q/{question['Id']}",
-            "answer_url": f"{site.url}/a/{answer['Id']}",
-            "question_author": author(question, names),
-            "question_author_url": author_url(question, site),
-            "answer_author": author(answer, names),
-            "answer_author_url": author_url(answer, site),
-            "question_license": license_of(question),
-            "answer_license": license_of(answer),
-            "question_created": question.get("CreationDate"),
-            "answer_created": answer.get("CreationDate"),
+            "site": host,
+            "question_id": question.id,
+            "answer_id": answer.id,
+            "title": question.title,
+            "tags": question.tags,
+            "question_score": question.score,
+            "answer_score": answer.score,
+            "accepted": question.accepted_id == answer.id,
+            "question_url": f"{url}/q/{question.id}",
+            "answer_url": f"{url}/a/{answer.id}",
+            "question_author": _author(question, names),
+            "question_author_url": _author_url(question, url),
+            "answer_author": _author(answer, names),
+            "answer_author_url": _author_url(answer, url),
+            "question_license": question.license,
+            "answer_license": answer.license,
+            "question_created": question.created,
+            "answer_created": answer.created,
         },
     }
 
 
+def _author(post: Post, names: dict[int, str]) -> str | None:
+    return (post.owner_id is not None and names.get(post.owner_id)) or post.owner_name or None
+
+
+def _author_url(post: Post, url: str) -> str | None:
+    """The author's profile, where the author has one."""
+    return None if post.owner_id is None else f"{url}/users/{post.owner_id}"
+
+
 def number(post: Row, name: str) -> int:
-    """A whole number among a post's attributes, 0 where it is absent. Raises DumpError where it is no number."""
+    """A whole number among a post's attributes, 0 where it is absent. Raises DumpError where it is none of 64 bits."""
     value = post.get(name, "0")
     try:
-        return int(value)
+        found = int(value)
+        if -LARGEST <= found <= LARGEST:
+            return found
+        raise ValueError
     except ValueError:
         raise DumpError(f"the post {post.get('Id')} has the {name} {value[:40]!r}, which is no whole number") from None
 
@@ -82,17 +131,6 @@ def number(post: Row, name: str) -> int:
 def tags(value: str) -> list[str]:
     """The tags of a question, written `<a><b>` or, in dumps of 2024, `|a|b|`."""
     return re.findall(r"[^<>|]+", value)
-
-
-def author(post: Row, names: dict[str, str]) -> str | None:
-    """The author's name; a deleted user's is in the post itself, if anywhere."""
-    return names.get(post.get("OwnerUserId", "")) or post.get("OwnerDisplayName") or None
-
-
-def author_url(post: Row, site: Site) -> str | None:
-    """The author's profile, where the author has one."""
-    user = post.get("OwnerUserId")
-    return f"{site.url}/users/{user}" if user else None
 
 
 def license_of(post: Row) -> str:

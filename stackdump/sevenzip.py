@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from subprocess import PIPE
@@ -70,20 +70,27 @@ class Archive:
         wanted = f"{table}.xml".lower()
         return next((m for m in self.members if m.name.lower().rpartition("/")[2] == wanted), None)
 
-    def stream(self, wanted: list[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
+    def stream(self, wanted: list[Member]) -> Iterator[tuple[Member, Generator[bytes, None, None]]]:
         """The wanted members, each with its bytes in chunks; a solid stream is decoded once for all of its members.
 
-        The chunks of one member must be used up before the next is asked for. At the end of each its size and CRC-32
-        have been checked: DamagedError where they are not right.
+        Where several come out of one packed stream, the chunks of one must be used up before the next member is asked
+        for; any other's may be read at any time. At the end of each its size and CRC-32 have been checked: DamagedError
+        where they are not right.
         """
         by_stream: dict[int, list[Member]] = {}
         for member in wanted:
             by_stream.setdefault(member.start, []).append(member)
         for members in by_stream.values():
-            members.sort(key=lambda member: member.offset)
-            yield from self._members_of_one_stream(members)
+            if len(members) == 1:
+                yield members[0], self._chunks_of_one(members[0])
+            else:
+                yield from self._members_of_one_stream(sorted(members, key=lambda member: member.offset))
 
-    def _members_of_one_stream(self, members: list[Member]) -> Iterator[tuple[Member, Iterator[bytes]]]:
+    def _chunks_of_one(self, member: Member) -> Generator[bytes, None, None]:
+        for _, chunks in self._members_of_one_stream([member]):
+            yield from chunks
+
+    def _members_of_one_stream(self, members: list[Member]) -> Iterator[tuple[Member, Generator[bytes, None, None]]]:
         first, last = members[0], members[-1]
         ahead = None if last.last else AHEAD
         wanted = last.offset + last.size
@@ -112,7 +119,7 @@ class Archive:
             size -= len(data)
             yield data
 
-    def _checked(self, member: Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def _checked(self, member: Member, chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
         crc = 0
         for chunk in chunks:
             crc = zlib.crc32(chunk, crc)
@@ -151,6 +158,11 @@ def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) 
     process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     assert process.stdin and process.stdout and process.stderr
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    if sys.platform == "linux":
+        from fcntl import F_SETPIPE_SZ, fcntl
+
+        with suppress(OSError):  # what a user may have in pipes is limited
+            fcntl(stdout, F_SETPIPE_SZ, CHUNK)  # or the decoder waits for us sixteen times a chunk
     failures: list[Exception] = []
 
     def feed() -> None:

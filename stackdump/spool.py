@@ -1,0 +1,61 @@
+"""Posts put aside by ranges of the question id, in files, so that a question and its answers meet in bounded memory.
+
+A range is small, and the ranges one after another are the output in order of the question id, whatever the order of the
+rows in the dump. Each process that puts posts aside has files of its own, so that none waits for another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from stackdump.posts import Batch, Placed
+
+
+@dataclass
+class Spool:
+    """The posts under `folder`, which is there already. path: of their table, for errors. counts: rows by what they are."""
+
+    folder: Path
+    path: str
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, placed: Placed) -> None:
+        """Count posts, and put them aside if that is not done."""
+        put_aside(placed, self.folder)
+        self.counts += placed.counts
+
+    def ranges(self) -> Iterator[tuple[int, list[Path]]]:
+        """Each range with its files, in order of the question id."""
+        files = sorted(self.folder.glob("*.posts"), key=_range)
+        for range_, of_range in groupby(files, key=_range):
+            yield range_, list(of_range)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A batch to be placed and put aside by one worker."""
+
+    batch: Batch
+    folder: Path
+
+    def run(self) -> Placed:
+        """What is returned has no posts, for they are put aside. Raises DumpError, and OSError for a full disk."""
+        placed = self.batch.place()
+        put_aside(placed, self.folder)
+        return Placed({}, placed.counts, placed.replaced)
+
+
+def put_aside(placed: Placed, folder: Path) -> None:
+    """Add the posts to this process's files."""
+    for range_, posts in placed.ranges.items():
+        with (folder / f"{range_}-{os.getpid()}.posts").open("ab", buffering=0) as out:
+            out.write(posts)
+
+
+def _range(path: Path) -> int:
+    return int(path.name.rpartition("-")[0])
