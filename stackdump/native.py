@@ -68,7 +68,8 @@ def main() -> None:
     except ImportError:
         sys.exit("mypyc is not installed; pip install -r requirements-dev.txt")
     except subprocess.CalledProcessError as error:
-        problem = (error.stderr.strip() or error.stdout.strip()).rpartition("\n")[2]
+        lines = (error.stdout + error.stderr).strip().splitlines()
+        problem = next((line for line in lines if "error" in line), lines[-1] if lines else "no reason was told")
         sys.exit(f"it could not be compiled ({problem}); is a C compiler installed? All works without it")
 
 

@@ -51,7 +51,6 @@ def make_pool(workers: int) -> Executor:
 
 def _begin_worker() -> None:
     nice(BEHIND)
-    gc.set_threshold(50_000)  # a batch leaves no cycles
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()

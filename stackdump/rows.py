@@ -193,7 +193,8 @@ class _Rows:
         self.rows.append(attributes)
 
     def close(self) -> list[Row]:
-        return self.rows[1:]  # the first is the element around them
+        rows, self.rows = self.rows, []  # for parser and target, which hold each other, live until the collector comes
+        return rows[1:]  # the first is the element around them
 
 
 def _attributes(batch: bytes) -> list[Row]:

@@ -85,3 +85,10 @@ def test_a_question_that_says_to_have_no_answers_is_joined_to_one_all_the_same(t
 def test_a_row_without_what_every_post_has_is_named(row):
     with pytest.raises(DumpError, match=f"^Posts.xml: the row {row[5:11]}.* is no Posts.xml of a dump"):
         Batch(f"  {row}\n".encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
+
+
+@pytest.mark.parametrize("score", ["", "ten", "9223372036854775808", "-9223372036854775808"])
+def test_a_number_that_is_none_of_64_bits_is_told_with_its_post(score):
+    row = f'  <row Id="7" PostTypeId="2" ParentId="3" Score="{score}" Body="" />\n'
+    with pytest.raises(DumpError, match=f"^the post 7 has the Score '{score}', which is no whole number"):
+        Batch(row.encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()

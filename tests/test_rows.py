@@ -1,5 +1,7 @@
 """Rows come out of a table's XML as they went in, however the XML is laid out, or the reason is told in one line."""
 
+import gc
+import tracemalloc
 from collections.abc import Iterator
 from itertools import chain, repeat
 
@@ -161,3 +163,19 @@ def test_a_row_without_end_is_not_held_in_memory(monkeypatch):
     endless = chain([b"<posts>\n<row Body='"], repeat(b"x" * 1000))
     with pytest.raises(DumpError, match="a row of more than 10,000 bytes"):
         list(RowReader("posts", "Posts.xml").rows(endless))
+
+
+def test_rows_that_were_used_leave_the_memory_though_no_collector_comes():
+    """A parser and its target hold each other: without care they would hold the rows of many batches too."""
+    batch = b"".join(b'  <row Id="%d" Body="%s" />\n' % (n, b"x" * 1000) for n in range(1000))
+    rows_module.parse_rows(batch, "Posts.xml")
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            rows_module.parse_rows(batch, "Posts.xml")
+        assert tracemalloc.get_traced_memory()[0] < len(batch)
+    finally:
+        tracemalloc.stop()
+        gc.enable()

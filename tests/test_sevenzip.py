@@ -1,6 +1,7 @@
 """Members of 7z archives come out as they went in, of any method, and damage is found."""
 
 import random
+from itertools import zip_longest
 
 import py7zr
 import pytest
@@ -62,6 +63,18 @@ def test_a_stream_that_is_left_early_leaves_nothing_behind(tmp_path):
     for _, chunks in archive.stream([archive.find("Posts"), archive.find("Users")]):
         assert next(iter(chunks))
         break
+
+
+@pytest.mark.parametrize("method", ["BZip2", "LZMA2", "PPMd"])
+def test_members_of_streams_of_their_own_are_read_side_by_side(tmp_path, method):
+    archive = Archive(LocalFile(pack(tmp_path / "a.7z", TABLES, METHODS[method], solid=False)))
+    members = [archive.find(name) for name in ("Users", "Posts", "Badges")]
+    streams = [chunks for _, chunks in archive.stream(members)]
+    found: list[list[bytes]] = [[], [], []]
+    for turn in zip_longest(*streams):
+        for chunks, chunk in zip(found, turn, strict=True):
+            chunks.append(chunk or b"")
+    assert [b"".join(chunks) for chunks in found] == [TABLES[name] for name in ("Users", "Posts", "Badges")]
 
 
 @pytest.mark.parametrize("method", ["BZip2", "LZMA2", "PPMd", "Copy"])

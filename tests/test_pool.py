@@ -1,0 +1,70 @@
+"""Work side by side: results in order, no more of it under way than is asked for, and none that goes on behind the end."""
+
+import os
+import signal
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from stackdump.errors import DumpError
+from stackdump.pool import AHEAD, make_pool, run_ahead
+
+
+def slowly(number: int, folder: str) -> int:
+    """Says in the folder when it begins and when it ends."""
+    open(f"{folder}/{number}.begun", "w").close()
+    time.sleep(0.05 * (number % 3))
+    open(f"{folder}/{number}.ended", "w").close()
+    return number
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_results_come_in_order_and_calls_are_taken_as_they_are_needed(tmp_path, workers):
+    taken = 0
+
+    def calls():
+        nonlocal taken
+        for number in range(30):
+            taken += 1
+            yield partial(slowly, number, str(tmp_path))
+
+    with make_pool(workers) as pool:
+        for expected, result in enumerate(run_ahead(calls(), pool, workers, "Posts.xml")):
+            assert result == expected
+            assert taken <= expected + workers * AHEAD
+    assert taken == 30
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_nothing_goes_on_behind_the_end(tmp_path, workers):
+    """What is under way ends first, for it writes to a folder that is removed next; what waits never begins."""
+    with make_pool(workers) as pool:
+        results = run_ahead(
+            (partial(slowly, number, str(tmp_path)) for number in range(30)), pool, workers, "Posts.xml"
+        )
+        assert next(results) == 0
+        results.close()
+        begun, ended = ({path.stem for path in tmp_path.glob(f"*.{what}")} for what in ("begun", "ended"))
+        assert begun == ended
+        assert len(begun) <= 1 + workers * AHEAD
+        pool.submit(int).result()
+        assert {path.stem for path in tmp_path.glob("*.begun")} == begun
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told():
+    with make_pool(2) as pool, pytest.raises(DumpError, match="^Posts.xml: a worker was killed"):
+        list(run_ahead([die, die, die], pool, 2, "Posts.xml"))
+
+
+def test_workers_yield_to_what_feeds_them():
+    with make_pool(2) as pool:
+        assert pool.submit(os.nice, 0).result() == os.nice(0) + 10
+    with make_pool(1) as pool:  # a thread of this process, which is not to be slowed down
+        assert pool.submit(os.nice, 0).result() == os.nice(0)
+        assert pool.submit(threading.get_native_id).result() != threading.get_native_id()
