@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,7 @@ class Fault:
     flip_bit_at: int | None = None  # of the byte at this offset in the file
     ignore_range: bool = False  # send the whole file with status 200
     cut_by: int = 0  # serve the file as if it ended so many bytes early
+    rate: int | None = None  # send at most so many bytes a second
 
 
 @dataclass
@@ -41,6 +43,9 @@ class Request:
     file: str
     number: int  # of the requests for this file, from 1
     headers: dict[str, str]
+    fault: Fault = field(default_factory=Fault)
+    status: int = 0  # of the answer, 0 before there is one
+    start: int = 0  # of the body, in the file
     sent: int = 0  # bytes of the body
 
 
@@ -50,6 +55,7 @@ class ArchiveServer:
     def __init__(self, root: Path, fault: Callable[[Request], Fault | None] = lambda request: None):
         self.root, self.fault = root, fault
         self.requests: list[Request] = []
+        self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -74,6 +80,15 @@ class ArchiveServer:
             for path in files
         ]
         return {"files": listed} if listed else {}
+
+    def note(self, file: str, headers: dict[str, str]) -> Request:
+        """Add a request to `requests`, and ask for its fault."""
+        with self._lock:  # or two at once would have one number
+            number = sum(request.file == file for request in self.requests) + 1
+            request = Request(file, number, headers)
+            self.requests.append(request)
+        request.fault = self.fault(request) or request.fault
+        return request
 
     def sent(self, file: str) -> int:
         """Bytes of a file sent so far, over all requests."""
@@ -117,11 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _send_file(self, name: str) -> None:
-        number = sum(request.file == name for request in self.service.requests) + 1
-        request = Request(name, number, dict(self.headers))
-        self.service.requests.append(request)
-        fault = self.service.fault(request) or Fault()
+        request = self.service.note(name, dict(self.headers))
+        fault = request.fault
         if fault.status:
+            request.status = fault.status
             return self._answer(fault.status, b"", fault.headers)
 
         data = bytearray(self._path(name).read_bytes())
@@ -134,21 +148,26 @@ class _Handler(BaseHTTPRequestHandler):
         if wanted and not fault.ignore_range and self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]:
             start, end, status = int(wanted[1]), min(int(wanted[2]) + 1, size), 206
             if start >= size:
+                request.status = 416
                 return self._answer(416, b"", {"Content-Range": f"bytes */{size}"})
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        request.status, request.start = status, start
         self.send_response(status)
         for key, value in {**headers, "Content-Length": str(end - start)}.items():
             self.send_header(key, value)
         self.end_headers()
-        self._send_body(memoryview(data)[start:end], request, fault.drop_after)
+        self._send_body(memoryview(data)[start:end], request)
 
-    def _send_body(self, body: memoryview, request: Request, drop_after: int | None) -> None:
-        limit = len(body) if drop_after is None else min(drop_after, len(body))
+    def _send_body(self, body: memoryview, request: Request) -> None:
+        fault, began = request.fault, time.monotonic()
+        limit = len(body) if fault.drop_after is None else min(fault.drop_after, len(body))
         try:
             while request.sent < limit:
                 block = body[request.sent : min(request.sent + BLOCK, limit)]
                 self.wfile.write(block)
                 request.sent += len(block)
+                if fault.rate:
+                    time.sleep(max(0.0, began + request.sent / fault.rate - time.monotonic()))
         except OSError:  # the client has gone
             self.close_connection = True
         if limit < len(body):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stackdump.dumps import Dump, Table
-from stackdump.errors import ChangedError, DamagedError, DumpError
+from stackdump.errors import ChangedError, DamagedError, DumpError, LostError
 from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Joined, SpooledRange
 from stackdump.lookup import Lookup, names, own_markdown
 from stackdump.pool import run_ahead
@@ -29,6 +31,8 @@ BODY_SOURCES = ("html", "history")
 
 # A formula that the site has marked, which only sites with MathJax do, as the raw row has it; in code the & is &amp;
 MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors of writing, which tell no file
 
 # What can become of an answer that is no pair; with the pairs they add up to the answers.
 LEFT_OUT = ("orphans", "without text", "to a question without text", "repeated ids")
@@ -46,6 +50,19 @@ def _told_of_damage(tables: Generator[Table, None, None]) -> Iterator[None]:
             yield
         except (DamagedError, ChangedError) as error:
             tables.throw(error)
+
+
+@contextmanager
+def _disk_told(work: Path) -> Iterator[None]:
+    """Give an error of writing below `work`, such as a full disk, its name, and make one of SQLite's an OSError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(f"{work}: {error}") from None
+    except OSError as error:
+        if error.filename is None and error.errno in DISK_FULL:
+            error.filename = str(work)
+        raise
 
 
 @dataclass
@@ -99,17 +116,19 @@ class Conversion:
         return Spool(folder, "Posts.xml")
 
     def read(self) -> None:
-        """Take the tables in. A damaged or changed download is fetched once more. Raises DumpError."""
-        refetched = not self.dump.describe().get("item")
+        """Take the tables in. A changed file, and each damaged piece of one, is fetched once more. Raises DumpError."""
+        fetched, refetched = "item" in self.dump.describe(), set()
         while True:
             try:
                 return self._read_tables()
             except MathFoundError:
                 self.math = True
             except (DamagedError, ChangedError) as error:
-                if refetched:
+                what = error.span if isinstance(error, DamagedError) else ChangedError
+                if not fetched or what in refetched:
                     raise
-                refetched, self.math = True, self.site.uses_mathjax
+                refetched.add(what)
+                self.math = self.site.uses_mathjax
                 self.tell(f"{error}; doing that now")
             self.spool = self._new_spool()
             self._read.clear()
@@ -118,7 +137,7 @@ class Conversion:
         wanted = tuple(name for name, is_wanted in self._tables() if is_wanted)
         self._failure = None
         tables = self.dump.tables(wanted, self.work / "download", self.threads)
-        with _told_of_damage(tables), ThreadPoolExecutor(1) as thread:
+        with _disk_told(self.work), _told_of_damage(tables), ThreadPoolExecutor(1) as thread:
             users: list[Future[None]] = []
             for table in tables:
                 if table.apart and table.name == "Users":  # a single thread's work: other cores go on with the next
@@ -143,6 +162,8 @@ class Conversion:
     def _take(self, table: Table, reader: RowReader) -> None:
         try:
             self._take_rows(table, reader)
+        except LostError:
+            raise
         except DumpError:
             if not self._is_over():
                 for _ in table.chunks:  # to the end, where the check sum is: damage explains what was read
@@ -197,13 +218,14 @@ class Conversion:
         ranges = [SpooledRange(*found, style, self.names, self.bodies) for found in self.spool.ranges()]
         total = sum(file.stat().st_size for range_ in ranges for file in range_.files)
         done = 0
-        for joined in self._joined(ranges):
-            if self.stopped.is_set():
-                raise DumpError(f"{self.spool.path}: stopped")
-            self.counts += joined.counts
-            done += joined.size
-            self.on_bytes("joining", done, total)
-            yield joined.take()
+        with _disk_told(self.work):
+            for joined in self._joined(ranges):
+                if self.stopped.is_set():
+                    raise DumpError(f"{self.spool.path}: stopped")
+                self.counts += joined.counts
+                done += joined.size
+                self.on_bytes("joining", done, total)
+                yield joined.take()
 
     def _joined(self, ranges: list[SpooledRange]) -> Iterator[Joined]:
         if self.here:

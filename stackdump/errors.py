@@ -18,3 +18,7 @@ class DamagedError(DumpError):
 
 class ChangedError(DumpError):
     """The file on the server is another one than when its download began."""
+
+
+class LostError(DumpError):
+    """Who was to do the work is gone or cannot do it, which says nothing of the dump."""

@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from os import _exit, nice
 from typing import TypeVar
 
-from stackdump.errors import DumpError
+from stackdump.errors import LostError
 
 AHEAD = 2  # calls a worker: what it works on, and what waits for it
 # Workers yield to what feeds them: where they took turns with a decoder on its core, it needed half again its CPU time,
@@ -66,7 +66,7 @@ def _end_with_parent() -> None:
 
 def run_ahead(calls: Iterable[Callable[[], T]], pool: Executor, workers: int, table: str) -> Iterator[T]:
     """The results of the calls in order. So many are under way that `workers` always have some; `calls` is asked for
-    no more. Raises DumpError where a worker is lost. None of the calls goes on behind the iterator's end."""
+    no more. Raises LostError where a worker is lost. None of the calls goes on behind the iterator's end."""
     calls = iter(calls)
     waiting: deque[Future[T]] = deque()
     try:
@@ -76,6 +76,6 @@ def run_ahead(calls: Iterable[Callable[[], T]], pool: Executor, workers: int, ta
                 return
             yield waiting.popleft().result()
     except BrokenProcessPool:
-        raise DumpError(f"{table}: a worker was killed, perhaps for want of memory; try fewer --workers") from None
+        raise LostError(f"{table}: a worker was killed, perhaps for want of memory; try fewer --workers") from None
     finally:
         wait_for([future for future in waiting if not future.cancel()])

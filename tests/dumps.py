@@ -10,6 +10,9 @@ from xml.sax.saxutils import quoteattr
 
 import py7zr
 
+from stackdump.files import LocalFile
+from stackdump.sevenzip import Archive
+
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 BZIP2 = [{"id": py7zr.FILTER_BZIP2}]
 LZMA2 = [{"id": py7zr.FILTER_LZMA2, "preset": 1}]
@@ -67,6 +70,22 @@ def pack(path: Path, tables: dict[str, bytes], filters: list[dict] = BZIP2, soli
             for name, xml in group.items():
                 archive.writestr(xml, f"{name}.xml")
     return path
+
+
+def apart_tables(posts: int, users: int) -> dict[str, bytes]:
+    """Tables as `large_tables` has them, but for the history; of many users, of which the last has answered."""
+    names = [{"Id": n, "DisplayName": noise(1000, -n)} for n in range(8, users + 8)]
+    return {
+        "Users": table("Users", [*names, {"Id": 7, "DisplayName": "Ada of the Quay"}]),
+        "Posts": large_tables(posts)["Posts"],
+        "Votes": table("Votes", [{"Id": n, "Text": noise(2000, 9000 + n)} for n in range(1, 300)]),
+    }
+
+
+def packed_streams(archive: Path) -> dict[str, range]:
+    """Where the packed stream of each table lies in an archive: {"Posts": range(32, 900)}"""
+    members = Archive(LocalFile(archive)).members
+    return {member.name.removesuffix(".xml"): range(member.start, member.end) for member in members}
 
 
 def read_jsonl(path: Path) -> list[dict]:

@@ -1,5 +1,6 @@
 """Step 1 through faults of the server, the disk, the archive and the user's own hand: the same bytes, or one clear line."""
 
+import importlib.util
 import os
 import random
 import shutil
@@ -7,23 +8,78 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations, product
+from pathlib import Path
+from typing import NamedTuple
 
 import py7zr
 import pytest
 
-from sample.archive_server import ArchiveServer, Fault
-from tests.conftest import ROOT, run_script
+from sample.archive_server import ArchiveServer, Fault, Request
+from stackdump.files import WHOLE
+from tests.conftest import ROOT, Run, run_script
 from tests.dumps import (
     BZIP2,
     LZMA2,
+    SHARED,
+    apart_tables,
     files_in,
     large_tables,
+    noise,
     pack,
+    packed_streams,
     small_posts,
     table,
 )
 
 SCRIPT = "get_stackexchange.py"
+
+
+def run_prepared(preparation: str, *args: object) -> Run:
+    """Run step 1 in a Python that has done `preparation` first."""
+    code = (
+        f"import runpy, sys; {preparation}; sys.argv = {[SCRIPT, *map(str, args)]!r};"
+        f"runpy.run_path({str(ROOT / SCRIPT)!r}, run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+# The preparation for waits that are short, but for those that the server asks for.
+HASTY = "import stackdump.files; stackdump.files.backoff = lambda attempt: 0.05"
+
+
+def full_disk(size: int) -> str:
+    """The preparation for a disk that is full: no file may grow beyond `size`."""
+    return (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))"
+    )
+
+
+def assert_one_line(run: Run, problem: str, folder: Path) -> None:
+    """Assert that a run has told the problem in its last line, and left nothing under a final name in `folder`."""
+    assert run.status == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    assert problem in run.stderr.splitlines()[-1], run.stderr
+    assert not [name for name in files_in(folder) if "unfiltered" in name or name.endswith("report.json")]
+
+
+def fetching(url: str, item: str, folder: Path, site: str = "quay") -> tuple[object, ...]:
+    """The flags to fetch a site of an item on two workers."""
+    return ("--base_url", url, "--dump", item, "--sites", site, "--destdir", folder, "--workers", "2")
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait, but not forever: then a test's own assertions have to fail."""
+    for _ in range(1000):
+        if is_so():
+            return
+        time.sleep(0.01)
+
 
 # ---- faults ------------------------------------------------------------------------------------------------------------------
 FAULTS = {
@@ -43,7 +99,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults_that_pass_leave_the_same_bytes(www, large_output, tmp_path, name):
     with ArchiveServer(www, FAULTS[name]) as server:
-        run = run_script(SCRIPT, "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
+        run = run_prepared(HASTY, *fetching(server.url, "large", tmp_path))
     assert run.status == 0, run.stderr
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
     assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
@@ -59,14 +115,11 @@ def test_faults_that_pass_leave_the_same_bytes(www, large_output, tmp_path, name
 )
 def test_faults_that_stay_end_in_one_line_and_leave_nothing(www, tmp_path, fault, problem):
     with ArchiveServer(www, lambda request: fault) as server:
-        run = run_script(SCRIPT, "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
+        run = run_script(SCRIPT, *fetching(server.url, "large", tmp_path))
         name = "large/quay.stackexchange.com.7z"
         if problem == "Posts.xml is damaged":  # it was fetched once more, and only the damaged part
             assert 1 < server.sent(name) / (www / name).stat().st_size < 2.01
-    assert run.status == 1
-    assert problem in run.stderr.splitlines()[-1]
-    assert "Traceback" not in run.stderr
-    assert not [name for name in files_in(tmp_path) if "unfiltered" in name or name.endswith("report.json")]
+    assert_one_line(run, problem, tmp_path)
 
 
 def test_damage_is_told_as_damage_where_it_looks_like_bad_xml(tmp_path):
@@ -104,33 +157,16 @@ def test_a_bomb_is_not_held_in_memory(tmp_path):
     bomb = b"<posts>\n" + b" " * 300_000_000
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": bomb}, LZMA2)
     assert archive.stat().st_size < 200_000
-    code = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_DATA, (250_000_000, 250_000_000));"
-        f"sys.argv = ['{SCRIPT}', '--dump_path', {str(archive)!r}, '--destdir', {str(tmp_path / 'out')!r}, '--workers', '1'];"
-        f"runpy.run_path({str(ROOT / SCRIPT)!r}, run_name='__main__')"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert run.returncode == 1
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (250_000_000, 250_000_000))"
+    run = run_prepared(limit, "--dump_path", archive, "--destdir", tmp_path / "out", "--workers", "1")
+    assert run.status == 1
     assert "has a row of more than" in run.stderr.splitlines()[-1]
 
 
 def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_output, tmp_path):
-    """RLIMIT_FSIZE stands for the full disk: no file may grow beyond it."""
-    code = (
-        "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY));"
-        f"sys.argv = ['{SCRIPT}', '--dump_path', {str(www / 'large')!r}, '--destdir', {str(tmp_path)!r}];"
-        f"runpy.run_path({str(ROOT / SCRIPT)!r}, run_name='__main__')"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert run.returncode == 1
-    assert "Traceback" not in run.stderr
-    assert "File too large" in run.stderr.splitlines()[-1]
-    assert str(tmp_path) in run.stderr.splitlines()[-1]
+    run = run_prepared(full_disk(600_000), "--dump_path", www / "large", "--destdir", tmp_path)
+    assert_one_line(run, "File too large", tmp_path)
+    assert "quay/.work" in run.stderr.splitlines()[-1]  # whichever disk that is on
     assert not files_in(tmp_path)
     assert run_script(SCRIPT, "--dump_path", www / "large", "--destdir", tmp_path).status == 0
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
@@ -173,16 +209,11 @@ def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, larg
 KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
 
 
-def fetching_large(server, folder):
-    """The flags to fetch the large archive on two workers."""
-    return ("--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", folder, "--workers", "2")
-
-
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
     draw = random.Random(number)
     with ArchiveServer(www) as server:
-        command = fetching_large(server, tmp_path)
+        command = fetching(server.url, "large", tmp_path)
         for _ in range(draw.choice([1, 1, 2, 3])):
             process = start(*command)
             time.sleep(draw.uniform(0.05, 1.2))
@@ -203,10 +234,9 @@ def test_a_stopped_run_ends_as_it_should_and_keeps_its_download(www, large_outpu
             time.sleep(0.05)
 
     with ArchiveServer(www, fault) as server:
-        command = fetching_large(server, tmp_path)
+        command = fetching(server.url, "large", tmp_path)
         process = start(*command)
-        while len(server.requests) < 4:
-            time.sleep(0.05)
+        wait_until(lambda: len(server.requests) >= 4)
         process.send_signal(number)
         _, stderr = process.communicate(timeout=30)
         slow["paused"] = False
@@ -226,10 +256,9 @@ def test_two_runs_on_one_site_do_not_mix(www, tmp_path):
             time.sleep(0.05)
 
     with ArchiveServer(www, fault) as server:
-        command = ("--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
+        command = fetching(server.url, "large", tmp_path)
         first = start(*command)
-        while len(server.requests) < 4:
-            time.sleep(0.05)
+        wait_until(lambda: len(server.requests) >= 4)
         second = run_script(SCRIPT, *command)
         gate["closed"] = False
         assert first.wait(timeout=60) == 0
@@ -255,3 +284,384 @@ def test_temporary_files_go_where_they_are_told_to(www, large_output, tmp_path):
         assert run_script(SCRIPT, *command).status == 0
     assert not files_in(tmp_path / "tmp")
     assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == large_output
+
+
+# ---- tables that have packed streams of their own, as in the archives of large sites ----------------------------------------
+NAME = "apart/quay.stackexchange.com.7z"
+
+
+class Apart(NamedTuple):
+    """An item `apart` of one archive, in which each table has a packed stream of its own."""
+
+    root: Path  # of the server
+    streams: dict[str, range]  # by table
+
+    def sent(self, server: ArchiveServer, table: str) -> int:
+        """How many bytes of a table's stream a server has sent."""
+        stream = self.streams[table]
+        parts = (range(max(stream.start, r.start), min(stream.stop, r.start + r.sent)) for r in server.requests)
+        return sum(map(len, parts))
+
+    def begun(self, server: ArchiveServer, table: str) -> int:
+        """How often a table's stream was fetched from its first byte."""
+        return sum(request.start == self.streams[table].start for request in server.requests)
+
+    def asked(self, request: Request, table: str) -> bool:
+        """Whether a request is for bytes of the middle of a table's stream."""
+        stream = self.streams[table]
+        return asks_for(request, stream[len(stream) // 2])
+
+
+def asks_for(request: Request, byte: int) -> bool:
+    """Whether a request is for the byte at this offset, among others."""
+    start, _, end = request.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+    return int(start) <= byte and (not end or byte <= int(end))
+
+
+def make_apart(root: Path, tables: dict[str, bytes]) -> Apart:
+    archive = pack(root / NAME, tables, solid=False)
+    assert archive.stat().st_size > WHOLE, "it would be fetched whole"
+    return Apart(root, packed_streams(archive))
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory) -> Apart:
+    return make_apart(tmp_path_factory.mktemp("apart"), apart_tables(900, 500))
+
+
+@pytest.fixture(scope="module")
+def apart_output(apart, tmp_path_factory) -> bytes:
+    """What the archive becomes when nothing goes wrong."""
+    folder = tmp_path_factory.mktemp("right")
+    assert run_script(SCRIPT, "--dump_path", apart.root / NAME, "--destdir", folder).status == 0
+    made = (folder / "quay" / "unfiltered.jsonl").read_bytes()
+    assert b"Ada of the Quay" in made
+    return made
+
+
+@pytest.fixture(scope="module")
+def large_apart(tmp_path_factory) -> Apart:
+    return make_apart(tmp_path_factory.mktemp("large_apart"), apart_tables(3000, 2500))
+
+
+def held_until_sent(server: ArchiveServer, apart: Apart, table: str, fault: Callable[[Request], Fault | None]):
+    """`fault`, whose requests wait until the server has sent all of another table."""
+
+    def held(request: Request) -> Fault | None:
+        found = fault(request)
+        if found:
+            wait_until(lambda: apart.sent(server, table) >= len(apart.streams[table]))
+        return found
+
+    return held
+
+
+@pytest.mark.parametrize(("table", "other"), [("Posts", "Users"), ("Users", "Posts")])
+@pytest.mark.parametrize("times", [1, 2])
+def test_of_tables_with_streams_of_their_own_only_the_damaged_one_is_fetched_once_more(
+    apart, apart_output, tmp_path, table, other, times
+):
+    flip = Fault(flip_bit_at=apart.streams[table][1000])
+    left = [flip] * times
+    with ArchiveServer(apart.root) as server:
+        server.fault = held_until_sent(
+            server, apart, other, lambda r: left.pop() if left and apart.asked(r, table) else None
+        )
+        run = run_script(SCRIPT, *fetching(server.url, "apart", tmp_path))
+        assert not left
+        assert apart.begun(server, table) == 2 and apart.begun(server, other) == 1
+        assert apart.sent(server, table) <= 2 * len(apart.streams[table])
+        assert apart.sent(server, other) < 1.1 * len(apart.streams[other])  # less is in sockets that were closed
+        if times == 2:
+            assert_one_line(run, f"{table}.xml is damaged", tmp_path)
+            run = run_script(SCRIPT, *fetching(server.url, "apart", tmp_path))
+            assert apart.begun(server, table) == 3 and apart.begun(server, other) == 1
+    assert run.status == 0, run.stderr
+    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
+
+
+def test_damage_once_in_each_of_two_tables_is_mended(apart, apart_output, tmp_path):
+    left = {name: Fault(flip_bit_at=apart.streams[name][1000]) for name in ("Users", "Posts")}
+
+    def fault(request):
+        return next((left.pop(name) for name in list(left) if apart.asked(request, name)), None)
+
+    with ArchiveServer(apart.root) as server:
+        server.fault = fault
+        run = run_script(SCRIPT, *fetching(server.url, "apart", tmp_path))
+        assert not left
+        assert (apart.begun(server, "Users"), apart.begun(server, "Posts")) == (2, 2)
+    assert run.status == 0, run.stderr
+    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
+
+
+SLOW = 400_000  # bytes a second: all of the slow table would take more than five seconds
+
+
+def slowed(server: ArchiveServer, apart: Apart, slow: str, quick: str, fault: Fault | None = None):
+    """One table comes slowly, and only when all of another is there, to which `fault` happens."""
+    held = held_until_sent(server, apart, quick, lambda r: Fault(rate=SLOW) if apart.asked(r, slow) else None)
+    return lambda request: held(request) or (fault if apart.asked(request, quick) else None)
+
+
+def test_damage_in_users_ends_the_reading_of_posts(large_apart, tmp_path):
+    fault = Fault(flip_bit_at=large_apart.streams["Users"][1000])
+    with ArchiveServer(large_apart.root) as server:
+        server.fault = slowed(server, large_apart, "Posts", "Users", fault)
+        run = run_script(SCRIPT, *fetching(server.url, "apart", tmp_path))
+        assert large_apart.begun(server, "Users") == 2
+        assert 0 < large_apart.sent(server, "Posts") < 0.7 * len(large_apart.streams["Posts"])
+    assert_one_line(run, "Users.xml is damaged", tmp_path)
+
+
+def test_a_disk_that_users_fill_ends_the_reading_of_posts(large_apart, tmp_path):
+    with ArchiveServer(large_apart.root) as server:
+        server.fault = slowed(server, large_apart, "Posts", "Users")
+        run = run_prepared(full_disk(2_000_000), *fetching(server.url, "apart", tmp_path))
+        assert 0 < large_apart.sent(server, "Posts") < 0.7 * len(large_apart.streams["Posts"])
+    assert_one_line(run, "quay/.work: disk I/O error", tmp_path)
+
+
+@pytest.mark.parametrize(("bad", "other"), [("Users", "Posts"), ("Posts", "Users")])
+def test_a_bad_row_in_one_table_ends_the_reading_of_the_other(tmp_path, bad, other):
+    tables = apart_tables(3000, 5000)
+    tables[bad] = table(bad, [{"Id": "seven", "PostTypeId": 1, "DisplayName": noise(300_000, 1), "Body": "x"}])
+    made = make_apart(tmp_path / "www", tables)
+    with ArchiveServer(made.root) as server:
+        server.fault = slowed(server, made, other, bad)
+        run = run_script(SCRIPT, *fetching(server.url, "apart", tmp_path / "out"))
+        assert made.begun(server, bad) == 1
+        assert 0 < made.sent(server, other) < 0.7 * len(made.streams[other])
+    assert_one_line(run, "seven", tmp_path / "out")
+
+
+# ---- faults alone and in pairs ----------------------------------------------------------------------------------------------
+# Bytes of the archive `apart`, where the fixture `layout` asserts that they are: so that each fault meets what is fetched.
+IN_USERS, EARLY_IN_POSTS, LATE_IN_POSTS = 50_000, 300_000, 800_000
+CHANGED = {"ETag": '"b"'}
+
+
+class Trouble(NamedTuple):
+    """A kind of fault: what it makes of a request after the requests before it, and whether it happened to one."""
+
+    fault: Callable[[Request, list[Request]], Fault | None]
+    happened: Callable[[Request], bool]
+    told: str = ""  # to the user
+
+
+class Lasting(NamedTuple):
+    """A kind of fault that stays."""
+
+    trouble: Trouble
+    problem: str  # that the user is told
+    at_once: bool = False  # or from when what passes has happened, which would not happen any more
+
+
+def once(byte: int, fault: Fault, happened: Callable[[Request], bool], told: str = "") -> Trouble:
+    """What happens once, to a request that asks for this byte."""
+
+    def fault_of(request: Request, before: list[Request]) -> Fault | None:
+        return fault if asks_for(request, byte) and not any(map(happened, before)) else None
+
+    return Trouble(fault_of, happened, told)
+
+
+def answered(status: int, told: str = "", **headers: str) -> Trouble:
+    return once(EARLY_IN_POSTS, Fault(status=status, headers=headers), lambda r: r.status == status, told)
+
+
+def cut_at(size: int) -> Callable[[Request], bool]:
+    return lambda r: r.sent == r.fault.drop_after == size
+
+
+def flipped(byte: int) -> Callable[[Request], bool]:
+    return lambda r: r.fault.flip_bit_at == byte and r.start <= byte < r.start + r.sent
+
+
+def change(request: Request, before: list[Request]) -> Fault | None:
+    """A connection breaks, and the file is another when the download is to go on."""
+    if any(map(cut_at(50_000), before)):
+        return Fault(headers=CHANGED)
+    return Fault(drop_after=50_000) if asks_for(request, EARLY_IN_POSTS) else None
+
+
+PASSING = {
+    "no Range": Trouble(lambda r, _: Fault(ignore_range=True), lambda r: r.fault.ignore_range and "Range" in r.headers),
+    "drops": Trouble(lambda r, _: Fault(drop_after=350_000), cut_at(350_000), "the connection broke at byte"),
+    "a drop": once(IN_USERS, Fault(drop_after=100_000), cut_at(100_000), "the connection broke at byte"),
+    "503": answered(503, "the server answers 503"),
+    "429": answered(429, "the server answers 429"),
+    "another redirect": answered(302, Location=f"/data/{NAME}"),
+    "slow": Trouble(lambda r, _: Fault(rate=2_000_000), lambda r: r.fault.rate is not None and r.sent > 0),
+    "a change": Trouble(
+        change, lambda r: r.fault.headers == CHANGED and "If-Range" in r.headers, "has changed on the server since"
+    ),
+    "a wrong byte": once(EARLY_IN_POSTS, Fault(flip_bit_at=EARLY_IN_POSTS), flipped(EARLY_IN_POSTS)),
+}
+LASTING = {
+    "wrong byte": Lasting(
+        Trouble(lambda r, _: Fault(flip_bit_at=LATE_IN_POSTS), flipped(LATE_IN_POSTS)), "Posts.xml is damaged", True
+    ),
+    "cut file": Lasting(
+        Trouble(lambda r, _: Fault(cut_by=100), lambda r: r.fault.cut_by > 0 and r.status > 0), "in its metadata"
+    ),
+    "no file": Lasting(Trouble(lambda r, _: Fault(status=404), lambda r: r.status == 404), "answers 404"),
+    "changes": Lasting(
+        Trouble(
+            lambda r, _: Fault(headers={"ETag": f'"{r.number}"'}),
+            lambda r: r.fault.headers == {"ETag": f'"{r.number}"'},
+        ),
+        "has changed on the server since its download began",
+    ),
+}
+SENSELESS = {("no Range", "drops"), ("a change", "changes")}  # nobody gets the second half; the second holds the first
+PAIRS = [pair for pair in combinations(PASSING, 2) if pair not in SENSELESS]
+PASSES_AND_STAYS = [pair for pair in product(["nothing", *PASSING], LASTING) if pair not in SENSELESS]
+
+
+@pytest.fixture
+def layout(apart):
+    assert IN_USERS in apart.streams["Users"]
+    assert all(byte in apart.streams["Posts"] for byte in (EARLY_IN_POSTS, LATE_IN_POSTS))
+    assert apart.streams["Posts"].start + 350_000 < LATE_IN_POSTS
+    return apart
+
+
+def troubled(server: ArchiveServer, passing: list[Trouble], lasting: Lasting | None = None):
+    """A server's `fault`: the passing troubles, and with them or after them the lasting one."""
+
+    def fault(request: Request) -> Fault:
+        before = [other for other in server.requests if other is not request]
+        troubles = [*passing]
+        if lasting and (lasting.at_once or all(any(map(trouble.happened, before)) for trouble in passing)):
+            troubles.insert(0, lasting.trouble)
+        return merged([found for trouble in troubles if (found := trouble.fault(request, before))])
+
+    return fault
+
+
+def merged(faults: list[Fault]) -> Fault:
+    """All of the faults at once, the last where two are of a kind; an answer that is no file leaves nothing to others."""
+    both = Fault()
+    for fault in faults:
+        if fault.status:
+            return fault
+        cuts = [each.drop_after for each in (both, fault) if each.drop_after]
+        both = replace(both, **{name: value for name, value in vars(fault).items() if value})
+        both = replace(both, drop_after=min(cuts, default=None))
+    return both
+
+
+def happened(trouble: Trouble, server: ArchiveServer, run: Run) -> bool:
+    return any(map(trouble.happened, server.requests)) and trouble.told in run.stderr
+
+
+@pytest.mark.parametrize("names", [*((name,) for name in PASSING), *PAIRS], ids=" and ".join)
+def test_troubles_that_pass_leave_the_same_bytes(layout, apart_output, tmp_path, names):
+    troubles = [PASSING[name] for name in names]
+    with ArchiveServer(layout.root) as server:
+        server.fault = troubled(server, troubles)
+        run = run_prepared(HASTY, *fetching(server.url, "apart", tmp_path))
+    assert all(happened(trouble, server, run) for trouble in troubles), run.stderr
+    assert run.status == 0, run.stderr
+    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
+    assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
+
+
+@pytest.mark.parametrize(("passes", "stays"), PASSES_AND_STAYS)
+def test_a_trouble_that_stays_ends_in_one_line_whatever_passes(layout, tmp_path, passes, stays):
+    passing = [PASSING[name] for name in PASSING if name == passes]
+    trouble, problem, _ = lasting = LASTING[stays]
+    with ArchiveServer(layout.root) as server:
+        server.fault = troubled(server, passing, lasting)
+        run = run_prepared(HASTY, *fetching(server.url, "apart", tmp_path))
+    assert all(happened(each, server, run) for each in [*passing, trouble]), run.stderr
+    assert_one_line(run, problem, tmp_path)
+
+
+# ---- the stand-in for archive.org beside the project, on real dumps ---------------------------------------------------------
+STAND_IN = SHARED / "tools" / "archive_org.py"
+LARGE, SMALL = "ai", "genai"  # one stream, fetched in parts; a stream for each table, but fetched whole
+REAL = {LARGE: "stackexchange", SMALL: "stackexchange_20251231"}
+REAL_PASSING = [
+    (LARGE, ["drop=400000"]),
+    (LARGE, ["drop_once=20"]),
+    (LARGE, ["unavailable=1"]),
+    (LARGE, ["throttle=1"]),
+    (LARGE, ["norange=1"]),
+    (LARGE, ["rate=2000000"]),
+    (LARGE, ["changed=3"]),
+    (SMALL, ["drop=100000"]),
+    (SMALL, ["drop_once=100000", "norange=1"]),
+    (SMALL, ["drop=100000", "changed=2"]),
+    (LARGE, ["drop=900000", "throttle=1"]),
+    (LARGE, ["unavailable=1", "changed=4"]),
+    (LARGE, ["norange=1", "changed=2"]),
+    (LARGE, ["throttle=1", "rate=2000000"]),
+]
+REAL_LASTING = [
+    (LARGE, ["corrupt=100000"], "Posts.xml is damaged"),
+    (SMALL, ["corrupt=173000"], "Users.xml is damaged"),
+    (LARGE, ["truncate=50"], "bytes on the server and"),
+    (LARGE, ["corrupt=1000000", "drop=900000"], "Posts.xml is damaged"),
+    (LARGE, ["corrupt=100000", "norange=1"], "Posts.xml is damaged"),
+    (SMALL, ["corrupt=173000", "drop_once=100000"], "Users.xml is damaged"),
+    (SMALL, ["truncate=50", "throttle=1"], "bytes on the server and"),
+]
+TOLD = {
+    "drop": "the connection broke at byte",
+    "drop_once": "the connection broke at byte",
+    "unavailable": "the server answers 503",
+    "throttle": "the server answers 429",
+    "changed": "has changed on the server",
+}
+
+
+@pytest.fixture(scope="module")
+def stand_in():
+    if not STAND_IN.exists():
+        pytest.skip("needs ../shared, the stand-in and real dumps")
+    spec = importlib.util.spec_from_file_location("archive_org", STAND_IN)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.ArchiveOrg
+
+
+def real_archive(site: str) -> Path:
+    [archive] = (SHARED / "archive.org" / REAL[site]).rglob(f"{site}.stackexchange.com.7z")
+    return archive
+
+
+@pytest.fixture(scope="module")
+def real_output(tmp_path_factory) -> dict[str, bytes]:
+    """What the real dumps become when nothing goes wrong."""
+    folder = tmp_path_factory.mktemp("real")
+    for site in REAL:
+        assert run_script(SCRIPT, "--dump_path", real_archive(site), "--destdir", folder).status == 0
+    return {site: (folder / site / "unfiltered.jsonl").read_bytes() for site in REAL}
+
+
+def fetch_real(stand_in, site: str, faults: list[str], folder: Path) -> Run:
+    """Fetch a real dump through faults of the stand-in; assert that those that pass did happen."""
+    archive, server = real_archive(site), stand_in(SHARED / "archive.org", faults=faults)
+    with server as url:
+        run = run_prepared(HASTY, *fetching(url, REAL[site], folder, site))
+    for fault in faults:
+        assert TOLD.get(fault.partition("=")[0], "") in run.stderr
+    if "norange=1" in faults:
+        [file] = server.stats
+        assert server.stats[file]["bytes"] > archive.stat().st_size  # the first answer was of no use
+    return run
+
+
+@pytest.mark.parametrize(("site", "faults"), REAL_PASSING, ids=str)
+def test_a_real_dump_is_the_same_through_the_stand_ins_faults(stand_in, real_output, tmp_path, site, faults):
+    run = fetch_real(stand_in, site, faults, tmp_path)
+    assert run.status == 0, run.stderr
+    assert (tmp_path / site / "unfiltered.jsonl").read_bytes() == real_output[site]
+    assert files_in(tmp_path) == {f"{site}/unfiltered.jsonl", f"{site}/report.json"}
+
+
+@pytest.mark.parametrize(("site", "faults", "problem"), REAL_LASTING, ids=str)
+def test_a_real_dump_that_cannot_be_had_ends_in_one_line(stand_in, tmp_path, site, faults, problem):
+    assert_one_line(fetch_real(stand_in, site, faults, tmp_path), problem, tmp_path)
