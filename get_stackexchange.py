@@ -11,6 +11,8 @@ complete is not done again; an interrupted one goes on from where its download s
     python get_stackexchange.py --dump_path s3://dumps/2026-06 --destdir s3://pairs --scheduler tcp://10.0.0.5:8786
 
 With --scheduler this machine reads the sites, --workers of them side by side, and the cluster's workers convert them.
+Where --dump_path and --destdir are both URLs, workers reach them too: each small site is read, converted and written
+by one of them.
 """
 
 from __future__ import annotations
@@ -23,18 +25,19 @@ import platform
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from instructions.files import open_output, write_report
 from instructions.remote import errors_told, location, try_writing, written_to
-from instructions.script import InputError, Stages, positive, run, show_table
+from instructions.script import InputError, Stages, positive, run, table_lines
 from stackdump.archive_org import DEFAULT_URL, newest_item
-from stackdump.cluster import Cluster
+from stackdump.cluster import Cluster, Unwanted, scratch_folder, this_worker
 from stackdump.convert import BODY_SOURCES, Conversion
 from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
 from stackdump.errors import DumpError
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from upath import UPath
 
 LIBRARIES = ("lxml", "py7zr", "rapidgzip", "selectolax")  # what the records depend on
+CODE = ("get_stackexchange", "instructions")  # what workers need beside stackdump
 
 
 def arguments() -> argparse.Namespace:
@@ -64,11 +68,13 @@ def arguments() -> argparse.Namespace:
     add("--destdir", type=location, default=Path("stack-exchange"), metavar="DIR", help="a folder, or a URL that fsspec "
         "knows (default: stack-exchange)")  # fmt: skip
     add("--tmpdir", type=Path, metavar="DIR", help="for downloads and rows put aside, up to the size of Posts.xml "
-        "unpacked, 1.3 times that where --destdir is a URL (default: in the site's folder; for a URL, the system's)")  # fmt: skip
+        "unpacked, 1.3 times that where --destdir is a URL (default: in the site's folder; for a URL, the system's). A "
+        "cluster's workers use their own: `dask worker --local-directory`")  # fmt: skip
     add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes that convert, and sites "
         "side by side (default: one a core)")  # fmt: skip
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.5:8786, to convert on in place of "
-        "processes here; it needs requirements-cluster.txt")  # fmt: skip
+        "processes here: in batches, or whole small sites where --dump_path and --destdir are URLs; it needs "
+        "requirements-cluster.txt")  # fmt: skip
     add("--connections", type=positive, default=4, metavar="N", help="downloads at once (default: 4)")
     add("--body_source", choices=BODY_SOURCES, default="html", help="html: Markdown made of the posts as the site shows "
         "them (default); history: the authors' own Markdown, from PostHistory.xml")  # fmt: skip
@@ -123,34 +129,101 @@ def choose_sites(args: argparse.Namespace, dumps: dict[Site, Dump]) -> dict[Site
 def convert_all(chosen: dict[Site, Dump], args: argparse.Namespace, client: Client) -> int:
     """Convert the sites side by side, tell each one's fate, and return the exit status."""
     try_writing(args.destdir)
-    pool = Cluster(args.scheduler, tell) if args.scheduler else make_pool(args.workers)
-    failures: dict[Site, str] = {}
-    with pool, ThreadPoolExecutor(min(args.workers, len(chosen))) as side_by_side:
-        futures = {
-            site: side_by_side.submit(convert, site, chosen[site], args, pool, client.stopped) for site in chosen
-        }
+    pool = Cluster(args.scheduler, tell, CODE) if args.scheduler else make_pool(args.workers)
+    threads = pool.workers if isinstance(pool, Cluster) else args.workers
+    side_by_side = ThreadPoolExecutor(min(args.workers, len(chosen)))
+    senders = ThreadPoolExecutor(threads)
+    with pool, side_by_side, senders:
         try:
-            for site, future in futures.items():
-                try:
-                    future.result()
-                except (DumpError, InputError, OSError) as error:
-                    failures[site] = str(error)
+            whole, at_once = share_out(chosen, args, threads)
+            turns = threading.Semaphore(at_once)
+            here = {
+                site: side_by_side.submit(convert, site, dump, args, pool, threads, client.stopped, tell)
+                for site, dump in chosen.items()
+                if site not in whole
+            }
+            away = {site: senders.submit(send, site, chosen[site], args, pool, turns) for site in whole}
+            failures = failures_of(here)
+            turns.release(threads)  # no batches are left to keep threads free for
+            failures |= failures_of(away)
         except BaseException:  # Ctrl-C: end the others too, and leave the downloads to go on from
             client.stopped.set()
             for dump in chosen.values():
                 dump.stop()
-            side_by_side.shutdown(cancel_futures=True)
-            pool.shutdown(cancel_futures=True)
+            for executor in (side_by_side, senders):
+                executor.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # before those are waited for, which may wait for a worker
             raise
     if len(chosen) > 1:
         for site in chosen:
             tell(f"{site.folder}: {'failed' if site in failures else 'complete'}")
     if failures:
-        raise DumpError("; ".join(failures.values()))
+        raise DumpError("; ".join(failures[site] for site in chosen if site in failures))
     return 0
 
 
-def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, stopped: threading.Event) -> None:
+def failures_of(futures: dict[Site, Future[None]]) -> dict[Site, str]:
+    """What is wrong with the sites that fail; all sites have ended then."""
+    failures: dict[Site, str] = {}
+    for site, future in futures.items():
+        try:
+            future.result()
+        except (DumpError, InputError, OSError) as error:
+            failures[site] = str(error)
+    return failures
+
+
+def share_out(chosen: dict[Site, Dump], args: argparse.Namespace, threads: int) -> tuple[list[Site], int]:
+    """The sites that workers of a cluster convert whole, large ones first, and how many of them at once.
+
+    They are those that one thread ends no later than all `threads` together could end the run; both ends must be URLs,
+    which every machine reaches. Their part of the threads is that of their bytes: the others are for batches.
+    """
+    if not (args.scheduler and args.dump_path) or isinstance(args.dump_path, Path) or isinstance(args.destdir, Path):
+        return [], threads
+    with errors_told(args.dump_path, DumpError):
+        sizes = {site: dump.size for site, dump in chosen.items()}
+    total = sum(sizes.values())
+    whole = [site for site, size in sizes.items() if size * threads <= total]
+    part = sum(sizes[site] for site in whole)
+    return sorted(whole, key=lambda site: -sizes[site]), max(1, threads * part // max(1, total))
+
+
+def send(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, turns: threading.Semaphore) -> None:
+    """Have a worker of the cluster convert one site, and tell what it tells."""
+    assert isinstance(pool, Cluster)
+    with turns:
+        tell(f"{site.folder}: sent whole to a worker")
+        convert_there = import_module(CODE[0]).convert_there  # by a name that workers know, which __main__ is not
+        try:
+            lines = pool.submit_site(convert_there, site, dump, args).result()
+        except DumpError as error:
+            raise DumpError(f"{site.folder}: {error}") from None
+        tell("\n".join(lines))
+
+
+def convert_there(site: Site, dump: Dump, args: argparse.Namespace) -> list[str]:
+    """Convert one site on the worker that this runs on, and return what there is to tell."""
+    lines: list[str] = []
+    args.workers = 1
+    try:
+        with scratch_folder() as folder, ThreadPoolExecutor(1) as pool:
+            args.tmpdir = Path(folder)
+            convert(site, dump, args, pool, 1, Unwanted(), lines.append)
+    except (DumpError, InputError, OSError) as error:
+        raise DumpError(f"{this_worker().address}: {error}") from None
+    return lines
+
+
+def convert(
+    site: Site,
+    dump: Dump,
+    args: argparse.Namespace,
+    pool: Executor,
+    workers: int,
+    stopped: threading.Event,
+    tell: Callable[[str], None],
+) -> None:
     """Convert one site, unless it is complete."""
     folder: Path | UPath = args.destdir / site.folder
     destination, report = folder / "unfiltered.jsonl", folder / "report.json"
@@ -162,7 +235,6 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
             return tell(f"{site.folder}: {destination} is complete; --force does it again")
 
     work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else args.destdir / site.folder / ".work"
-    workers = pool.workers if isinstance(pool, Cluster) else args.workers
     threads = max(1, args.workers - 1)  # to unpack; one core is left for the rows
     try:
         with (
@@ -206,7 +278,8 @@ def convert(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, st
             "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         })  # fmt: skip
     conversion.finish()
-    show_table(f"{site.host} -> {destination}", conversion.table())
+    for line in table_lines(f"{site.host} -> {destination}", conversion.table()):
+        tell(line)
     if own := conversion.authors_markdown():
         same, posts = own["rendering_to_the_same_document"], own["posts"]
         tell(f"  {posts:,} posts are in their authors' Markdown; {same:,} of them render to what the site shows")

@@ -84,7 +84,15 @@ def turn(dump_path: Path, args: argparse.Namespace, make: Callable[[], Executor]
     with (
         make() as pool,
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Conversion(site, dump, Path(folder) / "work", pool, args.workers, body_source=args.body_source) as conversion,
+        Conversion(
+            site,
+            dump,
+            Path(folder) / "work",
+            pool,
+            args.workers,
+            here=not isinstance(pool, Cluster),
+            body_source=args.body_source,
+        ) as conversion,
     ):
         began, cpu = time.monotonic(), time.process_time()
         conversion.read()

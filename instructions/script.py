@@ -95,11 +95,15 @@ class Tally:
 
 def show_table(title: str, rows: list[tuple[str, int]]) -> None:
     """Print a title and (name, count) rows on stderr, the counts right-aligned."""
+    for line in table_lines(title, rows):
+        print(line, file=sys.stderr)
+
+
+def table_lines(title: str, rows: list[tuple[str, int]]) -> list[str]:
+    """The lines of such a table."""
     names = max((len(name) for name, _ in rows), default=0)
     counts = max((len(f"{count:,}") for _, count in rows), default=0)
-    print(title, file=sys.stderr)
-    for name, count in rows:
-        print(f"  {name:<{names}}  {count:>{counts},}", file=sys.stderr)
+    return [title, *(f"  {name:<{names}}  {count:>{counts},}" for name, count in rows)]
 
 
 class Progress:

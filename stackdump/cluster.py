@@ -4,8 +4,12 @@ This machine unpacks the dump; each batch of rows travels to a worker through th
 be put aside and joined here. So workers need neither the dump nor a shared folder, only this code and its libraries in
 the same versions, which every batch checks: then the records are the same bytes wherever their Markdown is made.
 
-Dask gives the batches of a lost worker to the others, and takes in workers that come later. With no worker left a run
-waits for one.
+Where workers reach the dump and the destination themselves, a site may be given to one of them as a whole. Its batches
+would wait for each other on one thread, so that is for sites that are small beside the others. Batches of the others are
+sent past a worker that has one: behind it each would hold up all that follow, for their posts are put aside in order.
+
+Dask gives the batches and sites of a lost worker to the others, and takes in workers that come later. With no worker left
+a run waits for one.
 """
 
 from __future__ import annotations
@@ -16,18 +20,22 @@ import pickle
 import platform
 import re
 import socket
+import tempfile
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from functools import cache
+from concurrent.futures import wait as wait_for
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from stackdump.errors import DumpError
+from stackdump.errors import DumpError, LostError
 
 SECONDS_TO_REACH = 10  # the scheduler, and then a first worker
 SECONDS_BETWEEN_LOOKS = 5.0  # at the scheduler and its workers
@@ -36,6 +44,7 @@ AHEAD = 2  # a thread of a worker: what it works on, and what waits for it
 # What makes the bytes of a record, beside this package. The minor version of Python is that of the Unicode tables.
 LIBRARIES = ("lxml", "markdown-it-py", "mdit-py-plugins", "orjson", "selectolax")
 
+PACKAGE = "stackdump"
 INSTALL = "pip install -r requirements-cluster.txt"
 START = "start one where this code is: `python -m dask worker {} --nworkers=-1 --nthreads=1`"
 
@@ -47,11 +56,12 @@ class Cluster(Executor):
 
     workers: threads of all workers when the run begins. Raises DumpError where there is no scheduler, none of its workers
     comes, one of them has other code than this machine, or `distributed` is not installed here. What is submitted raises
-    DumpError for a worker that lacks the code, for a batch that its workers do not survive, and for a lost scheduler.
-    tell: takes a line when the last worker is lost.
+    DumpError for a worker that lacks the code, for work that its workers do not survive, and for a lost scheduler.
+    tell: takes a line when the last worker is lost. code: names of modules and packages that what is submitted needs,
+    beside this one.
     """
 
-    def __init__(self, address: str, tell: Callable[[str], None] = print):
+    def __init__(self, address: str, tell: Callable[[str], None] = print, code: tuple[str, ...] = ()):
         try:
             distributed: Any = import_module("distributed")
         except ImportError as error:
@@ -65,7 +75,7 @@ class Cluster(Executor):
             "distributed.admin.large-graph-warning-threshold": "1 GB",
             "distributed.comm.timeouts.connect": SECONDS_TO_REACH,
         })  # fmt: skip
-        self.address = address
+        self.address, self._code = address, code
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions: those that matter are checked below
@@ -74,13 +84,16 @@ class Cluster(Executor):
             raise DumpError(f"{address}: does not answer as a Dask scheduler ({error}); check --scheduler") from None
         try:
             self._check(distributed.__version__)
-            self.workers = sum(self._client.nthreads().values())
+            self._threads: dict[str, int] = self._client.nthreads()
+            self.workers = sum(self._threads.values())
         except BaseException:
             self._client.close()
             raise
         self._executor = self._client.get_executor(pure=False)  # or Dask would hash the rows, to find the same task
         self._slots = threading.BoundedSemaphore(self.workers * AHEAD)
         self._pending: set[Future[Any]] = set()
+        self._sites: Counter[str] = Counter()  # how many are under way, by the worker that they were meant for
+        self._lock = threading.Lock()
         self._tell, self._ended = tell, threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -94,32 +107,72 @@ class Cluster(Executor):
             self._client.wait_for_workers(1, timeout=SECONDS_TO_REACH)
         except TimeoutError:
             raise DumpError(f"{self.address}: has no worker; {START.format(self.address)}") from None
-        for worker, error in self._client.run(check, fingerprint(), on_error="return").items():
+        for worker, error in self._client.run(check, fingerprint(self._code), self._code, on_error="return").items():
             if error is not None:
                 raise self._told(error, worker)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """As of any executor, but that it waits while the workers have enough to do, over all sites."""
         self._slots.acquire()
-        future: Future[T] = Future()
-        task = pickle.dumps((_checked, (fingerprint(), fn, *args), kwargs))
-        try:
-            submitted = self._executor.submit(_portable(), task)
-        except Exception:  # noqa: BLE001 - Dask's client has several for being closed
-            raise self._lost() from None
-        self._pending.add(future)
-        submitted.add_done_callback(lambda done: self._pass_on(done, future))
+        with self._lock:
+            preferred = self._without_sites() if self._sites.total() else []
+        future = self._send("batch", partial(fn, *args, **kwargs), preferred)
+        future.add_done_callback(lambda _: self._slots.release())
         return future
 
-    def _lost(self) -> DumpError:
-        return DumpError(f"{self.address}: the scheduler was lost; start it and run this again")
+    def submit_site(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
+        """As `submit`, for work of minutes or hours: it takes no place of the batches, and does not wait for one."""
+        with self._lock:
+            preferred = self._without_sites()[:1]
+            self._sites.update(preferred)
+        future = self._send("site", partial(fn, *args), preferred)
+        future.add_done_callback(lambda _: self._forget_site(preferred))
+        return future
+
+    def _forget_site(self, workers: list[str]) -> None:
+        with self._lock:
+            self._sites.subtract(workers)
+
+    def _without_sites(self) -> list[str]:
+        """The workers that have a thread beside those that convert sites, those with most of them first."""
+        spare = Counter(self._threads)
+        spare.subtract(self._sites)
+        return [worker for worker, threads in spare.most_common() if threads > 0]
+
+    def _send(self, kind: str, call: Callable[[], T], preferred: list[str]) -> Future[T]:
+        future: Future[T] = Future()
+        task = pickle.dumps((_checked, fingerprint(self._code), self._code, pickle.dumps(call)))
+        where = {"workers": preferred, "allow_other_workers": True} if preferred else {}
+        self._pending.add(future)
+        if self._ended.is_set():  # asked for only now, or what comes between would be waited for without end
+            self._give_up(future)
+            return future
+        try:
+            submitted = self._executor.submit(_portable(kind), task, **where)
+        except Exception:  # noqa: BLE001 - Dask's client has several for being closed
+            self._give_up(future)
+        else:
+            submitted.add_done_callback(lambda done: self._pass_on(done, future))
+        return future
+
+    def _lost(self) -> LostError:
+        return LostError(f"{self.address}: the scheduler was lost; start it and run this again")
+
+    def _is_wanted(self, future: Future[Any]) -> bool:
+        """Whether a result is waited for. It is once: of several threads that ask one may give it."""
+        try:
+            self._pending.remove(future)
+        except KeyError:
+            return False
+        return future.set_running_or_notify_cancel()
+
+    def _give_up(self, *futures: Future[Any]) -> None:
+        for future in futures:
+            if self._is_wanted(future):
+                future.set_exception(self._lost())
 
     def _pass_on(self, done: Future[T], future: Future[T]) -> None:
-        self._slots.release()
-        if future not in self._pending:  # given up by `_watch`
-            return
-        self._pending.remove(future)
-        if not future.set_running_or_notify_cancel():
+        if not self._is_wanted(future):
             return
         error = None if done.cancelled() else done.exception()
         if done.cancelled() or (error and self._client.status != "running"):  # then the error is Dask's, of its loss
@@ -134,13 +187,14 @@ class Cluster(Executor):
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, KilledWorker):
-            return DumpError(f"{self.address}: several workers were lost one after the other at the same batch, perhaps "
-                             f"for want of memory; give them more of it, or fewer threads")  # fmt: skip
-        if missing := re.search("No module named '([^']+)'", str(error)):  # as ImportError, or as a text of Dask's
-            return DumpError(f"{worker}: has no {missing[1]}; install requirements.txt there, and "
+            return LostError(f"{self.address}: several workers were lost one after the other at the same batch or "
+                             f"site, perhaps for want of memory; give them more of it, or fewer threads")  # fmt: skip
+        # as ImportError, or as a text of Dask's
+        if missing := re.search(r"No (?:module named|package metadata was found for) '?([\w.-]+)", str(error)):
+            return LostError(f"{worker}: has no {missing[1]}; install requirements.txt there, and "
                              f"{START.format(self.address)}")  # fmt: skip
         if isinstance(error, OtherCodeError):
-            return DumpError(f"{worker}: {error}")
+            return LostError(f"{worker}: {error}")
         return error
 
     def _watch(self) -> None:
@@ -149,21 +203,22 @@ class Cluster(Executor):
         had_workers = True
         while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
             try:
-                has_workers = bool(self._client.nthreads())
+                self._threads = self._client.nthreads()
             except Exception:  # noqa: BLE001 - of the transport, or the client's for being closed
-                while self._pending:
-                    future = self._pending.pop()
-                    if future.set_running_or_notify_cancel():
-                        future.set_exception(self._lost())
-                return
+                self._ended.set()
+                return self._give_up(*self._pending)
+            has_workers = bool(self._threads)
             if had_workers and not has_workers:
                 self._tell(f"{self.address}: has no worker left; waiting for one")
             had_workers = has_workers
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster to others. What is under way is cancelled if `cancel_futures`."""
+        if wait and not cancel_futures:
+            wait_for(list(self._pending))  # and not by Dask's own means, which wait for a lost scheduler without end
         self._ended.set()
-        self._executor.shutdown(wait=wait and not cancel_futures)
+        self._give_up(*self._pending)
+        self._executor.shutdown(wait=False)
         self._client.close()
 
 
@@ -188,15 +243,17 @@ def _reach(address: str) -> None:
                         f"`dask scheduler`") from None  # fmt: skip
 
 
-def _portable() -> Callable[[bytes], Any]:
-    """A function that Dask sends whole and not by its name, so that the scheduler needs nothing of this package."""
+def _portable(kind: str) -> Callable[[bytes], Any]:
+    """A function that Dask sends whole and not by its name, so that the scheduler needs nothing of this package. Dask
+    keeps the durations of each `kind` apart, by which it shares work out."""
 
     def call(task: bytes) -> Any:
         import pickle
 
-        fn, args, kwargs = pickle.loads(task)
-        return fn(*args, **kwargs)
+        fn, *args = pickle.loads(task)
+        return fn(*args)
 
+    call.__name__ = kind
     return call
 
 
@@ -206,25 +263,58 @@ class OtherCodeError(Exception):
 
 
 @cache
-def fingerprint() -> str:
-    """The code that makes the bytes of a record: versions, and a digest of this package."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+def fingerprint(code: tuple[str, ...] = ()) -> str:
+    """The code that makes the bytes of a record: versions, and a digest of this package and of each module or package
+    named in `code`. Raises ModuleNotFoundError for one that is not here."""
     python = ".".join(platform.python_version_tuple()[:2])
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
-    return ", ".join([f"Python {python}", *versions, f"stackdump {digest.hexdigest()[:12]}"])
+    return ", ".join([f"Python {python}", *versions, *(f"{name} {_digest(name)}" for name in (PACKAGE, *code))])
 
 
-def check(wanted: str) -> None:
+def _digest(name: str) -> str:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    folder = Path(spec.origin).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")) if spec.submodule_search_locations else [Path(spec.origin)]:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def check(wanted: str, code: tuple[str, ...] = ()) -> None:
     """Raise OtherCodeError where this machine's code is not the wanted one."""
-    if fingerprint() != wanted:
-        ours, theirs = set(fingerprint().split(", ")), set(wanted.split(", "))
+    found = fingerprint(code)
+    if found != wanted:
+        ours, theirs = set(found.split(", ")), set(wanted.split(", "))
         raise OtherCodeError(f"has {', '.join(sorted(ours - theirs))}, and the machine that starts the run "
                              f"{', '.join(sorted(theirs - ours))}; bring both to the same")  # fmt: skip
 
 
-def _checked(wanted: str, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    check(wanted)
-    return fn(*args, **kwargs)
+def _checked(wanted: str, code: tuple[str, ...], call: bytes) -> Any:
+    """What the pickled `call` returns. Only code that is the same is asked to load it."""
+    check(wanted, code)
+    return pickle.loads(call)()
+
+
+class Unwanted(threading.Event):
+    """Set once Dask no longer wants the task that makes it: the run that sent it was stopped, or is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._worker = this_worker()
+        self._key = self._worker.get_current_task()
+
+    def is_set(self) -> bool:
+        task = self._worker.state.tasks.get(self._key)
+        return task is None or task.state == "cancelled"
+
+
+def this_worker() -> Any:
+    """The worker that runs this task, a distributed.Worker."""
+    return import_module("distributed").get_worker()
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder in the worker's own one (`dask worker --local-directory`), which Dask empties after a killed worker."""
+    return tempfile.TemporaryDirectory(dir=this_worker().local_directory)

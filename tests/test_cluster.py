@@ -8,17 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from get_stackexchange import share_out
 from instructions.remote import location, written_to
 from instructions.script import InputError
 from sample.archive_server import ArchiveServer
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
-from tests.dumps import BZIP2, LZMA2, answer, large_tables, pack, question, small_posts, table
+from tests.dumps import BZIP2, LZMA2, answer, large_tables, noise, pack, question, small_posts, table
 
 distributed = pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
 upath = pytest.importorskip("upath", reason="requirements-cluster.txt is not installed")
@@ -35,8 +38,8 @@ SCRIPT = "get_stackexchange.py"
 SITES = ("cooking", "music", "quay")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[distributed.LocalCluster]:
+@contextmanager
+def two_workers(**more: object) -> Iterator[distributed.LocalCluster]:
     """Two workers, processes of their own."""
     with distributed.LocalCluster(
         n_workers=2,
@@ -45,7 +48,14 @@ def cluster() -> Iterator[distributed.LocalCluster]:
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         silence_logs=50,
+        **more,
     ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[distributed.LocalCluster]:
+    with two_workers() as cluster:
         yield cluster
 
 
@@ -115,6 +125,16 @@ def die_once(flag: str) -> str:
     return "dead"
 
 
+def wait_for(flag: str) -> str:
+    while not os.path.exists(flag):
+        time.sleep(0.01)
+    return "done"
+
+
+def has_site(worker: distributed.scheduler.WorkerState) -> bool:
+    return any(task.key.startswith("site-") for task in list(worker.processing))
+
+
 def test_the_batches_of_a_killed_worker_are_done_by_others(cluster, tmp_path):
     with Cluster(cluster.scheduler_address) as pool:
         futures = [pool.submit(pow, n, 2) for n in range(3)] + [pool.submit(die_once, str(tmp_path / "flag"))]
@@ -179,7 +199,7 @@ def test_a_scheduler_without_workers_is_told(monkeypatch):
 
 def test_a_worker_with_other_code_is_told(monkeypatch, cluster):
     with monkeypatch.context() as patch:
-        patch.setattr("stackdump.cluster.fingerprint", lambda: fingerprint().replace("Python 3", "Python 2"))
+        patch.setattr("stackdump.cluster.fingerprint", lambda code: fingerprint(code).replace("Python 3", "Python 2"))
         with pytest.raises(DumpError, match=r"tcp://.*has Python 3\.\d+, and the machine that starts the run Python 2"):
             Cluster(cluster.scheduler_address)
     check(fingerprint())
@@ -238,6 +258,41 @@ def test_a_worker_that_lacks_the_code_is_told(dumps, tmp_path):
     )
 
 
+def test_a_worker_that_lacks_the_script_is_told(tmp_path):
+    (tmp_path / "stackdump").symlink_to(ROOT / "stackdump")
+    with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
+        run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
+    ended(
+        (run.status, run.stderr), "has no get_stackexchange; install", "start one where this code is: `python -m dask"
+    )
+
+
+def test_a_worker_with_another_script_is_told(tmp_path):
+    (tmp_path / "stackdump").symlink_to(ROOT / "stackdump")
+    (tmp_path / "instructions").symlink_to(ROOT / "instructions")
+    (tmp_path / SCRIPT).write_text("raise SystemExit  # not to be run")
+    with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
+        run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
+    ended((run.status, run.stderr), "has get_stackexchange ", "bring both to the same")
+    assert "has get_stackexchange" in run.stderr and "instructions" not in run.stderr  # which are the same
+
+
+def test_batches_are_sent_past_a_worker_that_has_a_site(cluster, tmp_path):
+    with Cluster(cluster.scheduler_address) as pool:
+        site = pool.submit_site(wait_for, str(tmp_path / "flag"))
+        while not (busy := [worker for worker in cluster.scheduler.workers.values() if has_site(worker)]):
+            time.sleep(0.01)
+        behind = 0
+        for n in range(50):
+            batches = [pool.submit(pow, n, 2) for _ in range(3)]
+            for batch in batches:
+                assert batch.result(timeout=30) == n * n
+                behind = max(behind, len(busy[0].processing) - 1)
+        (tmp_path / "flag").touch()
+        assert site.result(timeout=30) == "done"
+    assert behind == 0
+
+
 def test_a_batch_that_kills_worker_after_worker_is_told(cluster):
     with Cluster(cluster.scheduler_address) as pool, pytest.raises(DumpError, match="several workers were lost"):
         pool.submit(signal.raise_signal, signal.SIGKILL).result(timeout=50)
@@ -276,6 +331,21 @@ def test_ctrl_c_ends_a_run_on_a_cluster(cluster, dumps, tmp_path):
     assert left <= {"unfiltered.jsonl", "report.json"}, left  # of sites that were complete by then
 
 
+def test_ctrl_c_waits_for_no_worker_that_is_busy(cluster, tmp_path):
+    with distributed.Client(cluster, set_as_default=False) as client:
+        others = client.map(wait_for, [str(tmp_path / "flag")] * 2, pure=False)
+        command = ("--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", cluster.scheduler_address)
+        process = start(*command)
+        while not any(key.startswith("batch-") for key in list(cluster.scheduler.tasks)) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+        (tmp_path / "flag").touch()
+        assert client.gather(others) == ["done", "done"]
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+
+
 @pytest.mark.parametrize(
     ("package", "flags"),
     [
@@ -312,12 +382,29 @@ def s3() -> Iterator[tuple[str, int]]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def s3_variables(s3) -> dict[str, str]:
+    """What a client of the server has in its environment."""
+    return {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": "http://{}:{}".format(*s3),
+    }
+
+
+@pytest.fixture(scope="module")
+def s3_cluster(s3_variables) -> Iterator[distributed.LocalCluster]:
+    """Two workers that can reach the server."""
+    with two_workers(env=s3_variables) as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def bucket(s3, monkeypatch, request) -> "upath.UPath":
+def bucket(s3_variables, monkeypatch, request) -> "upath.UPath":
     """An empty bucket, which scripts can reach too."""
-    for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "y"), ("DEFAULT_REGION", "us-east-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*s3))
+    for name, value in s3_variables.items():
+        monkeypatch.setenv(name, value)
     fsspec.filesystem("s3").clear_instance_cache()
     url = upath.UPath(f"s3://{request.node.name.replace('_', '-')[:60]}", use_listings_cache=False)
     url.mkdir()
@@ -328,7 +415,7 @@ def names_in(bucket: "upath.UPath") -> set[str]:
     return {path.path.partition("/")[2] for path in bucket.rglob("*") if path.is_file()}
 
 
-def test_from_s3_to_s3_on_a_cluster(bucket, cluster, dumps, expected, tmp_path):
+def test_from_s3_to_s3_on_a_cluster(bucket, s3_cluster, dumps, expected, tmp_path):
     for path in dumps.iterdir():
         (bucket / "dumps" / path.name).write_bytes(path.read_bytes())
     command = (
@@ -341,7 +428,7 @@ def test_from_s3_to_s3_on_a_cluster(bucket, cluster, dumps, expected, tmp_path):
         "--sites",
         *SITES[:2],
     )
-    run = run_script(SCRIPT, *command, "--scheduler", cluster.scheduler_address)
+    run = run_script(SCRIPT, *command, "--scheduler", s3_cluster.scheduler_address)
     assert run.status == 0, run.stderr
     for site in SITES[:2]:
         assert (bucket / "pairs" / site / "unfiltered.jsonl").read_bytes() == expected[site]
@@ -358,6 +445,158 @@ def test_from_s3_to_s3_on_a_cluster(bucket, cluster, dumps, expected, tmp_path):
     assert "music: s3://" not in run_script(SCRIPT, *command).stderr  # another archive under the same name
 
 
+# ---- whole sites on workers ------------------------------------------------------------------------------------------------------
+LARGE, SMALL = "quay", ("cooking", "harbour", "knots", "music")
+
+
+@pytest.fixture
+def network(bucket, tmp_path) -> "upath.UPath":
+    """Archives of a large site and of small ones in a bucket."""
+    for number, site in enumerate((*SMALL, LARGE)):
+        pairs = 4000 if site == LARGE else 300 - number
+        posts = [question(n * 97, Body=f"<p>{noise(200, n)}</p>") for n in range(1, pairs)]
+        posts += [answer(500_000 + n, n * 97, Score=n % 7) for n in range(1, pairs)]
+        users = [{"Id": 7, "DisplayName": f"Ada of {site}"}]
+        tables = {"Posts": table("posts", posts), "Users": table("users", users)}
+        archive = pack(tmp_path / "archives" / f"{site}.stackexchange.com.7z", tables, LZMA2)
+        (bucket / "dumps" / archive.name).write_bytes(archive.read_bytes())
+    return bucket / "dumps"
+
+
+def done_on(cluster: distributed.LocalCluster, kind: str) -> int:
+    """How many tasks of a kind the workers have done."""
+    ends = [entry for entry in cluster.scheduler.transition_log if entry[1:3] == ("processing", "memory")]
+    return sum(key.startswith(f"{kind}-") for key, *_ in ends)
+
+
+def test_small_sites_are_converted_whole_by_workers_and_a_large_one_in_batches(bucket, network, s3_cluster):
+    address = s3_cluster.scheduler_address
+    sites, batches = done_on(s3_cluster, "site"), done_on(s3_cluster, "batch")
+    for name, flags in (("here", ()), ("there", ("--scheduler", address))):
+        run = run_script(SCRIPT, "--dump_path", network, "--destdir", bucket / name, *flags)
+        assert run.status == 0, run.stderr
+    assert done_on(s3_cluster, "site") == sites + len(SMALL)
+    assert done_on(s3_cluster, "batch") > batches
+    for site in (*SMALL, LARGE):
+        assert (f"{site}: sent whole to a worker" in run.stderr.splitlines()) == (site in SMALL)
+        assert f"{site}.stackexchange.com -> {bucket / 'there' / site}/unfiltered.jsonl\n  rows of Posts" in run.stderr
+        for file in ("unfiltered.jsonl", "report.json"):
+            assert (bucket / "there" / site / file).read_bytes() == (bucket / "here" / site / file).read_bytes()
+    assert len(names_in(bucket / "there")) == 2 * len((*SMALL, LARGE))
+    again = run_script(SCRIPT, "--dump_path", network, "--destdir", bucket / "there", "--scheduler", address)
+    assert again.status == 0 and again.stderr.count("is complete; --force does it again") == len((*SMALL, LARGE))
+
+
+def test_a_damaged_site_on_a_worker_does_not_stop_the_others(bucket, network, s3_cluster):
+    archive = bytearray((network / "music.stackexchange.com.7z").read_bytes())
+    archive[len(archive) // 2] ^= 0xFF
+    (network / "music.stackexchange.com.7z").write_bytes(archive)
+    command = ("--dump_path", network, "--destdir", bucket / "out", "--scheduler", s3_cluster.scheduler_address)
+    run = run_script(SCRIPT, *command)
+    assert run.status == 1
+    [error] = [line for line in run.stderr.splitlines() if "error" in line]
+    assert error.startswith(f"{SCRIPT}: error: music: tcp://127.0.0.1:")
+    assert f"{network / 'music.stackexchange.com.7z'}: Posts.xml is damaged" in error
+    for site in (*SMALL, LARGE):
+        assert f"{site}: {'failed' if site == 'music' else 'complete'}" in run.stderr.splitlines()
+    done = {name.split("/")[1] for name in names_in(bucket / "out")}
+    assert done == {*SMALL, LARGE} - {"music"}
+
+
+@pytest.fixture
+def slow_sites(bucket, tmp_path) -> "upath.UPath":
+    """Three sites of one size in a bucket, so that each goes whole to one of two workers; of long posts."""
+    body = "<p>" + "<em>so</em> <code>it</code> goes, " * 3000 + "</p>"
+    posts = [post for n in range(1, 150) for post in (question(n * 5000), answer(n * 5000 + 1, n * 5000, Body=body))]
+    archive = pack(tmp_path / "slow.7z", {"Posts": table("posts", posts)}, LZMA2).read_bytes()
+    for site in SITES:
+        (bucket / "dumps" / f"{site}.stackexchange.com.7z").write_bytes(archive)
+    return bucket / "dumps"
+
+
+def posts_on(cluster: distributed.LocalCluster) -> dict[int, list[Path]]:
+    """The posts that lie on each worker, by its process."""
+    folders = {worker.worker_address: worker.pid for worker in cluster.workers.values()}
+    return {
+        folders[address]: list(Path(worker.local_directory).rglob("*.posts"))
+        for address, worker in list(cluster.scheduler.workers.items())
+        if address in folders
+    }
+
+
+def test_a_site_whose_worker_is_killed_is_converted_by_another(bucket, slow_sites, s3_variables, tmp_path):
+    command = ("--dump_path", slow_sites, "--destdir")
+    assert run_script(SCRIPT, *command, bucket / "here").status == 0
+    with two_workers(env=s3_variables, local_directory=str(tmp_path / "scratch")) as cluster:
+        process = start(*command, bucket / "there", "--scheduler", cluster.scheduler_address)
+        while not any(posts_on(cluster).values()) and process.poll() is None:
+            time.sleep(0.01)
+        victim = next(pid for pid, posts in posts_on(cluster).items() if posts)
+        os.kill(victim, signal.SIGKILL)
+        _, stderr = process.communicate(timeout=100)
+        assert process.returncode == 0, stderr
+        assert done_on(cluster, "site") == len(SITES)
+        lost = [entry for entry in cluster.scheduler.transition_log if entry[1:3] == ("processing", "released")]
+        assert [key for key, *_ in lost if key.startswith("site-")]  # which was begun anew
+        assert not [path for posts in posts_on(cluster).values() for path in posts]
+    for site in SITES:
+        for file in ("unfiltered.jsonl", "report.json"):
+            assert (bucket / "there" / site / file).read_bytes() == (bucket / "here" / site / file).read_bytes()
+
+
+def test_ctrl_c_ends_sites_on_workers_too(bucket, slow_sites, s3_variables, tmp_path):
+    with two_workers(env=s3_variables, local_directory=str(tmp_path / "scratch")) as cluster:
+        process = start(
+            *("--dump_path", slow_sites, "--destdir", bucket / "out", "--scheduler", cluster.scheduler_address)
+        )
+        while not any(posts_on(cluster).values()) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+        assert process.returncode == 130, stderr
+        assert "Traceback" not in stderr
+        with distributed.Client(cluster, set_as_default=False) as client:
+            free = client.map(pow, range(2), range(2), pure=False)
+            client.gather(free)
+        while any(posts_on(cluster).values()):
+            time.sleep(0.01)
+    assert not [name for name in names_in(bucket) if name.startswith("out/")]
+
+
+def test_a_scheduler_lost_while_sites_are_away_ends_the_run(bucket, slow_sites, tmp_path):
+    with scheduler_and_worker(tmp_path, ROOT) as (address, scheduler):
+        process = start("--dump_path", slow_sites, "--destdir", bucket / "out", "--scheduler", address)
+        while not list(tmp_path.rglob("*.posts")) and process.poll() is None:
+            time.sleep(0.01)
+        scheduler.kill()
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1, stderr
+    for site in SITES:
+        assert f"{site}: {address}: the scheduler was lost; start it and run this again" in stderr
+
+
+def test_which_sites_are_sent_whole():
+    sizes = {"a": 70, "b": 10, "c": 12, "d": 8}
+    chosen = {Site(name): SimpleNamespace(size=size) for name, size in sizes.items()}
+    s3_ = upath.UPath("memory://a")
+    args = Namespace(scheduler="tcp://x", dump_path=s3_, destdir=s3_)
+
+    def whole(threads: int, **more: object) -> tuple[str, int]:
+        sites, at_once = share_out(chosen, Namespace(**(vars(args) | more)), threads)
+        return "".join(site.host for site in sites), at_once
+
+    assert whole(1) == ("acbd", 1)  # all of them, large ones first
+    assert whole(4) == ("cbd", 1)  # 30 of 100 bytes, and so 1 of 4 threads; the others are for a
+    assert whole(8) == ("cbd", 2)
+    assert whole(10) == ("bd", 1)
+    assert whole(100) == ("", 1)
+    for more in ({"scheduler": None}, {"dump_path": Path("a")}, {"dump_path": None}, {"destdir": Path("a")}):
+        assert whole(4, **more) == ("", 4)
+    chosen = {Site(name): SimpleNamespace(size=0) for name in sizes}
+    assert whole(2) == ("abcd", 1)
+
+
+# ---- S3 from one machine ---------------------------------------------------------------------------------------------------------
 def test_a_folder_of_xml_in_s3_is_a_dump(bucket, tmp_path):
     for path in SAMPLE_DUMP.glob("*.xml"):
         (bucket / SAMPLE_DUMP.name / path.name).write_bytes(path.read_bytes())
