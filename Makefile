@@ -25,7 +25,7 @@ lint: $(BIN)/.dev  ## ruff and mypy
 format: $(BIN)/.dev  ## put all code into ruff's form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: $(BIN)/.dev  ## measure; see benchmarks/README.md
+bench: native  ## measure, compiled; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks
 
 native: $(BIN)/.dev  ## compile the Markdown writer, which takes 0.6 of the time then; needs a C compiler
