@@ -4,12 +4,18 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 
 import pytest
 
-from stackdump.errors import DumpError
+from stackdump.convert import Conversion
+from stackdump.dumps import XmlDump
+from stackdump.errors import LostError
 from stackdump.pool import AHEAD, make_pool, run_ahead
+from stackdump.sites import Site
+from tests.dumps import question, table
 
 
 def slowly(number: int, folder: str) -> int:
@@ -58,8 +64,40 @@ def die() -> None:
 
 
 def test_a_killed_worker_is_told():
-    with make_pool(2) as pool, pytest.raises(DumpError, match="^Posts.xml: a worker was killed"):
+    with make_pool(2) as pool, pytest.raises(LostError, match="^Posts.xml: a worker was killed"):
         list(run_ahead([die, die, die], pool, 2, "Posts.xml"))
+
+
+class Watched(XmlDump):
+    """Counts the bytes that are read of it, and kills the pool's workers with the first."""
+
+    bytes_read = 0
+
+    def tables(self, *args):
+        for found in super().tables(*args):
+            found.chunks = self._watched(found.chunks)
+            yield found
+
+    def _watched(self, chunks):
+        for chunk in chunks:
+            self.bytes_read += len(chunk)
+            with suppress(BrokenProcessPool):
+                self.pool.submit(die)
+            yield chunk
+
+
+def test_the_rest_of_a_table_is_not_read_when_a_worker_is_lost(tmp_path):
+    """As it is where the rows are bad, for damage of the download would explain those."""
+    posts = tmp_path / "Posts.xml"
+    posts.write_bytes(table("posts", [question(number, Body="x" * 100_000) for number in range(1, 200)]))
+    dump = Watched({"Posts": posts})
+    with (
+        make_pool(2) as dump.pool,
+        Conversion(Site("quay.stackexchange.com"), dump, tmp_path / "work", dump.pool, 2) as conversion,
+        pytest.raises(LostError, match="a worker was killed"),
+    ):
+        conversion.read()
+    assert 0 < dump.bytes_read < posts.stat().st_size / 2
 
 
 def test_workers_yield_to_what_feeds_them():
