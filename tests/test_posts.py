@@ -92,3 +92,10 @@ def test_a_number_that_is_none_of_64_bits_is_told_with_its_post(score):
     row = f'  <row Id="7" PostTypeId="2" ParentId="3" Score="{score}" Body="" />\n'
     with pytest.raises(DumpError, match=f"^the post 7 has the Score '{score}', which is no whole number"):
         Batch(row.encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
+
+
+def test_an_empty_owner_or_accepted_answer_is_none(tmp_path):
+    posts = [question(10, OwnerUserId="", AcceptedAnswerId=""), answer(11, 10, OwnerUserId="")]
+    [record] = read_jsonl(convert(tmp_path, posts) / "unfiltered.jsonl")
+    assert record["meta"]["question_author_url"] is record["meta"]["answer_author_url"] is None
+    assert record["meta"]["accepted"] is False
