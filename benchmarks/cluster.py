@@ -22,7 +22,8 @@ from pathlib import Path
 
 from distributed import LocalCluster
 
-from benchmarks.step1 import ROOT, grown_dump
+from benchmarks.dumps import add_dumps
+from benchmarks.step1 import CACHE, grown_dump
 from stackdump.cluster import Cluster
 from stackdump.convert import BODY_SOURCES, Conversion
 from stackdump.dumps import local_dumps
@@ -32,15 +33,13 @@ from stackdump.pool import make_pool
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--dump_path", type=Path, help="a dump of one site (default: one grown out of ../shared)")
+    add("--dump_path", type=Path, help="a dump of one site (default: one grown out of --dumps)")
     add("--megabytes", type=int, default=400, help="of the grown dump, all tables unpacked (default: 400)")
     add("--workers", type=int, default=2, help="of each side (default: 2)")
     add("--rounds", type=int, default=3, help="turns of each side (default: 3)")
     add("--body_source", choices=BODY_SOURCES, default="html", help="as of get_stackexchange.py (default: html)")
-    args = parser.parse_args()
-    args.shared, args.cache = ROOT.parent / "shared", Path(tempfile.gettempdir()) / "grown-dumps"
-    args.method, args.order = "bzip2", "id"
-    return args
+    add_dumps(parser)
+    return parser.parse_args()
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Turn:
 
 def main() -> None:
     args = arguments()
-    dump_path = args.dump_path or grown_dump(args)
+    dump_path = args.dump_path or grown_dump(CACHE, args.dumps, args.megabytes)
     sides: dict[str, list[Turn]] = {"processes": [], "cluster": []}
     with LocalCluster(
         n_workers=args.workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"

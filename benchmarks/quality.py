@@ -4,7 +4,7 @@
     python -m benchmarks.quality contamination    memory and rate with as many items as MMLU, GSM8K and HumanEval have
     python -m benchmarks.quality personal_data    precision on real posts by benchmarks/labels; recall on invented data
 
-Works on the real dumps in ../shared. Rates are per CPU second of one core.
+Works on real dumps. Rates are per CPU second of one core.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import math
 import random
 import re
 import string
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,13 +30,12 @@ import phonenumbers
 import py7zr
 from lxml import etree
 
+from benchmarks.dumps import ROOT, add_dumps, read_dumps
 from instructions.contamination import Benchmarks, Item, normal_words
 from instructions.duplicates import NearDuplicates, near_duplicate_text, rank
 from instructions.personal_data import KINDS, find_personal_data
-from instructions.records import read_records
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
+SOURCES = ROOT.parent / "shared" / "sources"
 LABELS = Path(__file__).with_name("labels") / "personal_data.jsonl"
 
 
@@ -45,7 +43,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("what", choices=("duplicates", "contamination", "personal_data"))
-    add("--shared", type=Path, default=SHARED, metavar="DIR", help="the real dumps (default: ../shared)")
+    add_dumps(parser)
+    add("--sources", type=Path, default=SOURCES, metavar="DIR", help="of personal_data: files of CoNaLa, HH-RLHF and the red "
+        "team, as labels/personal_data.md names them (default: ../shared/sources)")  # fmt: skip
     add("--pairs", type=int, default=3000, metavar="N", help="planted copies (default: 3000)")
     add("--threshold", type=float, default=0.8, metavar="J", help="of the near duplicates (default: 0.8)")
     add("--records", type=int, default=100_000, metavar="N", help="of the rate of near duplicates (default: 100000)")
@@ -54,29 +54,15 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    if not args.shared.exists():
-        sys.exit(f"{args.shared}: is not there; give the folder of the real dumps with --shared")
     with tempfile.TemporaryDirectory() as folder:
         {"duplicates": duplicates, "contamination": contamination, "personal_data": personal_data}[args.what](
             args, Path(folder)
         )
 
 
-def real_records(shared: Path, folder: Path) -> Iterator[dict[str, Any]]:
-    """The records of all dumps, in a fixed order."""
-    for item in ("stackexchange", "stackexchange_20251231"):
-        command = ["get_stackexchange.py", "--dump_path", shared / "archive.org" / item, "--destdir", folder / item]
-        if item == "stackexchange_20251231":
-            command[2] /= item  # such an item repeats its name
-        subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, check=True, capture_output=True)
-        for path in sorted((folder / item).glob("*/unfiltered.jsonl")):
-            for row in read_records(path):
-                yield row.record
-
-
 # ---- near duplicates -------------------------------------------------------------------------------------------------
 def duplicates(args: argparse.Namespace, folder: Path) -> None:
-    answers = [record for record in real_records(args.shared, folder) if near_duplicate_text(record)]
+    answers = [record for record in read_dumps(args.dumps) if near_duplicate_text(record)]
     found_again(answers, args, folder)
     rate_of_near_duplicates(answers, args.records, folder)
 
@@ -186,7 +172,7 @@ BENCHMARK_SIZES = {"mmlu": (14_042, 80), "gsm8k": (1_319, 46), "humaneval": (164
 
 
 def contamination(args: argparse.Namespace, folder: Path) -> None:
-    records = list(real_records(args.shared, folder))
+    records = list(read_dumps(args.dumps))
     chance = random.Random(3)
     vocabulary = [word for record in records[:500] for word in normal_words(record["response"])]
     items = [
@@ -238,7 +224,7 @@ def personal_data(args: argparse.Namespace, folder: Path) -> None:
     }
     verdicts: dict[tuple[str, str], Counter[bool | None]] = defaultdict(Counter)
     texts, sizes, seconds = Counter[str](), Counter[str](), 0.0
-    for part, id, text in real_texts(args.shared, folder):
+    for part, id, text in real_texts(args.dumps, args.sources, folder):
         began = time.process_time()
         spans = find_personal_data(text)
         seconds += time.process_time() - began
@@ -260,31 +246,38 @@ def personal_data(args: argparse.Namespace, folder: Path) -> None:
     print_recall()
 
 
-def real_texts(shared: Path, folder: Path) -> Iterator[Text]:
+def real_texts(dumps: Path, sources: Path, folder: Path) -> Iterator[Text]:
     """The texts that are looked through, each once."""
     questions = set()
-    for record in real_records(shared, folder):
+    for record in read_dumps(dumps):
         yield Text("tuning", record["id"], record["response"])
         question = f"{record['meta']['site']}/q/{record['meta']['question_id']}"
         if question not in questions:
             questions.add(question)
             yield Text("held out", question, record["instruction"])
+    if sources.is_dir():
+        yield from texts_of_other_sources(sources)
+    else:
+        print(f"{sources}: not a directory; the texts of other sources are left out", file=sys.stderr)
+    for site in ("ai", "avp.meta", "bioinformatics"):
+        for archive in sorted(dumps.rglob(f"{site}.stackexchange.com.7z")):
+            with py7zr.SevenZipFile(archive) as opened:
+                opened.extract(folder / site, ["Users.xml"])
+            for _, row in etree.iterparse(folder / site / "Users.xml", tag="row"):
+                if row.get("AboutMe"):
+                    yield Text("profiles", f"{site}.stackexchange.com/users/{row.get('Id')}", row.get("AboutMe"))
+
+
+def texts_of_other_sources(folder: Path) -> Iterator[Text]:
     for name in ("conala-train", "conala-test"):
-        for number, row in enumerate(json.loads((shared / "sources" / f"{name}.json").read_bytes()), 1):
+        for number, row in enumerate(json.loads((folder / f"{name}.json").read_bytes()), 1):
             yield Text("tuning", f"{name}/{number}", f"{row['rewritten_intent'] or row['intent']}\n{row['snippet']}")
-    with gzip.open(shared / "sources" / "hh-rlhf.harmless-base.test.jsonl.gz") as stream:
+    with gzip.open(folder / "hh-rlhf.harmless-base.test.jsonl.gz") as stream:
         for number, line in enumerate(stream, 1):
             yield Text("held out", f"harmless-base/test/{number}", json.loads(line)["chosen"])
-    with (shared / "sources" / "red_team_attempts.sample.jsonl").open() as lines:
+    with (folder / "red_team_attempts.sample.jsonl").open() as lines:
         for number, line in enumerate(lines, 1):
             yield Text("held out", f"red_team_attempts/{number}", json.loads(line)["transcript"])
-    for site in ("ai", "avp.meta", "bioinformatics"):
-        archive = shared / "archive.org" / "stackexchange" / f"{site}.stackexchange.com.7z"
-        with py7zr.SevenZipFile(archive) as opened:
-            opened.extract(folder / site, ["Users.xml"])
-        for _, row in etree.iterparse(folder / site / "Users.xml", tag="row"):
-            if row.get("AboutMe"):
-                yield Text("profiles", f"{site}.stackexchange.com/users/{row.get('Id')}", row.get("AboutMe"))
 
 
 def print_precision(kind: str, verdicts: Counter[bool | None]) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class ArchiveServer:
             {
                 "name": path.relative_to(folder).as_posix(),
                 "size": str(path.stat().st_size),
-                "md5": hashlib.md5(path.read_bytes()).hexdigest(),
+                "md5": _md5(path, path.stat().st_mtime_ns),
             }
             for path in files
         ]
@@ -93,6 +94,24 @@ class ArchiveServer:
     def sent(self, file: str) -> int:
         """Bytes of a file sent so far, over all requests."""
         return sum(request.sent for request in self.requests if request.file == file)
+
+
+@cache
+def _md5(path: Path, changed: int) -> str:
+    """The digest of a file as it was at that time."""
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def _read(path: Path, start: int, end: int, fault: Fault) -> bytearray:
+    """The bytes from start up to end, not the whole file: a benchmark's is large."""
+    with path.open("rb") as file:
+        file.seek(start)
+        data = bytearray(file.read(end - start))
+    if fault.flip_bit_at is not None:
+        at = fault.flip_bit_at % path.stat().st_size
+        if start <= at < end:
+            data[at - start] ^= 1
+    return data
 
 
 class _Server(ThreadingHTTPServer):
@@ -138,10 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
             request.status = fault.status
             return self._answer(fault.status, b"", fault.headers)
 
-        data = bytearray(self._path(name).read_bytes())
-        if fault.flip_bit_at is not None:
-            data[fault.flip_bit_at] ^= 1
-        size = len(data) - fault.cut_by
+        path = self._path(name)
+        size = path.stat().st_size - fault.cut_by
         headers = {"ETag": f'"{hashlib.md5(name.encode()).hexdigest()}"', "Accept-Ranges": "bytes", **fault.headers}
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         start, end, status = 0, size, 200
@@ -156,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in {**headers, "Content-Length": str(end - start)}.items():
             self.send_header(key, value)
         self.end_headers()
-        self._send_body(memoryview(data)[start:end], request)
+        self._send_body(memoryview(_read(path, start, end, fault)), request)
 
     def _send_body(self, body: memoryview, request: Request) -> None:
         fault, began = request.fault, time.monotonic()

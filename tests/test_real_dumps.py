@@ -1,16 +1,16 @@
-"""The whole pipeline on real dumps, served by the stand-in for archive.org that lies beside the project.
+"""The whole pipeline on real dumps, served by the stand-in for archive.org.
 
 These tests need ../shared and are skipped where it is absent; what they show on real data, the other tests show on the
 sample and on made dumps.
 """
 
-import importlib.util
 import json
 from pathlib import Path
 
 import py7zr
 import pytest
 
+from sample.archive_server import ArchiveServer
 from tests.conftest import run_script
 from tests.dumps import SHARED, naive_pairs, naive_posts, read_jsonl
 
@@ -32,11 +32,8 @@ pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared, th
 
 @pytest.fixture(scope="module")
 def archive_org():
-    spec = importlib.util.spec_from_file_location("archive_org", SHARED / "tools" / "archive_org.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with module.ArchiveOrg(SHARED / "archive.org") as url:
-        yield url
+    with ArchiveServer(SHARED / "archive.org") as server:
+        yield server.url
 
 
 def posts_of(archive: Path) -> list[dict[str, str]]:
