@@ -18,13 +18,13 @@ from instructions.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, de
 from instructions.files import open_output, refuse_same_file, report_path, write_report
 from instructions.judgements import Judgement, load_judgements
 from instructions.records import read_with_progress
-from instructions.script import Tally, run, show_table
+from instructions.script import Tally, run, script_parser, show_table
 
 SHOWN = 10  # ids that are not in the data, and those that files dispute: each is told with its lines, up to so many
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
         "or - for stdin")  # fmt: skip

@@ -30,7 +30,7 @@ from instructions.criteria import CRITERIA, Finding, find_in_all
 from instructions.criteria.annotation import annotated, as_json
 from instructions.files import open_output, refuse_same_file, report_path, write_report
 from instructions.records import Row, read_with_progress
-from instructions.script import Tally, positive, run, show_table
+from instructions.script import Tally, positive, run, script_parser, show_table
 from stackdump.errors import DumpError
 from stackdump.pool import make_pool, run_ahead
 
@@ -38,7 +38,7 @@ BATCH = 100  # records that a worker is given at a time: 0.05 s of its time
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
         "or - for stdin")  # fmt: skip

@@ -16,7 +16,7 @@ from types import NoneType
 from instructions.conditions import conditions, why_dropped
 from instructions.files import open_output, refuse_same_file, report_path, write_report
 from instructions.records import Row, read_with_progress
-from instructions.script import InputError, Tally, positive, run
+from instructions.script import InputError, Tally, positive, run, script_parser
 
 MUST_HAVE = {"site": str, "question_id": int, "question_score": int, "answer_score": int}  # in a record's meta
 MAY_HAVE = {"accepted": bool, "tags": list, "question_license": str, "answer_license": str}
@@ -24,7 +24,7 @@ KINDS = {str: "a string", int: "a whole number", bool: "true or false", list: "a
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
         "or - for stdin")  # fmt: skip

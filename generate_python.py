@@ -39,7 +39,7 @@ from generation.sandbox import Limits, SandboxError, open_sandbox
 from generation.templates import Template, read_template
 from instructions.files import STANDARD_STREAM, report_path, write_report
 from instructions.records import read_with_progress
-from instructions.script import InputError, Tally, positive, run
+from instructions.script import InputError, Tally, positive, run, script_parser
 from instructions.sources import SourceFile, open_results
 
 PLACES = frozenset({"topic"})
@@ -51,9 +51,7 @@ def arguments() -> argparse.Namespace:
     verify = argparse.ArgumentParser(add_help=False)
     verify.add_argument("--verify", metavar="FILE", help="verify these records instead of asking a model: .jsonl, .jsonl.gz, "
         ".jsonl.zst, or - for stdin; the flags of sampling and the model do not go with it")  # fmt: skip
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[verify]
-    )
+    parser = script_parser(__doc__, verify)
     add = parser.add_argument
     add("--destpath", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdout")
     add("--dropped_path", metavar="PATH", help="where the rejected samples go, each with its reason (default: beside "

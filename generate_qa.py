@@ -37,14 +37,14 @@ from generation.qa.recipe import PROMPTS, Limits, ask, read_prompts
 from generation.qa.selection import Selection
 from generation.qa.texts import Skipped, read_texts
 from instructions.files import STANDARD_STREAM, report_path, write_report
-from instructions.script import Tally, positive, run, show_table
+from instructions.script import Tally, positive, run, script_parser, show_table
 from instructions.sources import SourceFile, open_results
 
 PASSAGES_AT_ONCE = 256  # go through the steps together: 1,536 questions, so that a step's last batch matters little
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help="folders of .txt and .md, such files, "
         "or records (.jsonl, .jsonl.gz, .jsonl.zst, - for stdin)")  # fmt: skip

@@ -22,7 +22,7 @@ from typing import Any
 from fetching.cache import fetch, named_digest
 from instructions.conala import ARCHIVE, MostProbable, conala_record, mined_record, part_of, question_id, record_id
 from instructions.files import report_path, write_report
-from instructions.script import InputError, Stages, positive, run, show_table
+from instructions.script import InputError, Stages, positive, run, script_parser, show_table
 from instructions.sources import Results, SourceFile, Unfit, assign, find_files, open_results, read_rows
 from stackdump.errors import DumpError
 from stackdump.http import Client
@@ -33,7 +33,7 @@ MEND = "name it as published, conala-train.json; --include_test takes conala-tes
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--inputpath", nargs="+", metavar="PATH", help="the published files: .json, .jsonl, also .gz or .zst, a .zip, a "
         "folder of them, or - for conala-train on stdin (default: download the corpus)")  # fmt: skip

@@ -41,7 +41,7 @@ from instructions.hh_rlhf import (
     red_team_part,
     red_team_record,
 )
-from instructions.script import Stages, positive, run, show_table
+from instructions.script import Stages, positive, run, script_parser, show_table
 from instructions.sources import SourceFile, SourceRow, Unfit, assign, find_files, open_results, read_rows
 from stackdump.errors import DumpError
 from stackdump.http import Client
@@ -54,7 +54,7 @@ MEND = {
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--subset", required=True, choices=SOURCES, help="which of the two")
     add("--inputpath", nargs="+", metavar="PATH", help="the published files: .jsonl, .json, also .gz or .zst, a .zip, a "

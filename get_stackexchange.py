@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from instructions.files import open_output, write_report
 from instructions.remote import errors_told, location, try_writing, written_to
-from instructions.script import InputError, Stages, positive, run, table_lines
+from instructions.script import InputError, Stages, positive, run, script_parser, table_lines
 from stackdump.archive_org import DEFAULT_URL, newest_item
 from stackdump.cluster import Cluster, Unwanted, scratch_folder, this_worker
 from stackdump.convert import BODY_SOURCES, Conversion
@@ -53,7 +53,7 @@ CODE = ("get_stackexchange", "instructions")  # what workers need beside stackdu
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--sites", nargs="+", metavar="SITE", help="cstheory, math.meta, stackoverflow ... (default: the STEM sites, "
         "or all at --dump_path)")  # fmt: skip

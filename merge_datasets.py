@@ -28,7 +28,7 @@ from instructions.publishing import Publication, refuse_foreign_card, told_optio
 from instructions.records import Row
 from instructions.sampling import Groups
 from instructions.screening import PERSONAL_DATA, Screening
-from instructions.script import InputError, Progress, positive, run, show_table
+from instructions.script import InputError, Progress, positive, run, script_parser, show_table
 from instructions.shuffle import Shuffle
 from instructions.splits import splits_of
 from instructions.tuples import MOST_PARTS, PAIRS, why_no_pair
@@ -41,7 +41,7 @@ LOOK_AT = 100  # records of each file before the work, for licences that forbid 
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     inputs = parser.add_mutually_exclusive_group(required=True)
     inputs.add_argument("--inputpath", nargs="+", action="extend", metavar="PATH", help="record files of any source: "

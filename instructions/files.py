@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from instructions.script import InputError
+from instructions.version import VERSION
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -263,8 +264,13 @@ def _compressed(raw: BinaryIO, name: str) -> Iterator[BinaryIO]:
 
 
 def write_report(path: str | Path, report: dict[str, Any]) -> None:
-    """Write a report as indented JSON, keys in the order given; values that JSON has not become text."""
-    text = json.dumps(report, indent=2, ensure_ascii=False, default=str) + "\n"
+    """Write a script's report: the version of this project, then `report`, as `write_json` does."""
+    write_json(path, {"version": VERSION, **report})
+
+
+def write_json(path: str | Path, value: dict[str, Any]) -> None:
+    """Write indented JSON, keys in the order given; values that JSON has not become text."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
     with open_output(path) as stream:
         stream.write(text.encode("utf-8", "backslashreplace"))  # bytes of a file's name that are no UTF-8, as \udcff
 

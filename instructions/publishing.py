@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from instructions import attribution, card, plots
-from instructions.files import write_report
+from instructions.files import write_json, write_report
 from instructions.formats import LLAMA_FACTORY, DataFile, DataSet, llama_factory
 from instructions.inputs import Ledger, shown
 from instructions.licenses import Terms
@@ -59,7 +59,7 @@ class Publication:
         self._attribution.close()
         captions = plots.draw(self._statistics, self._folder) if self._with_plots else {}
         if told := llama_factory(files):
-            write_report(self._folder / LLAMA_FACTORY, told)
+            write_json(self._folder / LLAMA_FACTORY, told)
         digests = self._digests()
         text = card.Card(
             title, languages, self._statistics, terms, files, digests, inputs, ledger.dropped, command(options),

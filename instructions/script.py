@@ -15,11 +15,22 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
+from instructions.version import VERSION
+
 SECONDS_BETWEEN_LINES = 30  # of progress where no terminal shows a bar
 
 
 class InputError(Exception):
     """Bad input. The message is one line that names the file, the line and the mend."""
+
+
+def script_parser(doc: str | None, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser of a script's flags: --help shows the script's docstring as it stands, --version the version."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, parents=parents
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    return parser
 
 
 def run(main: Callable[[], int | None], *expected: type[Exception]) -> NoReturn:

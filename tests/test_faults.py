@@ -591,6 +591,7 @@ FAULTS_OF_REAL = {
     "no range": lambda r: Fault(ignore_range=True),
     "slow": lambda r: Fault(rate=2_000_000),
     "changed": lambda r: Fault(headers={"ETag": '"b"'} if r.number >= 2 else {}),
+    "changed later": lambda r: Fault(headers={"ETag": '"b"'} if r.number >= 4 else {}),
     "damage": lambda r: Fault(flip_bit_at=100_000),
     "damage late": lambda r: Fault(flip_bit_at=1_000_000),
     "damage of Users": lambda r: Fault(flip_bit_at=173_000),
@@ -603,6 +604,7 @@ TOLD = {
     "busy": "the server answers 503",
     "throttled": "the server answers 429",
     "changed": "has changed on the server",
+    "changed later": "has changed on the server",
 }
 REAL_PASSING = [
     *((LARGE, (name,)) for name in ("drop", "drop early", "busy", "throttled", "no range", "slow", "changed")),
@@ -610,7 +612,7 @@ REAL_PASSING = [
     (SMALL, ("drop once", "no range")),
     (SMALL, ("drop", "changed")),
     (LARGE, ("drop", "throttled")),
-    (LARGE, ("busy", "changed")),
+    (LARGE, ("busy", "changed later")),
     (LARGE, ("no range", "changed")),
     (LARGE, ("throttled", "slow")),
 ]

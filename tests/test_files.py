@@ -15,6 +15,7 @@ import pytest
 from instructions import files
 from instructions.files import open_input, open_output, open_output_folder, refuse_same_file, write_report
 from instructions.script import InputError
+from instructions.version import VERSION
 from tests.conftest import ROOT, jsonl, record, run_script, told
 
 if sys.version_info >= (3, 14):
@@ -332,7 +333,7 @@ def test_error_of_the_block_is_not_taken_for_another_run(tmp_path):
 def test_report_takes_names_that_are_no_utf8(tmp_path):
     report = {"inputpath": os.fsdecode(b"caf\xe9.jsonl"), "destpath": Path("é"), "count": 1 << 70}
     write_report(tmp_path / "report.json", report)
-    assert json.loads((tmp_path / "report.json").read_bytes()) == {**report, "destpath": "é"}
+    assert json.loads((tmp_path / "report.json").read_bytes()) == {"version": VERSION, **report, "destpath": "é"}
 
 
 @pytest.mark.parametrize("script", ["filter_for_score.py", "merge_datasets.py"])

@@ -40,7 +40,9 @@ def test_every_script_is_in_the_readme_and_its_help_shows_a_command(script):
 
 
 def test_every_flag_that_the_readme_names_exists():
-    scripts = "".join((ROOT / file).read_text("utf-8") for file in [*SCRIPTS, "generation/models.py"])
+    scripts = "".join(
+        (ROOT / file).read_text("utf-8") for file in [*SCRIPTS, "instructions/script.py", "generation/models.py"]
+    )
     flags = set(re.findall(r"--[a-z_]+\b", README)) - {
         "--help",
         "--nworkers",
