@@ -158,6 +158,7 @@ def test_empty_name_is_told(tmp_path):
     told(keep_all("-", ""), SCRIPT, ".: is no file")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc, which Linux has")
 def test_failure_of_reading_names_the_file(tmp_path):
     told(keep_all("/proc/self/mem", tmp_path / "out.jsonl"), SCRIPT, "/proc/self/mem: Input/output error")
 

@@ -136,7 +136,7 @@ import resource, sys
 from viewer.records import RecordFile
 records = RecordFile(sys.argv[1])
 assert records[len(records) - 1]["id"] == records.peek(len(records) - 1)["id"]
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1))  # kB
 """
 
 
