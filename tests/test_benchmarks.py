@@ -75,4 +75,5 @@ def test_a_grown_dump_is_a_large_one_in_which_every_answer_has_its_question(seed
     assert sum(len(record["response"]) for record in records) > 10_000
     assert len({record["id"] for record in records}) == len(records) > 500
     assert {record["meta"]["answer_id"] - record["meta"]["question_id"] for record in records} == {1, 2}
-    assert {record["meta"]["answer_author"] for record in records} == {"Ada"}
+    named = {record["meta"]["answer_author"] for record in records} - {None}  # the table of users ends before the posts
+    assert named == {"Ada"}
