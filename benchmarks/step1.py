@@ -1,7 +1,8 @@
 """Step 1 against its floor: what 7-Zip needs only to unpack Posts.xml to nowhere.
 
-Grows a dump out of real ones (tools/grow_dump.py; needs 7zz, Debian package 7zip), and runs `7zz e -so` and get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds
-and wall time of both with their ratios, pair by pair, the gain over one core, and peak memory (PSS) of all processes.
+Grows a dump out of real ones (tools/grow_dump.py; needs 7zz, Debian package 7zip), and runs `7zz e -so` and
+get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds and wall time of both with their
+ratios, pair by pair, the gain over one core, and peak memory (PSS) of all processes.
 
     python -m benchmarks.step1 --megabytes 400
     python -m benchmarks.step1 --megabytes 4000 --order random --rounds 1
