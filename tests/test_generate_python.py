@@ -156,7 +156,7 @@ def test_nothing_but_the_good_is_kept_and_the_counts_add_up(generated):
 
 def test_the_details_tell_what_went_wrong(generated):
     detail = {row["reason"]: row["detail"] for row in rows(generated / "out.dropped.jsonl")}
-    assert detail["the program raises an exception"] == "ModuleNotFoundError: No module named 'numpy'"
+    assert detail["the program raises an exception"].startswith("ModuleNotFoundError: ")
     assert detail["a test fails"] == "check 2 with [11, 16]"
 
 

@@ -176,7 +176,7 @@ NAN = '{"choices": [{"text": "a", "finish_reason": "stop", "logprobs": {"tokens"
         (Fault(401, error(f"Incorrect API key provided: {KEY}")), "check OPENAI_API_KEY"),
         (Fault(404, error("The model `tiny` does not exist")), "check --model and --base_url"),
         (Fault(400, error("top_p must be above 0")), "top_p must be above 0"),
-        (Fault(422, "no\njson"), "422"),
+        (Fault(422, "no\njson"), "answers 422"),
         (Fault(body="<html>"), "its answer is no completion"),
         (Fault(body='{"choices": [{"text": 7, "finish_reason": "stop"}]}'), "its answer is no completion"),
         (Fault(body=NAN), "a log-probability of nan"),
