@@ -30,7 +30,7 @@ def location(text: str) -> Path | UPath:
         from upath import UPath
     except ImportError as error:
         raise InputError(
-            f"{text}: a URL needs the package {error.name}; pip install -r requirements-cluster.txt"
+            f"{text}: a URL needs the package {error.name}; pip install -r requirements/cluster.txt"
         ) from None
     with errors_told(text):
         url = UPath(f"{scheme}://{rest.rstrip('/')}")

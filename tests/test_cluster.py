@@ -23,10 +23,10 @@ from sample.archive_server import ArchiveServer
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
 from tests.dumps import BZIP2, LZMA2, answer, large_tables, noise, pack, question, small_posts, table
 
-distributed = pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
-upath = pytest.importorskip("upath", reason="requirements-cluster.txt is not installed")
-fsspec = pytest.importorskip("fsspec", reason="requirements-cluster.txt is not installed")
-memory = pytest.importorskip("fsspec.implementations.memory", reason="requirements-cluster.txt is not installed")
+distributed = pytest.importorskip("distributed", reason="requirements/cluster.txt is not installed")
+upath = pytest.importorskip("upath", reason="requirements/cluster.txt is not installed")
+fsspec = pytest.importorskip("fsspec", reason="requirements/cluster.txt is not installed")
+memory = pytest.importorskip("fsspec.implementations.memory", reason="requirements/cluster.txt is not installed")
 
 from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint  # noqa: E402
 from stackdump.dumps import local_dumps  # noqa: E402
@@ -358,7 +358,7 @@ def test_a_package_that_is_not_installed_is_told_with_the_command(monkeypatch, t
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name={package!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, *flags)
-    ended((run.status, run.stderr), f"the package {package}; pip install -r requirements-cluster.txt")
+    ended((run.status, run.stderr), f"the package {package}; pip install -r requirements/cluster.txt")
 
 
 def test_what_is_local_needs_none_of_the_packages(monkeypatch, tmp_path):
