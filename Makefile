@@ -2,20 +2,23 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+QUIET := --quiet --disable-pip-version-check
+PYTEST_FLAGS := -q -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo review test lint format bench native clean help
+.PHONY: demo review test lint format bench upgrade test-resolution clean help
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 demo: $(BIN)/.user  ## the whole pipeline on the invented sample site, offline
+	@$(BIN)/python -m stackdump.native || true
 	@$(BIN)/python -m sample.demo
 
 review: $(BIN)/.user  ## JupyterLab with the review notebook
 	@$(BIN)/jupyter lab data_viewer.ipynb
 
 test: $(BIN)/.dev  ## all tests
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 lint: $(BIN)/.dev  ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -25,11 +28,33 @@ lint: $(BIN)/.dev  ## ruff and mypy
 format: $(BIN)/.dev  ## put all code into ruff's form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: native  ## measure, compiled; see benchmarks/README.md
+bench: $(BIN)/.dev  ## measure, compiled; see benchmarks/README.md
+	@$(BIN)/python -m stackdump.native
 	@$(BIN)/python -m benchmarks
 
-native: $(BIN)/.dev  ## compile the Markdown writer, which takes 0.6 of the time then; needs a C compiler
-	@$(BIN)/python -m stackdump.native
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+  --no-emit-package torch --custom-compile-command 'make upgrade' -c requirements/torch.txt
+
+upgrade: $(BIN)/.dev  ## lock the newest versions that pyproject.toml allows, and test with them
+	@$(COMPILE) pyproject.toml --all-extras --group dev --upgrade -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements.txt
+	@$(COMPILE) --group native -c requirements/dev.txt -o requirements/native.txt
+	@for extra in cluster generate plots; do \
+	  $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt || exit; \
+	done
+	@$(MAKE) test
+
+RESOLUTION ?= highest
+RESOLVED = build/$(RESOLUTION)
+
+test-resolution: $(BIN)/.dev  ## test with RESOLUTION=highest or lowest-direct of what pyproject.toml allows
+	@rm -rf $(RESOLVED)
+	@$(PYTHON) -m venv $(RESOLVED)
+	@$(COMPILE) pyproject.toml --all-extras --group dev --resolution $(RESOLUTION) -o $(RESOLVED)/requirements.txt
+	@grep == $(RESOLVED)/requirements.txt | tr -d '\\'
+	@$(RESOLVED)/bin/python -m pip install $(QUIET) --no-deps -r $(RESOLVED)/requirements.txt
+	@$(RESOLVED)/bin/python -m pip install $(QUIET) -r requirements/torch.txt
+	@$(RESOLVED)/bin/python -m pytest $(PYTEST_FLAGS)
 
 clean:  ## remove what the demo and the tests made, and the virtual environment
 	rm -rf .venv build demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -40,11 +65,13 @@ $(BIN)/python:
 	@$(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-$(BIN)/.user: $(BIN)/python requirements.txt
+$(BIN)/.user: $(BIN)/python requirements.txt requirements/native.txt
 	@echo "installing the requirements into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install $(QUIET) -r requirements.txt -r requirements/native.txt
 	@touch $@
 
-$(BIN)/.dev: $(BIN)/.user requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+# The lock is whole, and names all but torch, which some of it needs: hence without dependencies.
+$(BIN)/.dev: $(BIN)/.user requirements/dev.txt requirements/torch.txt
+	@$(BIN)/python -m pip install $(QUIET) --no-deps -r requirements/dev.txt
+	@$(BIN)/python -m pip install $(QUIET) -r requirements/torch.txt
 	@touch $@

@@ -74,7 +74,7 @@ def arguments() -> argparse.Namespace:
         "side by side (default: one a core)")  # fmt: skip
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.5:8786, to convert on in place of "
         "processes here: in batches, or whole small sites where --dump_path and --destdir are URLs; it needs "
-        "requirements-cluster.txt")  # fmt: skip
+        "requirements/cluster.txt")  # fmt: skip
     add("--connections", type=positive, default=4, metavar="N", help="downloads at once (default: 4)")
     add("--body_source", choices=BODY_SOURCES, default="html", help="html: Markdown made of the posts as the site shows "
         "them (default); history: the authors' own Markdown, from PostHistory.xml")  # fmt: skip

@@ -63,7 +63,7 @@ def arguments() -> argparse.Namespace:
         "(default); labelled: User: .. Agent: ..; split: [instruction, response]")  # fmt: skip
     add("--parts", type=positive, metavar="N", help=f"tuple files of even length, up to {MOST_PARTS} (default: 1)")
     add("--max_part_bytes", type=positive, metavar="N", help="as many tuple files as that takes")
-    add("--plots", action="store_true", help="draw lengths, scores and tags; needs requirements-plots.txt")
+    add("--plots", action="store_true", help="draw lengths, scores and tags; needs requirements/plots.txt")
     add(
         "--title",
         default="Instruction tuning data",

@@ -177,6 +177,7 @@ def open_model(args: argparse.Namespace, cache: str | Path | None) -> Iterator[M
         else:
             from generation.local import LocalBackend as Chosen  # type: ignore[assignment]
     except ImportError as error:
-        raise InputError(f"{error.name} is missing; pip install -r requirements-generate.txt") from None
+        lock = "torch" if error.name == "torch" else "generate"
+        raise InputError(f"{error.name} is missing; pip install -r requirements/{lock}.txt") from None
     with Cache(cache) as kept:
         yield Model(Chosen(args), kept)

@@ -26,7 +26,7 @@ CAPTIONS = {
 def require_matplotlib() -> None:
     """Raise InputError where it is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("--plots needs matplotlib: pip install -r requirements-plots.txt")
+        raise InputError("--plots needs matplotlib: pip install -r requirements/plots.txt")
 
 
 def draw(statistics: Statistics, folder: Path) -> dict[str, str]:

@@ -30,7 +30,7 @@ def location(text: str) -> Path | UPath:
         from upath import UPath
     except ImportError as error:
         raise InputError(
-            f"{text}: a URL needs the package {error.name}; pip install -r requirements-cluster.txt"
+            f"{text}: a URL needs the package {error.name}; pip install -r requirements/cluster.txt"
         ) from None
     with errors_told(text):
         url = UPath(f"{scheme}://{rest.rstrip('/')}")
@@ -47,7 +47,7 @@ def errors_told(place: str | Path | UPath, *expected: type[Exception]) -> Iterat
     except Exception as error:
         if isinstance(place, Path) or isinstance(error, (InputError, *expected)):
             raise
-        raise InputError(f"{place}: {str(error) or type(error).__name__}") from error
+        raise InputError(f"{place}: cannot be read or written ({str(error) or type(error).__name__})") from error
 
 
 def try_writing(place: Path | UPath) -> None:

@@ -45,7 +45,7 @@ AHEAD = 2  # a thread of a worker: what it works on, and what waits for it
 LIBRARIES = ("lxml", "markdown-it-py", "mdit-py-plugins", "orjson", "selectolax")
 
 PACKAGE = "stackdump"
-INSTALL = "pip install -r requirements-cluster.txt"
+INSTALL = "pip install -r requirements/cluster.txt"
 START = "start one where this code is: `python -m dask worker {} --nworkers=-1 --nthreads=1`"
 
 T = TypeVar("T")

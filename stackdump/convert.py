@@ -58,7 +58,7 @@ def _disk_told(work: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise OSError(f"{work}: {error}") from None
+        raise OSError(f"{work}: cannot be written ({error})") from None
     except OSError as error:
         if error.filename is None and error.errno in DISK_FULL:
             error.filename = str(work)

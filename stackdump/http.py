@@ -56,7 +56,7 @@ class Client:
             except BROKEN:
                 raise
             except (requests.RequestException, ValueError) as error:
-                raise DumpError(f"{url}: {error}; check --base_url") from None
+                raise DumpError(f"{url}: cannot be fetched ({error}); check --base_url") from None
             with response:
                 yield response
 

@@ -1,21 +1,22 @@
 """The Markdown writer as machine code, where that has been made: 0.6 of the time a post, and the same bytes.
 
-    python -m stackdump.native        (or: make native)
+    python -m stackdump.native        (`make demo` and `make bench` do it)
 
-It needs a C compiler, and mypy and setuptools from requirements-dev.txt; mypyc compiles the modules as they are
-(https://mypyc.readthedocs.io). What it makes lies in a folder named after the sources' digest, so that it is never used
-for sources that have changed since.
+It needs a C compiler and requirements/native.txt; mypyc compiles the modules as they are (https://mypyc.readthedocs.io).
+What it makes lies in a folder named after the sources' digest, so that it is never used for sources that have changed since.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "markdown"
@@ -37,13 +38,23 @@ def use(path: list[str]) -> None:
         sys.path.append(str(compiled))
 
 
-def build() -> Path:
-    """Compile, and return the folder. Raises ImportError where mypyc is not installed, CalledProcessError where the
-    compiler fails."""
-    from mypyc.build import mypycify  # noqa: F401 - needed below, in another process
+def obstacle() -> str | None:
+    """What is missing here to compile, or None."""
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+    if not shutil.which(compiler):
+        return f"no C compiler: {compiler}"
+    # Looked for and not imported: mypyc follows imports, and would check itself with the modules, which takes longer.
+    if not find_spec("mypyc") or not find_spec("setuptools"):
+        return "pip install -r requirements/native.txt"
+    return None
 
+
+def build() -> None:
+    """Compile into `folder()`. Raises CalledProcessError where that fails."""
     final = folder()
-    with tempfile.TemporaryDirectory(prefix="native-") as name:
+    final.parent.mkdir(exist_ok=True)
+    # Beside its final place, so that it is put there whole, and whoever comes second finds it done.
+    with tempfile.TemporaryDirectory(prefix=".native-", dir=final.parent) as name:
         work = Path(name)
         shutil.copytree(PACKAGE.parent, work / "stackdump", ignore=shutil.ignore_patterns("__pycache__"))
         names = [str(module.relative_to(PACKAGE.parent.parent)) for module in MODULES]
@@ -51,26 +62,28 @@ def build() -> Path:
             "from mypyc.build import mypycify\nfrom setuptools import setup\n"
             f"setup(name={GROUP!r}, packages=[], ext_modules=mypycify({names!r}, group_name={GROUP!r}))\n"
         )
-        out = work / "out"
-        command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(out)]
+        command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", "out"]
         subprocess.run(command, cwd=work, check=True, capture_output=True, text=True)
-        final.parent.mkdir(exist_ok=True)
-        shutil.rmtree(final, ignore_errors=True)
-        staging = final.with_name(f".{final.name}.{os.getpid()}")
-        shutil.move(out, staging)
-        staging.rename(final)
-    return final
+        try:
+            (work / "out").rename(final)
+        except OSError:
+            if not final.is_dir():
+                raise
 
 
 def main() -> None:
-    try:
-        print(build())
-    except ImportError:
-        sys.exit("mypyc is not installed; pip install -r requirements-dev.txt")
-    except subprocess.CalledProcessError as error:
-        lines = (error.stdout + error.stderr).strip().splitlines()
-        problem = next((line for line in lines if "error" in line), lines[-1] if lines else "no reason was told")
-        sys.exit(f"it could not be compiled ({problem}); is a C compiler installed? All works without it")
+    if folder().is_dir():
+        return
+    problem = obstacle()
+    if not problem:
+        print("compiling the Markdown writer, once (about 15 s)", flush=True)
+        try:
+            build()
+        except subprocess.CalledProcessError as error:
+            lines = (error.stdout + error.stderr).strip().splitlines()
+            problem = next((line for line in lines if "error" in line), lines[-1] if lines else f"{error}")
+    if problem:
+        sys.exit(f"the Markdown writer is not compiled ({problem}); it runs in Python, with the same result, but slower")
 
 
 if __name__ == "__main__":

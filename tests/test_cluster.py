@@ -23,10 +23,10 @@ from sample.archive_server import ArchiveServer
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
 from tests.dumps import BZIP2, LZMA2, answer, large_tables, noise, pack, question, small_posts, table
 
-distributed = pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
-upath = pytest.importorskip("upath", reason="requirements-cluster.txt is not installed")
-fsspec = pytest.importorskip("fsspec", reason="requirements-cluster.txt is not installed")
-memory = pytest.importorskip("fsspec.implementations.memory", reason="requirements-cluster.txt is not installed")
+distributed = pytest.importorskip("distributed", reason="requirements/cluster.txt is not installed")
+upath = pytest.importorskip("upath", reason="requirements/cluster.txt is not installed")
+fsspec = pytest.importorskip("fsspec", reason="requirements/cluster.txt is not installed")
+memory = pytest.importorskip("fsspec.implementations.memory", reason="requirements/cluster.txt is not installed")
 
 from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint  # noqa: E402
 from stackdump.dumps import local_dumps  # noqa: E402
@@ -168,7 +168,7 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
 @pytest.mark.parametrize(
     ("address", "problem"),
     [
-        ("tcp://127.0.0.1:9", "no Dask scheduler answers there (Connection refused); check --scheduler"),
+        ("tcp://127.0.0.1:9", "no Dask scheduler answers there"),
         ("127.0.0.1:9", "no Dask scheduler answers there"),
         ("no-such-host.invalid:8786", "no Dask scheduler answers there"),
         ("nonsense", "is no address of a Dask scheduler; give one such as tcp://"),
@@ -358,7 +358,7 @@ def test_a_package_that_is_not_installed_is_told_with_the_command(monkeypatch, t
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name={package!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, *flags)
-    ended((run.status, run.stderr), f"the package {package}; pip install -r requirements-cluster.txt")
+    ended((run.status, run.stderr), f"the package {package}; pip install -r requirements/cluster.txt")
 
 
 def test_what_is_local_needs_none_of_the_packages(monkeypatch, tmp_path):
@@ -657,7 +657,7 @@ def test_a_run_killed_in_its_upload_leaves_nothing_under_the_final_name(
 
 def test_a_bucket_that_is_not_there_is_told_before_the_work(bucket, tmp_path):
     run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", "s3://no-such-bucket/out", "--tmpdir", tmp_path)
-    ended((run.status, run.stderr), "s3://no-such-bucket/out: ")
+    ended((run.status, run.stderr), "s3://no-such-bucket/out: cannot be read or written")
     run = run_script(SCRIPT, "--dump_path", bucket / "nothing", "--destdir", tmp_path / "out")
     ended((run.status, run.stderr), f"{bucket}nothing: no such file or folder; check --dump_path")
 
@@ -734,7 +734,7 @@ def test_a_failed_upload_leaves_what_was_there(counting, tmp_path):
         local.write_bytes(b"whole")
     assert url.read_bytes() == b"whole"
     Counting.failing = True
-    with pytest.raises(InputError, match="quay/unfiltered.jsonl: the line is dead"), written_to(url, tmp_path) as local:
+    with pytest.raises(InputError, match="quay/unfiltered.jsonl: cannot be read or written"), written_to(url, tmp_path) as local:
         local.write_bytes(b"another")
     assert set(Counting.store) == {url.path}
     assert url.read_bytes() == b"whole"

@@ -73,7 +73,7 @@ def sandboxed():
 
 @pytest.fixture(scope="module")
 def openai():
-    pytest.importorskip("openai", reason="needs requirements-generate.txt")
+    pytest.importorskip("openai", reason="needs requirements/generate.txt")
 
 
 def rows(path: Path) -> list[dict]:
@@ -156,7 +156,7 @@ def test_nothing_but_the_good_is_kept_and_the_counts_add_up(generated):
 
 def test_the_details_tell_what_went_wrong(generated):
     detail = {row["reason"]: row["detail"] for row in rows(generated / "out.dropped.jsonl")}
-    assert detail["the program raises an exception"] == "ModuleNotFoundError: No module named 'numpy'"
+    assert detail["the program raises an exception"].startswith("ModuleNotFoundError: ")
     assert detail["a test fails"] == "check 2 with [11, 16]"
 
 
@@ -220,8 +220,8 @@ def test_the_merge_takes_the_records(generated, tmp_path):
 
 
 def test_a_tiny_model_goes_through_the_script(tmp_path, openai):
-    pytest.importorskip("torch", reason="needs requirements-generate.txt")
-    pytest.importorskip("transformers", reason="needs requirements-generate.txt")
+    pytest.importorskip("torch", reason="needs requirements/generate.txt")
+    pytest.importorskip("transformers", reason="needs requirements/generate.txt")
     from tests import tiny_models
 
     model = tiny_models.causal(tmp_path / "model", context=8192)
@@ -374,7 +374,7 @@ def test_wrong_arguments(flags):
 def test_without_the_optional_requirements_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     monkeypatch.delitem(sys.modules, "generation.server", raising=False)
-    with pytest.raises(InputError, match="pip install -r requirements-generate.txt"):
+    with pytest.raises(InputError, match="pip install -r requirements/generate.txt"):
         run_main(
             "--samples",
             1,

@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 import pytest
 
-pytest.importorskip("openai", reason="needs requirements-generate.txt")
-pytest.importorskip("torch", reason="needs requirements-generate.txt")
-pytest.importorskip("transformers", reason="needs requirements-generate.txt")
+pytest.importorskip("openai", reason="needs requirements/generate.txt")
+pytest.importorskip("torch", reason="needs requirements/generate.txt")
+pytest.importorskip("transformers", reason="needs requirements/generate.txt")
 
 import generate_qa
 from generation.qa.recipe import PROMPTS, RECIPE
@@ -596,12 +596,19 @@ def test_two_runs_with_one_cache(notes, tmp_path):
         told(generate(server, notes, tmp_path), SCRIPT, "another run uses this cache")
 
 
-@pytest.mark.parametrize(("missing", "flags"), [("torch", []), ("transformers", []), ("openai", ["--base_url", "http://127.0.0.1:1/v1"])])  # fmt: skip
-def test_without_the_optional_requirements_it_says_what_to_install(notes, tmp_path, monkeypatch, missing, flags):
+@pytest.mark.parametrize(
+    ("missing", "flags", "lock"),
+    [
+        ("torch", [], "torch"),
+        ("transformers", [], "generate"),
+        ("openai", ["--base_url", "http://127.0.0.1:1/v1"], "generate"),
+    ],
+)
+def test_without_the_optional_requirements_it_says_what_to_install(notes, tmp_path, monkeypatch, missing, flags, lock):
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / f"{missing}.py").write_text(f"raise ModuleNotFoundError('no', name={missing!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
     run = run_script(SCRIPT, "--inputpath", notes, "--text_license", "CC0-1.0", "--destpath", tmp_path / "qa.jsonl", "--model", "m",
                      "--license", "mit", *flags)  # fmt: skip
-    told(run, SCRIPT, f"{missing} is missing; pip install -r requirements-generate.txt")
+    told(run, SCRIPT, f"{missing} is missing; pip install -r requirements/{lock}.txt")
     assert os.environ["PYTHONPATH"] and run_script(SCRIPT, "--help").status == 0

@@ -488,10 +488,10 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (f"{A}: accept\n{B}: [\n", 3, "is not YAML"),
         (f"{A}: accept\n{B}: maybe\n", 2, "the judgement is 'maybe'"),
         (f"{A}: accept\n{A}: accept\n", 2, "is judged twice, first in line 1"),
-        (f"{A}: accept\n\t{B}: accept\n", 2, "is not YAML (found a tab character"),
+        (f"{A}: accept\n\t{B}: accept\n", 2, "is not YAML"),
         (f"{A}: {{judgement: reject, critera: [4]}}\n", 1, "critera is no field; write criteria"),
         (BOMB, 1, "a judgement is `accept`"),
-        (f"{A}: {'[' * 100_000}", 1, "is nested too deep"),
+        (f"{A}: {'[' * 100_000}", 1, "write one `<id>: accept`"),
         # what can be read, but not changed in one place alone
         (f"{A}: &a {{judgement: reject}}\n{B}: *a\n", 2, "*a stands for what is written elsewhere"),
         (f"# head\n{{{A}: accept}}\n", 2, "the viewer writes no file in braces"),

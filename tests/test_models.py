@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("torch", reason="needs requirements-generate.txt")
+pytest.importorskip("torch", reason="needs requirements/generate.txt")
 
 import torch
 

@@ -187,7 +187,7 @@ def test_answers_to_one_question_stay_together_whatever_tells_the_question(tmp_p
 
 
 def test_same_inputs_and_seed_give_the_same_bytes_of_every_file(tmp_path):
-    pytest.importorskip("matplotlib", reason="requirements-plots.txt is not installed")
+    pytest.importorskip("matplotlib", reason="requirements/plots.txt is not installed")
     given = [
         record(number, question=number, score=number % 50, response=f"{number} " * number) for number in range(1, 200)
     ]

@@ -13,7 +13,7 @@ GOOD = jsonl(record(1))[:-1]
 
 # A line that is no record, and what is told of it.
 NO_RECORDS = {
-    "no JSON": (b"hello", "is not JSON (unexpected character"),
+    "no JSON": (b"hello", "is not JSON"),
     "two records": (GOOD + GOOD, "is not JSON"),
     "cut": (GOOD[:-9], "is not JSON"),
     "invalid UTF-8": (GOOD.replace(b"Knot 1", b"Knot \xff"), "is not JSON"),

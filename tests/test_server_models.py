@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("openai", reason="needs requirements-generate.txt")
+pytest.importorskip("openai", reason="needs requirements/generate.txt")
 
 from generation import server as server_module
 from generation.cache import Cache
@@ -176,7 +176,7 @@ NAN = '{"choices": [{"text": "a", "finish_reason": "stop", "logprobs": {"tokens"
         (Fault(401, error(f"Incorrect API key provided: {KEY}")), "check OPENAI_API_KEY"),
         (Fault(404, error("The model `tiny` does not exist")), "check --model and --base_url"),
         (Fault(400, error("top_p must be above 0")), "top_p must be above 0"),
-        (Fault(422, "no\njson"), "422"),
+        (Fault(422, "no\njson"), "answers 422"),
         (Fault(body="<html>"), "its answer is no completion"),
         (Fault(body='{"choices": [{"text": 7, "finish_reason": "stop"}]}'), "its answer is no completion"),
         (Fault(body=NAN), "a log-probability of nan"),
@@ -272,7 +272,7 @@ def test_the_key_is_sent_and_is_in_no_file(tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    pytest.importorskip("torch", reason="needs requirements-generate.txt")
+    pytest.importorskip("torch", reason="needs requirements/generate.txt")
     from tests import tiny_models
 
     folder = tiny_models.causal(tmp_path_factory.mktemp("served") / "tiny")
@@ -284,7 +284,7 @@ def tiny(tmp_path_factory):
 def served(tiny, tmp_path_factory):
     """The address of `transformers serve` with a tiny model."""
     for module in ("fastapi", "uvicorn"):
-        pytest.importorskip(module, reason="needs transformers[serving], see requirements-dev.txt")
+        pytest.importorskip(module, reason="needs transformers[serving], see requirements/dev.txt")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
