@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instructions.judgements import JudgedMeanwhile, Judgement, JudgementFile, load_judgements
+from instructions.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from instructions.script import InputError
 from tests.conftest import ROOT
 
@@ -535,11 +535,11 @@ def test_what_the_reviewer_has_not_seen_is_not_changed(path, seen, text, judgeme
     file = written(path, "# head\n")
     file.read()
     path.write_text(text)
-    with pytest.raises(JudgedMeanwhile) as meanwhile:
+    with pytest.raises(ConflictError) as conflict:
         file.judge(A, judgement, seen=seen)
     assert path.read_text() == text
-    assert meanwhile.value.judgement == load_judgements(path).get(A)
-    file.judge(A, judgement, seen=meanwhile.value.judgement)
+    assert conflict.value.judgement == load_judgements(path).get(A)
+    file.judge(A, judgement, seen=conflict.value.judgement)
     assert load_judgements(path).get(A) == judgement
 
 

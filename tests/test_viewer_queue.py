@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import pytest
 
-from instructions.judgements import JudgedMeanwhile, Judgement, JudgementFile, load_judgements
+from instructions.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from instructions.script import InputError
 from tests.conftest import ROOT, jsonl, record
 from viewer.queue import BREAK, PACE_OVER, SHOW, Filter, Pace, Queue
@@ -268,10 +268,10 @@ def test_undo_does_not_take_back_what_another_has_changed(queue_of, tmp_path, by
     queue.judge(0, ACCEPT, seen=None)
     path = tmp_path / "judgements.yaml"
     path.write_text(f"{SITE}/1: accept\n{by_hand}")
-    with pytest.raises(JudgedMeanwhile) as meanwhile:
+    with pytest.raises(ConflictError) as conflict:
         queue.undo()
     assert path.read_text() == f"{SITE}/1: accept\n{by_hand}"
-    assert (meanwhile.value.record_id, meanwhile.value.judgement) == (
+    assert (conflict.value.record_id, conflict.value.judgement) == (
         f"{SITE}/0",
         load_judgements(path).get(f"{SITE}/0"),
     )
@@ -291,7 +291,7 @@ def test_undo_takes_back_one_s_own_judgement_alone(queue_of, tmp_path):
 
     queue._file.read = read_after_another
     queue.judge(0, ACCEPT, seen=None)
-    with pytest.raises(JudgedMeanwhile):
+    with pytest.raises(ConflictError):
         queue.undo()
     assert path.read_text() == f"{SITE}/0: reject\n"
 

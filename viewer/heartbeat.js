@@ -3,6 +3,9 @@
 // A question a second while somebody is at the page, and none afterwards: it counts as activity, so the server would never
 // stop an idle kernel. The message itself is in viewer/widget.py; style.css shows it while the viewer has the class below, or
 // the one that ipywidgets gives it as soon as Jupyter tells of a restart.
+//
+// The answer comes by the keyboard's widget. ipykernel gives a widget's messages to the thread from which the widget last
+// sent something, and one that never sends keeps to the main thread, as the buttons do: the answer tells of them too.
 
 const EVERY = 1_000; // milliseconds
 const PATIENCE = 1_500;
@@ -17,13 +20,10 @@ function render({ model, el }) {
   let waiting; // the timer of the question that has no answer yet
 
   const timer = setInterval(ask, EVERY);
-  model.on("msg:custom", onAnswer);
+  document.addEventListener("review-answer", (event) => event.target.contains(el) && onAnswer(), { signal: listeners.signal });
   for (const sign of SIGNS) {
-    document.addEventListener(sign, () => (attended = performance.now()), {
-      capture: true,
-      passive: true,
-      signal: listeners.signal,
-    });
+    const { signal } = listeners;
+    document.addEventListener(sign, () => (attended = performance.now()), { capture: true, passive: true, signal });
   }
 
   function ask() {
@@ -52,7 +52,6 @@ function render({ model, el }) {
     clearInterval(timer);
     clearTimeout(waiting);
     listeners.abort();
-    model.off("msg:custom", onAnswer);
   };
 }
 

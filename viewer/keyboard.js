@@ -23,8 +23,11 @@ function render({ model, el }) {
     root.addEventListener("click", (event) => onClick(event, root), { capture: true, signal });
     root.addEventListener("change", (event) => onChange(event, root), { signal });
     const toTop = () => root.querySelectorAll(".review-pane").forEach((pane) => (pane.scrollTop = 0));
-    model.on("change:record", toTop);
-    signal.addEventListener("abort", () => model.off("change:record", toTop));
+    const onAnswer = () => root.dispatchEvent(new Event("review-answer", { bubbles: true }));
+    for (const [event, act] of [["change:record", toTop], ["msg:custom", onAnswer]]) {
+      model.on(event, act);
+      signal.addEventListener("abort", () => model.off(event, act));
+    }
   });
 
   function whenAttached(begin) {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal, Protocol, get_args
 
-from instructions.judgements import JudgedMeanwhile, Judgement, JudgementFile
+from instructions.judgements import ConflictError, Judgement, JudgementFile
 from instructions.script import InputError
 from viewer.records import RecordFile
 from viewer.uncertainty import least_sure_first, why_not
@@ -117,14 +117,14 @@ class Queue:
     def undo(self) -> int | None:
         """Take back the last judgement of this session and return its record; None when there is none left.
 
-        Raises JudgedMeanwhile where it has been changed by another since; it stays then, and undo goes on before it.
+        Raises ConflictError where it has been changed by another since; it stays then, and undo goes on before it.
         """
         if not self._done:
             return None
         number, record_id, earlier, written = self._done[-1]  # kept there while the file cannot be read
         try:
             self._file.judge(record_id, earlier, seen=written)
-        except JudgedMeanwhile:
+        except ConflictError:
             self._done.pop()
             raise
         self._done.pop()

@@ -21,7 +21,7 @@ import ipywidgets as w
 import traitlets
 
 from instructions.criteria import CRITERIA, Finding, find_problems
-from instructions.judgements import JudgedMeanwhile, Judgement, JudgementFile
+from instructions.judgements import ConflictError, Judgement, JudgementFile
 from instructions.script import InputError
 from viewer.queue import SHOW, Filter, Queue
 from viewer.records import RecordFile
@@ -63,13 +63,9 @@ class Keyboard(anywidget.AnyWidget):
 
 
 class Heartbeat(anywidget.AnyWidget):
-    """Answers the browser, which asks whether the kernel is there; see heartbeat.js."""
+    """Asks from the browser whether the kernel is there; see heartbeat.js."""
 
     _esm = FOLDER / "heartbeat.js"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.on_msg(lambda *_: self.send("here"))
 
 
 class Dispute(NamedTuple):
@@ -171,10 +167,11 @@ class Viewer:
         body = w.Box([_pane("question", self._question), _pane("answer", self._found, self._answer)])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
-        silent = _html("no-answer")
+        heartbeat, silent = Heartbeat(), _html("no-answer")
+        heartbeat.on_msg(lambda *_: self._keyboard.send("here"))
         silent.value = NO_ANSWER
         self.widget = w.VBox(
-            [style, self._keyboard, Heartbeat(), silent, judging, moving, choosing, telling, self._asking, self._about, body,
+            [style, self._keyboard, heartbeat, silent, judging, moving, choosing, telling, self._asking, self._about, body,
              _help()]
         )  # fmt: skip
         self.widget.add_class("review")
@@ -277,9 +274,9 @@ class Viewer:
         outcome = "saved"
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
-        except JudgedMeanwhile as meanwhile:
-            if meanwhile.judgement != judgement:
-                self._ask(Dispute(accepted, meanwhile.judgement))
+        except ConflictError as conflict:
+            if conflict.judgement != judgement:
+                self._ask(Dispute(accepted, conflict.judgement))
                 return
             self._seen, outcome = judgement, "judged alike by another:"
         self._ask(None)
@@ -330,10 +327,10 @@ class Viewer:
     def _undo(self) -> None:
         try:
             number = self._queue.undo()
-        except JudgedMeanwhile as meanwhile:
-            self._show(self._queue.records.number_of(meanwhile.record_id))
-            self._tell(f'<b class="review-error">not taken back</b>, changed meanwhile: {_word(meanwhile.judgement)} · '
-                       f"{escape(meanwhile.record_id)}")  # fmt: skip
+        except ConflictError as conflict:
+            self._show(self._queue.records.number_of(conflict.record_id))
+            self._tell(f'<b class="review-error">not taken back</b>, changed meanwhile: {_word(conflict.judgement)} · '
+                       f"{escape(conflict.record_id)}")  # fmt: skip
             return
         if number is None:
             raise InputError("nothing has been judged since the viewer was opened")

@@ -18,7 +18,7 @@ from instructions.judgements.text import JudgementText
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, as a browser may send it; no file can hold it
 
 
-class JudgedMeanwhile(Exception):
+class ConflictError(Exception):
     """A record is not judged as the reviewer saw it, so nothing was written."""
 
     def __init__(self, record_id: str, judgement: Judgement | None):
@@ -52,14 +52,14 @@ class JudgementFile:
 
         `seen` is what the reviewer took the record to be judged. No other writer comes between the comparison and the
         writing. When this returns, the judgement is in the file, whatever becomes of this process. Raises
-        JudgedMeanwhile where the file has anything else than `seen`, InputError as `read` does, and OSError where the
+        ConflictError where the file has anything else than `seen`, InputError as `read` does, and OSError where the
         file cannot be written; the file is then as it was.
         """
         with self._thread, self._locked():
             text = self._current()
             earlier = text.judgements.get(record_id)
             if earlier != seen:
-                raise JudgedMeanwhile(record_id, earlier)
+                raise ConflictError(record_id, earlier)
             if judgement is not None:
                 judgement = replace(judgement, note=SURROGATE.sub("\N{REPLACEMENT CHARACTER}", judgement.note))
             if judgement != earlier:
