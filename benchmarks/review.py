@@ -58,7 +58,7 @@ def review_records(data: Path, judged: Path) -> None:
     numbers = iter(lambda: draw.randrange(len(records) - 1), None)
     timed("the next example", lambda: records[queue.next(next(numbers))], TIMES)
     timed("go to an id", lambda: records[queue.go_to(f"{SITE}/{next(numbers)}")], TIMES)
-    timed("judge, seen in the queue", lambda: queue.judge(next(numbers), REJECT), TIMES)
+    timed("judge, seen in the queue", lambda: judge_in(queue, next(numbers)), TIMES)
     timed("undo", queue.undo, TIMES)
     timed("put in random order", lambda: queue.order_at_random(1))
     timed("the next example, random order", lambda: records[queue.next_unjudged(next(numbers))], TIMES)
@@ -74,17 +74,28 @@ def review_judgements(judged: Path) -> None:
     for session in (first, second):
         session.read()
     turns = iter(range(1_000_000))
-    timed("save a new judgement", lambda: first.judge(f"{SITE}/new{next(turns)}", REJECT), TIMES)
-    timed("save a changed judgement", lambda: first.judge(f"{SITE}/{next(turns)}", REJECT), TIMES)
-    timed("take a judgement out", lambda: first.judge(f"{SITE}/{next(turns) - TIMES}", None), TIMES)
+    timed("save a new judgement", lambda: first.judge(f"{SITE}/new{next(turns)}", REJECT, seen=None), TIMES)
+    timed("save a changed judgement", lambda: judge_again(first, next(turns)), TIMES)
+    timed("take a judgement out", lambda: first.judge(f"{SITE}/{next(turns) - TIMES}", None, seen=REJECT), TIMES)
     second.read()
     in_turn = iter([first, second] * TIMES)
-    timed("save, two viewers in turn", lambda: next(in_turn).judge(f"{SITE}/new{next(turns)}", REJECT), TIMES)
+    timed(
+        "save, two viewers in turn", lambda: next(in_turn).judge(f"{SITE}/new{next(turns)}", REJECT, seen=None), TIMES
+    )
     first.read()
     lines = judged.read_text().splitlines(keepends=True)
     judged.write_text("".join([*lines[: len(lines) // 2], "# by hand\n", *lines[len(lines) // 2 :]]))
     timed("read after an edit by hand", first.read)
     timed("parse the whole file", lambda: JudgementFile(judged).read())
+
+
+def judge_in(queue: Queue, number: int) -> None:
+    queue.judge(number, REJECT, seen=queue.judgement(number))
+
+
+def judge_again(file: JudgementFile, number: int) -> None:
+    """Judge what `write_judgements` has written."""
+    file.judge(f"{SITE}/{number}", REJECT, seen=REJECT if number % 3 == 0 else Judgement(True))
 
 
 def timed(what: str, action: Callable[[], object], times: int = 1):

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instructions.judgements import Judgement, JudgementFile, load_judgements
+from instructions.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from instructions.script import InputError
 from tests.conftest import ROOT
 
@@ -39,6 +39,13 @@ def written(path: Path, text: str | bytes) -> JudgementFile:
     return JudgementFile(path)
 
 
+def judge(file: JudgementFile, record_id: str, judgement: Judgement | None) -> Judgement | None:
+    """Judge as a reviewer does who has just looked, and return what was there before."""
+    seen = file.read().get(record_id)
+    file.judge(record_id, judgement, seen=seen)
+    return seen
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # what becomes of the text
 # ----------------------------------------------------------------------------------------------------------------------
@@ -47,16 +54,16 @@ def written(path: Path, text: str | bytes) -> JudgementFile:
 def test_file_that_is_not_there_is_made_with_the_first_judgement(path):
     file = JudgementFile(path)
     assert file.read() == {} and not path.parent.exists()
-    assert file.judge(A, ACCEPT) is None
-    file.judge(B, reject(4, 6, note="links to a blog"))
+    assert judge(file, A, ACCEPT) is None
+    judge(file, B, reject(4, 6, note="links to a blog"))
     assert path.read_text() == f"{A}: accept\n{B}: {{judgement: reject, criteria: [4, 6], note: links to a blog}}\n"
 
 
-def test_the_earlier_judgement_is_returned_and_none_takes_it_out(path):
+def test_none_takes_a_judgement_out(path):
     file = written(path, f"# head\n{A}: accept\n{B}: reject\n")
-    assert file.judge(A, reject(2)) == ACCEPT
-    assert file.judge(A, None) == reject(2)
-    assert file.judge(C, None) is None
+    assert judge(file, A, reject(2)) == ACCEPT
+    assert judge(file, A, None) == reject(2)
+    assert judge(file, C, None) is None
     assert path.read_text() == f"# head\n{B}: reject\n"
 
 
@@ -93,7 +100,7 @@ def test_the_earlier_judgement_is_returned_and_none_takes_it_out(path):
 def test_an_entry_judged_anew_keeps_what_else_is_written_in_it(path, before, judgement, after, line_end):
     text = f"# head\n{A}:{{}}\n{B}: accept\n\n  # end\n".replace("\n", line_end)
     file = written(path, text.format(before.replace("\n", line_end)))
-    file.judge(A, judgement)
+    judge(file, A, judgement)
     assert path.read_bytes().decode() == text.format(after.replace("\n", line_end))
     assert file.read() == load_judgements(path) == {A: judgement, B: ACCEPT}
 
@@ -111,7 +118,7 @@ def test_an_entry_judged_anew_keeps_what_else_is_written_in_it(path, before, jud
     ],
 )
 def test_a_new_judgement_goes_to_the_end(path, before, after):
-    written(path, before).judge(C, ACCEPT)
+    judge(written(path, before), C, ACCEPT)
     assert path.read_bytes().decode() == after.replace("{}", f"{C}: accept")
     assert load_judgements(path)[C] == ACCEPT
 
@@ -119,29 +126,29 @@ def test_a_new_judgement_goes_to_the_end(path, before, after):
 def test_the_last_judgement_of_a_document_that_has_an_end_can_be_taken_out(path):
     for start in ("", "--- # start\n"):
         file = written(path, f"# head\n{start}{A}: accept\n...\n# end\n")
-        file.judge(A, None)
+        judge(file, A, None)
         assert load_judgements(path) == {} and path.read_text().endswith("...\n# end\n")
-        file.judge(B, ACCEPT)
+        judge(file, B, ACCEPT)
         assert load_judgements(path) == {B: ACCEPT}
 
 
 def test_utf_16_stays_utf_16(path):
     for encoding in ("utf-16-le", "utf-16-be"):
-        written(path, f"\ufeff# é\n{A}: accept\n".encode(encoding)).judge(A, reject(note="🚤"))
+        judge(written(path, f"\ufeff# é\n{A}: accept\n".encode(encoding)), A, reject(note="🚤"))
         assert path.read_bytes() == f"\ufeff# é\n{A}: {{judgement: reject, note: 🚤}}\n".encode(encoding)
 
 
 def test_what_is_judged_as_it_was_leaves_the_file_alone(path):
     file = written(path, f'{A}:   "accept"\n')
     before = path.stat()
-    assert file.judge(A, ACCEPT) == ACCEPT
+    assert judge(file, A, ACCEPT) == ACCEPT
     assert path.stat() == before
 
 
 def test_taking_out_does_not_pull_a_comment_into_the_text_before_it(path):
     text = f"{A}:\n  judgement: reject\n  note: |+\n    text\n{B}: accept\n\n    # a comment\n{C}: accept\n"
     file = written(path, text)
-    file.judge(B, None)
+    judge(file, B, None)
     assert file.read() == load_judgements(path) == {A: reject(note="text\n"), C: ACCEPT}
     assert path.read_text() == text.replace(f"{B}: accept", "#")
 
@@ -151,14 +158,14 @@ def test_taking_out_does_not_pull_a_comment_into_the_text_before_it(path):
 def test_any_note_and_id_come_back(tmp_path, note, record_id):
     path = tmp_path / "any.yaml"
     path.unlink(missing_ok=True)
-    JudgementFile(path).judge(record_id, reject(note=note))
+    judge(JudgementFile(path), record_id, reject(note=note))
     assert load_judgements(path) == {record_id: reject(note=note)}
     assert path.read_bytes().count(b"\n") == 1
 
 
 def test_half_a_character_as_browsers_send_it_is_replaced(path):
     file = JudgementFile(path)
-    file.judge(A, reject(note="\ud83d!"))
+    assert file.judge(A, reject(note="\ud83d!"), seen=None) == reject(note="\ufffd!")
     assert file.read() == load_judgements(path) == {A: reject(note="\ufffd!")}
 
 
@@ -283,7 +290,7 @@ def test_only_the_lines_of_the_ids_judged_differ(tmp_path, file, sequence, one_s
     session, changed, taken_out = JudgementFile(path), set(), set()
     for record_id, judgement in sequence:
         session = session if one_session else JudgementFile(path)
-        assert session.judge(record_id, judgement) == said.get(record_id)
+        assert judge(session, record_id, judgement) == said.get(record_id)
         if judgement != said.get(record_id):
             changed.add(record_id)
         if judgement is None:
@@ -366,7 +373,7 @@ def test_a_session_reads_edits_by_hand_as_a_new_one_does(tmp_path, file, other, 
     outcomes = []
     for each in (session, JudgementFile(path)):
         path.write_bytes(whole)
-        outcomes.append((outcome(lambda each=each: each.judge(A, reject(7))), path.read_bytes()))
+        outcomes.append((outcome(lambda each=each: judge(each, A, reject(7))), path.read_bytes()))
     assert outcomes[0] == outcomes[1]
 
 
@@ -389,7 +396,7 @@ from instructions.judgements import Judgement, JudgementFile
 path, first, last, step = sys.argv[1], *map(int, sys.argv[2:])
 file = JudgementFile(path)
 for number in range(first, last, step):
-    file.judge(f"{SITE}/{{number}}", Judgement(number % 2 == 0, (number % 7 + 1,), f"the {{number}}th: # 🚤"))
+    file.judge(f"{SITE}/{{number}}", Judgement(number % 2 == 0, (number % 7 + 1,), f"the {{number}}th: # 🚤"), seen=None)
     print(number, flush=True)
 """
 
@@ -448,7 +455,7 @@ def test_two_threads_lose_nothing(path, one_session):
 
     def judge(session: JudgementFile, first: int) -> None:
         for number in range(first, 200, 2):
-            session.judge(f"{SITE}/{number}", ACCEPT)
+            session.judge(f"{SITE}/{number}", ACCEPT, seen=None)
 
     threads = [
         threading.Thread(target=judge, args=(file if one_session else JudgementFile(path), first)) for first in (0, 1)
@@ -466,10 +473,10 @@ def test_edits_by_hand_are_taken_up_before_the_next_judgement(path):
     path.write_text(f"# mine\n{A}: reject\n\n{B}: accept  # by hand\n")
     assert file.read() == {A: reject(), B: ACCEPT}
     path.write_text(f"# mine\n{B}: accept  # by hand\n{A}: accept\n")
-    assert file.judge(C, ACCEPT) is None
+    assert judge(file, C, ACCEPT) is None
     assert path.read_text() == f"# mine\n{B}: accept  # by hand\n{A}: accept\n{C}: accept\n"
     path.unlink()
-    assert file.judge(A, ACCEPT) is None
+    assert judge(file, A, ACCEPT) is None
     assert path.read_text() == f"{A}: accept\n"
 
 
@@ -502,20 +509,51 @@ def test_file_that_cannot_be_written_into_is_told_and_left_alone(path, text, lin
     file = written(path, f"{A}: accept\n")
     file.read()
     path.write_text(text)
-    for attempt in (file.read, lambda: file.judge(C, ACCEPT), lambda: file.judge(A, None)):
+    for attempt in (file.read, lambda: judge(file, C, ACCEPT), lambda: judge(file, A, None)):
         with pytest.raises(InputError) as caught:
             attempt()
         assert str(caught.value).startswith(f"{path}:{line}: ") and message in str(caught.value)
         assert "\n" not in str(caught.value)
     assert path.read_text() == text
     path.write_text(f"{A}: accept\n")
-    assert file.judge(C, ACCEPT) is None, "it goes on when the file is mended"
+    assert judge(file, C, ACCEPT) is None, "it goes on when the file is mended"
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        (None, f"{A}: reject\n"),
+        (ACCEPT, f"{A}: reject\n"),
+        (ACCEPT, "# nothing more\n"),
+        (ACCEPT, f"{A}: {{judgement: accept, note: but see the comments}}\n"),
+        (reject(4), f"{A}: {{judgement: reject, criteria: [4, 6]}}\n"),
+    ],
+    ids=["judged", "changed", "taken out", "a note added", "a criterion added"],
+)
+@pytest.mark.parametrize("judgement", [reject(2), None], ids=["judging", "taking out"])
+def test_what_the_reviewer_has_not_seen_is_not_changed(path, seen, text, judgement):
+    file = written(path, "# head\n")
+    file.read()
+    path.write_text(text)
+    with pytest.raises(ConflictError) as conflict:
+        file.judge(A, judgement, seen=seen)
+    assert path.read_text() == text
+    assert conflict.value.judgement == load_judgements(path).get(A)
+    file.judge(A, judgement, seen=conflict.value.judgement)
+    assert load_judgements(path).get(A) == judgement
+
+
+def test_a_comment_or_a_field_of_one_s_own_is_no_other_judgement(path):
+    file = written(path, f"{A}: accept\n")
+    path.write_text(f"{A}: {{judgement: accept, seen: twice}}  # mine\n")
+    file.judge(A, reject(), seen=ACCEPT)
+    assert path.read_text() == f"{A}: {{judgement: reject, seen: twice}}  # mine\n"
 
 
 def test_id_that_yaml_has_no_room_for_is_told(path):
     file = written(path, f"{A}: accept\n")
     with pytest.raises(InputError, match="cannot be written there"):
-        file.judge("x" * 2000, ACCEPT)
+        judge(file, "x" * 2000, ACCEPT)
     assert path.read_text() == f"{A}: accept\n" and file.read() == {A: ACCEPT}
 
 
@@ -524,10 +562,10 @@ def test_failed_write_leaves_file_and_session_as_they_were(path, tmp_path):
     file.read()
     (path.parent / f".{path.name}.tmp").mkdir()  # where the new text would be written first
     with pytest.raises(OSError):
-        file.judge(B, ACCEPT)
+        judge(file, B, ACCEPT)
     assert path.read_text() == f"{A}: accept\n" and file.read() == {A: ACCEPT}
     (path.parent / f".{path.name}.tmp").rmdir()
-    assert file.judge(B, ACCEPT) is None and file.read() == {A: ACCEPT, B: ACCEPT}
+    assert judge(file, B, ACCEPT) is None and file.read() == {A: ACCEPT, B: ACCEPT}
 
 
 def test_link_and_permissions_stay(path, tmp_path):
@@ -535,7 +573,7 @@ def test_link_and_permissions_stay(path, tmp_path):
     path.chmod(0o640)
     link = tmp_path / "link.yaml"
     link.symlink_to(path)
-    JudgementFile(link).judge(B, ACCEPT)
+    judge(JudgementFile(link), B, ACCEPT)
     assert link.is_symlink() and path.read_text() == f"{A}: accept\n{B}: accept\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert sorted(os.listdir(tmp_path)) == ["judgements", "link.yaml"]

@@ -3,14 +3,17 @@
 import html
 import os
 import re
+import subprocess
+import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 import ipywidgets
 import pytest
 
 from instructions.judgements import Judgement, load_judgements
-from tests.conftest import jsonl, record
+from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
 from viewer.uncertainty import FEWEST
 from viewer.widget import BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
@@ -486,3 +489,180 @@ def test_two_viewers_on_one_file_lose_nothing(data, tmp_path):
     one.click("Accept")
     assert set(one.file) == {IDS[0], IDS[1], IDS[3]}
     assert "3 judged" in one.text("progress")
+
+
+# ---- judged by another meanwhile -----------------------------------------------------------------------------------------
+
+
+def asked(hands: Hands) -> str:
+    """The question that is shown, or nothing."""
+    [bar] = [each for each in hands.controls() if "review-dispute" in getattr(each, "_dom_classes", ())]
+    return "" if bar.layout.display == "none" else hands.text("dispute-text")
+
+
+@pytest.fixture
+def late(data, tmp_path) -> Hands:
+    """A reviewer who was shown the first record as accepted before another rejected it."""
+    path = tmp_path / "j.yaml"
+    path.write_text(f"{IDS[0]}: accept\n")
+    hands = Hands(data, path)
+    hands.type("goto", "1")
+    path.write_text(f"{IDS[0]}: {{judgement: reject, criteria: [4], note: their <i>}}\n")
+    return hands
+
+
+THEIRS = Judgement(False, (4,), "their <i>")
+
+
+def test_what_another_has_judged_meanwhile_is_shown_and_not_overwritten(late):
+    late.click("6")
+    late.type("note", "mine")
+    late.click("Reject")
+    assert late.file == {IDS[0]: THEIRS}
+    assert "another has judged reject 4: their <i>. Write your reject all the same?" in asked(late)
+    assert "not saved" in late.status and "1 rejected" in late.text("progress")
+    assert late.shown == IDS[0]
+    assert (late.control("note").value, late.button("6").value) == ("mine", True), "what was entered is not lost"
+
+
+def test_judging_again_asks_again(late):
+    late.click("Accept", "Accept", "Reject", "Accept")
+    assert late.file == {IDS[0]: THEIRS}
+    assert "Write your accept" in asked(late)
+
+
+def test_one_s_own_is_written_over_theirs_when_one_says_so_and_undo_brings_theirs_back(late):
+    late.click("Reject", "6", "Write mine")
+    assert late.file == {IDS[0]: Judgement(False, (6,))}
+    assert late.status == f"saved reject 6 · {IDS[0]}" and late.shown == IDS[1] and not asked(late)
+    late.click("Undo")
+    assert late.file == {IDS[0]: THEIRS}
+
+
+def test_theirs_is_kept_when_one_says_so(late):
+    late.click("Accept", "Keep theirs")
+    assert late.file == {IDS[0]: THEIRS}
+    assert late.status == "left as it is: reject 4: their <i>" and late.shown == IDS[1] and not asked(late)
+
+
+def test_moving_on_keeps_theirs(late):
+    late.click("Accept", "Next →")
+    assert late.file == {IDS[0]: THEIRS} and not asked(late)
+    late.click("Write mine")
+    assert late.status == "there is no question to answer"
+    late.click("← Previous", "Accept")
+    assert late.file == {IDS[0]: Judgement(True, (), THEIRS.note)}, "which has been seen now"
+
+
+def test_an_answer_counts_for_the_question_that_was_shown(late):
+    late.click("Accept")
+    late.judgements.write_text(f"{IDS[0]}: {{judgement: reject, note: theirs again}}\n")
+    late.send("overwrite")
+    assert late.file == {IDS[0]: Judgement(False, (), "theirs again")}
+    assert "another has judged reject: theirs again" in asked(late)
+    [keyboard] = [each for each in late.controls() if hasattr(each, "shown")]
+    late.send("overwrite", shown=keyboard.shown - 1)
+    assert late.file == {IDS[0]: Judgement(False, (), "theirs again")}
+    late.send("overwrite", note="mine")
+    assert late.file == {IDS[0]: Judgement(True, (), "mine")}
+
+
+def test_a_judgement_taken_out_meanwhile_is_not_put_back_unasked(late):
+    late.judgements.write_text("# none\n")
+    late.click("Reject")
+    assert late.file == {} and "has been taken out of the file" in asked(late)
+    late.click("Keep theirs")
+    assert late.file == {} and late.status == "left as it is: not judged"
+    late.click("← Previous", "Reject")
+    assert late.file == {IDS[0]: Judgement(False)}
+
+
+def test_a_note_that_another_has_added_is_another_judgement(late):
+    late.judgements.write_text(f"{IDS[0]}: {{judgement: accept, note: only just}}\n")
+    late.click("Accept")
+    assert late.file == {IDS[0]: Judgement(True, (), "only just")} and "accept: only just" in asked(late)
+
+
+def test_where_both_judge_alike_there_is_nothing_to_ask_and_nothing_to_undo(late):
+    late.judgements.write_text(f"{IDS[0]}: reject\n")
+    late.click("Reject")
+    assert not asked(late) and late.shown == IDS[1]
+    assert late.status == f"judged alike by another: reject · {IDS[0]}"
+    late.click("Undo")
+    assert late.file == {IDS[0]: Judgement(False)}
+
+
+def test_undo_shows_what_another_has_judged_since(hands):
+    hands.click("Accept")
+    hands.judgements.write_text(f"{IDS[0]}: {{judgement: reject, note: theirs}}\n")
+    hands.click("Undo")
+    assert hands.file == {IDS[0]: Judgement(False, (), "theirs")}
+    assert hands.status == f"not taken back, changed meanwhile: reject: theirs · {IDS[0]}"
+    assert hands.shown == IDS[0] and hands.control("note").value == "theirs"
+    hands.click("Accept")
+    assert hands.file == {IDS[0]: Judgement(True, (), "theirs")}, "which has been seen now"
+
+
+def test_the_last_record_may_be_judged_again_and_again(data, tmp_path):
+    data.write_bytes(jsonl(record(1)))
+    hands = Hands(data, tmp_path / "j.yaml")
+    hands.click("Accept", "4", "Reject", "Accept")
+    assert hands.file == {IDS[0]: Judgement(True)} and hands.status == f"saved accept · {IDS[0]}"
+    hands.judgements.write_text(f"{IDS[0]}: reject\n")
+    hands.click("Accept")
+    assert hands.file == {IDS[0]: Judgement(False)} and asked(hands)
+
+
+REVIEWER = """
+import random, sys
+from tests.test_viewer import Hands, asked
+name, draw = sys.argv[3], random.Random(sys.argv[3])
+hands, mine = Hands(sys.argv[1], sys.argv[2]), []
+
+def tell(record, before, after):
+    print(record, before, after, sep="\\t", flush=True)
+
+for number in range(500):
+    hands.type("goto", str(draw.randint(1, 5)))
+    record, seen = hands.shown, hands.status.removeprefix("judged: ")
+    hands.type("note", f"{name}{number}")
+    hands.click(draw.choice(["Accept", "Reject"]))
+    while question := asked(hands):
+        tell(record, "asked", question)
+        seen = question.partition("another has judged ")[2].partition(". Write your")[0]
+        hands.click(draw.choice(["Write mine", "Keep theirs"]))
+    if hands.status.startswith("saved "):
+        mine.append((record, seen, hands.status.removeprefix("saved ").partition(" · ")[0]))
+        tell(*mine[-1])
+    if mine and draw.random() < 0.2:
+        hands.click("Undo")
+        record, seen, saved = mine.pop()
+        if hands.status.startswith("taken back "):
+            tell(record, saved, seen)
+"""
+
+
+def test_two_reviewers_change_nothing_of_each_other_that_they_have_not_seen(data, tmp_path):
+    """Each tells what it wrote over what it saw. One by one these lead from the empty file to what is in it at the end: a
+    judgement that was written over unseen would be left by two and reached by one."""
+    path = tmp_path / "j.yaml"
+    command = [sys.executable, "-c", REVIEWER, str(data), str(path)]
+    reviewers = [
+        subprocess.Popen([*command, name], cwd=ROOT, stdout=subprocess.PIPE, text=True) for name in ("ann", "bob")
+    ]
+    told = [line.rstrip("\n").split("\t") for reviewer in reviewers for line in reviewer.communicate()[0].splitlines()]
+    assert [reviewer.returncode for reviewer in reviewers] == [0, 0]
+
+    steps = {record_id: Counter() for record_id in IDS}
+    for record_id, before, after in told:
+        if before != "asked":
+            steps[record_id][before] -= 1
+            steps[record_id][after] += 1
+    for record_id, judgement in load_judgements(path).items():
+        word = "accept" if judgement.accepted else "reject"
+        steps[record_id][f"{word}: {judgement.note}"] -= 1
+        steps[record_id][""] += 1
+    assert {record_id: {what for what, count in each.items() if count} for record_id, each in steps.items()} == {
+        record_id: set() for record_id in IDS
+    }
+    assert sum(before == "asked" for _, before, _ in told) > 20, "they were not at the same records at the same time"

@@ -1,16 +1,18 @@
 """The review widget in a real JupyterLab, and in Notebook 7, as a reviewer uses it: by mouse and by keys, in Chromium."""
 
 import http.server
+import itertools
+import json
 import os
 import re
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, ElementHandle, Locator, Page, expect
 
 from instructions.judgements import Judgement, load_judgements
 from tests.browser import CHROMIUM, HOW_TO_INSTALL, TIMEOUT, TOKEN, chromium, jupyter, run_all_cells, write_notebook
@@ -252,7 +254,7 @@ def test_keys_are_the_viewer_s_while_it_has_the_focus_and_jupyterlab_s_otherwise
     cells = reviewer.page.locator(".jp-Notebook .jp-Cell")
     expect(cells).to_have_count(2)
     reviewer.focus()
-    reviewer.press("b", "x", "y", "v", "Shift+M", "n")  # of these only n is the viewer's
+    reviewer.press("b", "x", "v", "Shift+M", "n")  # of these only n is the viewer's
     reviewer.sees_record(2)
     expect(cells).to_have_count(2)
     reviewer.press("Escape", "b")
@@ -260,6 +262,127 @@ def test_keys_are_the_viewer_s_while_it_has_the_focus_and_jupyterlab_s_otherwise
     reviewer.press("a")
     expect(cells).to_have_count(4)
     assert reviewer.file() == {}
+
+
+KEYS = [
+    *"abcdefghijklmnopqrstuvwxyz0123456789", *(f"Shift+{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), " ", "Enter",
+    "Shift+Enter", "Control+Enter", "Alt+Enter", "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight",
+    "Shift+ArrowUp", "Shift+ArrowDown", "Shift+Home", "Control+Shift+ArrowUp", "Control+Shift+ArrowDown", "Control+a",
+    "Control+x", "Control+c", "Control+v", "Control+z", "Control+Shift+M", "Control+Shift+-",
+]  # fmt: skip
+NOTEBOOK = """() => jupyterapp.shell.currentWidget.content.widgets.map(({ model }) => {
+    const { cell_type, source, metadata, execution_count } = model.sharedModel.toJSON();
+    return [cell_type, source, JSON.stringify(metadata), execution_count];
+})"""
+
+
+def save(page: Page) -> None:
+    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+
+
+@pytest.mark.parametrize("app", ["lab", "notebooks"])
+def test_no_key_that_is_pressed_in_the_viewer_reaches_the_notebook(lab, app):
+    """Every key, on every control, after every choice in a list."""
+    reviewer = lab(*(record(n, question=n, response=f"Answer {n}. {POST}") for n in range(1, 10)), app=app)
+    page = reviewer.page
+    for command in ("notebook:insert-cell-below", "notebook:copy-cell"):  # something to undo, something to paste
+        page.evaluate(f"jupyterapp.commands.execute('{command}')")
+    save(page)
+    path = reviewer.folder / "review.ipynb"
+    before, saved = page.evaluate(NOTEBOOK), json.loads(path.read_text())["cells"]
+    assert len(before) == len(saved) == 3
+    root = reviewer.widget.element_handle()
+    reviewer.sees_record(1)
+
+    def press_all(what: str, use: Callable[..., object], *args: object) -> None:
+        for key in KEYS:
+            use(*args)
+            page.keyboard.press(key)
+        assert page.evaluate(NOTEBOOK) == before, what
+        assert root.evaluate("root => root.isConnected && root.checkVisibility()"), what
+
+    def focus_and_press(control: ElementHandle, key: str) -> None:
+        control.focus()
+        page.keyboard.press(key)
+
+    def choose(select: ElementHandle, places: Iterator[int]) -> None:
+        select.focus()
+        select.select_option(index=next(places))
+
+    press_all("the viewer itself", root.focus)
+    for select in root.query_selector_all("select"):
+        press_all("a choice in a list", choose, select, itertools.cycle(range(2)))
+        press_all("a step through a list", focus_and_press, select, "ArrowDown")
+    for field in root.query_selector_all("input"):
+        press_all("a field", field.focus)
+        press_all("a field that was left", focus_and_press, field, "Enter")
+    for button in root.query_selector_all("button:not([disabled])"):
+        if button.is_visible():
+            press_all(button.inner_text(), button.focus)
+    press_all("a spoiler", reviewer.widget.locator("summary").first.focus)
+    press_all("a link", reviewer.widget.locator("a").first.focus)
+    save(page)
+    assert [(each["cell_type"], each["source"]) for each in json.loads(path.read_text())["cells"]] == [
+        (each["cell_type"], each["source"]) for each in saved
+    ]
+
+
+def test_the_keys_go_on_working_after_a_choice_a_spoiler_a_link_and_a_new_record(lab, server):
+    meta = {"answer_url": f"{server}/api"}
+    reviewer = lab(*(record(n, question=n, response=f"Answer {n}. {POST}", meta=meta) for n in range(1, 10)))
+    page = reviewer.page
+    reviewer.part("show").locator("select").click()
+    reviewer.press("ArrowDown", "ArrowDown", "Enter")
+    expect(reviewer.widget).to_be_focused()
+    reviewer.press("n")
+    reviewer.sees_record(2)
+    reviewer.part("show").locator("select").select_option("show: all")
+    expect(reviewer.widget).to_be_focused()
+    reviewer.sees_record(1)
+    reviewer.press("4", "r")
+    assert reviewer.saved("reject 4", 1) == {IDS[0]: Judgement(False, (4,))}
+    reviewer.sees_record(2)
+
+    reviewer.part("answer").get_by_text("Spoiler").click()
+    expect(reviewer.part("answer").get_by_text("42")).to_be_visible()
+    reviewer.press("n")
+    reviewer.sees_record(3)
+    with page.expect_popup() as popup:
+        reviewer.part("about").locator("a").click()
+    popup.value.close()
+    page.bring_to_front()
+    reviewer.press("n")
+    reviewer.sees_record(4)
+    reviewer.part("answer").get_by_text("bob").dblclick()
+    assert page.evaluate("String(getSelection())") == "bob"
+    reviewer.press("n")
+    reviewer.sees_record(5)
+
+    reviewer.part("order").locator("select").focus()
+    reviewer.press("ArrowDown", "ArrowDown", "ArrowUp", "ArrowUp", "n")  # letters are no choice in the list
+    reviewer.sees_record(2)
+
+    kernel = int((reviewer.folder / "pid").read_text())
+    os.kill(kernel, signal.SIGSTOP)
+    reviewer.click("Next →")
+    reviewer.part("answer").locator("summary").focus()
+    os.kill(kernel, signal.SIGCONT)
+    reviewer.sees_record(3)
+    expect(reviewer.widget).to_be_focused()
+    reviewer.press("n")
+    reviewer.sees_record(4)
+
+
+@pytest.mark.parametrize("app", ["lab", "notebooks"])
+def test_ctrl_s_saves_the_notebook_from_within_the_viewer(lab, app):
+    reviewer = lab(app=app)
+    path = reviewer.folder / "review.ipynb"
+    for number, control in enumerate((reviewer.widget, reviewer.part("note").locator("input")), 1):
+        reviewer.page.evaluate("jupyterapp.commands.execute('notebook:insert-cell-below')")
+        control.focus()
+        with reviewer.page.expect_response(lambda response: response.request.method == "PUT"):
+            reviewer.press("Control+s")
+        assert len(json.loads(path.read_text())["cells"]) == 2 + number
 
 
 def test_the_buttons_work_where_the_keys_cannot_be_loaded(lab, page):
@@ -295,6 +418,128 @@ def test_what_the_viewer_called_saved_outlives_the_kernel(lab):
     assert int((reviewer.folder / "pid").read_text()) != old
     reviewer.click("Accept")
     assert saved.items() <= reviewer.saved("accept", first_unjudged).items()
+
+
+def kill(page: Page, kernel: int) -> None:
+    os.kill(kernel, signal.SIGKILL)
+
+
+def restart(page: Page, kernel: int) -> None:
+    page.evaluate("{ void jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }")
+
+
+def restart_elsewhere(page: Page, kernel: int) -> None:
+    address = page.evaluate(
+        "(({ serverSettings, id }) => `${serverSettings.baseUrl}api/kernels/${id}/restart`)"
+        "(jupyterapp.shell.currentWidget.sessionContext.session.kernel)"
+    )
+    page.request.post(address, headers={"Authorization": f"token {TOKEN}"})
+
+
+def shut_down(page: Page, kernel: int) -> None:
+    page.evaluate("{ void jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
+
+
+@pytest.mark.parametrize("end", [kill, restart, restart_elsewhere, shut_down])
+def test_a_kernel_that_is_gone_is_told_before_a_key_is_pressed(lab, end):
+    reviewer = lab()
+    reviewer.focus()
+    reviewer.press("a")
+    saved = reviewer.saved("accept", 1)
+    expect(reviewer.part("no-answer")).to_be_hidden()
+    old = (reviewer.folder / "pid").read_text()
+    end(reviewer.page, int(old))
+    expect(reviewer.part("no-answer")).to_be_visible()
+    reviewer.sees("no-answer", "run the viewer's cell again")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    reviewer.page.screenshot(path=SCREENSHOTS / f"viewer-no-answer-{end.__name__}.png")
+    reviewer.press("r", "n")
+    assert reviewer.file() == saved
+
+    if end is kill:
+        reviewer.page.get_by_role("dialog").get_by_role("button", name="Ok").click()
+    if end is shut_down:
+        reviewer.page.evaluate("{ void jupyterapp.shell.currentWidget.sessionContext.startKernel(); }")
+    run_all_cells(reviewer.page)
+    reviewer.sees_record(2)
+    expect(reviewer.part("no-answer")).to_be_hidden()
+    assert (reviewer.folder / "pid").read_text() != old
+    reviewer.click("Accept")
+    assert saved.items() < reviewer.saved("accept", 2).items()
+
+
+@pytest.mark.parametrize("what", ["busy", "stopped"])
+def test_a_kernel_that_does_not_answer_is_told_until_it_answers(lab, what):
+    reviewer = lab()
+    reviewer.focus()
+    kernel = int((reviewer.folder / "pid").read_text())
+    for number in (1, 2):
+        if what == "busy":
+            code = "import time\nwhile not Path('go').exists(): time.sleep(0.01)\nPath('go').unlink()"
+            reviewer.page.evaluate(
+                "code => { jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }); }",
+                code,
+            )
+        else:
+            os.kill(kernel, signal.SIGSTOP)
+        expect(reviewer.part("no-answer")).to_be_visible()
+        reviewer.press("a", "n")
+        if what == "busy":
+            (reviewer.folder / "go").touch()
+        else:
+            os.kill(kernel, signal.SIGCONT)
+        expect(reviewer.part("no-answer")).to_be_hidden()
+        reviewer.sees_record(number)
+        reviewer.press("a")
+        assert len(reviewer.saved("accept", number)) == number
+
+
+def test_two_reviewers_of_one_record_are_told_of_each_other(lab, browser, server, root):
+    ann = lab()
+    write_notebook(ann.folder / "bob.ipynb", 'from viewer import Viewer\nViewer("data.jsonl", "judgements.yaml")')
+    page = browser.new_page()
+    page.set_default_timeout(TIMEOUT)
+    bob = opened(page, server, root, ann.folder / "bob.ipynb")
+    bob.sees_record(1)
+    bob.focus()
+    ann.focus()
+    ann.press("4", "6", "c")
+    ann.page.keyboard.type("links to a blog")
+    ann.press("Enter", "r")
+    anns = ann.saved("reject 4, 6: links to a blog", 1)
+    bob.press("a")
+    bob.sees("dispute-text", "another has judged reject 4, 6: links to a blog. Write your accept all the same?")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "viewer-dispute.png")
+    bob.press("a", "a")
+    assert bob.file() == anns
+    bob.press("k")
+    bob.sees_record(2)
+    expect(bob.part("dispute")).to_be_hidden()
+    assert bob.file() == anns
+
+    by_hand = ann.folder / "judgements.yaml"
+    by_hand.write_text(f"{by_hand.read_text()}{IDS[1]}: {{judgement: reject, note: by hand}}  # kept\n")
+    bob.press("c")
+    page.keyboard.type("mine")
+    bob.press("Enter", "a")
+    bob.sees("dispute-text", "another has judged reject: by hand")
+    expect(bob.part("note").locator("input")).to_have_value("mine")
+    bob.press("y")
+    assert bob.saved("accept: mine", 2) == anns | {IDS[1]: Judgement(True, (), "mine")}
+    bob.press("z")
+    bob.sees("status", f"taken back {IDS[1]}")
+    assert bob.file() == anns | {IDS[1]: Judgement(False, (), "by hand")}
+    assert by_hand.read_text().endswith("# kept\n")
+
+    bob.press("a")
+    bob.saved("accept: by hand", 2)
+    by_hand.write_text(by_hand.read_text().replace("by hand", "seen again"))
+    later = bob.file()
+    bob.press("z")
+    bob.sees("status", "not taken back, changed meanwhile: accept: seen again")
+    assert bob.file() == later
+    page.close()
 
 
 def test_a_bad_judgement_file_is_told_and_mended(lab):

@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import pytest
 
-from instructions.judgements import Judgement, JudgementFile, load_judgements
+from instructions.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from instructions.script import InputError
 from tests.conftest import ROOT, jsonl, record
 from viewer.queue import BREAK, PACE_OVER, SHOW, Filter, Pace, Queue
@@ -213,7 +213,7 @@ def test_next_unjudged_goes_round_and_comes_back_to_where_it_is_only_when_that_i
     assert [queue.next_unjudged(number) for number in range(4)] == [3, 3, 3, 3]
     queue.filter = Filter()
     for number in (0, 2, 3):
-        queue.judge(number, ACCEPT)
+        queue.judge(number, ACCEPT, seen=None)
     assert queue.next_unjudged(1) is None
 
 
@@ -248,7 +248,7 @@ def test_judgements_are_in_the_file_at_once_and_undo_takes_them_back_one_by_one(
     queue = queue_of(*TEN, judgements=f"# mine\n{SITE}/1: reject  # sure\n")
     path = tmp_path / "judgements.yaml"
     for number, judgement in ((0, ACCEPT), (1, ACCEPT), (0, REJECT), (2, None)):
-        queue.judge(number, judgement)
+        queue.judge(number, judgement, seen=queue.judgement(number))
         assert queue.judgement(number) == load_judgements(path).get(f"{SITE}/{number}") == judgement
     assert (
         path.read_text()
@@ -259,19 +259,46 @@ def test_judgements_are_in_the_file_at_once_and_undo_takes_them_back_one_by_one(
     assert queue.judgement(0) is None and queue.judgement(1) == Judgement(False)
 
 
-def test_undo_does_not_take_back_what_another_has_written(queue_of, tmp_path):
+@pytest.mark.parametrize(
+    "by_hand", [f"{SITE}/0: reject\n", f"{SITE}/0: {{judgement: accept, note: sure}}\n", "# none\n"]
+)
+def test_undo_does_not_take_back_what_another_has_changed(queue_of, tmp_path, by_hand):
     queue = queue_of(*TEN)
-    queue.judge(0, ACCEPT)
-    (tmp_path / "judgements.yaml").write_text(f"{SITE}/0: reject\n")
-    with pytest.raises(InputError, match=f"{SITE}/0: has been judged by another since"):
+    queue.judge(1, ACCEPT, seen=None)
+    queue.judge(0, ACCEPT, seen=None)
+    path = tmp_path / "judgements.yaml"
+    path.write_text(f"{SITE}/1: accept\n{by_hand}")
+    with pytest.raises(ConflictError) as conflict:
         queue.undo()
-    assert (tmp_path / "judgements.yaml").read_text() == f"{SITE}/0: reject\n"
-    assert queue.judgement(0) == Judgement(False) and queue.undo() is None
+    assert path.read_text() == f"{SITE}/1: accept\n{by_hand}"
+    assert (conflict.value.record_id, conflict.value.judgement) == (
+        f"{SITE}/0",
+        load_judgements(path).get(f"{SITE}/0"),
+    )
+    assert queue.undo() == 1, "it goes on with the one before"
+    assert path.read_text() == by_hand
+
+
+def test_undo_takes_back_one_s_own_judgement_alone(queue_of, tmp_path):
+    """Another judges it anew between the viewer's writing and its reading the file again."""
+    queue = queue_of(*TEN)
+    path = tmp_path / "judgements.yaml"
+    read = queue._file.read
+
+    def read_after_another():
+        path.write_text(f"{SITE}/0: reject\n")
+        return read()
+
+    queue._file.read = read_after_another
+    queue.judge(0, ACCEPT, seen=None)
+    with pytest.raises(ConflictError):
+        queue.undo()
+    assert path.read_text() == f"{SITE}/0: reject\n"
 
 
 def test_undo_waits_until_the_file_can_be_read(queue_of, tmp_path):
     queue = queue_of(*TEN)
-    queue.judge(0, ACCEPT)
+    queue.judge(0, ACCEPT, seen=None)
     (tmp_path / "judgements.yaml").write_text(f"{SITE}/0: accept\n{SITE}/1: maybe\n")
     with pytest.raises(InputError, match="the judgement is 'maybe'"):
         queue.undo()
@@ -285,7 +312,7 @@ def test_edits_by_hand_are_seen(queue_of, tmp_path):
     queue.refresh()
     assert (queue.judgement(1), queue.judgement(3), queue.standing().judged) == (Judgement(False), ACCEPT, 2)
     (tmp_path / "judgements.yaml").write_text(f"{SITE}/1: maybe\n")
-    for attempt in (queue.refresh, lambda: queue.judge(0, ACCEPT)):
+    for attempt in (queue.refresh, lambda: queue.judge(0, ACCEPT, seen=None)):
         with pytest.raises(InputError, match=r"judgements.yaml:1: the judgement is 'maybe'"):
             attempt()
 
@@ -300,7 +327,7 @@ def test_time_left_follows_from_the_pace(queue_of):
     times = iter([0, 30, 60, 90])
     queue = queue_of(*TEN, clock=lambda: next(times))
     for number in range(4):
-        queue.judge(number, ACCEPT)
+        queue.judge(number, ACCEPT, seen=None)
     assert queue.standing().pace == 2 and queue.standing().seconds_left == 6 * 30
 
 

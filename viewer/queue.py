@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal, Protocol, get_args
 
-from instructions.judgements import Judgement, JudgementFile
+from instructions.judgements import ConflictError, Judgement, JudgementFile
 from instructions.script import InputError
 from viewer.records import RecordFile
 from viewer.uncertainty import least_sure_first, why_not
@@ -100,31 +100,35 @@ class Queue:
     def judgement(self, number: int) -> Judgement | None:
         return self._judged.get(number)
 
-    def judge(self, number: int, judgement: Judgement | None) -> None:
-        """Write a judgement, or take it out with None; it is in the file on return. Raises as JudgementFile.judge does."""
+    def judge(self, number: int, judgement: Judgement | None, *, seen: Judgement | None) -> Judgement | None:
+        """Write a judgement, or take it out with None; it is in the file on return.
+
+        `seen` is what the reviewer was shown as the record's judgement. Returns and raises as JudgementFile.judge does.
+        """
         record_id = self.records[number]["id"]
-        earlier = self._file.judge(record_id, judgement)
+        written = self._file.judge(record_id, judgement, seen=seen)
         if judgement is not None:
             self._pace.count()
         self._numbers.setdefault(record_id, number)
+        self._done.append((number, record_id, seen, written))
         self.refresh()
-        self._done.append((number, record_id, earlier, self.judgement(number)))
+        return written
 
     def undo(self) -> int | None:
         """Take back the last judgement of this session and return its record; None when there is none left.
 
-        Raises InputError where it has been changed by another since; it stays then.
+        Raises ConflictError where it has been changed by another since; it stays then, and undo goes on before it.
         """
         if not self._done:
             return None
-        number, record_id, earlier, judgement = self._done[-1]  # kept there while the file cannot be read
-        same = self._file.read().get(record_id) == judgement
-        if same:
-            self._file.judge(record_id, earlier)
+        number, record_id, earlier, written = self._done[-1]  # kept there while the file cannot be read
+        try:
+            self._file.judge(record_id, earlier, seen=written)
+        except ConflictError:
+            self._done.pop()
+            raise
         self._done.pop()
         self.refresh()
-        if not same:
-            raise InputError(f"{record_id}: has been judged by another since; look at it before you change it")
         return number
 
     def standing(self) -> Standing:

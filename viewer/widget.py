@@ -14,14 +14,14 @@ from functools import partial
 from html import escape
 from pathlib import Path
 from threading import RLock, Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywidget
 import ipywidgets as w
 import traitlets
 
 from instructions.criteria import CRITERIA, Finding, find_problems
-from instructions.judgements import Judgement, JudgementFile
+from instructions.judgements import ConflictError, Judgement, JudgementFile
 from instructions.script import InputError
 from viewer.queue import SHOW, Filter, Queue
 from viewer.records import RecordFile
@@ -36,14 +36,21 @@ KEYS = {  # the button that each key presses, or the field that it leads to, by 
     "p": "previous", "n": "next", "ArrowLeft": "previous", "ArrowRight": "next", "u": "next-unjudged",
     **{str(number): f"criterion-{number}" for number in CRITERIA},
     "c": "note", "g": "goto", "/": "search", "f": "show", "h": "findings-filter", "o": "order", "d": "seed",
-    "m": "raw", "i": "images", "l": "reload",
+    "m": "raw", "i": "images", "l": "reload", "y": "overwrite", "k": "keep",
 }  # fmt: skip
 HELP = (
     ("a", "accept"), ("r", "reject"), ("s", "skip"), ("z", "undo"), ("1-7", "criteria not met"), ("c", "comment"),
     ("n p", "or ← → next, previous"), ("u", "next unjudged"), ("g", "go to"), ("f", "show"), ("h", "findings"),
     ("/", "search"), ("o", "order"), ("d", "seed"), ("m", "Markdown"), ("i", "images"), ("l", "reload"),
+    ("y k", "write mine, keep theirs"),
     ("↑ ↓ Space", "scroll"), ("Enter", "leave a field"), ("Esc", "leave the viewer"),
 )  # fmt: skip
+
+
+NO_ANSWER = (
+    "<b>No answer from the kernel:</b> it is busy, was restarted, or has died, and nothing can be saved. If this does not go"
+    " away, run the viewer's cell again. All that was called <b>saved</b> is in the file."
+)
 
 
 class Keyboard(anywidget.AnyWidget):
@@ -51,7 +58,21 @@ class Keyboard(anywidget.AnyWidget):
 
     _esm = FOLDER / "keyboard.js"
     actions = traitlets.Dict(KEYS).tag(sync=True)
-    shown = traitlets.Int(0).tag(sync=True)  # grows with each showing of a record
+    record = traitlets.Int(-1).tag(sync=True)  # the number of the one shown
+    shown = traitlets.Int(0).tag(sync=True)  # grows with each showing of a record, and with each question
+
+
+class Heartbeat(anywidget.AnyWidget):
+    """Asks from the browser whether the kernel is there; see heartbeat.js."""
+
+    _esm = FOLDER / "heartbeat.js"
+
+
+class Dispute(NamedTuple):
+    """A judgement that was not written, because the file had not what the reviewer saw."""
+
+    accepted: bool  # what the reviewer wants to write
+    theirs: Judgement | None  # what the file has
 
 
 class Viewer:
@@ -70,6 +91,8 @@ class Viewer:
         self._number: int | None = None  # of the record shown
         self._skipped: set[int] = set()
         self._record: dict[str, Any] | None = None
+        self._seen: Judgement | None = None  # what the reviewer knows as the record's judgement
+        self._dispute: Dispute | None = None  # while the reviewer is asked what to do about it
         self._findings: list[Finding] = []
         self._setting = False  # while this, not the reviewer, changes a field
         self._lock = RLock()  # JupyterLab lets the kernel take messages of different controls in different threads
@@ -132,11 +155,25 @@ class Viewer:
             self._show_only, self._with_findings, self._search, self._order, self._seed, self._raw, self._images,
             self._button("reload", "Reload", "l", self._reload),
         )  # fmt: skip
+        self._about_dispute = _html("dispute-text")
+        self._asking = _bar(
+            self._about_dispute,
+            self._button("overwrite", "Write mine", "y", self._overwrite, style="danger"),
+            self._button("keep", "Keep theirs", "k", self._keep),
+        )
+        self._asking.add_class("review-dispute")
+        self._asking.layout.display = "none"
         telling = _bar(self._progress, self._status)
         body = w.Box([_pane("question", self._question), _pane("answer", self._found, self._answer)])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
-        self.widget = w.VBox([style, self._keyboard, judging, moving, choosing, telling, self._about, body, _help()])
+        heartbeat, silent = Heartbeat(), _html("no-answer")
+        heartbeat.on_msg(lambda *_: self._keyboard.send("here"))
+        silent.value = NO_ANSWER
+        self.widget = w.VBox(
+            [style, self._keyboard, heartbeat, silent, judging, moving, choosing, telling, self._asking, self._about, body,
+             _help()]
+        )  # fmt: skip
         self.widget.add_class("review")
 
     def _button(self, action: str, label: str, key: str, do: Callable[[], None], style: str = "") -> w.Button:
@@ -161,13 +198,13 @@ class Viewer:
         return lambda _: self._try(act)
 
     def _on_judgement(self, _: object, message: dict[str, Any], __: object) -> None:
-        """Accept or reject with the note and the criteria as they are in the browser."""
+        """Accept, reject or overwrite with the note and the criteria as they are in the browser."""
 
         def judge() -> None:
             if message["shown"] != self._keyboard.shown:
-                return  # pressed before the browser has shown this record
+                return  # pressed before the browser has shown this record, or this question
             self._fill(message["note"], message["criteria"])
-            (self._accept if message["action"] == "accept" else self._reject)()
+            {"accept": self._accept, "reject": self._reject, "overwrite": self._overwrite}[message["action"]]()
 
         self._try(judge)
 
@@ -223,20 +260,62 @@ class Viewer:
     # ---- judging -----------------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
-        self._judge(Judgement(True, note=self._note.value.strip()))
+        self._judge(True, self._seen)
 
     def _reject(self) -> None:
-        criteria = tuple(number for number, toggle in self._criteria.items() if toggle.value)
-        self._judge(Judgement(False, criteria, self._note.value.strip()))
+        self._judge(False, self._seen)
 
-    def _judge(self, judgement: Judgement) -> None:
+    def _judge(self, accepted: bool, seen: Judgement | None) -> None:
+        """Write a judgement with what the fields hold; ask where the record is not judged as `seen` any more."""
         if self._number is None or self._record is None:
             raise InputError("no record is shown that could be judged")
-        record_id = self._record["id"]
-        self._queue.judge(self._number, judgement)
+        criteria = () if accepted else tuple(number for number, toggle in self._criteria.items() if toggle.value)
+        judgement = Judgement(accepted, criteria, self._note.value.strip())
+        outcome = "saved"
+        try:
+            self._seen = self._queue.judge(self._number, judgement, seen=seen)
+        except ConflictError as conflict:
+            if conflict.judgement != judgement:
+                self._ask(Dispute(accepted, conflict.judgement))
+                return
+            self._seen, outcome = judgement, "judged alike by another:"
+        self._ask(None)
         self._show_progress()
+        record_id = self._record["id"]
         self._advance()
-        self._tell(f'<b class="review-saved">saved</b> {_word(judgement)} · {escape(record_id)}')
+        self._tell(f'<b class="review-saved">{outcome}</b> {_word(judgement)} · {escape(record_id)}')
+
+    def _ask(self, dispute: Dispute | None) -> None:
+        """Show what another has judged meanwhile, and ask whether to overwrite it; with None, ask no more."""
+        self._dispute = dispute
+        self._asking.layout.display = "none" if dispute is None else None
+        if dispute is None:
+            return
+        mine = "accept" if dispute.accepted else "reject"
+        if dispute.theirs is None:
+            news = "the judgement that you saw has been taken out of the file"
+        else:
+            news = f"another has judged <b>{_word(dispute.theirs)}</b>"
+        self._about_dispute.value = f"Not saved: meanwhile {news}. Write your <b>{mine}</b> all the same?"
+        self._keyboard.shown += 1
+        self._queue.refresh()
+        self._show_progress()
+        self._tell_error("not saved: judged by another meanwhile")
+
+    def _disputed(self) -> Dispute:
+        if self._dispute is None:
+            raise InputError("there is no question to answer")
+        return self._dispute
+
+    def _overwrite(self) -> None:
+        dispute = self._disputed()
+        self._judge(dispute.accepted, dispute.theirs)
+
+    def _keep(self) -> None:
+        dispute = self._disputed()
+        self._show(self._number)
+        self._advance()
+        self._tell(f"left as it is: {_word(dispute.theirs)}")
 
     def _advance(self) -> None:
         """Show the record to be judged next: an unjudged one, unless the reviewer looks through judged ones."""
@@ -246,7 +325,13 @@ class Viewer:
             self._move(1)
 
     def _undo(self) -> None:
-        number = self._queue.undo()
+        try:
+            number = self._queue.undo()
+        except ConflictError as conflict:
+            self._show(self._queue.records.number_of(conflict.record_id))
+            self._tell(f'<b class="review-error">not taken back</b>, changed meanwhile: {_word(conflict.judgement)} · '
+                       f"{escape(conflict.record_id)}")  # fmt: skip
+            return
         if number is None:
             raise InputError("nothing has been judged since the viewer was opened")
         self._show(number)
@@ -326,6 +411,7 @@ class Viewer:
         """Show a record, with what it is judged; raises InputError where one of the files is not readable."""
         self._number, self._record, self._findings = number, None, []
         self._set(self._images, False)
+        self._ask(None)
         self._tell("")
         try:
             if number is not None:
@@ -336,6 +422,7 @@ class Viewer:
             self._render()
             self._show_judgement()
             self._show_progress()
+            self._keyboard.record = -1 if number is None else number
             self._keyboard.shown += 1
 
     def _render(self) -> None:
@@ -350,10 +437,10 @@ class Viewer:
         self._found.value = page.findings
 
     def _show_judgement(self) -> None:
-        judgement = self._queue.judgement(self._number) if self._number is not None else None
-        self._fill(judgement.note if judgement else "", judgement.criteria if judgement else ())
-        if judgement:
-            self._tell(f"judged: <b>{_word(judgement)}</b>")
+        self._seen = self._queue.judgement(self._number) if self._number is not None else None
+        self._fill(self._seen.note if self._seen else "", self._seen.criteria if self._seen else ())
+        if self._seen:
+            self._tell(f"judged: <b>{_word(self._seen)}</b>")
 
     def _fill(self, note: str, criteria: Collection[int]) -> None:
         self._set(self._note, note)
@@ -402,8 +489,10 @@ def _load_what_criteria_need() -> None:
     find_problems({"instruction": "", "response": "word " * 50})
 
 
-def _word(judgement: Judgement) -> str:
+def _word(judgement: Judgement | None) -> str:
     """A judgement in words, as HTML."""
+    if judgement is None:
+        return "not judged"
     word = "accept" if judgement.accepted else "reject"
     criteria = f" {', '.join(map(str, judgement.criteria))}" if judgement.criteria else ""
     return escape(f"{word}{criteria}{f': {judgement.note}' if judgement.note else ''}")

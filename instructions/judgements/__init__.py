@@ -7,4 +7,5 @@ cstheory.stackexchange.com/a/29: {judgement: reject, criteria: [4, 6], note: lin
 
 from instructions.judgements.reading import Judgement as Judgement
 from instructions.judgements.reading import load_judgements as load_judgements
+from instructions.judgements.writing import ConflictError as ConflictError
 from instructions.judgements.writing import JudgementFile as JudgementFile

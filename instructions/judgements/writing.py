@@ -18,6 +18,15 @@ from instructions.judgements.text import JudgementText
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, as a browser may send it; no file can hold it
 
 
+class ConflictError(Exception):
+    """A record is not judged as the reviewer saw it, so nothing was written."""
+
+    def __init__(self, record_id: str, judgement: Judgement | None):
+        """`judgement` is what the file has now; None where there is none any more."""
+        super().__init__(f"{record_id}: has been judged meanwhile")
+        self.record_id, self.judgement = record_id, judgement
+
+
 class JudgementFile:
     """A judgement file open for a reviewer, while others may write to it, by hand or in viewers of their own."""
 
@@ -38,15 +47,19 @@ class JudgementFile:
         with self._thread:
             return dict(self._current().judgements)
 
-    def judge(self, record_id: str, judgement: Judgement | None) -> Judgement | None:
-        """Write a judgement, or take it out with None, and return the one that was there before.
+    def judge(self, record_id: str, judgement: Judgement | None, *, seen: Judgement | None) -> Judgement | None:
+        """Write a judgement, or take it out with None, and return what the file has for the record now.
 
-        When this returns, the judgement is in the file, whatever becomes of this process. Raises InputError as `read`
-        does, and OSError where the file cannot be written; the file is then as it was.
+        `seen` is what the reviewer took the record to be judged. No other writer comes between the comparison and the
+        writing. When this returns, the judgement is in the file, whatever becomes of this process. Raises
+        ConflictError where the file has anything else than `seen`, InputError as `read` does, and OSError where the
+        file cannot be written; the file is then as it was.
         """
         with self._thread, self._locked():
             text = self._current()
             earlier = text.judgements.get(record_id)
+            if earlier != seen:
+                raise ConflictError(record_id, earlier)
             if judgement is not None:
                 judgement = replace(judgement, note=SURROGATE.sub("\N{REPLACEMENT CHARACTER}", judgement.note))
             if judgement != earlier:
@@ -55,7 +68,7 @@ class JudgementFile:
                 data = text.encode()
                 self._write(data)
                 self._data = data
-            return earlier
+            return judgement
 
     def _current(self) -> JudgementText:
         """The text as it is in the file now. Comparing all bytes misses no edit, and takes a millisecond a megabyte."""
