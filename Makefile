@@ -31,8 +31,8 @@ bench: native  ## measure, compiled; see benchmarks/README.md
 native: $(BIN)/.dev  ## compile the Markdown writer, which takes 0.6 of the time then; needs a C compiler
 	@$(BIN)/python -m stackdump.native
 
-clean:  ## remove what the demo and the tests made, and the virtual environment
-	rm -rf .venv build demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove what the tests made, and the virtual environment; demo/ stays, for it may hold your judgements
+	rm -rf .venv build screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -77,7 +77,7 @@ def folder_outputs(destpath: Path, dropped_path: str | None) -> list[Output]:
 
 def _file(path: str | Path, flag: str, kind: Kind) -> list[Output]:
     if str(path) == STANDARD_STREAM:
-        return []
+        return [Output(Path(path), flag)]  # of two flags only one may be given stdout
     return [Output(Path(path), flag, kind), Output(temporary_path(Path(path)), flag)]
 
 
