@@ -14,7 +14,7 @@ from instructions.files import open_output_folder
 from instructions.script import InputError
 from tests.conftest import ROOT
 
-OURS = {"part1", "part7", "below/part3"}  # in OLD
+OURS = {"part1", "part2", "part7", "below/part3"}
 
 # A run in a process of its own, that kills itself before the n-th thing that it does to the file system.
 WRITE = """
@@ -41,7 +41,7 @@ def exchange(a, b, exchange=files._exchange_names):
 
 files._exchange_names = exchange
 sys.addaudithook(watch)
-with files.open_output_folder(folder, lambda: {"part1", "part7", "below/part3"}) as staging:
+with files.open_output_folder(folder, lambda: {"part1", "part2", "part7", "below/part3"}) as staging:
     (staging / "below").mkdir()
     for name in ("part1", "part2", "below/part3"):
         (staging / name).write_text("new")
