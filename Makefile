@@ -56,8 +56,8 @@ test-resolution: $(BIN)/.dev  ## test with RESOLUTION=highest or lowest-direct o
 	@$(RESOLVED)/bin/python -m pip install $(QUIET) -r requirements/torch.txt
 	@$(RESOLVED)/bin/python -m pytest $(PYTEST_FLAGS)
 
-clean:  ## remove what the demo and the tests made, and the virtual environment
-	rm -rf .venv build demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove what the tests made, and the virtual environment; demo/ stays, for it may hold your judgements
+	rm -rf .venv build screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

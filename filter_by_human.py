@@ -15,8 +15,9 @@ import sys
 from collections import Counter
 
 from instructions.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
-from instructions.files import open_output, refuse_same_file, report_path, write_report
+from instructions.files import open_output, report_path, write_report
 from instructions.judgements import Judgement, load_judgements
+from instructions.outputs import check_outputs, record_outputs
 from instructions.records import read_with_progress
 from instructions.script import Tally, run, script_parser, show_table
 
@@ -45,7 +46,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     others = [args.agreement] if args.agreement else []
-    refuse_same_file([*args.inputpath, *args.judgement_file, *others], args.destpath)
+    check_outputs([*args.inputpath, *args.judgement_file, *others], record_outputs(args.destpath))
     files = {path: load_judgements(path) for path in args.judgement_file}
     compared = files | {path: load_judgements(path) for path in others}
     reviews, verdicts, tally = reviews_of(files), Counter[str](), Tally()

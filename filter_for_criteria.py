@@ -28,7 +28,8 @@ import orjson
 
 from instructions.criteria import CRITERIA, Finding, find_in_all
 from instructions.criteria.annotation import annotated, as_json
-from instructions.files import open_output, refuse_same_file, report_path, write_report
+from instructions.files import open_output, report_path, write_report
+from instructions.outputs import check_outputs, record_outputs
 from instructions.records import Row, read_with_progress
 from instructions.script import Tally, positive, run, script_parser, show_table
 from stackdump.errors import DumpError
@@ -52,8 +53,6 @@ def arguments() -> argparse.Namespace:
         parser.error("give --drop with the criteria to drop records for, as in --drop 4,6, or --annotate, or both")
     if args.dropped_path and not args.drop:
         parser.error("--dropped_path does nothing without --drop")
-    if args.dropped_path and os.path.realpath(args.dropped_path) == os.path.realpath(args.destpath):
-        parser.error("--dropped_path is --destpath too: give two files")
     return args
 
 
@@ -67,9 +66,7 @@ def criteria(text: str) -> tuple[int, ...]:
 
 def main() -> None:
     args = arguments()
-    refuse_same_file(args.inputpath, args.destpath)
-    if args.dropped_path:
-        refuse_same_file(args.inputpath, args.dropped_path)
+    check_outputs(args.inputpath, record_outputs(args.destpath, args.dropped_path))
     tally, found = Tally(), Counter[str]()
     with (
         make_pool(args.workers) as pool,

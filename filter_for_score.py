@@ -14,7 +14,8 @@ import argparse
 from types import NoneType
 
 from instructions.conditions import conditions, why_dropped
-from instructions.files import open_output, refuse_same_file, report_path, write_report
+from instructions.files import open_output, report_path, write_report
+from instructions.outputs import check_outputs, record_outputs
 from instructions.records import Row, read_with_progress
 from instructions.script import InputError, Tally, positive, run, script_parser
 
@@ -45,7 +46,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    refuse_same_file(args.inputpath, args.destpath)
+    check_outputs(args.inputpath, record_outputs(args.destpath))
     tally, asked, best = Tally(), conditions(vars(args)), BestAnswers(args.max_answers_per_question)
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):

@@ -40,7 +40,7 @@ from generation.templates import Template, read_template
 from instructions.files import STANDARD_STREAM, report_path, write_report
 from instructions.records import read_with_progress
 from instructions.script import InputError, Tally, positive, run, script_parser
-from instructions.sources import SourceFile, open_results
+from instructions.sources import open_results
 
 PLACES = frozenset({"topic"})
 PROMPTS = Path(__file__).parent / "generation" / "prompts" / "python"
@@ -99,13 +99,13 @@ def main() -> None:
     args = arguments()
     verifying = args.verify is not None
     prompt, topics = (None, []) if verifying else (read_template(args.prompt, PLACES), read_topics(args.topics))
-    inputs = [SourceFile(path) for path in [*([args.verify] if verifying else []), *args.exclude]]
-    tally = Tally()
+    inputs = [*args.exclude, *([args.verify] if verifying else [args.prompt, args.topics])]
+    cache, tally = None if verifying else args.cache, Tally()
     with ExitStack() as stack:
-        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path))
+        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path, cache))
         sandbox = open_sandbox(Limits(), args.allow_unsandboxed, tell)
         seen = set(known_digests(args.exclude))
-        model = stack.enter_context(open_model(args, args.cache)) if prompt else None
+        model = stack.enter_context(open_model(args, cache)) if prompt else None
         candidates = ask(model, prompt, topics, args) if model and prompt else of_records(args.verify)
         for candidate, verdict in verify_all(candidates, sandbox, args.workers):
             try:

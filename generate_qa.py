@@ -38,7 +38,7 @@ from generation.qa.selection import Selection
 from generation.qa.texts import Skipped, read_texts
 from instructions.files import STANDARD_STREAM, report_path, write_report
 from instructions.script import Tally, positive, run, script_parser, show_table
-from instructions.sources import SourceFile, open_results
+from instructions.sources import open_results
 
 PASSAGES_AT_ONCE = 256  # go through the steps together: 1,536 questions, so that a step's last batch matters little
 
@@ -100,8 +100,8 @@ def main() -> None:
     limits = Limits(**{limit.name: getattr(args, limit.name) for limit in fields(Limits)})
     prompts = read_prompts(args.prompts)
     with ExitStack() as stack:
-        inputs = [SourceFile(path) for path in args.inputpath]
-        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path))
+        inputs = [*args.inputpath, *args.prompts.iterdir()]
+        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path, args.cache))
         results = Results(files.out, files.dropped)
         passages = find_fitting(args, results)
         first = list(islice(passages, 1))  # so that bad input is told before the model is loaded

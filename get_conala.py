@@ -77,7 +77,7 @@ def _probability(text: str) -> float:
 def main() -> None:
     args = arguments()
     files, inputs = find(args)
-    with open_results(files.values(), args.destpath, args.dropped_path) as results:
+    with open_results([file.path for file in files.values()], args.destpath, args.dropped_path) as results:
         take(files, "train", args, results)
         if args.include_test:
             take(files, "test", args, results)

@@ -105,7 +105,7 @@ def main() -> None:
     args = arguments()
     files, inputs = local_files(args) if args.inputpath else downloads(args)
     seen = SeenInstructions()
-    with open_results(files.values(), args.destpath, args.dropped_path) as results:
+    with open_results([file.path for file in files.values()], args.destpath, args.dropped_path) as results:
         for part, file in files.items():
             for row in read_rows(file):
                 try:

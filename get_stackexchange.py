@@ -34,11 +34,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from instructions.files import open_output, write_report
+from instructions.outputs import RECORDS, REPORT, Output, check_outputs
 from instructions.remote import errors_told, location, try_writing, written_to
 from instructions.script import InputError, Stages, positive, run, script_parser, table_lines
 from stackdump.archive_org import DEFAULT_URL, newest_item
 from stackdump.cluster import Cluster, Unwanted, scratch_folder, this_worker
-from stackdump.convert import BODY_SOURCES, Conversion
+from stackdump.convert import BODY_SOURCES, WORK_FOLDERS, Conversion
 from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
 from stackdump.errors import DumpError
 from stackdump.http import Client
@@ -227,14 +228,21 @@ def convert(
     """Convert one site, unless it is complete."""
     folder: Path | UPath = args.destdir / site.folder
     destination, report = folder / "unfiltered.jsonl", folder / "report.json"
+    work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else args.destdir / site.folder / ".work"
     options = {"authors": not args.no_authors, "body_source": args.body_source}
     if args.keep_archive and isinstance(dump, ItemDump) and isinstance(folder, Path):
         dump.keep_in = folder
     with errors_told(report):
         if not args.force and is_complete(destination, report, dump, options):
             return tell(f"{site.folder}: {destination} is complete; --force does it again")
-
-    work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else args.destdir / site.folder / ".work"
+        check_outputs(
+            [args.dump_path] if args.dump_path else [],
+            [
+                Output(destination, "--destdir", RECORDS),
+                Output(report, "--destdir", REPORT),
+                *(Output(work / name, "--tmpdir") for name in WORK_FOLDERS),
+            ],
+        )
     threads = max(1, args.workers - 1)  # to unpack; one core is left for the rows
     try:
         with (

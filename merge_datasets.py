@@ -14,17 +14,19 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instructions.conditions import why_dropped
-from instructions.files import open_output, open_output_folder, refuse_same_file
-from instructions.formats import FILES, FORMATS, DataSet
+from instructions.files import open_output, open_output_folder
+from instructions.formats import FORMATS, DataSet
 from instructions.inputs import Ledger, can_be_read_again, describe_input, read_checked
 from instructions.licenses import Terms, licenses_of
 from instructions.mix import Source, load_mix
-from instructions.publishing import Publication, refuse_foreign_card, told_options
+from instructions.outputs import check_outputs, folder_outputs
+from instructions.publishing import Publication, told_options, unchanged_files
 from instructions.records import Row
 from instructions.sampling import Groups
 from instructions.screening import PERSONAL_DATA, Screening
@@ -48,7 +50,7 @@ def arguments() -> argparse.Namespace:
         ".jsonl, .jsonl.gz, .jsonl.zst, or - for stdin")  # fmt: skip
     inputs.add_argument("--mix", metavar="PATH", help="a YAML file: the sources, how much of each, and which records")
     add("--destpath", "--destdir", type=Path, default=Path("dataset"), metavar="DIR", help="a folder, replaced as a whole; "
-        "files that no merge writes stay in it (default: dataset)")  # fmt: skip
+        "files that no merge wrote stay in it (default: dataset)")  # fmt: skip
     add("--dropped_path", metavar="PATH", help="where the records left out go, each with its reason (default: nowhere)")
     add("--skip_bad", action="store_true", help="leave out what is no record, and go on; needs --dropped_path")
     add("--seed", type=int, default=0, metavar="N", help="of the shuffle and the choice of records (default: 0)")
@@ -127,8 +129,9 @@ def main() -> None:
     sources = load_mix(args.mix) if args.mix else [Source(args.inputpath)]
     paths = [path for source in sources for path in source.paths]
     others = [*filter(None, [args.mix]), *(args.decontaminate or [])]
-    if args.dropped_path:
-        refuse_same_file([*paths, *others], args.dropped_path)
+    check_outputs([*paths, *others], folder_outputs(args.destpath, args.dropped_path))
+    find_ours = partial(unchanged_files, args.destpath, [*paths, *others])
+    find_ours()  # now, and again when the folder is replaced
     terms = Terms(args.allow_license_conflict)
     for source in sources:
         for path in filter(can_be_read_again, source.paths):
@@ -138,8 +141,7 @@ def main() -> None:
 
     with ExitStack() as stack:
         dropped = stack.enter_context(open_output(args.dropped_path)) if args.dropped_path else None
-        folder = stack.enter_context(open_output_folder(args.destpath, FILES))
-        refuse_foreign_card(args.destpath)
+        folder = stack.enter_context(open_output_folder(args.destpath, find_ours))
         ledger, groups = Ledger(dropped, args.skip_bad), Groups([each.quota for each in sources], args.max_per_source)
         data_set = DataSet(folder, args.formats, args.splits, args.pair, args.parts or 1, args.max_part_bytes)
         publication = Publication(folder, data_set, args.plots)

@@ -64,9 +64,9 @@ def fetch(client: Client, name: str, folder: Path, sha256: str = "", show: Show 
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(_beside(path, ".lock"), url):
-        fetched = _download(client, url, path, sha256, show)
-        _beside(path, ".source").write_text(json.dumps(fetched.note), "utf-8")
-    return fetched
+        if path.exists() and not _beside(path, ".source").exists():
+            raise DumpError(f"{path}: was not fetched by this script; give it with --inputpath, or move it away")
+        return _download(client, url, path, sha256, show)
 
 
 def named_digest(text: str) -> tuple[str, str]:
@@ -98,9 +98,11 @@ def _download(client: Client, url: str, path: Path, sha256: str, show: Show) -> 
         file.whole, file.mend = True, MEND
         try:
             digest = _follow(file, sha256 or told, show)
+            fetched = Fetched(path, url, size, digest)
+            _beside(path, ".source").write_text(json.dumps(fetched.note), "utf-8")  # first: a file without is not ours
             file.move_to(path)
             shutil.rmtree(parts)
-            return Fetched(path, url, size, digest)
+            return fetched
         except (ChangedError, DamagedError) as error:
             shutil.rmtree(parts)
             if last:

@@ -24,6 +24,9 @@ class Cache:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(self.path or ":memory:", timeout=0, isolation_level=None)
         try:
+            tables = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            if tables not in ([], [("answers",)]):
+                raise sqlite3.DatabaseError("it has other tables")
             for statement in (
                 "PRAGMA locking_mode = exclusive",
                 "PRAGMA journal_mode = wal",

@@ -18,7 +18,7 @@ from instructions.origins import caution_of, origin_of
 from instructions.statistics import Statistics
 
 FILE_NAME = "README.md"
-MARK = "<!-- written by merge_datasets.py, which replaces this file when it writes this folder again -->"
+MARK = "<!-- written by merge_datasets.py, which replaces this file when it writes this folder again, unless it was changed -->"
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
          (10**8, "10M<n<100M"))  # fmt: skip
 LARGEST = "100M<n<1B"

@@ -9,11 +9,10 @@ import fcntl
 import gzip
 import json
 import os
-import re
 import shutil
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -93,7 +92,7 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
     if destination.exists() and not destination.is_file():  # a device too: /dev/null must not become a file
         raise InputError(f"{destination}: is no file; give the name of one, or - for stdout")
     _make_folder(destination.parent)
-    temporary = destination.with_name(f".{destination.name}.tmp")
+    temporary = temporary_path(destination)
     with _named(name), open(temporary, "ab") as raw:  # in this order: closing writes too
         _lock(raw, temporary, name)
         try:
@@ -108,6 +107,11 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
             raise
 
 
+def temporary_path(destination: Path) -> Path:
+    """Where the bytes of an output are until it is whole."""
+    return destination.parent / f".{destination.name}.tmp"
+
+
 def _lock(raw: BinaryIO, temporary: Path, name: str) -> None:
     """Lock the temporary file, so that two runs cannot write it; raise InputError where another run has it."""
     with suppress(BlockingIOError, FileNotFoundError):
@@ -119,11 +123,11 @@ def _lock(raw: BinaryIO, temporary: Path, name: str) -> None:
 
 
 @contextmanager
-def open_output_folder(folder: Path, ours: re.Pattern[str]) -> Iterator[Path]:
+def open_output_folder(folder: Path, find_ours: Callable[[], Container[str]]) -> Iterator[Path]:
     """A folder to write files into, which takes the place of `folder` when the block ends without an exception.
 
-    The whole folder is exchanged in one step, so that a kill at any moment leaves the old one or the new one. Files of
-    the old one whose path in it matches `ours`, an earlier run's, are gone then; others are there as before. What a
+    The whole folder is exchanged in one step, so that a kill at any moment leaves the old one or the new one. The files
+    of the old one that `find_ours` returns then, by their paths in it, are gone; others are there as before. What a
     killed run left beside `folder` is removed. Raises InputError where `folder` cannot be such a folder, and while
     another run writes it.
     """
@@ -133,7 +137,9 @@ def open_output_folder(folder: Path, ours: re.Pattern[str]) -> Iterator[Path]:
         raise InputError(f"{folder}: is a file or below one, so no folder; give another destination")
     if Path.cwd().is_relative_to(final):  # it would be exchanged under the user's feet
         raise InputError(f"{folder}: holds the folder that you are in; give another destination")
-    staging, old, lock = (final.with_name(f".{final.name}.{what}") for what in ("unfinished", "old", "lock"))
+    staging, old, lock = beside_folder(folder)
+    if not lock.exists():  # every run has one, and leaves it only where it is killed
+        _refuse_to_remove(staging, old)
     with _named(str(folder)), open(lock, "ab") as raw:
         _lock(raw, lock, str(folder))
         try:
@@ -143,8 +149,9 @@ def open_output_folder(folder: Path, ours: re.Pattern[str]) -> Iterator[Path]:
                 shutil.rmtree(litter, ignore_errors=True)
             staging.mkdir()
             yield staging
+            _sync(staging)  # takes long, and so comes before the look at what is there
             if final.exists():
-                _carry_over(final, staging, ours, folder)
+                _carry_over(final, staging, find_ours(), folder)
                 shutil.copymode(final, staging)
             _sync(staging)
             _exchange(staging, final, old)
@@ -154,13 +161,26 @@ def open_output_folder(folder: Path, ours: re.Pattern[str]) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-def _carry_over(final: Path, staging: Path, ours: re.Pattern[str], told: Path) -> None:
+def beside_folder(folder: Path) -> tuple[Path, Path, Path]:
+    """What is beside an output folder while it is written: the unfinished one, the old one, and the lock."""
+    final = Path(os.path.realpath(folder))
+    unfinished, old, lock = (final.parent / f".{final.name}.{what}" for what in ("unfinished", "old", "lock"))
+    return unfinished, old, lock
+
+
+def _refuse_to_remove(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists():
+            raise InputError(f"{folder}: is in the way, and no run that was killed has left it; move it away")
+
+
+def _carry_over(final: Path, staging: Path, ours: Container[str], told: Path) -> None:
     """Give the new folder all that is in the old one and not `ours`: files as further links, which no kill can lose."""
     try:
         for place, folders, files in os.walk(final):
             below = Path(place).relative_to(final)
             names = [*files, *(name for name in folders if Path(place, name).is_symlink())]
-            foreign = [name for name in names if not ours.fullmatch((below / name).as_posix())]
+            foreign = [name for name in names if (below / name).as_posix() not in ours]
             if foreign or not (files or folders):  # an empty folder is someone's too
                 (staging / below).mkdir(parents=True, exist_ok=True)
             for name in foreign:
@@ -278,16 +298,3 @@ def write_json(path: str | Path, value: dict[str, Any]) -> None:
 def report_path(destpath: str | Path) -> Path | None:
     """`<destpath>.report.json`, or None where the records go to stdout."""
     return None if str(destpath) == STANDARD_STREAM else Path(f"{destpath}.report.json")
-
-
-def refuse_same_file(inputs: Iterable[str | Path], output: str | Path) -> None:
-    """Raise InputError where the output is one of the inputs, also by a link."""
-    for path in inputs:
-        if STANDARD_STREAM not in (str(path), str(output)) and _same(path, output):
-            raise InputError(f"{output}: is the input too; give another --destpath")
-
-
-def _same(a: str | Path, b: str | Path) -> bool:
-    return os.path.realpath(a) == os.path.realpath(b) or (
-        os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)
-    )

@@ -37,12 +37,13 @@ LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
     "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
 }
 
-# The files that a data set is made of, so those of an earlier run
+# The files that a data set is made of, and the folders that they are in
 FILES = re.compile(
     rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
     rf"|(?:messages|prompt_completion|alpaca)/{NAME}\.(?:jsonl?|parquet)"
-    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|dataset_info\.json|plots/[a-z]+\.png"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|dataset_info\.json|plots/(?:length|score|tags)\.png"
 )
+FOLDERS = {"messages", "prompt_completion", "alpaca", "plots"}
 
 
 class DataFile(NamedTuple):

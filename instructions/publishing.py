@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import orjson
 
 from instructions import attribution, card, plots
 from instructions.files import write_json, write_report
-from instructions.formats import LLAMA_FACTORY, DataFile, DataSet, llama_factory
+from instructions.formats import FILES, FOLDERS, LLAMA_FACTORY, DataFile, DataSet, llama_factory
 from instructions.inputs import Ledger, shown
 from instructions.licenses import Terms
 from instructions.records import Row
@@ -22,6 +25,7 @@ from instructions.writers import JsonLines
 
 REPORT = "report.json"
 PATHS = ("inputpath", "mix", "decontaminate")  # options
+NAMES_SHOWN = 10  # of files that would be replaced
 OF_NO_MATTER = ("destpath", "dropped_path")  # to what is in the data set
 
 
@@ -100,13 +104,56 @@ def _digest(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def refuse_foreign_card(folder: Path) -> None:
-    """Raise InputError where a README.md is there that is no card of ours, before it is replaced."""
-    path = folder / card.FILE_NAME
-    if path.is_file() and card.MARK.encode() not in path.read_bytes():
+def unchanged_files(folder: Path, inputs: Iterable[str]) -> set[str]:
+    """The files in a folder that an earlier merge wrote and that are as it wrote them, by their paths in the folder.
+
+    They are those that its report lists with their digests, and the report itself as long as one of them is there. Raises
+    InputError where anything else has a name that a merge writes, and where an input is among them.
+    """
+    listed = _listed(folder / REPORT)
+    ours = {name for name, digest in listed.items() if _is_unchanged(folder / name, digest)}
+    if ours:
+        ours.add(REPORT)
+    if taken := sorted(_names_taken(folder) - ours):
+        told = [f"{name} (changed since)" if name in listed else name for name in taken[:NAMES_SHOWN]]
+        more = f" and {len(taken) - NAMES_SHOWN:,} more" if len(taken) > NAMES_SHOWN else ""
         raise InputError(
-            f"{path}: was not written by a merge, and would be replaced; move it away or give another --destpath"
+            f"{folder}: would lose {', '.join(told)}{more}: not what a merge wrote, by the {REPORT} there; move them away, "
+            "or give another --destpath"
         )
+    replaced = {os.path.realpath(folder / name) for name in ours}
+    for path in inputs:
+        if os.path.realpath(path) in replaced:
+            raise InputError(f"{path}: is an input, and would be replaced by this run; give another --destpath")
+    return ours
+
+
+def _listed(report: Path) -> dict[str, Any]:
+    """The files that a merge's report lists, with size and SHA-256; none where there is no such report."""
+    try:
+        listed = json.loads(report.read_bytes())["files"]
+        return {name: {"bytes": each["bytes"], "sha256": each["sha256"]} for name, each in listed.items()}
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # it is somebody else's
+        return {}
+
+
+def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != digest["bytes"]:  # a merge writes no links
+        return False
+    return _digest(path) == digest
+
+
+def _names_taken(folder: Path) -> set[str]:
+    """What is in a folder under the names of files and folders that a merge writes."""
+    taken = set()
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place, name) for name in [*files, *folders]):
+            name, is_folder = path.relative_to(folder).as_posix(), path.is_dir() and not path.is_symlink()
+            if FILES.fullmatch(name) or (name in FOLDERS and not is_folder):
+                taken.add(name)
+    return taken
 
 
 def told_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -22,7 +22,8 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import orjson
 
-from instructions.files import STANDARD_STREAM, open_input, open_output, refuse_same_file
+from instructions.files import STANDARD_STREAM, open_input, open_output
+from instructions.outputs import check_outputs, record_outputs
 from instructions.script import InputError, Progress, Tally
 
 ENDINGS = tuple(kind + packed for kind in (".json", ".jsonl") for packed in ("", ".gz", ".zst"))
@@ -256,19 +257,16 @@ def _encode(value: dict[str, Any], row: SourceRow) -> bytes:
 
 
 @contextmanager
-def open_results(files: Iterable[SourceFile], destpath: str, dropped_path: str | None) -> Iterator[Results]:
+def open_results(
+    inputs: Iterable[str | Path], destpath: str, dropped_path: str | None, cache: str | None = None
+) -> Iterator[Results]:
     """Both outputs take their final names when the block ends without an exception.
 
-    Raises InputError where one is the other, or one of the files that are read.
+    inputs: all files that the run reads. cache: a further file that it writes. Raises InputError where an output is an
+    input or another output, or a file that no run wrote.
     """
-    inputs = [file.path for file in files]
-    refuse_same_file(inputs, destpath)
-    if dropped_path is None:
-        with open_output(destpath) as out:
-            yield Results(out, None)
-        return
-    refuse_same_file(inputs, dropped_path)
-    if dropped_path == destpath or Path(dropped_path).absolute() == Path(destpath).absolute():
-        raise InputError(f"{dropped_path}: is --destpath too; give another --dropped_path")
-    with open_output(destpath) as out, open_output(dropped_path) as dropped:
+    check_outputs(inputs, record_outputs(destpath, dropped_path, cache))
+    with ExitStack() as stack:
+        out = stack.enter_context(open_output(destpath))
+        dropped = stack.enter_context(open_output(dropped_path)) if dropped_path else None
         yield Results(out, dropped)

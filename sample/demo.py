@@ -6,7 +6,6 @@ make demo          (or: python -m sample.demo, where the requirements are instal
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ SAMPLE = Path(__file__).parent
 ROOT = SAMPLE.parent
 HOST = "harbour.stackexchange.com"
 ITEM = "stackexchange_sample"
-DEMO = Path("demo")  # everything that the demo makes, below the project's folder
+DEMO = Path("demo")  # everything that the demo makes, below the project's folder; each step replaces its own files
 
 
 def build_item(root: Path) -> Path:
@@ -32,13 +31,6 @@ def build_item(root: Path) -> Path:
     return archive
 
 
-def clear() -> None:
-    """Remove what an earlier run made; the judgements that a person has made in the notebook stay."""
-    for path in (ROOT / DEMO).glob("*"):
-        if path.name != "judgements":
-            shutil.rmtree(path)
-
-
 def step(title: str, *command: str) -> None:
     """Show a command and run it; ends the demo where it fails."""
     print(f"\n== {title}\n$ python {' '.join(command)}", flush=True)
@@ -48,7 +40,6 @@ def step(title: str, *command: str) -> None:
 
 
 def main() -> None:
-    clear()
     archive = build_item(ROOT / DEMO / "archive.org")
     print(f"The sample site is packed as {archive.relative_to(ROOT)} and served on loopback as an archive.org item.")
 
@@ -63,7 +54,7 @@ def main() -> None:
         step(
             "1. Fetch the dump, join answers to questions, write Markdown",
             "get_stackexchange.py", "--base_url", server.url, "--dump", ITEM, "--sites", "harbour",
-            "--destdir", str(unfiltered.parent.parent),
+            "--destdir", str(unfiltered.parent.parent), "--force",
         )  # fmt: skip
     step(
         "2. Keep the answers with at least 10 votes",

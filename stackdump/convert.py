@@ -32,6 +32,8 @@ BODY_SOURCES = ("html", "history")
 # A formula that the site has marked, which only sites with MathJax do, as the raw row has it; in code the & is &amp;
 MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"
 
+WORK_FOLDERS = SPOOL, DOWNLOAD = "spool", "download"  # below the folder for what is put aside
+
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors of writing, which tell no file
 
 # What can become of an answer that is no pair; with the pairs they add up to the answers.
@@ -93,25 +95,27 @@ class Conversion:
         self._failure: BaseException | None = None  # the first, of the tables that are being read
         self.math = self.site.uses_mathjax  # or a formula is found that the site has marked
         self.spool = self._new_spool()
-        self.names = Lookup(self.work / "spool" / "names.sqlite")
-        self.bodies = Lookup(self.work / "spool" / "bodies.sqlite")
+        self.names = Lookup(self.work / SPOOL / "names.sqlite")
+        self.bodies = Lookup(self.work / SPOOL / "bodies.sqlite")
 
     def __enter__(self) -> Conversion:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove what was put aside; downloads stay for another run to go on from, unless `finish` was called."""
-        shutil.rmtree(self.work / "spool", ignore_errors=True)
+        shutil.rmtree(self.work / SPOOL, ignore_errors=True)
         with suppress(OSError):  # downloads are in it
             self.work.rmdir()
 
     def finish(self) -> None:
         """Remove the downloads too: the records are safe."""
-        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.rmtree(self.work / DOWNLOAD, ignore_errors=True)
+        with suppress(OSError):  # somebody else's files are in it
+            self.work.rmdir()
 
     def _new_spool(self) -> Spool:
-        shutil.rmtree(self.work / "spool", ignore_errors=True)
-        folder = self.work / "spool" / "ranges"
+        shutil.rmtree(self.work / SPOOL, ignore_errors=True)
+        folder = self.work / SPOOL / "ranges"
         folder.mkdir(parents=True)
         return Spool(folder, "Posts.xml")
 
@@ -136,7 +140,7 @@ class Conversion:
     def _read_tables(self) -> None:
         wanted = tuple(name for name, is_wanted in self._tables() if is_wanted)
         self._failure = None
-        tables = self.dump.tables(wanted, self.work / "download", self.threads)
+        tables = self.dump.tables(wanted, self.work / DOWNLOAD, self.threads)
         with _disk_told(self.work), _told_of_damage(tables), ThreadPoolExecutor(1) as thread:
             users: list[Future[None]] = []
             for table in tables:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -153,6 +154,7 @@ class ItemDump:
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
         """Where bytes turn out damaged, or the file has changed on the server, everything begun is void: the caller
         may ask for the tables once more, and only what is damaged is fetched again."""
+        self._refuse_other_archives()
         for file, names in _by_archive(self.files, wanted).items():
             folder = work / file.base_name
             source = RemoteFile(self.client, download_url(self.client, file), file.size, file.md5, folder)
@@ -171,9 +173,25 @@ class ItemDump:
             finally:
                 source.close()
 
+    def _refuse_other_archives(self) -> None:
+        """Raise DumpError where another archive is kept under a name of this dump's: it may be of an older dump."""
+        if self.keep_in is None:
+            return
+        for file in dict.fromkeys(self.files.values()):
+            path = self.keep_in / file.base_name
+            if path.exists() and not _is_file_of_item(path, file):
+                raise DumpError(f"{path}: is not the archive of {file.item}; move it away, or leave --keep_archive out")
+
     def stop(self) -> None:
         for source in self._open:
             source.stop()
+
+
+def _is_file_of_item(path: Path, file: ItemFile) -> bool:
+    if path.stat().st_size != file.size:
+        return False
+    with path.open("rb") as handle:
+        return not file.md5 or hashlib.file_digest(handle, "md5").hexdigest() == file.md5
 
 
 def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, list[str]]:

@@ -198,9 +198,9 @@ def test_kappa_is_cohens(counts, kappa):
     ],
 )  # fmt: skip
 def test_mistake_in_the_judgement_file_is_told_in_one_line(tmp_path, judgements, line, message):
-    (tmp_path / "out.jsonl").write_text("earlier")
+    (tmp_path / "out.jsonl").write_bytes(jsonl(*RECORDS))
     told(judge(tmp_path, judgements), SCRIPT, f"{tmp_path / 'judgements.yaml'}:{line}: ", message)
-    assert (tmp_path / "out.jsonl").read_text() == "earlier"
+    assert (tmp_path / "out.jsonl").read_bytes() == jsonl(*RECORDS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["judgements.yaml", "out.jsonl"]
 
 

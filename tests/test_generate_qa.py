@@ -553,7 +553,7 @@ def test_bad_input_is_told_in_one_line_before_the_model_is_asked(notes, tmp_path
     refused(tmp_path / "bad.jsonl", tmp_path, "bad.jsonl:1: is not JSON")
     refused(tmp_path / "bad.jsonl", tmp_path, "bad.jsonl:1: is not JSON", more=["--field", "text"])
     refused(notes, tmp_path, "topics.txt: no such prompt file", more=["--prompts", notes])
-    refused(notes, tmp_path, "is --destpath too", more=["--dropped_path", tmp_path / "qa.jsonl"])
+    refused(notes, tmp_path, "is written for --destpath too", more=["--dropped_path", tmp_path / "qa.jsonl"])
 
 
 @pytest.mark.parametrize(
@@ -574,11 +574,11 @@ def test_the_output_may_not_be_an_input(tmp_path):
 
 
 def test_a_model_that_fails_in_the_middle_leaves_the_old_output(notes, tmp_path):
-    (tmp_path / "qa.jsonl").write_text("old")
+    (tmp_path / "qa.jsonl").write_bytes(jsonl(record()))
     with ModelServer(Script(answer=Fault(400, '{"error": {"message": "out of memory"}}'))) as server:
         run = generate(server, notes, tmp_path)
     told(run, SCRIPT, "out of memory")
-    assert (tmp_path / "qa.jsonl").read_text() == "old" and not list(tmp_path.glob(".*"))
+    assert (tmp_path / "qa.jsonl").read_bytes() == jsonl(record()) and not list(tmp_path.glob(".*"))
 
 
 def test_texts_without_a_passage_make_an_empty_file_and_ask_nothing(tmp_path):

@@ -242,7 +242,8 @@ def test_tuple_file_as_input_is_told_and_kept(tmp_path):
     merge("--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
     part = tmp_path / NAME.format(1)
     before = part.read_bytes()
-    told(run_script(SCRIPT, "--inputpath", part, "--destpath", tmp_path), SCRIPT, f"{part}:1: is not JSON")
+    run = run_script(SCRIPT, "--inputpath", part, "--destpath", tmp_path)
+    told(run, SCRIPT, f"{part}: is an input, and would be replaced")
     assert part.read_bytes() == before
 
 
@@ -257,5 +258,5 @@ def test_destination_that_is_a_file_or_below_one_is_told(tmp_path):
 def test_folder_in_the_place_of_a_part_is_told_by_its_name(tmp_path):
     (tmp_path / NAME.format(1)).mkdir()
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
-    told(run, SCRIPT, f"{tmp_path / NAME.format(1)}: is in the way of a file that is written; move it away")
+    told(run, SCRIPT, f"{tmp_path}: would lose {NAME.format(1)}: not what a merge wrote")
     assert [path.name for path in tmp_path.iterdir()] == [NAME.format(1)]

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,11 +14,11 @@ from instructions.files import open_output_folder
 from instructions.script import InputError
 from tests.conftest import ROOT
 
-OURS = re.compile(r"part\d+|below/part\d+")
+OURS = {"part1", "part2", "part7", "below/part3"}
 
 # A run in a process of its own, that kills itself before the n-th thing that it does to the file system.
 WRITE = """
-import os, re, signal, sys
+import os, signal, sys
 from pathlib import Path
 from instructions import files
 
@@ -42,7 +41,7 @@ def exchange(a, b, exchange=files._exchange_names):
 
 files._exchange_names = exchange
 sys.addaudithook(watch)
-with files.open_output_folder(folder, re.compile(r"part\\d+|below/part\\d+")) as staging:
+with files.open_output_folder(folder, lambda: {"part1", "part2", "part7", "below/part3"}) as staging:
     (staging / "below").mkdir()
     for name in ("part1", "part2", "below/part3"):
         (staging / name).write_text("new")
@@ -110,7 +109,8 @@ def test_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, how):
 
 def test_run_that_fails_after_a_kill_between_two_renames_puts_the_old_folder_back(tmp_path):
     fill(tmp_path / ".data.old", OLD)
-    with pytest.raises(KeyboardInterrupt), open_output_folder(tmp_path / "data", OURS):
+    (tmp_path / ".data.lock").touch()
+    with pytest.raises(KeyboardInterrupt), open_output_folder(tmp_path / "data", lambda: OURS):
         raise KeyboardInterrupt
     assert contents(tmp_path / "data") == OLD and os.listdir(tmp_path) == ["data"]
 
@@ -127,7 +127,7 @@ def test_new_folder_has_the_new_files_and_those_of_others(tmp_path, monkeypatch,
     (folder / "empty").mkdir()
     (folder / "link").symlink_to("nowhere")
     os.link(folder / "note", tmp_path / "the same note")
-    with open_output_folder(folder, OURS) as staging:
+    with open_output_folder(folder, lambda: OURS) as staging:
         fill(staging, {"part1": "new", "part2": "new", "below/part3": "new"})
         assert contents(folder) == OLD
     assert contents(folder) == NEW
@@ -136,17 +136,43 @@ def test_new_folder_has_the_new_files_and_those_of_others(tmp_path, monkeypatch,
     assert sorted(os.listdir(tmp_path)) == ["data", "the same note"]
 
 
+@pytest.mark.parametrize("name", [".data.unfinished", ".data.old"])
+def test_folder_of_others_beside_it_is_not_taken_for_what_a_killed_run_left(tmp_path, name):
+    fill(tmp_path / "data", OLD)
+    fill(tmp_path / name, {"note": "mine"})
+    with (
+        pytest.raises(InputError, match=f"{name}: is in the way"),
+        open_output_folder(tmp_path / "data", lambda: OURS),
+    ):
+        pytest.fail("was opened")
+    assert contents(tmp_path / name) == {"note": "mine"} and contents(tmp_path / "data") == OLD
+    assert sorted(os.listdir(tmp_path)) == sorted([name, "data"])
+
+
+def test_what_is_ours_is_asked_when_the_new_folder_is_whole(tmp_path):
+    """Not before: what somebody puts there meanwhile counts."""
+    folder = fill(tmp_path / "data", OLD)
+
+    def refuse() -> set[str]:
+        raise InputError(", ".join(sorted(contents(folder).keys() - OLD.keys())))
+
+    with pytest.raises(InputError, match="^part2$"), open_output_folder(folder, refuse) as staging:
+        fill(staging, {"part1": "new", "part2": "new"})
+        fill(folder, {"part2": "mine"})
+    assert contents(folder) == OLD | {"part2": "mine"} and os.listdir(tmp_path) == ["data"]
+
+
 def test_link_to_a_folder_stays_a_link(tmp_path):
     fill(tmp_path / "disk", OLD)
     (tmp_path / "data").symlink_to("disk")
-    with open_output_folder(tmp_path / "data", OURS) as staging:
+    with open_output_folder(tmp_path / "data", lambda: OURS) as staging:
         fill(staging, {"part1": "new"})
     assert (tmp_path / "data").is_symlink() and (tmp_path / "disk" / "part1").read_text() == "new"
 
 
 def test_file_of_others_in_the_way_is_told_and_nothing_is_changed(tmp_path):
     folder = fill(tmp_path / "data", {"part1/note": "mine"})
-    with pytest.raises(InputError, match="part1: is in the way"), open_output_folder(folder, OURS) as staging:
+    with pytest.raises(InputError, match="part1: is in the way"), open_output_folder(folder, lambda: OURS) as staging:
         fill(staging, {"part1": "new"})
     assert contents(folder) == {"part1/note": "mine"} and os.listdir(tmp_path) == ["data"]
 
@@ -157,7 +183,7 @@ def test_folder_that_one_is_in_is_refused(tmp_path, monkeypatch):
         monkeypatch.chdir(place)
         with (
             pytest.raises(InputError, match="holds the folder that you are in"),
-            open_output_folder(tmp_path / "data", OURS),
+            open_output_folder(tmp_path / "data", lambda: OURS),
         ):
             pytest.fail("was opened")
 
@@ -165,7 +191,7 @@ def test_folder_that_one_is_in_is_refused(tmp_path, monkeypatch):
 def test_rights_of_the_folder_stay(tmp_path):
     folder = fill(tmp_path / "data", OLD)
     folder.chmod(0o750)
-    with open_output_folder(folder, OURS) as staging:
+    with open_output_folder(folder, lambda: OURS) as staging:
         fill(staging, {"part1": "new"})
     assert folder.stat().st_mode & 0o777 == 0o750
 
@@ -176,6 +202,6 @@ def test_no_file_is_lost_where_there_are_no_links(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files.os, "link", no_links)
     folder = fill(tmp_path / "data", OLD)
-    with open_output_folder(folder, OURS) as staging:
+    with open_output_folder(folder, lambda: OURS) as staging:
         fill(staging, {"part1": "new", "part2": "new", "below/part3": "new"})
     assert contents(folder) == NEW

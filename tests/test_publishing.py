@@ -112,7 +112,7 @@ def test_text_of_sources_is_no_markup_in_the_card(tmp_path):
 def test_card_of_the_user_is_not_replaced(tmp_path):
     (tmp_path / "README.md").write_text("# My notes")
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(record(1)))
-    told(run, SCRIPT, f"{tmp_path / 'README.md'}: was not written by a merge")
+    told(run, SCRIPT, f"{tmp_path}: would lose README.md: not what a merge wrote")
     assert contents(tmp_path) == {"README.md": b"# My notes"}
 
 

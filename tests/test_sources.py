@@ -481,10 +481,10 @@ def test_neither_output_may_be_the_other_or_an_input(tmp_path):
     source = write(tmp_path / "in.jsonl", b"")
     out, dropped = str(tmp_path / "out.jsonl"), str(tmp_path / "dropped.jsonl")
     for pair in ((source.path, None), (out, source.path), (out, f"{tmp_path}/./out.jsonl"), ("-", "-")):
-        with pytest.raises(InputError, match="give another"), open_results([source], *pair):
+        with pytest.raises(InputError, match="give another"), open_results([source.path], *pair):
             pass
     assert left(tmp_path) == ["in.jsonl"]
-    with open_results([source], out, dropped):
+    with open_results([source.path], out, dropped):
         pass
     assert left(tmp_path) == ["dropped.jsonl", "in.jsonl", "out.jsonl"]
 
