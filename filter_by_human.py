@@ -14,12 +14,12 @@ import argparse
 import sys
 from collections import Counter
 
-from instructions.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
-from instructions.files import open_output, report_path, write_report
-from instructions.judgements import Judgement, load_judgements
-from instructions.outputs import check_outputs, record_outputs
-from instructions.records import read_with_progress
-from instructions.script import Tally, run, script_parser, show_table
+from records.file_io import open_output, report_path, write_report
+from records.output_checks import check_outputs, record_outputs
+from records.record import read_with_progress
+from records.script import Tally, run, script_parser, show_table
+from review.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
+from review.judgements import Judgement, load_judgements
 
 SHOWN = 10  # ids that are not in the data, and those that files dispute: each is told with its lines, up to so many
 

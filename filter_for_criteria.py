@@ -26,14 +26,13 @@ from itertools import islice
 
 import orjson
 
-from instructions.criteria import CRITERIA, Finding, find_in_all
-from instructions.criteria.annotation import annotated, as_json
-from instructions.files import open_output, report_path, write_report
-from instructions.outputs import check_outputs, record_outputs
-from instructions.records import Row, read_with_progress
-from instructions.script import Tally, positive, run, script_parser, show_table
-from stackdump.errors import DumpError
-from stackdump.pool import make_pool, run_ahead
+from records.file_io import open_output, report_path, write_report
+from records.output_checks import check_outputs, record_outputs
+from records.record import RecordLine, read_with_progress
+from records.script import Tally, positive, run, script_parser, show_table
+from records.workers import make_pool, run_ahead
+from review.criteria import CRITERIA, Finding, find_in_all
+from review.criteria.annotation import annotated, as_json
 
 BATCH = 100  # records that a worker is given at a time: 0.05 s of its time
 
@@ -92,9 +91,11 @@ def main() -> None:
         show_table("records with findings, by criterion and reason", sorted(found.items()))
 
 
-def with_findings(rows: Iterator[Row], pool: Executor, workers: int) -> Iterator[tuple[Row, list[Finding]]]:
+def with_findings(
+    rows: Iterator[RecordLine], pool: Executor, workers: int
+) -> Iterator[tuple[RecordLine, list[Finding]]]:
     """Each row with its findings, in order; a few batches are under way at a time."""
-    waiting: deque[list[Row]] = deque()
+    waiting: deque[list[RecordLine]] = deque()
 
     def batches() -> Iterator[Callable[[], list[list[Finding]]]]:
         while batch := list(islice(rows, BATCH)):
@@ -110,10 +111,10 @@ def label(finding: Finding) -> str:
     return f"{finding.criterion}, {finding.reason}"
 
 
-def beside_record(row: Row, reason: str, findings: list[Finding]) -> bytes:
+def beside_record(row: RecordLine, reason: str, findings: list[Finding]) -> bytes:
     fields = {"reason": reason, "findings": as_json(findings), "record": orjson.Fragment(row.raw)}
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 if __name__ == "__main__":
-    run(main, DumpError)
+    run(main)

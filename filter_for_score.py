@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 from types import NoneType
 
-from instructions.conditions import conditions, why_dropped
-from instructions.files import open_output, report_path, write_report
-from instructions.outputs import check_outputs, record_outputs
-from instructions.records import Row, read_with_progress
-from instructions.script import InputError, Tally, positive, run, script_parser
+from records.conditions import conditions, why_dropped
+from records.errors import InputError
+from records.file_io import open_output, report_path, write_report
+from records.output_checks import check_outputs, record_outputs
+from records.record import RecordLine, read_with_progress
+from records.script import Tally, positive, run, script_parser
 
 MUST_HAVE = {"site": str, "question_id": int, "question_score": int, "answer_score": int}  # in a record's meta
 MAY_HAVE = {"accepted": bool, "tags": list, "question_license": str, "answer_license": str}
@@ -61,7 +62,7 @@ def main() -> None:
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
 
 
-def check_meta(row: Row) -> None:
+def check_meta(row: RecordLine) -> None:
     """Raise InputError where a record's meta has not what the conditions look at; those of MAY_HAVE may be absent or null."""
     meta = row.record["meta"]
     for name, kind in MUST_HAVE.items():
@@ -81,7 +82,7 @@ class BestAnswers:
         self.limit = limit
         self.last: dict[str, tuple[int, int, int]] = {}  # of each site: question id, score, how many have come
 
-    def why_dropped(self, row: Row) -> str | None:
+    def why_dropped(self, row: RecordLine) -> str | None:
         """The reason to drop a record that meets the rest; raises InputError where records are not in order."""
         if self.limit is None:
             return None

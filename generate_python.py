@@ -32,15 +32,17 @@ from typing import Any
 
 import orjson
 
-from generation.models import TOO_LONG, Model, Request, add_model_flags, open_model
+from generation.backends.base import TOO_LONG, Request
+from generation.models import Model, add_model_flags, open_model
+from generation.prompt_template import Template, read_template
 from generation.python_code.samples import Rejected, digest, extract, make_record, parted
-from generation.python_code.verification import Candidate, Verified, verify_all
-from generation.sandbox import Limits, SandboxError, open_sandbox
-from generation.templates import Template, read_template
-from instructions.files import STANDARD_STREAM, report_path, write_report
-from instructions.records import read_with_progress
-from instructions.script import InputError, Tally, positive, run, script_parser
-from instructions.sources import open_results
+from generation.python_code.verification import CodeCandidate, Verified, verify_all
+from generation.sandbox.bubblewrap import Limits, open_sandbox
+from records.errors import InputError
+from records.file_io import STANDARD_STREAM, report_path, write_report
+from records.record import read_with_progress
+from records.record_output import open_record_output
+from records.script import Tally, positive, run, script_parser
 
 PLACES = frozenset({"topic"})
 PROMPTS = Path(__file__).parent / "generation" / "prompts" / "python"
@@ -102,7 +104,7 @@ def main() -> None:
     inputs = [*args.exclude, *([args.verify] if verifying else [args.prompt, args.topics])]
     cache, tally = None if verifying else args.cache, Tally()
     with ExitStack() as stack:
-        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path, cache))
+        files = stack.enter_context(open_record_output(inputs, args.destpath, args.dropped_path, cache))
         sandbox = open_sandbox(Limits(), args.allow_unsandboxed, tell)
         seen = set(known_digests(args.exclude))
         model = stack.enter_context(open_model(args, cache)) if prompt else None
@@ -130,7 +132,7 @@ def main() -> None:
         tell(f"the model was asked for {model.asked:,} texts; {model.known:,} were known")
 
 
-def ask(model: Model, prompt: Template, topics: list[str], args: argparse.Namespace) -> Iterator[Candidate]:
+def ask(model: Model, prompt: Template, topics: list[str], args: argparse.Namespace) -> Iterator[CodeCandidate]:
     """What the model answers, sample by sample."""
     settings = prompt.settings(temperature=args.temperature, top_p=args.top_p, seed=args.seed)
     prompt_digest = hashlib.sha256(args.prompt.read_bytes()).hexdigest()
@@ -141,20 +143,20 @@ def ask(model: Model, prompt: Template, topics: list[str], args: argparse.Namesp
         requests = [Request(prompt.fill(topic=topic), sample) for topic, sample in asked]
         for (topic, sample), generation in zip(asked, model.generate(requests, settings), strict=True):
             problem = "prompt too long for the model" if generation.end == TOO_LONG else None
-            yield Candidate(generation.text, "", problem, {"meta": {**meta, "topic": topic, "sample": sample}})
+            yield CodeCandidate(generation.text, "", problem, {"meta": {**meta, "topic": topic, "sample": sample}})
 
 
-def of_records(path: str) -> Iterator[Candidate]:
+def of_records(path: str) -> Iterator[CodeCandidate]:
     """The code of records made elsewhere, with the tests that are in their meta: a text, or a list of texts."""
     for row in read_with_progress([path]):
         tests = row.record["meta"].get("tests") or []
         parts = [tests] if isinstance(tests, str) else tests
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
             raise InputError(f"{row.place}: meta.tests is no text and no list of texts; write the asserts there")
-        yield Candidate(row.record["response"], "\n".join(parts), None, {"record": row.record})
+        yield CodeCandidate(row.record["response"], "\n".join(parts), None, {"record": row.record})
 
 
-def finished(candidate: Candidate, verdict: Verified | Rejected, seen: set[str]) -> dict[str, Any]:
+def finished(candidate: CodeCandidate, verdict: Verified | Rejected, seen: set[str]) -> dict[str, Any]:
     """The record of a verified candidate. Raises Rejected where it is not verified, or was seen before."""
     if isinstance(verdict, Rejected):
         raise verdict
@@ -170,7 +172,7 @@ def finished(candidate: Candidate, verdict: Verified | Rejected, seen: set[str])
     return record
 
 
-def dropped(candidate: Candidate) -> dict[str, Any]:
+def dropped(candidate: CodeCandidate) -> dict[str, Any]:
     """What is kept of a rejected candidate."""
     if "record" in candidate.about:
         return {"record": candidate.about["record"]}
@@ -209,4 +211,4 @@ def tell(message: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, SandboxError)
+    run(main)

@@ -33,12 +33,12 @@ import orjson
 from generation.models import add_model_flags, open_model
 from generation.qa.evaluations import KINDS, is_english
 from generation.qa.passages import MAX_WORDS, MIN_WORDS, Passage, find_passages
-from generation.qa.recipe import PROMPTS, Limits, ask, read_prompts
+from generation.qa.recipe import PROMPTS, Thresholds, ask, read_prompts
 from generation.qa.selection import Selection
 from generation.qa.texts import Skipped, read_texts
-from instructions.files import STANDARD_STREAM, report_path, write_report
-from instructions.script import Tally, positive, run, script_parser, show_table
-from instructions.sources import open_results
+from records.file_io import STANDARD_STREAM, report_path, write_report
+from records.record_output import open_record_output
+from records.script import Tally, positive, run, script_parser, show_table
 
 PASSAGES_AT_ONCE = 256  # go through the steps together: 1,536 questions, so that a step's last batch matters little
 
@@ -59,7 +59,7 @@ def arguments() -> argparse.Namespace:
     add("--seed", type=int, default=0, metavar="N", help="of sampling (default: 0)")
     add("--min_words", type=positive, default=MIN_WORDS, metavar="N", help=f"of a passage (default: {MIN_WORDS})")
     add("--max_words", type=positive, default=MAX_WORDS, metavar="N", help=f"of a passage (default: {MAX_WORDS})")
-    add_limit_flags(parser, Limits())
+    add_limit_flags(parser, Thresholds())
     add_model_flags(parser)
     args = parser.parse_args()
 
@@ -74,7 +74,7 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def add_limit_flags(parser: argparse.ArgumentParser, default: Limits) -> None:
+def add_limit_flags(parser: argparse.ArgumentParser, default: Thresholds) -> None:
     add = parser.add_argument_group("evaluations").add_argument
     add("--min_logprob", type=float, default=default.min_logprob, metavar="X", help="mean log-probability of the tokens of "
         f"question, answer and long answer each (default: {default.min_logprob})")  # fmt: skip
@@ -97,11 +97,11 @@ def add_limit_flags(parser: argparse.ArgumentParser, default: Limits) -> None:
 
 def main() -> None:
     args = arguments()
-    limits = Limits(**{limit.name: getattr(args, limit.name) for limit in fields(Limits)})
+    limits = Thresholds(**{limit.name: getattr(args, limit.name) for limit in fields(Thresholds)})
     prompts = read_prompts(args.prompts)
     with ExitStack() as stack:
         inputs = [*args.inputpath, *args.prompts.iterdir()]
-        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path, args.cache))
+        files = stack.enter_context(open_record_output(inputs, args.destpath, args.dropped_path, args.cache))
         results = Results(files.out, files.dropped)
         passages = find_fitting(args, results)
         first = list(islice(passages, 1))  # so that bad input is told before the model is loaded

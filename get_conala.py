@@ -19,13 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fetching.cache import fetch, named_digest
-from instructions.conala import ARCHIVE, MostProbable, conala_record, mined_record, part_of, question_id, record_id
-from instructions.files import report_path, write_report
-from instructions.script import InputError, Stages, positive, run, script_parser, show_table
-from instructions.sources import Results, SourceFile, Unfit, assign, find_files, open_results, read_rows
-from stackdump.errors import DumpError
-from stackdump.http import Client
+from corpora.conala import ARCHIVE, MostProbable, conala_record, mined_record, part_of, question_id, record_id
+from download.http_client import Client
+from download.published_files import fetch, named_digest
+from records.errors import InputError
+from records.file_io import report_path, write_report
+from records.json_rows import SkipRow, SourceFile, assign, find_files, read_rows
+from records.record_output import RecordOutput, open_record_output
+from records.script import Stages, positive, run, script_parser, show_table
 
 PUBLISHED = "http://www.phontron.com/download"  # as https://conala-corpus.github.io links to it
 MORE_LIKELY_THAN_NOT = 0.5
@@ -77,7 +78,7 @@ def _probability(text: str) -> float:
 def main() -> None:
     args = arguments()
     files, inputs = find(args)
-    with open_results([file.path for file in files.values()], args.destpath, args.dropped_path) as results:
+    with open_record_output([file.path for file in files.values()], args.destpath, args.dropped_path) as results:
         take(files, "train", args, results)
         if args.include_test:
             take(files, "test", args, results)
@@ -115,16 +116,16 @@ def find(args: argparse.Namespace) -> tuple[dict[str, SourceFile], list[dict[str
     return files, inputs
 
 
-def take(files: dict[str, SourceFile], part: str, args: argparse.Namespace, results: Results) -> None:
+def take(files: dict[str, SourceFile], part: str, args: argparse.Namespace, results: RecordOutput) -> None:
     """Convert the rows of a curated file."""
     for row in read_rows(files[part]) if part in files else ():
         try:
             results.keep(part, row, conala_record(row, part, args.plain, args.keep_unparsed))
-        except Unfit as reason:
+        except SkipRow as reason:
             results.drop(row, record_id(row, part), str(reason))
 
 
-def take_mined(files: dict[str, SourceFile], args: argparse.Namespace, results: Results) -> None:
+def take_mined(files: dict[str, SourceFile], args: argparse.Namespace, results: RecordOutput) -> None:
     """Convert the most probable rows of the mined file."""
     tested = {question_id(row) for row in read_rows(files["test"])} - {None} if "test" in files else set()
     best = MostProbable(args.mined)
@@ -133,7 +134,7 @@ def take_mined(files: dict[str, SourceFile], args: argparse.Namespace, results: 
             record = mined_record(row, args.min_probability, tested, args.plain, args.keep_unparsed)
             if gone := best.put(row, record):
                 results.drop(gone, record_id(gone, "mined"), f"beyond the {args.mined} most probable")
-        except Unfit as reason:
+        except SkipRow as reason:
             results.drop(row, record_id(row, "mined"), str(reason))
     for row, record in best.in_order():
         results.keep("mined", row, record)
@@ -144,4 +145,4 @@ def tell(message: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, DumpError)
+    run(main)

@@ -23,10 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fetching.cache import fetch, named_digest
-from instructions.files import report_path, write_report
-from instructions.hh_rlhf import (
-    CAUTIONS,
+from corpora.hh_rlhf import (
     HIGHEST_RATING,
     RED_TEAM,
     RL_AND_BEST_OF_16,
@@ -41,10 +38,13 @@ from instructions.hh_rlhf import (
     red_team_part,
     red_team_record,
 )
-from instructions.script import Stages, positive, run, script_parser, show_table
-from instructions.sources import SourceFile, SourceRow, Unfit, assign, find_files, open_results, read_rows
-from stackdump.errors import DumpError
-from stackdump.http import Client
+from download.http_client import Client
+from download.published_files import fetch, named_digest
+from merging.origins import CAUTIONS
+from records.file_io import report_path, write_report
+from records.json_rows import SkipRow, SourceFile, SourceRow, assign, find_files, read_rows
+from records.record_output import open_record_output
+from records.script import Stages, positive, run, script_parser, show_table
 
 PUBLISHED = "https://huggingface.co/datasets/Anthropic/hh-rlhf/resolve/main"
 MEND = {
@@ -105,14 +105,14 @@ def main() -> None:
     args = arguments()
     files, inputs = local_files(args) if args.inputpath else downloads(args)
     seen = SeenInstructions()
-    with open_results([file.path for file in files.values()], args.destpath, args.dropped_path) as results:
+    with open_record_output([file.path for file in files.values()], args.destpath, args.dropped_path) as results:
         for part, file in files.items():
             for row in read_rows(file):
                 try:
                     record = make_record(row, part, args)
                     seen.check(record["instruction"])
                     results.keep(part, row, record)
-                except Unfit as reason:
+                except SkipRow as reason:
                     results.drop(row, record_id(row, part), str(reason))
 
     if report := report_path(args.destpath):
@@ -164,4 +164,4 @@ def tell(message: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, DumpError)
+    run(main)

@@ -33,24 +33,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from instructions.files import open_output, write_report
-from instructions.outputs import RECORDS, REPORT, Output, check_outputs
-from instructions.remote import errors_told, location, try_writing, written_to
-from instructions.script import InputError, Stages, positive, run, script_parser, table_lines
+from download.http_client import Client
+from records.errors import InputError
+from records.file_io import open_output, write_report
+from records.fsspec_paths import errors_told, location, try_writing, written_to
+from records.output_checks import RECORDS, REPORT, Output, check_outputs
+from records.script import Stages, positive, run, script_parser, table_lines
+from records.workers import make_pool
 from stackdump.archive_org import DEFAULT_URL, newest_item
-from stackdump.cluster import Cluster, Unwanted, scratch_folder, this_worker
+from stackdump.cluster import Cluster, TaskCancelled, scratch_folder, this_worker
 from stackdump.convert import BODY_SOURCES, WORK_FOLDERS, Conversion
 from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
-from stackdump.errors import DumpError
-from stackdump.http import Client
-from stackdump.pool import make_pool
 from stackdump.sites import DEFAULT_SITES, Site, find_site, site_of_file
 
 if TYPE_CHECKING:
     from upath import UPath
 
 LIBRARIES = ("lxml", "py7zr", "rapidgzip", "selectolax")  # what the records depend on
-CODE = ("get_stackexchange", "instructions")  # what workers need beside stackdump
+CODE = ("get_stackexchange",)  # what workers need beside stackdump and the rooms that it uses
 
 
 def arguments() -> argparse.Namespace:
@@ -105,7 +105,7 @@ def main() -> int:
 def find_dumps(args: argparse.Namespace, client: Client) -> dict[Site, Dump]:
     """The dumps that there are, by site."""
     if args.dump_path:
-        with errors_told(args.dump_path, DumpError):
+        with errors_told(args.dump_path):
             return local_dumps(args.dump_path)
     item = args.dump or newest_item(client)
     tell(f"dump: {item} at {client.base_url}")
@@ -119,7 +119,7 @@ def choose_sites(args: argparse.Namespace, dumps: dict[Site, Dump]) -> dict[Site
             return dumps
         chosen = {site: dump for site, dump in dumps.items() if site.folder in DEFAULT_SITES}
         if not chosen:
-            raise DumpError("none of the default sites is in this dump; --list shows what is, --sites chooses")
+            raise InputError("none of the default sites is in this dump; --list shows what is, --sites chooses")
         return chosen
     only = next(iter(dumps.values())) if len(dumps) == 1 else None
     if isinstance(only, XmlDump) and len(args.sites) == 1:  # where the folder's name tells nothing
@@ -159,7 +159,7 @@ def convert_all(chosen: dict[Site, Dump], args: argparse.Namespace, client: Clie
         for site in chosen:
             tell(f"{site.folder}: {'failed' if site in failures else 'complete'}")
     if failures:
-        raise DumpError("; ".join(failures[site] for site in chosen if site in failures))
+        raise InputError("; ".join(failures[site] for site in chosen if site in failures))
     return 0
 
 
@@ -169,7 +169,7 @@ def failures_of(futures: dict[Site, Future[None]]) -> dict[Site, str]:
     for site, future in futures.items():
         try:
             future.result()
-        except (DumpError, InputError, OSError) as error:
+        except (InputError, OSError) as error:
             failures[site] = str(error)
     return failures
 
@@ -182,7 +182,7 @@ def share_out(chosen: dict[Site, Dump], args: argparse.Namespace, threads: int) 
     """
     if not (args.scheduler and args.dump_path) or isinstance(args.dump_path, Path) or isinstance(args.destdir, Path):
         return [], threads
-    with errors_told(args.dump_path, DumpError):
+    with errors_told(args.dump_path):
         sizes = {site: dump.size for site, dump in chosen.items()}
     total = sum(sizes.values())
     whole = [site for site, size in sizes.items() if size * threads <= total]
@@ -198,8 +198,8 @@ def send(site: Site, dump: Dump, args: argparse.Namespace, pool: Executor, turns
         convert_there = import_module(CODE[0]).convert_there  # by a name that workers know, which __main__ is not
         try:
             lines = pool.submit_site(convert_there, site, dump, args).result()
-        except DumpError as error:
-            raise DumpError(f"{site.folder}: {error}") from None
+        except InputError as error:
+            raise InputError(f"{site.folder}: {error}") from None
         tell("\n".join(lines))
 
 
@@ -210,9 +210,9 @@ def convert_there(site: Site, dump: Dump, args: argparse.Namespace) -> list[str]
     try:
         with scratch_folder() as folder, ThreadPoolExecutor(1) as pool:
             args.tmpdir = Path(folder)
-            convert(site, dump, args, pool, 1, Unwanted(), lines.append)
-    except (DumpError, InputError, OSError) as error:
-        raise DumpError(f"{this_worker().address}: {error}") from None
+            convert(site, dump, args, pool, 1, TaskCancelled(), lines.append)
+    except (InputError, OSError) as error:
+        raise InputError(f"{this_worker().address}: {error}") from None
     return lines
 
 
@@ -320,4 +320,4 @@ def tell(message: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, DumpError)
+    run(main)

@@ -19,24 +19,25 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instructions.conditions import why_dropped
-from instructions.files import open_output, open_output_folder
-from instructions.formats import FORMATS, DataSet
-from instructions.inputs import Ledger, can_be_read_again, describe_input, read_checked
-from instructions.licenses import Terms, licenses_of
-from instructions.mix import Source, load_mix
-from instructions.outputs import check_outputs, folder_outputs
-from instructions.publishing import Publication, told_options, unchanged_files
-from instructions.records import Row
-from instructions.sampling import Groups
-from instructions.screening import PERSONAL_DATA, Screening
-from instructions.script import InputError, Progress, positive, run, script_parser, show_table
-from instructions.shuffle import Shuffle
-from instructions.splits import splits_of
-from instructions.tuples import MOST_PARTS, PAIRS, why_no_pair
+from merging.formats import FORMATS, DataSet
+from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked
+from merging.mix import MixSource, load_mix
+from merging.publishing import Publication, told_options, unchanged_files
+from merging.sampling import Groups
+from merging.screening import PERSONAL_DATA, Screening
+from merging.shuffle import Shuffle
+from merging.splits import splits_of
+from merging.tuples import MOST_PARTS, PAIRS, why_no_pair
+from records.conditions import why_dropped
+from records.errors import InputError
+from records.file_io import open_output, open_output_folder
+from records.licenses import Terms, licenses_of
+from records.output_checks import check_outputs, folder_outputs
+from records.record import RecordLine
+from records.script import Progress, positive, run, script_parser, show_table
 
 if TYPE_CHECKING:
-    from instructions.contamination import Benchmarks
+    from quality.contamination import Benchmarks
 
 NGRAMS = (13, 8)  # words; the first is the default
 LOOK_AT = 100  # records of each file before the work, for licences that forbid each other
@@ -126,7 +127,7 @@ def similarity(text: str) -> float:
 
 def main() -> None:
     args = arguments()
-    sources = load_mix(args.mix) if args.mix else [Source(args.inputpath)]
+    sources = load_mix(args.mix) if args.mix else [MixSource(args.inputpath)]
     paths = [path for source in sources for path in source.paths]
     others = [*filter(None, [args.mix]), *(args.decontaminate or [])]
     check_outputs([*paths, *others], folder_outputs(args.destpath, args.dropped_path))
@@ -170,12 +171,14 @@ def main() -> None:
 def benchmarks(args: argparse.Namespace) -> Benchmarks | None:
     if not args.decontaminate:
         return None
-    from instructions.contamination import read_benchmarks
+    from quality.contamination import read_benchmarks
 
     return read_benchmarks(args.decontaminate, args.decontaminate_field or (), args.ngram or NGRAMS[0])
 
 
-def usable(source: Source, path: str, args: argparse.Namespace, terms: Terms, ledger: Ledger) -> Iterator[Row]:
+def usable(
+    source: MixSource, path: str, args: argparse.Namespace, terms: Terms, ledger: Ledger
+) -> Iterator[RecordLine]:
     """The records of a file that are under a licence, meet the source's conditions and make pairs."""
     pair = args.pair if "alpha" in args.formats else "split"  # of which only blank texts make none
     for row in read_checked(path, ledger):
@@ -194,7 +197,7 @@ def usable(source: Source, path: str, args: argparse.Namespace, terms: Terms, le
 
 def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:
     """The ids of the records that are near duplicates of better ones, and the ids of those."""
-    from instructions.duplicates import NearDuplicates, near_duplicate_text, rank
+    from quality.duplicates import NearDuplicates, near_duplicate_text, rank
 
     with NearDuplicates(folder, similarity) as near, Progress("near duplicates", shuffle.count, " records") as progress:
         for drawn in shuffle.drawn():
@@ -205,7 +208,7 @@ def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[s
         return {loser.id: loser.kept for loser in near.losers()}
 
 
-def kept(shuffle: Shuffle, worse: dict[str, str], groups: Groups, ledger: Ledger) -> Iterator[Row]:
+def kept(shuffle: Shuffle, worse: dict[str, str], groups: Groups, ledger: Ledger) -> Iterator[RecordLine]:
     """The records that are in the data set, in its order; the others go to the ledger."""
     with Progress("writing", shuffle.count, " records") as progress:
         for drawn in shuffle.drawn(lambda row, better: ledger.drop(row, "exact duplicate", kept=better.record["id"])):

@@ -24,10 +24,10 @@ from distributed import LocalCluster
 
 from benchmarks.dumps import add_dumps
 from benchmarks.step1 import CACHE, grown_dump
+from records.workers import make_pool
 from stackdump.cluster import Cluster
 from stackdump.convert import BODY_SOURCES, Conversion
 from stackdump.dumps import local_dumps
-from stackdump.pool import make_pool
 
 
 def arguments() -> argparse.Namespace:

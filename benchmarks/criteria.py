@@ -1,4 +1,4 @@
-"""How right and how fast are the findings of instructions/criteria?
+"""How right and how fast are the findings of review/criteria?
 
     python -m benchmarks.criteria                                  labels/criteria.jsonl against real dumps
     python -m benchmarks.criteria --dumps ~/dumps --differences    other dumps; list where machine and reader differ
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.dumps import ROOT, add_dumps, read_dumps
-from instructions.criteria import CRITERIA, RULES, Finding, Passage, find_problems, language
+from review.criteria import CRITERIA, RULES, Finding, ParsedResponse, find_problems, language
 
 LABELS = Path(__file__).parent / "labels" / "criteria.jsonl"
 SPLITS = ("dev", "held_out")
@@ -111,7 +111,7 @@ def show_rate(records: list[dict[str, Any]]) -> None:
     ):
         started = time.process_time()
         for record in records:
-            passage = Passage.of(record["instruction"], record["response"])
+            passage = ParsedResponse.of(record["instruction"], record["response"])
             for rule in rules:
                 list(rule(passage))
         print(f"{name:22}{len(records) / (time.process_time() - started):>8,.0f} records a CPU second")

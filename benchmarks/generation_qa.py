@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from generation.models import Model, Request, Settings, add_model_flags, open_model
-from generation.templates import read_template
+from generation.backends.base import Request, Settings
+from generation.models import Model, add_model_flags, open_model
+from generation.prompt_template import read_template
 
 PROMPTS = Path(__file__).resolve().parent.parent / "generation" / "prompts" / "qa"
 STEPS = ("topics", "question", "answer", "asked_back", "answerable", "long_answer")
@@ -66,10 +67,10 @@ def main() -> None:
 # ---- counts ----------------------------------------------------------------------------------------------------------
 def show_counts(number: int, batch_sizes: list[int]) -> None:
     """Print how often a model is asked about so many passages."""
-    from generation.cache import Cache
-    from generation.models import Generation, ModelInfo
+    from generation.answer_cache import Cache
+    from generation.backends.base import Generation, ModelInfo
     from generation.qa.passages import Passage
-    from generation.qa.recipe import Limits, ask, read_prompts
+    from generation.qa.recipe import Thresholds, ask, read_prompts
     from generation.qa.texts import Text
     from tests.qa_model import PASSAGE, good_answer, place_of
 
@@ -91,7 +92,7 @@ def show_counts(number: int, batch_sizes: list[int]) -> None:
     text = Text("text", "", "mit", False)
     passages = [Passage(text, at, PASSAGE.format(name=f"N{at}")) for at in range(number)]
     with Cache(None) as cache:
-        candidates = ask(passages, Model(Good(), cache), read_prompts(PROMPTS), Limits(), 0.0, 0)
+        candidates = ask(passages, Model(Good(), cache), read_prompts(PROMPTS), Thresholds(), 0.0, 0)
     assert not any(candidate.problem for candidate in candidates)
     calls = sum(Good.asked)
     print(f"{number} passages: {calls:,} texts, {calls / number:.0f} a passage, in {len(Good.asked)} steps")

@@ -123,10 +123,10 @@ def compare(paths: list[Path], rounds: int) -> None:
         print_rows("all", counts["stackdump"], {name: (row[0], row[1], row[2], row[3]) for name, row in totals.items()})
 
 
-Row = tuple[float, float, float, float]  # posts equal, CPU seconds, escapes, characters
+Total = tuple[float, float, float, float]  # posts equal, CPU seconds, escapes, characters
 
 
-def measure(posts: Posts, math: bool, rounds: int) -> dict[str, Row]:
+def measure(posts: Posts, math: bool, rounds: int) -> dict[str, Total]:
     best: dict[str, float] = {}
     outputs: dict[str, list[str]] = {}
     for _ in range(rounds):
@@ -148,7 +148,7 @@ def measure(posts: Posts, math: bool, rounds: int) -> dict[str, Row]:
     return rows
 
 
-def print_rows(dump: str, count: int, rows: dict[str, Row]) -> None:
+def print_rows(dump: str, count: int, rows: dict[str, Total]) -> None:
     base = rows.get("markdownify")
     for name, (equal, seconds, escapes, characters) in rows.items():
         ratio = f"{base[1] / seconds:.1f}x" if base else ""

@@ -31,9 +31,9 @@ import py7zr
 from lxml import etree
 
 from benchmarks.dumps import ROOT, add_dumps, read_dumps
-from instructions.contamination import Benchmarks, Item, normal_words
-from instructions.duplicates import NearDuplicates, near_duplicate_text, rank
-from instructions.personal_data import KINDS, find_personal_data
+from quality.contamination import Benchmarks, Item, normal_words
+from quality.duplicates import NearDuplicates, near_duplicate_text, rank
+from quality.personal_data import KINDS, find_personal_data
 
 SOURCES = ROOT.parent / "shared" / "sources"
 LABELS = Path(__file__).with_name("labels") / "personal_data.jsonl"

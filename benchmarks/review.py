@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from instructions.judgements import Judgement, JudgementFile
+from review.judgements import Judgement, JudgementFile
 from viewer.queue import Filter, Queue
-from viewer.records import RecordFile
+from viewer.record_file import RecordFile
 
 SITE = "quay.stackexchange.com/a"
 WORDS = "The harbour master watches boats come in under sail and asks whether they need a berth for the night. "

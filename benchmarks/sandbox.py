@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 from generation.python_code.mutants import mutants
 from generation.python_code.samples import Rejected, extract, make_sample
-from generation.python_code.verification import MUTANTS, Candidate, compiled, verify_all
-from generation.sandbox import PYTHON, Limits, Program, Sandbox, open_sandbox
+from generation.python_code.verification import MUTANTS, CodeCandidate, compiled, verify_all
+from generation.sandbox.bubblewrap import PYTHON, Limits, Program, Sandbox, open_sandbox
 
 GOOD = '''from collections import Counter
 
@@ -61,9 +61,9 @@ def main() -> None:
     args = arguments()
     sandbox = open_sandbox(Limits())
     for name, answer in KINDS.items():
-        candidates = [Candidate(answer)] * args.samples
+        candidates = [CodeCandidate(answer)] * args.samples
 
-        def verify_them(candidates: list[Candidate] = candidates, name: str = name) -> None:
+        def verify_them(candidates: list[CodeCandidate] = candidates, name: str = name) -> None:
             for _, verdict in verify_all(candidates, sandbox, args.workers):
                 assert (str(verdict) if isinstance(verdict, Rejected) else "verified").startswith(name), verdict
 

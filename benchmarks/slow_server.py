@@ -25,7 +25,7 @@ from benchmarks.dumps import ROOT, add_dumps
 from benchmarks.measure import measure
 from benchmarks.step1 import CACHE, HOST, convert, grown_dump
 from sample.archive_server import ArchiveServer, Fault
-from stackdump.files import LocalFile
+from stackdump.archive_files import LocalFile
 from stackdump.sevenzip import Archive
 
 ITEM = "stackexchange_grown"

@@ -1,7 +1,7 @@
 """A language model as prompts -> texts with log-probabilities: batched, seeded, and never asked twice for the same thing.
 
-A backend asks the model: generation/local.py runs it here with transformers, generation/server.py asks an OpenAI-compatible
-server. Model puts the cache of generation/cache.py before either:
+A backend asks the model: generation/backends/local.py runs it here with transformers, generation/backends/server.py asks an
+OpenAI-compatible server. Model puts the cache of generation/answer_cache.py before either:
 
     add_model_flags(parser)
     args = parser.parse_args()
@@ -14,89 +14,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
-from generation.cache import Cache
-from instructions.script import InputError, Progress, positive
+from generation.answer_cache import Cache
+from generation.backends.base import TOO_LONG, Backend, Generation, Request, Settings
+from records.errors import InputError
+from records.script import Progress, positive
 
 DTYPES = ("float32", "bfloat16", "float16")
-
-# how a text ended; a server may tell other ways
-STOPPED = "stop"  # by itself or at a stop string
-CUT = "length"  # at max_tokens
-TOO_LONG = "prompt too long"  # there is no text: the prompt and max_tokens do not fit into the model's context
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """Which model it is. `variant` is what else its texts depend on: the precision, a chat template."""
-
-    name: str
-    revision: str | None  # None where a server does not tell it
-    license: str
-    variant: str = ""
-
-    @property
-    def meta(self) -> dict[str, str | None]:
-        """What every record that is made with the model has in its meta."""
-        return {"model": self.name, "model_revision": self.revision, "model_license": self.license}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a text is drawn. A temperature of 0 takes the likeliest token each time."""
-
-    max_tokens: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-    stop: tuple[str, ...] = ()  # a text ends before the first of these; OpenAI's own servers take at most 4
-    seed: int = 0
-
-
-class Request(NamedTuple):
-    """A prompt, and which of several texts that are drawn for it."""
-
-    prompt: str
-    sample: int = 0
-
-
-class Generation(NamedTuple):
-    """What a model wrote after a prompt, without the stop string."""
-
-    text: str
-    logprob: (
-        float | None
-    )  # of the text's tokens, their mean, before temperature and top_p; None of no tokens, or not told
-    tokens: int  # of the text, without those that hold a stop string or the end alone
-    end: str  # STOPPED, CUT or TOO_LONG
-
-
-Keep = Callable[[Sequence[tuple[int, Generation]]], None]  # takes places of requests and their generations
-
-
-class Backend(Protocol):
-    """What asks a model."""
-
-    info: ModelInfo
-
-    def ask(self, requests: Sequence[Request], settings: Settings, keep: Keep) -> None:
-        """Give `keep` each request's generation as soon as it is there, before anything further is asked; those of a batch
-        together. Raises InputError where the model cannot be asked."""
-
-
-def seed_of(request: Request, settings: Settings) -> int:
-    """A request's own seed, 31 bits, so that what is drawn for it does not depend on the requests beside it."""
-    told = json.dumps([settings.seed, request.sample, request.prompt]).encode()
-    return int.from_bytes(hashlib.blake2b(told, digest_size=4).digest()) >> 1
-
-
-def cut_at(text: str, stop: Sequence[str]) -> str:
-    """The text before the first of the stop strings."""
-    return text[: min((at for each in stop if (at := text.find(each)) >= 0), default=len(text))]
 
 
 class Model:
@@ -173,9 +101,9 @@ def open_model(args: argparse.Namespace, cache: str | Path | None) -> Iterator[M
     """
     try:
         if args.base_url:
-            from generation.server import ServerBackend as Chosen
+            from generation.backends.server import ServerBackend as Chosen
         else:
-            from generation.local import LocalBackend as Chosen  # type: ignore[assignment]
+            from generation.backends.local import LocalBackend as Chosen  # type: ignore[assignment]
     except ImportError as error:
         lock = "torch" if error.name == "torch" else "generate"
         raise InputError(f"{error.name} is missing; pip install -r requirements/{lock}.txt") from None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from stackdump.errors import DumpError
-from stackdump.http import Client
+from download.http_client import Client
+from records.errors import InputError
 from stackdump.sites import Site, site_of_file
 
 DEFAULT_URL = "https://archive.org"
@@ -47,21 +47,21 @@ class ItemFile:
 
 
 def newest_item(client: Client) -> str:
-    """The newest known item that the server has. Raises DumpError where it has none, or cannot be reached."""
+    """The newest known item that the server has. Raises InputError where it has none, or cannot be reached."""
     for item in ITEMS:
         if client.get_json(f"metadata/{item}"):
             return item
-    raise DumpError(f"{client.base_url}: has none of the known dumps; name one with --dump")
+    raise InputError(f"{client.base_url}: has none of the known dumps; name one with --dump")
 
 
 def item_archives(client: Client, item: str) -> list[ItemFile]:
-    """The 7z archives of an item, wherever they lie in it. Raises DumpError where there is no such item."""
+    """The 7z archives of an item, wherever they lie in it. Raises InputError where there is no such item."""
     metadata = client.get_json(f"metadata/{item}")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("files"), list):
-        raise DumpError(f"{item}: no such item at {client.base_url}; known dumps are {', '.join(ITEMS)}")
+        raise InputError(f"{item}: no such item at {client.base_url}; known dumps are {', '.join(ITEMS)}")
     archives = [archive for entry in metadata["files"] if (archive := _archive(item, entry))]
     if not archives:
-        raise DumpError(f"{item}: holds no 7z archives, so it is no Stack Exchange dump")
+        raise InputError(f"{item}: holds no 7z archives, so it is no Stack Exchange dump")
     return archives
 
 

@@ -35,16 +35,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from stackdump.errors import DumpError, LostError
+from records.errors import InputError, LostError
 
 SECONDS_TO_REACH = 10  # the scheduler, and then a first worker
 SECONDS_BETWEEN_LOOKS = 5.0  # at the scheduler and its workers
 AHEAD = 2  # a thread of a worker: what it works on, and what waits for it
 
-# What makes the bytes of a record, beside this package. The minor version of Python is that of the Unicode tables.
+# What makes the bytes of a record, beside these packages. The minor version of Python is that of the Unicode tables.
 LIBRARIES = ("lxml", "markdown-it-py", "mdit-py-plugins", "orjson", "selectolax")
 
-PACKAGE = "stackdump"
+PACKAGES = ("records", "download", "stackdump")  # this room, and what it uses
 INSTALL = "pip install -r requirements/cluster.txt"
 START = "start one where this code is: `python -m dask worker {} --nworkers=-1 --nthreads=1`"
 
@@ -54,18 +54,18 @@ T = TypeVar("T")
 class Cluster(Executor):
     """The workers of the Dask scheduler at `address`, such as tcp://10.0.0.5:8786 or 10.0.0.5:8786.
 
-    workers: threads of all workers when the run begins. Raises DumpError where there is no scheduler, none of its workers
+    workers: threads of all workers when the run begins. Raises InputError where there is no scheduler, none of its workers
     comes, one of them has other code than this machine, or `distributed` is not installed here. What is submitted raises
-    DumpError for a worker that lacks the code, for work that its workers do not survive, and for a lost scheduler.
+    InputError for a worker that lacks the code, for work that its workers do not survive, and for a lost scheduler.
     tell: takes a line when the last worker is lost. code: names of modules and packages that what is submitted needs,
-    beside this one.
+    beside PACKAGES.
     """
 
     def __init__(self, address: str, tell: Callable[[str], None] = print, code: tuple[str, ...] = ()):
         try:
             distributed: Any = import_module("distributed")
         except ImportError as error:
-            raise DumpError(f"--scheduler needs the package {error.name}; {INSTALL}") from None
+            raise InputError(f"--scheduler needs the package {error.name}; {INSTALL}") from None
         _reach(address)
         for name in list(logging.root.manager.loggerDict):  # each of Dask's has a handler of its own
             if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
@@ -81,7 +81,7 @@ class Cluster(Executor):
                 warnings.simplefilter("ignore")  # of versions: those that matter are checked below
                 self._client = distributed.Client(address, timeout=SECONDS_TO_REACH, set_as_default=False)
         except Exception as error:  # noqa: BLE001 - of the transport, the operating system, or the protocol
-            raise DumpError(f"{address}: does not answer as a Dask scheduler ({error}); check --scheduler") from None
+            raise InputError(f"{address}: does not answer as a Dask scheduler ({error}); check --scheduler") from None
         try:
             self._check(distributed.__version__)
             self._threads: dict[str, int] = self._client.nthreads()
@@ -100,13 +100,13 @@ class Cluster(Executor):
     def _check(self, ours: str) -> None:
         found = self._client.get_versions()["scheduler"]["packages"]["distributed"]
         if found != ours:
-            raise DumpError(
+            raise InputError(
                 f"{self.address}: runs distributed {found}, and this machine {ours}; install the same on all machines"
             )
         try:
             self._client.wait_for_workers(1, timeout=SECONDS_TO_REACH)
         except TimeoutError:
-            raise DumpError(f"{self.address}: has no worker; {START.format(self.address)}") from None
+            raise InputError(f"{self.address}: has no worker; {START.format(self.address)}") from None
         for worker, error in self._client.run(check, fingerprint(self._code), self._code, on_error="return").items():
             if error is not None:
                 raise self._told(error, worker)
@@ -223,7 +223,7 @@ class Cluster(Executor):
 
 
 def _reach(address: str) -> None:
-    """Raise DumpError at once where nobody is there, or somebody else: Dask's client would try for long.
+    """Raise InputError at once where nobody is there, or somebody else: Dask's client would try for long.
 
     Over TCP a scheduler speaks first; over TLS it waits for the client."""
     try:
@@ -232,14 +232,14 @@ def _reach(address: str) -> None:
     except ValueError:
         host = port = None
     if not host or not port or url.scheme not in ("tcp", "tls"):
-        raise DumpError(f"{address}: is no address of a Dask scheduler; give one such as tcp://10.0.0.5:8786")
+        raise InputError(f"{address}: is no address of a Dask scheduler; give one such as tcp://10.0.0.5:8786")
     try:
         with socket.create_connection((host, port), timeout=SECONDS_TO_REACH) as connection:
             if url.scheme == "tcp" and not connection.recv(1):
                 raise OSError("it closes the connection")
     except OSError as error:
         problem = error.strerror or str(error)
-        raise DumpError(f"{address}: no Dask scheduler answers there ({problem}); check --scheduler, or start one with "
+        raise InputError(f"{address}: no Dask scheduler answers there ({problem}); check --scheduler, or start one with "
                         f"`dask scheduler`") from None  # fmt: skip
 
 
@@ -264,11 +264,11 @@ class OtherCodeError(Exception):
 
 @cache
 def fingerprint(code: tuple[str, ...] = ()) -> str:
-    """The code that makes the bytes of a record: versions, and a digest of this package and of each module or package
+    """The code that makes the bytes of a record: versions, and a digest of PACKAGES and of each module or package
     named in `code`. Raises ModuleNotFoundError for one that is not here."""
     python = ".".join(platform.python_version_tuple()[:2])
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
-    return ", ".join([f"Python {python}", *versions, *(f"{name} {_digest(name)}" for name in (PACKAGE, *code))])
+    return ", ".join([f"Python {python}", *versions, *(f"{name} {_digest(name)}" for name in (*PACKAGES, *code))])
 
 
 def _digest(name: str) -> str:
@@ -297,7 +297,7 @@ def _checked(wanted: str, code: tuple[str, ...], call: bytes) -> Any:
     return pickle.loads(call)()
 
 
-class Unwanted(threading.Event):
+class TaskCancelled(threading.Event):
     """Set once Dask no longer wants the task that makes it: the run that sent it was stopped, or is gone."""
 
     def __init__(self) -> None:

@@ -15,16 +15,15 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from stackdump.dumps import Dump, Table
-from stackdump.errors import ChangedError, DamagedError, DumpError, LostError
+from records.errors import ChangedError, DamagedError, InputError, LostError
+from records.workers import run_ahead
+from stackdump.dumps import Dump, DumpTable
 from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Joined, SpooledRange
 from stackdump.lookup import Lookup, names, own_markdown
-from stackdump.pool import run_ahead
-from stackdump.posts import Batch, Placed
-from stackdump.records import Style
-from stackdump.rows import RowReader
+from stackdump.posts import Batch, Placed, Style
 from stackdump.sites import Site
 from stackdump.spool import Placement, Spool
+from stackdump.xml_rows import RowReader
 
 # Where the Markdown comes from: ours, made of the posts' HTML, or the authors' own, from PostHistory.xml.
 BODY_SOURCES = ("html", "history")
@@ -45,7 +44,7 @@ class MathFoundError(Exception):
 
 
 @contextmanager
-def _told_of_damage(tables: Generator[Table, None, None]) -> Iterator[None]:
+def _told_of_damage(tables: Generator[DumpTable, None, None]) -> Iterator[None]:
     """Have a dump learn that a table of it turned out damaged, and end its downloads."""
     with closing(tables):
         try:
@@ -87,11 +86,11 @@ class Conversion:
     body_source: str = "html"  # one of BODY_SOURCES
     tell: Callable[[str], None] = print
     on_bytes: Callable[[str, int, int], None] = lambda what, done, total: None
-    stopped: threading.Event = field(default_factory=threading.Event)  # set it to end the conversion with DumpError
+    stopped: threading.Event = field(default_factory=threading.Event)  # set it to end the conversion with InputError
 
     def __post_init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._read: list[tuple[Table, RowReader]] = []
+        self._read: list[tuple[DumpTable, RowReader]] = []
         self._failure: BaseException | None = None  # the first, of the tables that are being read
         self.math = self.site.uses_mathjax  # or a formula is found that the site has marked
         self.spool = self._new_spool()
@@ -120,7 +119,7 @@ class Conversion:
         return Spool(folder, "Posts.xml")
 
     def read(self) -> None:
-        """Take the tables in. A changed file, and each damaged piece of one, is fetched once more. Raises DumpError."""
+        """Take the tables in. A changed file, and each damaged piece of one, is fetched once more. Raises InputError."""
         fetched, refetched = "item" in self.dump.describe(), set()
         while True:
             try:
@@ -151,9 +150,9 @@ class Conversion:
                 for reading in users:
                     reading.result()
         if self._from_history and not self.bodies.exists():
-            raise DumpError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
+            raise InputError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
 
-    def _read_table(self, table: Table) -> None:
+    def _read_table(self, table: DumpTable) -> None:
         reader = RowReader(table.name.lower(), table.path)
         try:
             with closing(table.chunks):
@@ -163,18 +162,18 @@ class Conversion:
             raise self._failure from None
         self._read.append((table, reader))
 
-    def _take(self, table: Table, reader: RowReader) -> None:
+    def _take(self, table: DumpTable, reader: RowReader) -> None:
         try:
             self._take_rows(table, reader)
         except LostError:
             raise
-        except DumpError:
+        except InputError:
             if not self._is_over():
                 for _ in table.chunks:  # to the end, where the check sum is: damage explains what was read
                     pass
             raise
 
-    def _take_rows(self, table: Table, reader: RowReader) -> None:
+    def _take_rows(self, table: DumpTable, reader: RowReader) -> None:
         chunks = self._watched(table)
         if table.name == "Posts":
             self.spool.path = table.path
@@ -202,11 +201,11 @@ class Conversion:
     def _tables(self) -> tuple[tuple[str, bool], ...]:
         return ("PostHistory", self._from_history), ("Users", self.authors), ("Posts", True)
 
-    def _watched(self, table: Table) -> Iterator[bytes]:
+    def _watched(self, table: DumpTable) -> Iterator[bytes]:
         done = 0
         for chunk in table.chunks:
             if self._is_over():
-                raise DumpError(f"{table.path}: stopped")
+                raise InputError(f"{table.path}: stopped")
             done += len(chunk)
             if not table.apart:  # one bar is shown
                 self.on_bytes(f"reading {table.name}", done, table.size)
@@ -225,7 +224,7 @@ class Conversion:
         with _disk_told(self.work):
             for joined in self._joined(ranges):
                 if self.stopped.is_set():
-                    raise DumpError(f"{self.spool.path}: stopped")
+                    raise InputError(f"{self.spool.path}: stopped")
                 self.counts += joined.counts
                 done += joined.size
                 self.on_bytes("joining", done, total)

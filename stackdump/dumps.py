@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from download.http_client import Client
+from download.ranges import RemoteFile
+from records.errors import ChangedError, DamagedError, InputError
+from stackdump.archive_files import ArchiveBytes, LocalFile, UrlFile
 from stackdump.archive_org import ItemFile, by_site, download_url, item_archives
-from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.files import LocalFile, RemoteFile, Source, UrlFile
-from stackdump.http import Client
 from stackdump.sevenzip import Archive
 from stackdump.sites import Site, site_of_file
 
@@ -23,7 +24,7 @@ CHUNK = 1 << 20  # bytes
 
 
 @dataclass
-class Table:
+class DumpTable:
     """A table of a dump: Posts, Users or PostHistory. `chunks` is its XML; `path` names it in errors.
 
     apart: it may be read while the tables that follow are, on another thread, but none of them is used up before it.
@@ -50,10 +51,10 @@ class Dump(Protocol):
     def is_kept(self) -> bool:
         """Whether the archives are where they are to be kept, if they are to be."""
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
         """The wanted tables, as far as the dump has them, in the order that is fastest; each that is not `apart` must be
         used up before the next is asked for. Downloads go to `work`; close the generator to end them, and throw
-        DamagedError or ChangedError into it where reading a table raises it. Raises DumpError where it cannot be read."""
+        DamagedError or ChangedError into it where reading a table raises it. Raises InputError where it cannot be read."""
 
     def stop(self) -> None:
         """End downloads under way."""
@@ -72,11 +73,11 @@ class XmlDump:
     def describe(self) -> dict[str, Any]:
         return {"files": [_describe(path) for path in self.files.values()]}
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
         found = [name for name in wanted if name in self.files]
         for name in found:
             path = self.files[name]
-            yield Table(name, str(path), path.stat().st_size, None, _read(path), apart=name != found[-1])
+            yield DumpTable(name, str(path), path.stat().st_size, None, _read(path), apart=name != found[-1])
 
     def is_kept(self) -> bool:
         return True
@@ -91,7 +92,7 @@ def _describe(path: Path | UPath) -> dict[str, Any]:
     return told if isinstance(path, Path) else told | {"etag": path.fs.info(path.path).get("ETag")}
 
 
-def _source(path: Path | UPath) -> Source:
+def _source(path: Path | UPath) -> ArchiveBytes:
     return LocalFile(path) if isinstance(path, Path) else UrlFile(path)
 
 
@@ -115,7 +116,7 @@ class ArchiveDump:
     def describe(self) -> dict[str, Any]:
         return {"files": [_describe(path) for path in dict.fromkeys(self.files.values())]}
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
         for path, names in _by_archive(self.files, wanted).items():
             yield from _tables_in(_source(path), names, threads)
 
@@ -151,7 +152,7 @@ class ItemDump:
     def is_kept(self) -> bool:
         return self.keep_in is None or all((self.keep_in / file.base_name).exists() for file in self.files.values())
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
         """Where bytes turn out damaged, or the file has changed on the server, everything begun is void: the caller
         may ask for the tables once more, and only what is damaged is fetched again."""
         self._refuse_other_archives()
@@ -174,13 +175,15 @@ class ItemDump:
                 source.close()
 
     def _refuse_other_archives(self) -> None:
-        """Raise DumpError where another archive is kept under a name of this dump's: it may be of an older dump."""
+        """Raise InputError where another archive is kept under a name of this dump's: it may be of an older dump."""
         if self.keep_in is None:
             return
         for file in dict.fromkeys(self.files.values()):
             path = self.keep_in / file.base_name
             if path.exists() and not _is_file_of_item(path, file):
-                raise DumpError(f"{path}: is not the archive of {file.item}; move it away, or leave --keep_archive out")
+                raise InputError(
+                    f"{path}: is not the archive of {file.item}; move it away, or leave --keep_archive out"
+                )
 
     def stop(self) -> None:
         for source in self._open:
@@ -203,17 +206,17 @@ def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, lis
     return archives
 
 
-def _tables_in(source: Source, names: list[str], threads: int) -> Iterator[Table]:
+def _tables_in(source: ArchiveBytes, names: list[str], threads: int) -> Iterator[DumpTable]:
     archive = Archive(source, threads)
     members = {name: member for name in names if (member := archive.find(name))}
     if "Posts" in names and "Posts" not in members:
         inside = ", ".join(member.name for member in archive.members[:5]) or "nothing"
-        raise DumpError(f"{source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
+        raise InputError(f"{source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
     tables = {member: name for name, member in members.items()}
     streams = Counter(member.start for member in tables)
     for left, (member, chunks) in zip(reversed(range(len(tables))), archive.stream(list(tables)), strict=True):
         path, apart = f"{source.name}: {member.name}", streams[member.start] == 1 and left > 0
-        yield Table(tables[member], path, member.size, member.crc, chunks, apart)
+        yield DumpTable(tables[member], path, member.size, member.crc, chunks, apart)
 
 
 def item_dumps(client: Client, item: str) -> dict[Site, Dump]:
@@ -225,10 +228,10 @@ def item_dumps(client: Client, item: str) -> dict[Site, Dump]:
 def local_dumps(path: Path | UPath) -> dict[Site, Dump]:
     """The sites' dumps at a path or URL: an archive, an XML file, a folder of archives, or a folder with Posts.xml.
 
-    Raises DumpError where there is none.
+    Raises InputError where there is none.
     """
     if not path.exists():
-        raise DumpError(f"{path}: no such file or folder; check --dump_path")
+        raise InputError(f"{path}: no such file or folder; check --dump_path")
     if path.is_file():
         if path.suffix.lower() == ".xml":
             site = site_of_file(path.resolve().parent.name if path.name.lower() == "posts.xml" else path.name)
@@ -241,7 +244,7 @@ def local_dumps(path: Path | UPath) -> dict[Site, Dump]:
     archives: list[Path | UPath] = [*path.rglob("*.7z")]
     archives.sort(key=lambda file: tuple(file.parts))
     if not archives:
-        raise DumpError(f"{path}: holds neither a Posts.xml nor a 7z archive; check --dump_path")
+        raise InputError(f"{path}: holds neither a Posts.xml nor a 7z archive; check --dump_path")
     return _archive_dumps(archives)
 
 

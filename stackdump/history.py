@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from stackdump.records import Style
+from stackdump.posts import Style
 
 
 @cache

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 
 from stackdump.lookup import Lookup
-from stackdump.posts import from_line, instruction
-from stackdump.records import Post, Style, make_record
+from stackdump.pair_record import make_record
+from stackdump.posts import Post, Style, from_line, instruction
 
 OWN_MARKDOWN, SAME_DOCUMENT = (
     "author's Markdown",

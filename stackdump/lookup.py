@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from stackdump.records import number
-from stackdump.rows import Row
+from stackdump.posts import number
+from stackdump.xml_rows import Row
 
 BODY_REVISIONS = {"2", "5", "8"}  # PostHistoryTypeId: the first body, an edit of it, a rollback
 

@@ -6,19 +6,108 @@ waits for the join.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
-from stackdump.errors import DumpError
-from stackdump.records import ANSWER, QUESTION, Post, Style, make_post
-from stackdump.rows import Row, parse_rows
+from records.errors import InputError
+from stackdump.markdown import html_to_markdown, text_to_markdown
+from stackdump.sites import Site
+from stackdump.xml_rows import Row, parse_rows
 
 IDS_IN_RANGE = 4096  # some 5 MB of posts on real sites
 
 # Two planted posts in every site's dump since mid-2025. By id, for real posts of the community too have the owner -1.
 PLANTED = ("1000000001", "1000000010")
+
+QUESTION, ANSWER = "1", "2"  # PostTypeId; 3 to 8 are wikis, nominations and the like
+
+LARGEST = 2**63 - 1  # whole number in JSON for most readers, and in SQLite
+
+# The first days of the newer licences, by a post's date. Source: https://stackoverflow.com/help/licensing
+CC_BY_SA_3, CC_BY_SA_4 = "2011-04-08", "2018-05-02"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a site's posts are written as Markdown."""
+
+    site: Site
+    math: bool
+
+    def markdown(self, html: str) -> str:
+        return html_to_markdown(html, self.math, base_url=self.site.url, dollar=self.site.dollar)
+
+    def title(self, text: str) -> str:
+        return text_to_markdown(text, self.math, dollar=self.site.dollar)
+
+
+class Post(NamedTuple):
+    """A question or an answer. `text` is a JSON string: Markdown, or HTML where it `waits`."""
+
+    question_id: int  # of a question its own
+    score: int
+    id: int
+    is_answer: bool
+    waits: bool
+    title: str
+    tags: list[str]
+    accepted_id: int
+    owner_id: int | None  # None for a deleted user, whose name may be in `owner_name`
+    owner_name: str | None
+    license: str
+    created: str | None
+    text: bytes
+
+
+def make_post(row: Row, waits: bool, text: bytes) -> Post:
+    """The post of a row that has an Id, a PostTypeId and, of an answer, a ParentId. Raises InputError."""
+    is_answer = row["PostTypeId"] == ANSWER
+    id_ = number(row, "Id")
+    return Post(
+        number(row, "ParentId") if is_answer else id_,
+        number(row, "Score"),
+        id_,
+        is_answer,
+        waits,
+        row.get("Title", ""),
+        tags(row["Tags"]) if "Tags" in row else [],
+        number(row, "AcceptedAnswerId") if row.get("AcceptedAnswerId") else 0,
+        number(row, "OwnerUserId") if row.get("OwnerUserId") else None,
+        row.get("OwnerDisplayName"),
+        license_of(row),
+        row.get("CreationDate"),
+        text,
+    )
+
+
+def number(post: Row, name: str) -> int:
+    """A whole number among a post's attributes, 0 where it is absent. Raises InputError where it is none of 64 bits."""
+    value = post.get(name, "0")
+    try:
+        found = int(value)
+        if -LARGEST <= found <= LARGEST:
+            return found
+        raise ValueError
+    except ValueError:
+        raise InputError(f"the post {post.get('Id')} has the {name} {value[:40]!r}, which is no whole number") from None
+
+
+def tags(value: str) -> list[str]:
+    """The tags of a question, written `<a><b>` or, in dumps of 2024, `|a|b|`."""
+    return re.findall(r"[^<>|]+", value)
+
+
+def license_of(post: Row) -> str:
+    """The post's licence, by its date where the dump, from before 2020, does not tell it."""
+    date = post.get("CreationDate")
+    if (told := post.get("ContentLicense")) or not date:
+        return told or "CC BY-SA"
+    version = "4.0" if date >= CC_BY_SA_4 else "3.0" if date >= CC_BY_SA_3 else "2.5"
+    return f"CC BY-SA {version}"
 
 
 @dataclass
@@ -43,7 +132,7 @@ class Batch:
     all_wait: bool
 
     def place(self) -> Placed:
-        """Parse the rows; posts that make no pairs are counted and left out. Raises DumpError."""
+        """Parse the rows; posts that make no pairs are counted and left out. Raises InputError."""
         rows, replaced = parse_rows(self.rows, self.table)
         counts: Counter[str] = Counter()
         ranges: defaultdict[int, list[bytes]] = defaultdict(list)
@@ -97,7 +186,7 @@ def _kind(row: Row, table: str) -> str:
             return "answers"
     except (KeyError, ValueError):
         seen = " ".join(f'{name}="{value}"' for name, value in row.items())[:60]
-        raise DumpError(
+        raise InputError(
             f"{table}: the row {seen}... has no Id or no PostTypeId that is a number; it is no Posts.xml of a dump"
         ) from None
     return "posts of other types"

@@ -25,9 +25,10 @@ import py7zr
 from py7zr.archiveinfo import Folder
 from py7zr.compressor import SevenZipDecompressor
 
+from download.window import Window
+from records.errors import DamagedError, InputError
 from stackdump import decoder
-from stackdump.errors import DamagedError, DumpError
-from stackdump.files import Source, Window
+from stackdump.archive_files import ArchiveBytes
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 HEAD = 32  # bytes
@@ -59,9 +60,9 @@ class Member:
 
 
 class Archive:
-    """A 7z archive. Raises DumpError where it is none, or of a kind that cannot be read."""
+    """A 7z archive. Raises InputError where it is none, or of a kind that cannot be read."""
 
-    def __init__(self, source: Source, threads: int = 1):
+    def __init__(self, source: ArchiveBytes, threads: int = 1):
         self.source, self.threads = source, threads
         self.members = _read_members(source)
 
@@ -106,7 +107,7 @@ class Archive:
         while size > 0:
             try:
                 data = take(min(size, CHUNK))
-            except DumpError:
+            except InputError:
                 raise
             except OSError as error:
                 if error.errno is not None:  # the disk's or the network's error, not the data's
@@ -136,7 +137,7 @@ class Archive:
         """A function that returns up to so many of the next unpacked bytes, b"" at the end; `wanted` in all."""
         coders = member.folder.coders
         if any(coder["method"].startswith(ENCRYPTION) for coder in coders):
-            raise DumpError(f"{self.source.name}: {member.name} is encrypted, which no dump is; give another archive")
+            raise InputError(f"{self.source.name}: {member.name} is encrypted, which no dump is; give another archive")
         if not {coder["method"] for coder in coders} <= METHODS_OF_LIBLZMA:
             with _decoder_process(member, packed, wanted, self.threads) as read:
                 yield read
@@ -145,7 +146,7 @@ class Archive:
             sizes = member.end - member.start, member.folder.unpacksizes
             decompressor = SevenZipDecompressor(coders, *sizes, member.folder.crc)
         except (py7zr.exceptions.ArchiveError, lzma.LZMAError, ValueError, TypeError, KeyError) as error:
-            raise DumpError(
+            raise InputError(
                 f"{self.source.name}: {member.name} is packed in a way that cannot be read ({error})"
             ) from None
         yield lambda size: _take(decompressor, packed, size)
@@ -172,7 +173,7 @@ def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) 
             try:
                 while data := packed.read(decoder.STEP):
                     stdin.write(data)
-            except (DumpError, OSError) as error:  # of the disk or the network
+            except (InputError, OSError) as error:  # of the disk or the network
                 if not isinstance(error, BrokenPipeError):
                     failures.append(error)
                     process.kill()  # at an end in the middle, rapidgzip might wait for more
@@ -215,13 +216,13 @@ def _take(decompressor: _Decompressor, packed: Window, size: int) -> bytes:
             return bytes(data)
 
 
-def _read_members(source: Source) -> list[Member]:
+def _read_members(source: ArchiveBytes) -> list[Member]:
     start = _header_start(source)
     try:
         with py7zr.SevenZipFile(_header_view(source, start), "r") as archive:
             header: Any = archive.header
             return _members(header) if header.main_streams is not None else []
-    except (DumpError, MemoryError):
+    except (InputError, MemoryError):
         raise
     except OSError as error:
         if error.errno is not None:  # the disk's or the network's error, not the data's
@@ -231,29 +232,29 @@ def _read_members(source: Source) -> list[Member]:
         raise _bad_header(source, str(error) or type(error).__name__) from None
 
 
-def _header_start(source: Source) -> int:
-    """Where the header begins. Raises DumpError unless the head is that of a 7z archive that is all there."""
+def _header_start(source: ArchiveBytes) -> int:
+    """Where the header begins. Raises InputError unless the head is that of a 7z archive that is all there."""
     with source.reader(0, HEAD) as reader:
         head = io.BufferedReader(reader).read()
     if not head.startswith(MAGIC):
         seen = "is empty" if not head else f"is no 7z archive, it begins with {head[:16]!r}"
-        raise DumpError(f"{source.name}: {seen}; fetch it again, or give the right path")
+        raise InputError(f"{source.name}: {seen}; fetch it again, or give the right path")
     if len(head) < HEAD:
-        raise DumpError(f"{source.name}: is cut after {source.size} bytes; fetch it again")
+        raise InputError(f"{source.name}: is cut after {source.size} bytes; fetch it again")
     offset, size = struct.unpack_from("<QQ", head, 12)
     if HEAD + offset + size > source.size:
         whole = HEAD + offset + size
-        raise DumpError(f"{source.name}: is cut, it has {source.size:,} bytes of {whole:,}; fetch it again")
+        raise InputError(f"{source.name}: is cut, it has {source.size:,} bytes of {whole:,}; fetch it again")
     if size > LARGEST_HEADER:
         raise _bad_header(source, f"it claims to be {size:,} bytes long")
     return HEAD + int(offset)
 
 
-def _bad_header(source: Source, problem: str) -> DamagedError:
+def _bad_header(source: ArchiveBytes, problem: str) -> DamagedError:
     return DamagedError(f"{source.name}: is damaged, its 7z header cannot be read ({problem}); fetch it again")
 
 
-def _header_view(source: Source, start: int) -> BinaryIO:
+def _header_view(source: ArchiveBytes, start: int) -> BinaryIO:
     """The archive as a seekable file. Of a remote one only the head, the header at `start`, and what else py7zr asks
     for are fetched: where the header is packed, that is one piece right before it."""
     pieces = (0, HEAD), (start, source.size)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from stackdump.errors import DumpError
+from records.errors import InputError
 
 NETWORK = ".stackexchange.com"
 
@@ -84,7 +84,7 @@ def site_of_file(name: str) -> Site:
 def find_site(name: str, known: Iterable[Site]) -> Site:
     """The one of the known sites that a person means by `name`: its host, its folder name, or its URL.
 
-    Raises DumpError naming the nearest names where it is none of them.
+    Raises InputError naming the nearest names where it is none of them.
     """
     by_name = {}
     for site in known:
@@ -100,4 +100,4 @@ def find_site(name: str, known: Iterable[Site]) -> Site:
     near = difflib.get_close_matches(wanted, folders, n=3, cutoff=0.6)
     near += [folder for folder in folders if wanted and wanted in folder and folder not in near][:3]
     hint = f"did you mean {', '.join(near)}?" if near else "--list shows the sites"
-    raise DumpError(f"{name}: no such site in this dump; {hint}")
+    raise InputError(f"{name}: no such site in this dump; {hint}")

@@ -44,7 +44,7 @@ class Placement:
     folder: Path
 
     def run(self) -> Placed:
-        """What is returned has no posts, for they are put aside. Raises DumpError, and OSError for a full disk."""
+        """What is returned has no posts, for they are put aside. Raises InputError, and OSError for a full disk."""
         placed = self.batch.place()
         put_aside(placed, self.folder)
         return Placed({}, placed.counts, placed.replaced)

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 import py7zr
 
-from stackdump.files import LocalFile
+from stackdump.archive_files import LocalFile
 from stackdump.sevenzip import Archive
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"

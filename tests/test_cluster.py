@@ -17,8 +17,8 @@ from types import SimpleNamespace
 import pytest
 
 from get_stackexchange import share_out
-from instructions.remote import location, written_to
-from instructions.script import InputError
+from records.errors import InputError
+from records.fsspec_paths import location, written_to
 from sample.archive_server import ArchiveServer
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
 from tests.dumps import BZIP2, LZMA2, answer, large_tables, noise, pack, question, small_posts, table
@@ -28,10 +28,9 @@ upath = pytest.importorskip("upath", reason="requirements/cluster.txt is not ins
 fsspec = pytest.importorskip("fsspec", reason="requirements/cluster.txt is not installed")
 memory = pytest.importorskip("fsspec.implementations.memory", reason="requirements/cluster.txt is not installed")
 
+from stackdump.archive_files import BLOCK, UrlFile  # noqa: E402
 from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint  # noqa: E402
 from stackdump.dumps import local_dumps  # noqa: E402
-from stackdump.errors import DumpError  # noqa: E402
-from stackdump.files import BLOCK, UrlFile  # noqa: E402
 from stackdump.sites import Site  # noqa: E402
 
 SCRIPT = "get_stackexchange.py"
@@ -185,7 +184,7 @@ def test_a_scheduler_that_is_not_there_is_told_in_one_line(tmp_path, address, pr
 def test_a_server_that_is_no_scheduler_is_told(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_TO_REACH", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))  # as HTTP servers are before a request
-    with silent, pytest.raises(DumpError, match="no Dask scheduler answers there"):
+    with silent, pytest.raises(InputError, match="no Dask scheduler answers there"):
         Cluster(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
 
 
@@ -193,14 +192,16 @@ def test_a_scheduler_without_workers_is_told(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_TO_REACH", 1)
     with distributed.LocalCluster(
         n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-    ) as empty, pytest.raises(DumpError, match=r"has no worker; start one .*python -m dask worker tcp://"):  # fmt: skip
+    ) as empty, pytest.raises(InputError, match=r"has no worker; start one .*python -m dask worker tcp://"):  # fmt: skip
         Cluster(empty.scheduler_address)
 
 
 def test_a_worker_with_other_code_is_told(monkeypatch, cluster):
     with monkeypatch.context() as patch:
         patch.setattr("stackdump.cluster.fingerprint", lambda code: fingerprint(code).replace("Python 3", "Python 2"))
-        with pytest.raises(DumpError, match=r"tcp://.*has Python 3\.\d+, and the machine that starts the run Python 2"):
+        with pytest.raises(
+            InputError, match=r"tcp://.*has Python 3\.\d+, and the machine that starts the run Python 2"
+        ):
             Cluster(cluster.scheduler_address)
     check(fingerprint())
     with pytest.raises(OtherCodeError, match="stackdump 0"):
@@ -246,7 +247,7 @@ def test_workers_from_the_shell_do_and_a_lost_scheduler_is_told(dumps, expected,
         with Cluster(address) as pool:
             future = pool.submit(signal.pause)
             scheduler.kill()
-            with pytest.raises(DumpError, match="the scheduler was lost; start it and run this again"):
+            with pytest.raises(InputError, match="the scheduler was lost; start it and run this again"):
                 future.result(timeout=40)
 
 
@@ -259,7 +260,8 @@ def test_a_worker_that_lacks_the_code_is_told(dumps, tmp_path):
 
 
 def test_a_worker_that_lacks_the_script_is_told(tmp_path):
-    (tmp_path / "stackdump").symlink_to(ROOT / "stackdump")
+    for room in ("stackdump", "download", "records"):
+        (tmp_path / room).symlink_to(ROOT / room)
     with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
         run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
     ended(
@@ -268,13 +270,13 @@ def test_a_worker_that_lacks_the_script_is_told(tmp_path):
 
 
 def test_a_worker_with_another_script_is_told(tmp_path):
-    (tmp_path / "stackdump").symlink_to(ROOT / "stackdump")
-    (tmp_path / "instructions").symlink_to(ROOT / "instructions")
+    for room in ("stackdump", "download", "records"):
+        (tmp_path / room).symlink_to(ROOT / room)
     (tmp_path / SCRIPT).write_text("raise SystemExit  # not to be run")
     with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
         run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
     ended((run.status, run.stderr), "has get_stackexchange ", "bring both to the same")
-    assert "has get_stackexchange" in run.stderr and "instructions" not in run.stderr  # which are the same
+    assert "has get_stackexchange" in run.stderr and "records" not in run.stderr  # which are the same
 
 
 def test_batches_are_sent_past_a_worker_that_has_a_site(cluster, tmp_path):
@@ -294,7 +296,7 @@ def test_batches_are_sent_past_a_worker_that_has_a_site(cluster, tmp_path):
 
 
 def test_a_batch_that_kills_worker_after_worker_is_told(cluster):
-    with Cluster(cluster.scheduler_address) as pool, pytest.raises(DumpError, match="several workers were lost"):
+    with Cluster(cluster.scheduler_address) as pool, pytest.raises(InputError, match="several workers were lost"):
         pool.submit(signal.raise_signal, signal.SIGKILL).result(timeout=50)
 
 
@@ -693,7 +695,7 @@ def test_an_archive_over_http_is_read_by_ranges(tmp_path):
 
 
 def local_members(path: Path):
-    from stackdump.files import LocalFile
+    from stackdump.archive_files import LocalFile
     from stackdump.sevenzip import Archive
 
     return Archive(LocalFile(path)).members
@@ -770,7 +772,7 @@ def test_a_file_that_shrinks_under_its_reader_is_told(counting):
     (counting / "file").write_bytes(bytes(1000))
     source = UrlFile(counting / "file")
     (counting / "file").write_bytes(bytes(10))
-    with source.reader(0, 1000) as window, pytest.raises(DumpError, match="sends 10 bytes where 1,000 were asked for"):
+    with source.reader(0, 1000) as window, pytest.raises(InputError, match="sends 10 bytes where 1,000 were asked for"):
         window.read(10)
 
 

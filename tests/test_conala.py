@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from instructions.conala import MostProbable, conala_record, fenced, mined_record, parses_as_python3, part_of
-from instructions.script import InputError
-from instructions.sources import SourceFile, SourceRow, Unfit
+from corpora.conala import MostProbable, conala_record, mined_record, parses_as_python3, part_of
+from records.code_block import fenced
+from records.errors import InputError
+from records.json_rows import SkipRow, SourceFile, SourceRow
 from sample.archive_server import ArchiveServer, Fault
 from tests.conftest import ROOT, run_script, told
 
@@ -75,7 +76,7 @@ def test_the_title_stands_in_for_a_rewritten_intent_that_is_not_there(rewritten)
     ],
 )
 def test_a_row_that_makes_no_record_is_left_out_with_its_reason(value, reason):
-    with pytest.raises(Unfit, match=f"^{reason}$"):
+    with pytest.raises(SkipRow, match=f"^{reason}$"):
         convert(row(**value))
 
 
@@ -149,7 +150,7 @@ def test_a_files_name_tells_its_part(file, part):
     ],
 )
 def test_a_mined_row_is_left_out_with_its_reason(value, reason):
-    with pytest.raises(Unfit, match=f"^{reason}$"):
+    with pytest.raises(SkipRow, match=f"^{reason}$"):
         mined_record(row(**value), 0.5, {99}, plain=False, keep_unparsed=False)
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from instructions import ngrams
-from instructions.contamination import Benchmarks, Hit, Item, normal_words, read_benchmarks
-from instructions.script import InputError
+from quality import ngrams
+from quality.contamination import Benchmarks, Hit, Item, normal_words, read_benchmarks
+from records.errors import InputError
 from tests.conftest import record
 
 if sys.version_info >= (3, 14):

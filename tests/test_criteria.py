@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
-from instructions.criteria import CRITERIA, Passage, find_problems
-from instructions.criteria.passage import GONE, OBJECT
+from review.criteria import CRITERIA, ParsedResponse, find_problems
+from review.criteria.parsed_response import GONE, OBJECT
 from tests.conftest import ROOT, record
 from tests.dumps import SHARED
 
@@ -453,7 +453,7 @@ def test_findings_are_in_order_with_spans_of_characters():
 
 def test_prose_is_as_long_as_the_response_and_keeps_its_characters_in_place():
     response = "é *a* `b` $c$ [d](e) <i>f</i> \\* &amp; 🚤\n\n> g\n\n```\nh\n```\n\n| i | j |\n|---|---|\n| `k` | l |\n\n    m\n"
-    passage = Passage.of("", response)
+    passage = ParsedResponse.of("", response)
     assert len(passage.prose) == len(response)
     assert all(ours in (theirs, GONE, OBJECT) for ours, theirs in zip(passage.prose, response, strict=True))
     assert set(passage.prose) - {GONE, OBJECT, "\n"} == set("éadf*&amp;🚤gijl")
@@ -479,7 +479,7 @@ def test_any_text_has_findings_with_a_known_criterion_inside_the_response(questi
     for finding in find_problems({"instruction": question, "response": response}):
         assert finding.criterion in CRITERIA and finding.reason
         assert 0 <= finding.start <= finding.end <= len(response)
-    assert len(Passage.of(question, response).prose) == len(response)
+    assert len(ParsedResponse.of(question, response).prose) == len(response)
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from instructions.criteria import CRITERIA
+from review.criteria import CRITERIA
 from tests.conftest import ROOT, jsonl, record
 
 NOTEBOOK = ROOT / "data_viewer.ipynb"

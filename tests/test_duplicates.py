@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from instructions import duplicates, ngrams
-from instructions.duplicates import NearDuplicates, content_key, jaccard, near_duplicate_text, rank, rows_per_band
-from instructions.ngrams import NGrams
+from quality import duplicates, ngrams
+from quality.duplicates import NearDuplicates, content_key, jaccard, near_duplicate_text, rank, rows_per_band
+from quality.ngrams import NGrams
 from tests.conftest import record
 
 SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u2003\u2028\u3000"

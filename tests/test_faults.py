@@ -16,8 +16,8 @@ from typing import NamedTuple
 import py7zr
 import pytest
 
+from download.ranges import WHOLE
 from sample.archive_server import ArchiveServer, Fault, Request
-from stackdump.files import WHOLE
 from tests.conftest import ROOT, Run, run_script
 from tests.dumps import (
     BZIP2,
@@ -48,7 +48,7 @@ def run_prepared(preparation: str, *args: object) -> Run:
 
 
 # The preparation for waits that are short, but for those that the server asks for.
-HASTY = "import stackdump.files; stackdump.files.backoff = lambda attempt: 0.05"
+HASTY = "import download.ranges; download.ranges.backoff = lambda attempt: 0.05"
 
 
 def full_disk(size: int) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from instructions.agreement import Agreement
+from review.agreement import Agreement
 from tests.conftest import jsonl, record, run_script, table, told
 
 SCRIPT = "filter_by_human.py"

@@ -16,8 +16,8 @@ from test_sandbox import sandbox_or_skip
 
 import generate_python
 from generation.python_code.samples import extract, make_sample
-from generation.sandbox import START
-from instructions.script import InputError
+from generation.sandbox.bubblewrap import START
+from records.errors import InputError
 from tests.conftest import ROOT, jsonl, record, run_script, table, told
 from tests.model_server import Fault, ModelServer, Reply
 
@@ -373,7 +373,7 @@ def test_wrong_arguments(flags):
 
 def test_without_the_optional_requirements_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
-    monkeypatch.delitem(sys.modules, "generation.server", raising=False)
+    monkeypatch.delitem(sys.modules, "generation.backends.server", raising=False)
     with pytest.raises(InputError, match="pip install -r requirements/generate.txt"):
         run_main(
             "--samples",

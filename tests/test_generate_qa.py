@@ -494,7 +494,7 @@ def test_a_tiny_model_goes_through_the_script_in_batches_as_one_by_one(notes, tm
 
 DYING = """
 import os, runpy, sys
-from generation.cache import Cache
+from generation.answer_cache import Cache
 
 real, batches = Cache.put, []
 
@@ -590,7 +590,7 @@ def test_texts_without_a_passage_make_an_empty_file_and_ask_nothing(tmp_path):
 
 
 def test_two_runs_with_one_cache(notes, tmp_path):
-    from generation.cache import Cache
+    from generation.answer_cache import Cache
 
     with Cache(tmp_path / "qa.jsonl.cache"), ModelServer(Script()) as server:
         told(generate(server, notes, tmp_path), SCRIPT, "another run uses this cache")

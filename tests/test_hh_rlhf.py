@@ -10,8 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from instructions.hh_rlhf import (
-    CAUTIONS,
+from corpora.hh_rlhf import (
     SeenInstructions,
     first_exchange,
     preference_part,
@@ -20,8 +19,9 @@ from instructions.hh_rlhf import (
     red_team_record,
     split_turns,
 )
-from instructions.script import InputError
-from instructions.sources import SourceFile, SourceRow, Unfit
+from merging.origins import CAUTIONS
+from records.errors import InputError
+from records.json_rows import SkipRow, SourceFile, SourceRow
 from sample.archive_server import ArchiveServer, Fault
 from tests.conftest import ROOT, run_script, told
 
@@ -99,7 +99,7 @@ def test_the_first_exchange_is_the_first_human_line_and_its_reply(transcript, ex
     ],
 )
 def test_a_transcript_without_a_first_exchange_is_left_out_with_its_reason(transcript, reason):
-    with pytest.raises(Unfit, match=f"^{reason}$"):
+    with pytest.raises(SkipRow, match=f"^{reason}$"):
         first_exchange(transcript)
 
 
@@ -141,7 +141,7 @@ def test_a_transcript_that_ends_anywhere_keeps_the_turns_before(texts, data):
 def test_any_text_gives_an_exchange_or_a_reason(text):
     try:
         instruction, reply = first_exchange(text)
-    except Unfit as reason:
+    except SkipRow as reason:
         assert str(reason)
         return
     assert instruction.strip() == instruction != ""
@@ -159,7 +159,7 @@ def test_instructions_differ_by_more_than_case_and_white_space(one, other):
     seen.check(other)
     for text in (one, f"  {one.upper()}\n", one.replace(" ", "\n ")):
         if " ".join(text.casefold().split()) == " ".join(one.casefold().split()):
-            with pytest.raises(Unfit, match="instruction of an earlier record"):
+            with pytest.raises(SkipRow, match="instruction of an earlier record"):
                 seen.check(text)
 
 
@@ -181,7 +181,7 @@ def test_a_preference_row_becomes_a_record_of_its_chosen_text():
         "response": "So.",
         "meta": {"license": "MIT", "tranche": "helpful-online", "split": "train", "line": 7},
     }
-    with pytest.raises(Unfit, match="reply below 4 characters"):
+    with pytest.raises(SkipRow, match="reply below 4 characters"):
         preference_record(value, "helpful-online/train", 4)
 
 
@@ -213,12 +213,12 @@ def test_ratings_up_to_the_highest_asked_for_are_kept(rating):
     ],
 )  # fmt: skip
 def test_other_ratings_are_left_out_with_their_reason(rating, reason):
-    with pytest.raises(Unfit, match=f"^{reason}$"):
+    with pytest.raises(SkipRow, match=f"^{reason}$"):
         red_team_record(attempt(rating), 1, 2)
 
 
 def test_an_absent_rating_is_left_out():
-    with pytest.raises(Unfit, match="^no rating$"):
+    with pytest.raises(SkipRow, match="^no rating$"):
         red_team_record(row(transcript=dialogue("Is it deep?", "Yes.")), 1, 2)
 
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instructions.judgements import ConflictError, Judgement, JudgementFile, load_judgements
-from instructions.script import InputError
+from records.errors import InputError
+from review.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from tests.conftest import ROOT
 
 SITE = "quay.stackexchange.com/a"
@@ -392,7 +392,7 @@ def outcome(action):
 
 WRITER = f"""
 import sys
-from instructions.judgements import Judgement, JudgementFile
+from review.judgements import Judgement, JudgementFile
 path, first, last, step = sys.argv[1], *map(int, sys.argv[2:])
 file = JudgementFile(path)
 for number in range(first, last, step):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from instructions.judgements import load_judgements
-from instructions.script import InputError
+from records.errors import InputError
+from review.judgements import load_judgements
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = "quay.stackexchange.com/a"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from instructions.licenses import Terms, license_named, licenses_of
-from instructions.records import Row
-from instructions.script import InputError
+from records.errors import InputError
+from records.licenses import Terms, license_named, licenses_of
+from records.record import RecordLine
 from tests.conftest import record
 
 
-def row(source: str = "stackexchange", **meta) -> Row:
-    return Row(
+def row(source: str = "stackexchange", **meta) -> RecordLine:
+    return RecordLine(
         record(source=source, meta={"question_license": None, "answer_license": None, **meta}), b"", "in.jsonl:1"
     )
 

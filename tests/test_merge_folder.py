@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from instructions.publishing import NAMES_SHOWN, unchanged_files
-from instructions.script import InputError
+from merging.publishing import NAMES_SHOWN, unchanged_files
+from records.errors import InputError
 from tests.conftest import ROOT, jsonl, record, run_script, told
 
 SCRIPT = "merge_datasets.py"

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from instructions.mix import load_mix
-from instructions.sampling import Quota, sizes
-from instructions.script import InputError
+from merging.mix import load_mix
+from merging.sampling import Quota, sizes
+from records.errors import InputError
 from tests.conftest import jsonl, record, run_script, told
 
 SCRIPT = "merge_datasets.py"

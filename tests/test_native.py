@@ -14,7 +14,7 @@ CONVERT = """
 import sys
 from pathlib import Path
 from stackdump.markdown import html_to_markdown, writer
-from stackdump.rows import RowReader
+from stackdump.xml_rows import RowReader
 print(writer.__file__)
 bodies = [row.get("Body", "") for row in RowReader("posts", "Posts.xml").rows([Path(sys.argv[1]).read_bytes()])]
 bodies += ["<p>" * 60 + "$x$ \\\\ *a*", "<em><b>a</em></b>", "<ol start=7><li>a<p>b</p></ol>", "<pre><code>`</code></pre>", "\\ud800"]

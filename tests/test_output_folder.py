@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from instructions import files
-from instructions.files import open_output_folder
-from instructions.script import InputError
+from records import file_io
+from records.errors import InputError
+from records.file_io import open_output_folder
 from tests.conftest import ROOT
 
 OURS = {"part1", "part2", "part7", "below/part3"}
@@ -20,7 +20,7 @@ OURS = {"part1", "part2", "part7", "below/part3"}
 WRITE = """
 import os, signal, sys
 from pathlib import Path
-from instructions import files
+from records import file_io
 
 folder, left, no_exchange = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "no exchange"
 EVENTS = {"os.rename", "os.remove", "os.rmdir", "os.link", "os.mkdir", "open", "shutil.rmtree", "exchange"}
@@ -122,7 +122,7 @@ def not_there(a: Path, b: Path) -> None:
 @pytest.mark.parametrize("how", ["exchange", "no exchange"])
 def test_new_folder_has_the_new_files_and_those_of_others(tmp_path, monkeypatch, how):
     if how == "no exchange":
-        monkeypatch.setattr(files, "_exchange_names", not_there)
+        monkeypatch.setattr(file_io, "_exchange_names", not_there)
     folder = fill(tmp_path / "data", OLD)
     (folder / "empty").mkdir()
     (folder / "link").symlink_to("nowhere")
@@ -200,7 +200,7 @@ def test_no_file_is_lost_where_there_are_no_links(tmp_path, monkeypatch):
     def no_links(*args, **more):
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(files.os, "link", no_links)
+    monkeypatch.setattr(file_io.os, "link", no_links)
     folder = fill(tmp_path / "data", OLD)
     with open_output_folder(folder, lambda: OURS) as staging:
         fill(staging, {"part1": "new", "part2": "new", "below/part3": "new"})

@@ -10,15 +10,14 @@ from typing import NamedTuple
 
 import pytest
 
-from fetching.cache import fetch
-from generation.cache import Cache
+from download.http_client import Client
+from download.published_files import fetch
+from generation.answer_cache import Cache
 from generation.qa.recipe import PROMPTS
-from instructions.outputs import check_outputs, record_outputs
-from instructions.script import InputError
-from instructions.sources import open_results
+from records.errors import InputError
+from records.output_checks import check_outputs, record_outputs
+from records.record_output import open_record_output
 from sample.archive_server import ArchiveServer
-from stackdump.errors import DumpError
-from stackdump.http import Client
 from tests.conftest import ROOT, SAMPLE_DUMP, jsonl, record, run_script, told
 
 JUDGEMENTS = b"quay.stackexchange.com/a/1: accept\n"
@@ -199,7 +198,7 @@ def test_file_that_no_run_wrote_is_told_and_stays(tmp_path, name, data):
             InputError,
             match=f"/{name}: is there, and is not .*; move it away, or give another --(destpath|dropped_path)",
         ),
-        open_results([], str(tmp_path / "out.jsonl"), str(tmp_path / "dropped.jsonl")),
+        open_record_output([], str(tmp_path / "out.jsonl"), str(tmp_path / "dropped.jsonl")),
     ):
         pytest.fail("was opened")
     assert contents(tmp_path) == {name: data}
@@ -310,7 +309,7 @@ def test_file_that_was_not_fetched_is_not_replaced_by_a_download(tmp_path):
     (tmp_path / "cache" / "a.json").write_bytes(b"mine")
     with ArchiveServer(tmp_path / "www") as server:
         client = Client(f"{server.url}/download/item", tell=lambda message: None)
-        with pytest.raises(DumpError, match="a.json: was not fetched by this script"):
+        with pytest.raises(InputError, match="a.json: was not fetched by this script"):
             fetch(client, "a.json", tmp_path / "cache")
         assert contents(tmp_path / "cache") == {"a.json": b"mine"}
         (tmp_path / "cache" / "a.json").unlink()

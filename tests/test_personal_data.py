@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from instructions.personal_data import KINDS, Span, find_personal_data, mask
+from quality.personal_data import KINDS, PersonalData, find_personal_data, mask
 
 DETERMINISTIC = settings(derandomize=True, deadline=None, database=None)
 JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjcifQ.eyJpc3MiOiJxdWF5IiwicGllciI6OX0.q1Zx8vB3nMk7LpR2tYw5"
@@ -139,8 +139,11 @@ def test_of_overlapping_ones_the_first_is_taken():
 
 
 def test_mask_changes_nothing_but_the_spans():
-    assert mask("aéb🚤c", [Span("email_address", 1, 2), Span("secret", 3, 4)]) == "a<EMAIL_ADDRESS>b<SECRET>c"
-    assert mask("abc", [Span("ip_address", 0, 3)]) == "<IP_ADDRESS>"
+    assert (
+        mask("aéb🚤c", [PersonalData("email_address", 1, 2), PersonalData("secret", 3, 4)])
+        == "a<EMAIL_ADDRESS>b<SECRET>c"
+    )
+    assert mask("abc", [PersonalData("ip_address", 0, 3)]) == "<IP_ADDRESS>"
     assert mask("abc", []) == "abc" and mask("", []) == ""
 
 

@@ -5,10 +5,9 @@ import random
 
 import pytest
 
+from records.errors import InputError
 from sample.archive_server import ArchiveServer
-from stackdump.errors import DumpError
-from stackdump.posts import Batch
-from stackdump.records import Style
+from stackdump.posts import Batch, Style
 from stackdump.sites import site_of_file
 from tests.conftest import run_script
 from tests.dumps import answer, noise, pack, question, read_jsonl, table
@@ -83,14 +82,14 @@ def test_a_question_that_says_to_have_no_answers_is_joined_to_one_all_the_same(t
 @pytest.mark.parametrize("row", ['<row PostTypeId="1" />', '<row Id="1" />', '<row Id="x" PostTypeId="1" />',
                                  '<row Id="2" PostTypeId="2" ParentId="" />'])  # fmt: skip
 def test_a_row_without_what_every_post_has_is_named(row):
-    with pytest.raises(DumpError, match=f"^Posts.xml: the row {row[5:11]}.* is no Posts.xml of a dump"):
+    with pytest.raises(InputError, match=f"^Posts.xml: the row {row[5:11]}.* is no Posts.xml of a dump"):
         Batch(f"  {row}\n".encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
 
 
 @pytest.mark.parametrize("score", ["", "ten", "9223372036854775808", "-9223372036854775808"])
 def test_a_number_that_is_none_of_64_bits_is_told_with_its_post(score):
     row = f'  <row Id="7" PostTypeId="2" ParentId="3" Score="{score}" Body="" />\n'
-    with pytest.raises(DumpError, match=f"^the post 7 has the Score '{score}', which is no whole number"):
+    with pytest.raises(InputError, match=f"^the post 7 has the Score '{score}', which is no whole number"):
         Batch(row.encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
 
 

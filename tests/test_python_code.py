@@ -10,7 +10,7 @@ from test_sandbox import sandbox_or_skip
 from generation.python_code.checks import assertion_holds, make_checks, operands_of
 from generation.python_code.mutants import changes, mutants
 from generation.python_code.samples import Rejected, digest, extract, instruction, make_record, make_sample, parse
-from generation.python_code.verification import MUTANTS, Candidate, Verified, verify, verify_all
+from generation.python_code.verification import MUTANTS, CodeCandidate, Verified, verify, verify_all
 from tests.conftest import ROOT
 
 DOUBLE = '''def double(x: int) -> int:
@@ -367,7 +367,7 @@ def test_candidates_come_back_in_their_order_whatever_the_workers(sandbox):
     texts = [DOUBLE.replace("8", str(8 + n % 2)) for n in range(7)] + ["no", DOUBLE]
     found = []
     for workers in (1, 3):
-        told = verify_all((Candidate(text) for text in texts), sandbox, workers)
+        told = verify_all((CodeCandidate(text) for text in texts), sandbox, workers)
         found.append([(c.text, str(v) if isinstance(v, Rejected) else v.mutants_killed) for c, v in told])
     assert found[0] == found[1]
     assert found[0] == [
@@ -380,7 +380,7 @@ def test_code_that_is_nested_too_deep_is_rejected(sandbox):
         f"def f(x):\n    return {'x + ' * 3000}1\nassert f(1)",
         f"def f(x):\n    return {'-' * 3000}1\nassert f(1)",
     ]
-    for _, verdict in verify_all((Candidate(text) for text in texts), sandbox, 1):
+    for _, verdict in verify_all((CodeCandidate(text) for text in texts), sandbox, 1):
         assert str(verdict) in ("nested too deep", "is no Python")
 
 

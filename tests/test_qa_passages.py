@@ -5,11 +5,11 @@ import time
 
 import pytest
 
+from generation.prompt_template import read_template
 from generation.qa.passages import Passage, find_passages
 from generation.qa.recipe import PROMPTS, RECIPE, read_prompts
 from generation.qa.texts import LARGEST_FILE, Skipped, Text, read_texts
-from generation.templates import read_template
-from instructions.script import InputError
+from records.errors import InputError
 from tests.conftest import jsonl, record
 
 PLACES = frozenset({"passage", "kind"})

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from instructions.criteria import CRITERIA
-from instructions.judgements.reading import CRITERIA as JUDGEABLE
+from review.criteria import CRITERIA
+from review.judgements.judgement_reading import CRITERIA as JUDGEABLE
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -41,7 +41,7 @@ def test_every_script_is_in_the_readme_and_its_help_shows_a_command(script):
 
 def test_every_flag_that_the_readme_names_exists():
     scripts = "".join(
-        (ROOT / file).read_text("utf-8") for file in [*SCRIPTS, "instructions/script.py", "generation/models.py"]
+        (ROOT / file).read_text("utf-8") for file in [*SCRIPTS, "records/script.py", "generation/models.py"]
     )
     flags = set(re.findall(r"--[a-z_]+\b", README)) - {
         "--help",

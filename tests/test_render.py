@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from instructions.criteria import Finding, find_problems
+from review.criteria import Finding, find_problems
 from stackdump.markdown import html_to_markdown
 from tests.conftest import record
-from viewer.markdown import post_html, source_html, uses_math
+from viewer.formulas import Formulas
+from viewer.post_html import post_html, source_html, uses_math
 from viewer.render import LONGEST, has_images, render
-from viewer.tex import Formulas
 
 
 def shown(markdown: str, *findings: Finding, math: bool = True, images: bool = False) -> LexborHTMLParser:

@@ -22,7 +22,7 @@ import pytest
 
 from generation.python_code.samples import Rejected, make_sample
 from generation.python_code.verification import compiled, verify, why_failed
-from generation.sandbox import (
+from generation.sandbox.bubblewrap import (
     START,
     Limits,
     Program,
@@ -32,7 +32,7 @@ from generation.sandbox import (
     open_sandbox,
     open_ways,
 )
-from instructions.script import InputError
+from records.errors import InputError
 
 LIMITS = Limits(memory=128 << 20, wall_seconds=1.5)
 CPU_SECONDS = 0.4

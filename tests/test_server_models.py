@@ -15,11 +15,12 @@ import pytest
 
 pytest.importorskip("openai", reason="needs requirements/generate.txt")
 
-from generation import server as server_module
-from generation.cache import Cache
-from generation.models import CUT, STOPPED, TOO_LONG, Generation, Model, Request, Settings, add_model_flags, open_model
-from generation.server import ServerBackend
-from instructions.script import InputError
+from generation.answer_cache import Cache
+from generation.backends import server as server_module
+from generation.backends.base import CUT, STOPPED, TOO_LONG, Generation, Request, Settings
+from generation.backends.server import ServerBackend
+from generation.models import Model, add_model_flags, open_model
+from records.errors import InputError
 from tests.model_server import KEY, Fault, ModelServer, Reply
 
 REQUESTS = [Request(prompt) for prompt in ("one", "two", "three", "four")]

@@ -6,8 +6,8 @@ from itertools import zip_longest
 import py7zr
 import pytest
 
-from stackdump.errors import DamagedError, DumpError
-from stackdump.files import LocalFile
+from records.errors import DamagedError, InputError
+from stackdump.archive_files import LocalFile
 from stackdump.sevenzip import Archive
 from tests.dumps import BZIP2, LZMA2, SHARED, noise, pack
 
@@ -88,7 +88,7 @@ def test_one_wrong_bit_anywhere_is_found(tmp_path, method):
         path.write_bytes(damaged)
         try:
             found = read(path, "Posts")
-        except DumpError as error:
+        except InputError as error:
             assert str(path) in str(error)
         else:  # a byte that carries nothing: a time stamp, the version, padding
             assert found == right, position
@@ -100,7 +100,7 @@ def test_an_archive_cut_anywhere_is_told_in_one_line(tmp_path, method):
     whole = path.read_bytes()
     for size in [*range(0, 40), *range(40, len(whole), 1000), len(whole) - 1]:
         path.write_bytes(whole[:size])
-        with pytest.raises(DumpError) as told:
+        with pytest.raises(InputError) as told:
             read(path, "Posts")
         assert str(path) in str(told.value)
         assert "\n" not in str(told.value)
@@ -121,7 +121,7 @@ def test_an_encrypted_archive_is_told_in_one_line(tmp_path):
     path = tmp_path / "a.7z"
     with py7zr.SevenZipFile(path, "w", password="quay") as archive:
         archive.writestr(b"<posts/>", "Posts.xml")
-    with pytest.raises(DumpError, match="is encrypted"):
+    with pytest.raises(InputError, match="is encrypted"):
         read(path, "Posts")
 
 

@@ -6,21 +6,21 @@ import tracemalloc
 
 import pytest
 
-from instructions import shuffle
-from instructions.records import Row
-from instructions.shuffle import Shuffle
+from merging import shuffle
+from merging.shuffle import Shuffle
+from records.record import RecordLine
 from tests.conftest import jsonl, record
 
 
-def row(given: dict, place: str = "in.jsonl:1") -> Row:
-    return Row(given, jsonl(given)[:-1], place)
+def row(given: dict, place: str = "in.jsonl:1") -> RecordLine:
+    return RecordLine(given, jsonl(given)[:-1], place)
 
 
-def rows(numbers, name="in.jsonl", **fields) -> list[Row]:
+def rows(numbers, name="in.jsonl", **fields) -> list[RecordLine]:
     return [row(record(number, **fields), f"{name}:{line}") for line, number in enumerate(numbers, 1)]
 
 
-def shuffled(given, seed, folder, on_duplicate=None) -> list[Row]:
+def shuffled(given, seed, folder, on_duplicate=None) -> list[RecordLine]:
     with Shuffle(folder, seed) as made:
         for each in given:
             made.add(each)
@@ -180,7 +180,7 @@ def test_no_id_twice_is_told_nothing(tmp_path):
 
 def test_strange_lines_and_places_come_back_as_they_were(tmp_path, buffer):
     given = [
-        Row(fields, json.dumps(fields).encode() + b"  ", f"in\t{n}\n\\x\udcff é.jsonl:1")
+        RecordLine(fields, json.dumps(fields).encode() + b"  ", f"in\t{n}\n\\x\udcff é.jsonl:1")
         for n, text in enumerate(["\t", "\\", "a\tb\r\n\nc", "\u2028\x85é🚤", "x" * 100_000])
         for fields in [record(n, response=text, id=f"\n{n}\t{text}")]
     ]

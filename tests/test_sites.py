@@ -2,8 +2,8 @@
 
 import pytest
 
+from records.errors import InputError
 from stackdump.archive_org import by_site
-from stackdump.errors import DumpError
 from stackdump.sites import DEFAULT_SITES, ESCAPED_DOLLAR_SITES, MATHJAX_SITES, Site, find_site, site_of_file
 
 HOSTS = (
@@ -36,12 +36,12 @@ def test_a_site_is_found_as_people_name_it(name, host):
 
 @pytest.mark.parametrize(("name", "near"), [("cstheroy", "cstheory"), ("maths", "math"), ("overflow", "stackoverflow")])
 def test_a_near_miss_is_answered_with_the_nearest_names(name, near):
-    with pytest.raises(DumpError, match=rf"{name}: no such site.*did you mean.*\b{near}\b"):
+    with pytest.raises(InputError, match=rf"{name}: no such site.*did you mean.*\b{near}\b"):
         find_site(name, KNOWN)
 
 
 def test_a_name_like_no_other_is_answered_with_the_list():
-    with pytest.raises(DumpError, match="--list shows the sites"):
+    with pytest.raises(InputError, match="--list shows the sites"):
         find_site("xyzzy", KNOWN)
 
 

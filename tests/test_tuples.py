@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from instructions.tuples import END_OF_TEXT, FILE_NAME, Parts, entry, make_pair, why_no_pair
+from merging.tuples import END_OF_TEXT, FILE_NAME, Parts, entry, make_pair, why_no_pair
 from tests.conftest import record
 
 # What has broken such readers and writers: every kind of line end and blank, the separator, pieces of the end mark.

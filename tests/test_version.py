@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from instructions.version import VERSION
+from records.version import VERSION
 from tests.conftest import ROOT, run_script
 
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))

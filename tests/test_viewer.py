@@ -12,7 +12,7 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
-from instructions.judgements import Judgement, load_judgements
+from review.judgements import Judgement, load_judgements
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
 from viewer.uncertainty import FEWEST

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, ElementHandle, Locator, Page, expect
 
-from instructions.judgements import Judgement, load_judgements
+from review.judgements import Judgement, load_judgements
 from tests.browser import CHROMIUM, HOW_TO_INSTALL, TIMEOUT, TOKEN, chromium, jupyter, run_all_cells, write_notebook
 from tests.conftest import ROOT, jsonl, record, run_script
 

@@ -7,11 +7,11 @@ from collections import namedtuple
 
 import pytest
 
-from instructions.judgements import ConflictError, Judgement, JudgementFile, load_judgements
-from instructions.script import InputError
+from records.errors import InputError
+from review.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from tests.conftest import ROOT, jsonl, record
 from viewer.queue import BREAK, PACE_OVER, SHOW, Filter, Pace, Queue
-from viewer.records import RecordFile
+from viewer.record_file import RecordFile
 from viewer.uncertainty import FEWEST, least_sure_first, why_not
 
 SITE = "quay.stackexchange.com/a"
@@ -97,7 +97,7 @@ def test_order_by_uncertainty_has_those_between_accepted_and_rejected_first(queu
 
 UNCERTAIN = """
 import sys
-from viewer.records import RecordFile
+from viewer.record_file import RecordFile
 from viewer.uncertainty import least_sure_first
 print(least_sure_first(RecordFile(sys.argv[1]), {number: number % 3 > 0 for number in range(60)}, 3))
 """

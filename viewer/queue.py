@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal, Protocol, get_args
 
-from instructions.judgements import ConflictError, Judgement, JudgementFile
-from instructions.script import InputError
-from viewer.records import RecordFile
+from records.errors import InputError
+from review.judgements import ConflictError, Judgement, JudgementFile
+from viewer.record_file import RecordFile
 from viewer.uncertainty import least_sure_first, why_not
 
 BETWEEN_CALLS = 1_000  # records, between two calls of a progress callback
@@ -26,8 +26,8 @@ SHOW: tuple[Show, ...] = get_args(Show)
 OnProgress = Callable[[int], object]  # is told how many records are done; what it raises ends the search
 
 
-class Finding(Protocol):
-    """What instructions.criteria tells of a response."""
+class HasCriterion(Protocol):
+    """A finding of review.criteria, as far as the queue looks at it."""
 
     @property
     def criterion(self) -> int: ...
@@ -64,7 +64,7 @@ class Queue:
         self,
         records: RecordFile,
         judgements: JudgementFile,
-        find_problems: Callable[[dict[str, Any]], Collection[Finding]] = lambda record: (),
+        find_problems: Callable[[dict[str, Any]], Collection[HasCriterion]] = lambda record: (),
         clock: Callable[[], float] = time.monotonic,
     ):
         """`find_problems` gives a record's findings, for the filter by criteria; `clock` tells seconds, for the pace.

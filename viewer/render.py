@@ -7,8 +7,8 @@ from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from instructions.criteria import Finding
-from viewer.markdown import post_html, source_html, uses_math
+from review.criteria import Finding
+from viewer.post_html import post_html, source_html, uses_math
 
 LONGEST = 100_000  # characters of a question or an answer that are shown; Stack Exchange takes 30,000
 LONGEST_LABEL = 300  # characters of a name, a tag, a reason

@@ -12,8 +12,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from instructions.script import InputError
-from viewer.records import RecordFile
+from records.errors import InputError
+from viewer.record_file import RecordFile
 
 FEWEST = 50  # judgements to learn from
 SCORED = 5_000  # unjudged records at most, drawn with the seed: more than a person judges before the next order

@@ -20,11 +20,11 @@ import anywidget
 import ipywidgets as w
 import traitlets
 
-from instructions.criteria import CRITERIA, Finding, find_problems
-from instructions.judgements import ConflictError, Judgement, JudgementFile
-from instructions.script import InputError
+from records.errors import InputError
+from review.criteria import CRITERIA, Finding, find_problems
+from review.judgements import ConflictError, Judgement, JudgementFile
 from viewer.queue import SHOW, Filter, Queue
-from viewer.records import RecordFile
+from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
 from viewer.uncertainty import FEWEST
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from generation.runner import CHECK
+from generation.sandbox.runner import CHECK
 
 Holds = Callable[[list[Any]], bool]  # whether a check holds, by the values of its operands
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from generation.python_code.checks import Holds, has_asserts, make_checks
-from instructions.conala import fenced
-from instructions.sources import Unfit
+from records.code_block import fenced
+from records.json_rows import SkipRow
 
 SOURCE = "python_code"  # the label in the tuple files
 LONGEST = 20_000  # characters of code; few-shot answers have some hundred
@@ -26,7 +26,7 @@ _CODE_BEGINS = re.compile(r"^(?:def|class|import|from|async def)\b|^@", re.M)
 _LANGUAGES = ("", "python", "python3", "py", "pycon")
 
 
-class Rejected(Unfit):
+class Rejected(SkipRow):
     """Code that makes no record. The message is the reason, to be counted; `detail` is about this code alone."""
 
     def __init__(self, reason: str, detail: str = ""):

@@ -4,7 +4,7 @@ A sample is run from the start in two sandboxes, which differ in all that a prog
 its mutants in the second. It is verified when both runs came to the end, in both every check that was come to holds, there
 was one, the values were the same, and the checks of at least one mutant do not hold.
 
-What that means. What gets out of the sandbox is bounded by generation/sandbox.py. A verdict does not rest on the program's good
+What that means. What gets out of the sandbox is bounded by generation/sandbox/bubblewrap.py. A verdict does not rest on the program's good
 behaviour where it can do without: the kernel tells how it ended, what its checks must hold is known here and not there, lines
 that it writes by itself lack the secret word, and who looks for the frames and objects that know the word is ended. It rests
 on it in one point: a program could still take over the interpreter that it runs in, with ctypes say, and tell the right values
@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 from generation.python_code.checks import Holds
 from generation.python_code.mutants import mutants
 from generation.python_code.samples import Rejected, Sample, extract, make_sample
-from generation.runner import LOOKED_INTO
-from generation.sandbox import Outcome, Program, Sandbox
+from generation.sandbox.bubblewrap import Outcome, Program, Sandbox
+from generation.sandbox.runner import LOOKED_INTO
 
 CPU_SECONDS = 2.0  # of a run; the functions take milliseconds
 MUTANTS = 8  # of a sample: that one is noticed matters, how many of the rest is a measure
@@ -44,7 +44,7 @@ SHARED_MODULES = {
 }  # fmt: skip
 
 
-class Candidate(NamedTuple):
+class CodeCandidate(NamedTuple):
     """A text with code in it."""
 
     text: str  # a model's answer, or a record's response
@@ -68,11 +68,11 @@ class Verified(NamedTuple):
 
 
 def verify_all(
-    candidates: Iterable[Candidate], sandbox: Sandbox, workers: int
-) -> Iterator[tuple[Candidate, Verified | Rejected]]:
+    candidates: Iterable[CodeCandidate], sandbox: Sandbox, workers: int
+) -> Iterator[tuple[CodeCandidate, Verified | Rejected]]:
     """Verify candidates side by side; what became of them, in their order."""
 
-    def verdict(candidate: Candidate) -> Verified | Rejected:
+    def verdict(candidate: CodeCandidate) -> Verified | Rejected:
         try:
             if candidate.problem:
                 raise Rejected(candidate.problem)
@@ -82,7 +82,7 @@ def verify_all(
         except RecursionError:
             return Rejected("nested too deep")
 
-    waiting: deque[tuple[Candidate, Future[Verified | Rejected]]] = deque()
+    waiting: deque[tuple[CodeCandidate, Future[Verified | Rejected]]] = deque()
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         # of the code, such as invalid escapes; what a thread filters by itself ends when another thread's filter does
         warnings.simplefilter("ignore", SyntaxWarning)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from instructions.criteria import language
-from instructions.criteria.passage import Passage
+from review.criteria import language
+from review.criteria.parsed_response import ParsedResponse
 
 KINDS = ("Who", "What", "Where", "When", "Why", "How")
 
@@ -79,7 +79,7 @@ def repetition(text: str, n: int = 4) -> float:
 
 def is_english(text: str) -> bool:
     """Whether it may be English, as the review criteria tell it: only what is clearly another language is none."""
-    return not any(language.find(Passage.of("", text)))
+    return not any(language.find(ParsedResponse.of("", text)))
 
 
 def _compared(text: str) -> list[str]:

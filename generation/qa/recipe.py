@@ -22,7 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from generation.models import CUT, TOO_LONG, Model, Request
+from generation.backends.base import CUT, TOO_LONG, Request
+from generation.models import Model
+from generation.prompt_template import Template, read_template
 from generation.qa.evaluations import (
     KINDS,
     declines,
@@ -37,7 +39,6 @@ from generation.qa.evaluations import (
     word_count_outside,
 )
 from generation.qa.passages import Passage
-from generation.templates import Template, read_template
 
 SOURCE = "synthetic_qa"  # the label in the tuple files
 PROMPTS = Path(__file__).parent.parent / "prompts" / "qa"
@@ -49,7 +50,7 @@ _LABEL = re.compile(
 
 
 @dataclass(frozen=True)
-class Limits:
+class Thresholds:
     """The thresholds. A text of a model that was never seen is judged by them, so look at the scores of the first
     hundred records and dropped questions, and set them anew."""
 
@@ -64,7 +65,7 @@ class Limits:
 
 
 @dataclass
-class Candidate:
+class QuestionCandidate:
     """A question of one kind about one passage, with what the steps so far have made of it."""
 
     passage: Passage
@@ -120,7 +121,8 @@ class Candidate:
 
 
 # ---- the steps -------------------------------------------------------------------------------------------------------
-Evaluation = Callable[[Candidate, Limits], str | None]  # gives the reason to drop a candidate, and may note its scores
+# Gives the reason to drop a candidate, and may note its scores
+Evaluation = Callable[[QuestionCandidate, Thresholds], str | None]
 
 
 class Step(NamedTuple):
@@ -130,14 +132,14 @@ class Step(NamedTuple):
     evaluate: Evaluation
 
 
-def _question(candidate: Candidate, limits: Limits) -> str | None:
+def _question(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     question = candidate.texts["question"]
     if problem := why_malformed(question, candidate.kind) or word_count_outside(question, limits.question_words):
         return problem
     return "not self-contained" if points_outside(question) else None
 
 
-def _answer(candidate: Candidate, limits: Limits) -> str | None:
+def _answer(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     answer = candidate.texts["answer"]
     if declines(answer):
         return "declined"
@@ -147,16 +149,16 @@ def _answer(candidate: Candidate, limits: Limits) -> str | None:
     return _below(candidate, "found", limits.min_found, "found in the passage")
 
 
-def _asked_back(candidate: Candidate, limits: Limits) -> str | None:
+def _asked_back(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     candidate.scores["agreement"] = token_f1(candidate.texts["question"], candidate.texts["asked_back"])
     return _below(candidate, "agreement", limits.min_agreement, "agreement with the question")
 
 
-def _answerable(candidate: Candidate, limits: Limits) -> str | None:
+def _answerable(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     return None if says_yes(candidate.texts["answerable"]) else "not yes"
 
 
-def _long_answer(candidate: Candidate, limits: Limits) -> str | None:
+def _long_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     text = candidate.texts["long_answer"]
     if outside := word_count_outside(text, limits.long_answer_words):
         return outside
@@ -171,7 +173,7 @@ def _long_answer(candidate: Candidate, limits: Limits) -> str | None:
     return _below(candidate, "covered", limits.min_covered, "of the short answer in it")
 
 
-def _below(candidate: Candidate, score: str, least: float, what: str) -> str | None:
+def _below(candidate: QuestionCandidate, score: str, least: float, what: str) -> str | None:
     return f"below {least} {what}" if candidate.scores[score] < least else None
 
 
@@ -196,12 +198,12 @@ def ask(
     passages: Sequence[Passage],
     model: Model,
     prompts: dict[str, Template],
-    limits: Limits,
+    limits: Thresholds,
     temperature: float,
     seed: int,
-) -> list[Candidate]:
+) -> list[QuestionCandidate]:
     """One candidate of each kind for each passage, taken through all steps; those with a `problem` fell out on the way."""
-    candidates = [Candidate(passage, kind) for passage in passages for kind in KINDS]
+    candidates = [QuestionCandidate(passage, kind) for passage in passages for kind in KINDS]
     for step in RECIPE:
         template = prompts[step.name]
         left = [candidate for candidate in candidates if candidate.problem is None]
@@ -216,7 +218,7 @@ def ask(
     return candidates
 
 
-def _why_unusable(candidate: Candidate, step: str, end: str, limits: Limits) -> str | None:
+def _why_unusable(candidate: QuestionCandidate, step: str, end: str, limits: Thresholds) -> str | None:
     logprob = candidate.scores.get(f"{step}_logprob")
     if end == TOO_LONG:
         return "prompt too long for the model"

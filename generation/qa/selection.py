@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from instructions.duplicates import NearDuplicates
+from quality.duplicates import NearDuplicates
 
 SIMILAR = 0.8  # Jaccard similarity of two questions' word pairs: ten words of which one is another are not yet similar
 NGRAM = 2

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from instructions.files import require_input
-from instructions.records import read_with_progress
-from instructions.script import InputError
-from instructions.sources import SourceFile, read_rows
+from records.errors import InputError
+from records.file_io import require_input
+from records.json_rows import SourceFile, read_rows
+from records.record import read_with_progress
 
 MARKDOWN, PLAIN = ".md", ".txt"
 LARGEST_FILE = 1 << 26  # bytes; it is read as a whole

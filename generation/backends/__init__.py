@@ -1,0 +1,1 @@
+"""What asks a model: transformers here, or an OpenAI-compatible server."""

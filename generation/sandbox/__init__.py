@@ -1,0 +1,1 @@
+"""Untrusted Python, run where it can reach nothing."""

@@ -1,0 +1,206 @@
+"""A data set in the formats that trainers read, each written as the records come.
+
+    alpha              instruction_tuning_dataset_alpha_part1.json, ..   JSON lists of [source, pair]: see merging.tuples
+    messages           messages/train.jsonl, .parquet                    messages, source, id, meta: the chat format of TRL,
+                                                                         axolotl and others
+    prompt_completion  prompt_completion/train.jsonl, .parquet           prompt, completion: TRL's without a chat template
+    alpaca             alpaca/train.json, .parquet                       instruction, input, output: Stanford Alpaca's list
+
+Parquet is what load_dataset is given: it takes one kind of file for all configurations of a folder, and reads a JSON list as
+a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from merging.splits import NAME, Splits
+from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, Parts, entry
+from merging.writers import JsonLines, JsonList, Parquet, require_pyarrow
+
+FORMATS = ("alpha", "messages", "prompt_completion", "alpaca")
+PARQUET = ".parquet"
+SUFFIX = {JsonLines: ".jsonl", JsonList: ".json"}
+LLAMA_FACTORY = "dataset_info.json"
+LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
+    "messages": {
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages"},
+        "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"},
+    },
+    "prompt_completion": {"columns": {"prompt": "prompt", "response": "completion"}},
+    "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
+}
+
+# The files that a data set is made of, and the folders that they are in
+FILES = re.compile(
+    rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
+    rf"|(?:messages|prompt_completion|alpaca)/{NAME}\.(?:jsonl?|parquet)"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|dataset_info\.json|plots/(?:length|score|tags)\.png"
+)
+FOLDERS = {"messages", "prompt_completion", "alpaca", "plots"}
+
+
+class DataFile(NamedTuple):
+    """A file of the data set, complete."""
+
+    path: Path
+    format: str
+    split: str
+    records: int
+
+
+# ---- a format of one split -------------------------------------------------------------------------------------------
+class File(Protocol):
+    """A file that is complete."""
+
+    path: Path
+    records: int
+
+
+class Format(Protocol):
+    """Writes the records of one split in one format."""
+
+    def write(self, record: dict[str, Any]) -> None: ...
+    def close(self) -> Sequence[File]: ...
+
+
+class Alpha:
+    """The tuple files. Those of train have the names that readers know; other splits have theirs in the name."""
+
+    def __init__(self, folder: Path, split: str, pair: str, parts: int, max_part_bytes: int | None):
+        name = FILE_NAME if split == "train" else FILE_NAME_OF_SPLIT.format(split)
+        self._parts = Parts(folder / name, parts, max_part_bytes)
+        self._pair = pair
+
+    def write(self, record: dict[str, Any]) -> None:
+        self._parts.write(entry(record, self._pair))
+
+    def close(self) -> list[JsonList]:
+        return self._parts.close()
+
+
+class Rows:
+    """A row a record, as JSON and as Parquet."""
+
+    def __init__(self, folder: Path, split: str, shape: Shape):
+        self._shape = shape
+        self._text = shape.text(folder / f"{split}{SUFFIX[shape.text]}")
+        self._parquet = Parquet(folder / f"{split}{PARQUET}", shape.columns)
+
+    def write(self, record: dict[str, Any]) -> None:
+        row = self._shape.row(record)
+        text = orjson.dumps(row)
+        self._text.write(text)
+        self._parquet.write(row, len(text))
+
+    def close(self) -> Sequence[File]:
+        self._text.close()
+        self._parquet.close()
+        return [self._text, self._parquet]
+
+
+class Shape(NamedTuple):
+    """What a row is."""
+
+    row: Callable[[dict[str, Any]], dict[str, Any]]  # of a record
+    columns: dict[str, str]  # their types, as Parquet takes them
+    text: type[JsonLines] | type[JsonList]
+
+
+def messages(record: dict[str, Any]) -> dict[str, Any]:
+    """A conversation of one exchange. `meta` is JSON in a string: each source has fields of its own, so that a struct would
+    change with the sources."""
+    return {
+        "messages": [
+            {"role": "user", "content": record["instruction"]},
+            {"role": "assistant", "content": record["response"]},
+        ],
+        "source": record["source"],
+        "id": record["id"],
+        "meta": orjson.dumps(record["meta"]).decode(),
+    }
+
+
+def prompt_completion(record: dict[str, Any]) -> dict[str, Any]:
+    """What a trainer joins into one text, and learns the second half of; so the prompt ends with a blank line."""
+    return {"prompt": f"{record['instruction']}\n\n", "completion": record["response"]}
+
+
+def alpaca(record: dict[str, Any]) -> dict[str, Any]:
+    """Stanford Alpaca's fields; there is no input beside the instruction."""
+    return {"instruction": record["instruction"], "input": "", "output": record["response"]}
+
+
+SHAPES = {
+    "messages": Shape(messages, {"messages": "messages", "source": "text", "id": "text", "meta": "text"}, JsonLines),
+    "prompt_completion": Shape(prompt_completion, {"prompt": "text", "completion": "text"}, JsonLines),
+    "alpaca": Shape(alpaca, {"instruction": "text", "input": "text", "output": "text"}, JsonList),
+}
+
+
+# ---- all formats and splits ------------------------------------------------------------------------------------------
+class DataSet:
+    """Writes every record in each format, into the split that its question belongs to.
+
+    A split without records has no files, but for the tuple file of the first split, which is there always.
+    """
+
+    def __init__(
+        self, folder: Path, formats: list[str], splits: Splits, pair: str, parts: int, max_part_bytes: int | None
+    ):
+        self._folder, self._formats, self._splits = folder, formats, splits
+        self._alpha = (pair, parts, max_part_bytes)
+        self._writers: dict[str, list[Format]] = {}
+        if set(formats) & set(SHAPES):
+            require_pyarrow()
+        if "alpha" in formats:
+            self._writers[splits.names[0]] = self._begin(splits.names[0])
+
+    def _begin(self, split: str) -> list[Format]:
+        return [self._format(name, split) for name in self._formats]
+
+    def _format(self, name: str, split: str) -> Format:
+        if name == "alpha":
+            return Alpha(self._folder, split, *self._alpha)
+        folder = self._folder / name
+        folder.mkdir(exist_ok=True)
+        return Rows(folder, split, SHAPES[name])
+
+    def write(self, record: dict[str, Any]) -> None:
+        split = self._splits.of(record)
+        if split not in self._writers:
+            self._writers[split] = self._begin(split)
+        for writer in self._writers[split]:
+            writer.write(record)
+
+    def close(self) -> list[DataFile]:
+        """The files, by format and then by split."""
+        files = [
+            DataFile(file.path.relative_to(self._folder), name, split, file.records)
+            for split, writers in self._writers.items()
+            for name, writer in zip(self._formats, writers, strict=True)
+            for file in writer.close()
+        ]
+        order = self._splits.names
+        return sorted(files, key=lambda file: (self._formats.index(file.format), order.index(file.split)))
+
+
+def llama_factory(files: list[DataFile]) -> dict[str, Any]:
+    """LLaMA-Factory's dataset_info.json: a data set by format and split, as messages_train.
+
+    https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md
+    """
+    told = {}
+    for file in files:
+        if file.format != "alpha" and file.path.suffix != PARQUET:
+            told[f"{file.format}_{file.split}"] = {
+                "file_name": file.path.as_posix(),
+                **LLAMA_FACTORY_FIELDS[file.format],
+            }
+    return told

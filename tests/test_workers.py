@@ -1,0 +1,108 @@
+"""Work side by side: results in order, no more of it under way than is asked for, and none that goes on behind the end."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from functools import partial
+
+import pytest
+
+from records.errors import LostError
+from records.workers import AHEAD, make_pool, run_ahead
+from stackdump.convert import Conversion
+from stackdump.dumps import XmlDump
+from stackdump.sites import Site
+from tests.dumps import question, table
+
+
+def slowly(number: int, folder: str) -> int:
+    """Says in the folder when it begins and when it ends."""
+    open(f"{folder}/{number}.begun", "w").close()
+    time.sleep(0.05 * (number % 3))
+    open(f"{folder}/{number}.ended", "w").close()
+    return number
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_results_come_in_order_and_calls_are_taken_as_they_are_needed(tmp_path, workers):
+    taken = 0
+
+    def calls():
+        nonlocal taken
+        for number in range(30):
+            taken += 1
+            yield partial(slowly, number, str(tmp_path))
+
+    with make_pool(workers) as pool:
+        for expected, result in enumerate(run_ahead(calls(), pool, workers, "Posts.xml")):
+            assert result == expected
+            assert taken <= expected + workers * AHEAD
+    assert taken == 30
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_nothing_goes_on_behind_the_end(tmp_path, workers):
+    """What is under way ends first, for it writes to a folder that is removed next; what waits never begins."""
+    with make_pool(workers) as pool:
+        results = run_ahead(
+            (partial(slowly, number, str(tmp_path)) for number in range(30)), pool, workers, "Posts.xml"
+        )
+        assert next(results) == 0
+        results.close()
+        begun, ended = ({path.stem for path in tmp_path.glob(f"*.{what}")} for what in ("begun", "ended"))
+        assert begun == ended
+        assert len(begun) <= 1 + workers * AHEAD
+        pool.submit(int).result()
+        assert {path.stem for path in tmp_path.glob("*.begun")} == begun
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told():
+    with make_pool(2) as pool, pytest.raises(LostError, match="^Posts.xml: a worker was killed"):
+        list(run_ahead([die, die, die], pool, 2, "Posts.xml"))
+
+
+class Watched(XmlDump):
+    """Counts the bytes that are read of it, and kills the pool's workers with the first."""
+
+    bytes_read = 0
+
+    def tables(self, *args):
+        for found in super().tables(*args):
+            found.chunks = self._watched(found.chunks)
+            yield found
+
+    def _watched(self, chunks):
+        for chunk in chunks:
+            self.bytes_read += len(chunk)
+            with suppress(BrokenProcessPool):
+                self.pool.submit(die)
+            yield chunk
+
+
+def test_the_rest_of_a_table_is_not_read_when_a_worker_is_lost(tmp_path):
+    """As it is where the rows are bad, for damage of the download would explain those."""
+    posts = tmp_path / "Posts.xml"
+    posts.write_bytes(table("posts", [question(number, Body="x" * 100_000) for number in range(1, 200)]))
+    dump = Watched({"Posts": posts})
+    with (
+        make_pool(2) as dump.pool,
+        Conversion(Site("quay.stackexchange.com"), dump, tmp_path / "work", dump.pool, 2) as conversion,
+        pytest.raises(LostError, match="a worker was killed"),
+    ):
+        conversion.read()
+    assert 0 < dump.bytes_read < posts.stat().st_size / 2
+
+
+def test_workers_yield_to_what_feeds_them():
+    with make_pool(2) as pool:
+        assert pool.submit(os.nice, 0).result() == os.nice(0) + 10
+    with make_pool(1) as pool:  # a thread of this process, which is not to be slowed down
+        assert pool.submit(os.nice, 0).result() == os.nice(0)
+        assert pool.submit(threading.get_native_id).result() != threading.get_native_id()

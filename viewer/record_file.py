@@ -1,0 +1,140 @@
+"""The records of a file by number, without the file in memory: an index of where each line begins, and of ids.
+
+Opening reads the file once, and the index takes 16 bytes a record.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from array import array
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from records.errors import InputError
+from records.file_io import open_input, require_input
+from records.record import BYTE_ORDER_MARK
+from records.record import parse_record as parse_record
+
+BUFFER = 1 << 20  # bytes
+AT_ONCE = 1_000  # records, read by one system call
+COMPRESSED = (".gz", ".zst")
+# the id where our own scripts write it, first in the line, and without escapes; lines of another form are parsed
+ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]+)"').match
+
+
+class RecordFile:
+    """A `.jsonl` file of records, numbered from 0 in the file's order; blank lines have no number.
+
+    A `.jsonl.gz` or `.jsonl.zst` is unpacked once, into a temporary file that goes when this is closed.
+    """
+
+    def __init__(self, path: str | Path):
+        """Raises InputError where the file is not there or is damaged; lines are checked when they are asked for."""
+        require_input(path)
+        self.path = Path(path)
+        self._state = self._stat()
+        self._file = _plain_file(self.path)
+        self._starts, self._hashes, self._blanks = _index(self._file)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """The record; raises InputError with file and line where it is none, and where the file has changed."""
+        if self._stat() != self._state:
+            raise InputError(f"{self.path}: has changed since it was opened; open it again")
+        line = number + 1 + bisect_right(self._blanks, number)
+        return parse_record(self._lines(number, number + 1), f"{self.path}:{line}")
+
+    def peek(self, number: int) -> dict[str, Any] | None:
+        """The record, for a search; None where the line is none."""
+        return _parsed(self._lines(number, number + 1))
+
+    def __iter__(self) -> Iterator[dict[str, Any] | None]:
+        """The records in the file's order; None for a line that is none."""
+        for first in range(0, len(self), AT_ONCE):
+            last = min(first + AT_ONCE, len(self))
+            lines, offset = self._lines(first, last), self._starts[first]
+            for number in range(first, last):
+                yield _parsed(lines[self._starts[number] - offset : self._starts[number + 1] - offset])
+
+    def number_of(self, record_id: str) -> int | None:
+        """The number of the record with this id, the first where several have it."""
+        try:
+            return self._hashes.index(_hash(record_id.encode("utf-8", "replace")))
+        except ValueError:
+            return None
+
+    def numbers_of(self, record_ids: Collection[str]) -> dict[str, int]:
+        """The numbers of those of the ids that are in the file, as by `number_of`, in one pass over the index."""
+        wanted = {_hash(record_id.encode("utf-8", "replace")): record_id for record_id in record_ids}
+        found: dict[str, int] = {}
+        for number, each in enumerate(self._hashes):
+            if each in wanted:
+                found.setdefault(wanted[each], number)
+        return found
+
+    def _lines(self, first: int, last: int) -> bytes:
+        if not 0 <= first < last <= len(self):
+            raise IndexError(first)
+        start = self._starts[first]
+        return os.pread(self._file.fileno(), self._starts[last] - start, start)
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        try:
+            state = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _plain_file(path: Path) -> BinaryIO:
+    if path.suffix not in COMPRESSED:
+        return open(path, "rb", buffering=BUFFER)
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115
+    with open_input(path) as source:
+        shutil.copyfileobj(source, unpacked, BUFFER)
+    unpacked.seek(0)
+    return cast(BinaryIO, unpacked)
+
+
+def _index(file: BinaryIO) -> tuple[array[int], array[int], array[int]]:
+    """Where each record's line begins (at last the file's end), each id's hash, the record after each blank line."""
+    starts, hashes, blanks = array("Q"), array("q"), array("Q")
+    at = len(BYTE_ORDER_MARK) if file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK else 0
+    file.seek(at)
+    for line in file:
+        if line.isspace():
+            blanks.append(len(starts))
+        else:
+            starts.append(at)
+            found = ID_FIRST(line)
+            hashes.append(_hash(found[1] if found else _id(line)))
+        at += len(line)
+    starts.append(at)
+    return starts, hashes, blanks
+
+
+def _hash(record_id: bytes) -> int:
+    """64 bits: two of a million ids are alike once in 37 million files. Python's own, for none leaves the process."""
+    return hash(record_id)
+
+
+def _id(line: bytes) -> bytes:
+    record = _parsed(line)
+    return str(record["id"]).encode() if record else b""
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        return parse_record(line, "")
+    except InputError:
+        return None
