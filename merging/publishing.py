@@ -19,7 +19,7 @@ from merging.inputs import Ledger, shown
 from merging.statistics import Statistics
 from merging.writers import JsonLines
 from records.errors import InputError
-from records.file_io import write_json, write_report
+from records.file_io import walk, write_json, write_report
 from records.licenses import Terms
 from records.record import RecordLine
 
@@ -134,9 +134,10 @@ def _listed(report: Path) -> dict[str, Any]:
         listed = json.loads(report.read_bytes())["files"]
         return {name: {"bytes": each["bytes"], "sha256": each["sha256"]} for name, each in listed.items()}
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # it is somebody else's
-        return {}
+        pass
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # it is somebody else's
+    return {}
 
 
 def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
@@ -148,7 +149,7 @@ def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
 def _names_taken(folder: Path) -> set[str]:
     """What is in a folder under the names of files and folders that a merge writes."""
     taken = set()
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in walk(folder):
         for path in (Path(place, name) for name in [*files, *folders]):
             name, is_folder = path.relative_to(folder).as_posix(), path.is_dir() and not path.is_symlink()
             if FILES.fullmatch(name) or (name in FOLDERS and not is_folder):

@@ -177,7 +177,7 @@ def _refuse_to_remove(*folders: Path) -> None:
 def _carry_over(final: Path, staging: Path, ours: Container[str], told: Path) -> None:
     """Give the new folder all that is in the old one and not `ours`: files as further links, which no kill can lose."""
     try:
-        for place, folders, files in os.walk(final):
+        for place, folders, files in walk(final):
             below = Path(place).relative_to(final)
             names = [*files, *(name for name in folders if Path(place, name).is_symlink())]
             foreign = [name for name in names if (below / name).as_posix() not in ours]
@@ -188,6 +188,16 @@ def _carry_over(final: Path, staging: Path, ours: Container[str], told: Path) ->
     except FileExistsError as error:
         taken = Path(error.filename2 or error.filename).relative_to(staging)
         raise InputError(f"{told / taken}: is in the way of a file that is written; move it away") from None
+
+
+def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """What is below a folder, as os.walk has it; raises OSError where a folder cannot be read, as its files would be lost."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    if folder.is_dir():
+        yield from os.walk(folder, onerror=fail)
 
 
 def _link(source: Path, target: Path) -> None:
