@@ -76,13 +76,17 @@ class ServerBackend:
                 return Generation("", None, 0, TOO_LONG)
             raise self._failure(f"refuses the request ({error.message})") from None
         except openai.APIStatusError as error:
-            raise self._failure(f"answers {error.status_code} ({error.message})", MEND.get(error.status_code, "")) from None
+            raise self._failure(
+                f"answers {error.status_code} ({error.message})", MEND.get(error.status_code, "")
+            ) from None
         except openai.APITimeoutError:
             raise self._failure(
                 f"no answer within {self.timeout} s", "give a longer --timeout, or fewer --connections"
             ) from None
         except openai.APIConnectionError as error:
-            raise self._failure(f"cannot be reached ({error.__cause__ or error})", "check --base_url, and that the server runs") from None
+            raise self._failure(
+                f"cannot be reached ({error.__cause__ or error})", "check --base_url, and that the server runs"
+            ) from None
         raise self._failure(f"its answer is no completion ({problem})", "check --base_url")
 
     async def _completion(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> Any:

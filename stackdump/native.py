@@ -83,7 +83,9 @@ def main() -> None:
             lines = (error.stdout + error.stderr).strip().splitlines()
             problem = next((line for line in lines if "error" in line), lines[-1] if lines else f"{error}")
     if problem:
-        sys.exit(f"the Markdown writer is not compiled ({problem}); it runs in Python, with the same result, but slower")
+        sys.exit(
+            f"the Markdown writer is not compiled ({problem}); it runs in Python, with the same result, but slower"
+        )
 
 
 if __name__ == "__main__":

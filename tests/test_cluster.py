@@ -734,7 +734,10 @@ def test_a_failed_upload_leaves_what_was_there(counting, tmp_path):
         local.write_bytes(b"whole")
     assert url.read_bytes() == b"whole"
     Counting.failing = True
-    with pytest.raises(InputError, match="quay/unfiltered.jsonl: cannot be read or written"), written_to(url, tmp_path) as local:
+    with (
+        pytest.raises(InputError, match="quay/unfiltered.jsonl: cannot be read or written"),
+        written_to(url, tmp_path) as local,
+    ):
         local.write_bytes(b"another")
     assert set(Counting.store) == {url.path}
     assert url.read_bytes() == b"whole"
