@@ -43,6 +43,8 @@ def obstacle() -> str | None:
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
     if not shutil.which(compiler):
         return f"no C compiler: {compiler}"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "no Python.h, which Debian has in python3-dev"
     # Looked for and not imported: mypyc follows imports, and would check itself with the modules, which takes longer.
     if not find_spec("mypyc") or not find_spec("setuptools"):
         return "pip install -r requirements/native.txt"

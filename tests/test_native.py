@@ -1,12 +1,14 @@
 """The compiled Markdown writer gives the bytes of the one in Python, and is never used for other sources."""
 
+import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+from stackdump.native import obstacle
 from tests.conftest import ROOT, SAMPLE_DUMP
 
 # Prints which file the writer is of, and the Markdown of all posts of a Posts.xml and of what no site would write.
@@ -24,28 +26,48 @@ for body in bodies:
 """
 
 
-@pytest.mark.skipif(not (shutil.which("gcc") or shutil.which("clang")), reason="needs a C compiler")
-@pytest.mark.skipif(find_spec("mypyc") is None, reason="needs mypyc")
-def test_the_compiled_writer_gives_the_same_bytes_and_is_left_alone_when_the_sources_change(tmp_path):
+def native(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Begin `python -m stackdump.native` in a copy of the sources."""
+    command = [sys.executable, "-m", "stackdump.native"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "stackdump", tmp_path / "stackdump")
+    return tmp_path
 
-    def python(*args: str) -> str:
-        done = subprocess.run([sys.executable, *args], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
+@pytest.mark.skipif(obstacle() is not None, reason=f"cannot compile here: {obstacle()}")
+def test_the_compiled_writer_gives_the_same_bytes_and_is_left_alone_when_the_sources_change(sources):
     def convert() -> tuple[str, str]:
-        file, _, markdown = python("-c", CONVERT, str(SAMPLE_DUMP / "Posts.xml")).partition("\n")
+        command = [sys.executable, "-c", CONVERT, str(SAMPLE_DUMP / "Posts.xml")]
+        done = subprocess.run(command, cwd=sources, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        file, _, markdown = done.stdout.partition("\n")
         return file, markdown
 
     file, in_python = convert()
     assert file.endswith(".py")
     assert in_python.count("\n") > 200
-    python("-m", "stackdump.native")
+    for process in [native(sources), native(sources)]:  # at once, as by two makes
+        _, stderr = process.communicate()
+        assert (process.returncode, stderr) == (0, "")
+    assert len(list((sources / "build").iterdir())) == 1
     file, compiled = convert()
     assert not file.endswith(".py")
     assert compiled == in_python
 
-    with (tmp_path / "stackdump" / "markdown" / "tex.py").open("a") as source:
+    with (sources / "stackdump" / "markdown" / "tex.py").open("a") as source:
         source.write("# changed\n")
     assert convert()[0].endswith(".py")
+
+
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+def test_where_it_cannot_be_compiled_one_line_says_so_and_nothing_is_left(sources, compiler):
+    process = native(sources, CC=compiler)
+    _, stderr = process.communicate()
+    assert process.returncode == 1
+    assert stderr.startswith("the Markdown writer is not compiled (") and stderr.count("\n") == 1
+    assert not list(sources.glob("build/*")) and not list(sources.glob("build/.*"))
