@@ -172,6 +172,19 @@ def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_out
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
+def test_posts_that_the_disk_takes_a_part_of_are_an_error(tmp_path):
+    """The system writes what fits, and reports an error only to the next write, which need not come."""
+    code = (
+        "from collections import Counter; from pathlib import Path; from stackdump.posts import Placed;"
+        f"from stackdump.spool import put_aside; {full_disk(1000)};"
+        f"put_aside(Placed({{0: b'x' * 3000}}, Counter(), 0), Path({str(tmp_path)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1 and "File too large" in done.stderr, done
+
+
 def start(*args: object) -> subprocess.Popen:
     command = [sys.executable, SCRIPT, *map(str, args)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
