@@ -13,12 +13,13 @@ from instructions.conala import MostProbable, conala_record, fenced, mined_recor
 from instructions.script import InputError
 from instructions.sources import SourceFile, SourceRow, Unfit
 from sample.archive_server import ArchiveServer, Fault
+from tests import needs
 from tests.conftest import ROOT, run_script, told
 
 SCRIPT = "get_conala.py"
 SAMPLE = ROOT / "sample" / "sources" / "conala-corpus"
-REAL = ROOT.parent / "shared" / "sources"
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/sources")
+REAL = needs.SHARED / "sources"
+needs_real = needs.shared("sources")
 
 
 def row(number: int = 3, **value) -> SourceRow:

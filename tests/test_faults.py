@@ -19,11 +19,11 @@ import pytest
 
 from sample.archive_server import ArchiveServer, Fault, Request
 from stackdump.files import WHOLE
+from tests import needs
 from tests.conftest import ROOT, Run, run_script
 from tests.dumps import (
     BZIP2,
     LZMA2,
-    SHARED,
     apart_tables,
     files_in,
     large_tables,
@@ -408,7 +408,7 @@ def test_damage_once_in_each_of_two_tables_is_mended(apart, apart_output, tmp_pa
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
 
 
-SLOW = 400_000  # bytes a second: all of the slow table would take more than five seconds
+SLOW = 50_000  # bytes a second: all of the slow table would take more than half a minute, which no test waits for
 
 
 def slowed(server: ArchiveServer, apart: Apart, slow: str, quick: str, fault: Fault | None = None):
@@ -593,7 +593,7 @@ def test_a_trouble_that_stays_ends_in_one_line_whatever_passes(layout, tmp_path,
 
 
 # ---- the stand-in for archive.org beside the project, on real dumps ---------------------------------------------------------
-STAND_IN = SHARED / "tools" / "archive_org.py"
+STAND_IN = needs.SHARED / "tools" / "archive_org.py"
 LARGE, SMALL = "ai", "genai"  # one stream, fetched in parts; a stream for each table, but fetched whole
 REAL = {LARGE: "stackexchange", SMALL: "stackexchange_20251231"}
 REAL_PASSING = [
@@ -633,7 +633,7 @@ TOLD = {
 @pytest.fixture(scope="module")
 def stand_in():
     if not STAND_IN.exists():
-        pytest.skip("needs ../shared, the stand-in and real dumps")
+        pytest.skip("needs ../shared/tools/archive_org.py, beside this folder")
     spec = importlib.util.spec_from_file_location("archive_org", STAND_IN)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -641,7 +641,7 @@ def stand_in():
 
 
 def real_archive(site: str) -> Path:
-    [archive] = (SHARED / "archive.org" / REAL[site]).rglob(f"{site}.stackexchange.com.7z")
+    [archive] = (needs.SHARED / "archive.org" / REAL[site]).rglob(f"{site}.stackexchange.com.7z")
     return archive
 
 
@@ -656,7 +656,7 @@ def real_output(tmp_path_factory) -> dict[str, bytes]:
 
 def fetch_real(stand_in, site: str, faults: list[str], folder: Path) -> Run:
     """Fetch a real dump through faults of the stand-in; assert that those that pass did happen."""
-    archive, server = real_archive(site), stand_in(SHARED / "archive.org", faults=faults)
+    archive, server = real_archive(site), stand_in(needs.SHARED / "archive.org", faults=faults)
     with server as url:
         run = run_prepared(HASTY, *fetching(url, REAL[site], folder, site))
     for fault in faults:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from stackdump.markdown import html_to_markdown, text_to_markdown
+from tests import needs
 
-SHARED = Path(__file__).parents[2] / "shared"
-FIDELITY = SHARED / "tools" / "fidelity"
+FIDELITY = needs.SHARED / "tools" / "fidelity"
 
 BLOCKS = {
     "paragraphs": ("<p>a</p>\n\n<p>b</p>\n", "a\n\nb"),
@@ -275,7 +274,7 @@ def test_threads_share_nothing():
 @pytest.fixture(scope="module")
 def fidelity():
     if not FIDELITY.is_dir():
-        pytest.skip("needs ../shared/tools/fidelity")
+        pytest.skip("needs ../shared/tools/fidelity, beside this folder")
     sys.path.insert(0, str(FIDELITY))
     return pytest.importorskip("fidelity")
 
@@ -294,12 +293,12 @@ def test_the_expected_math_means_the_html(fidelity, html, markdown):
 
 def test_every_post_of_the_dumps_keeps_its_meaning(fidelity, tmp_path):
     """All dumps under ../shared/archive.org that hold a readable Posts.xml."""
+    import py7zr
     from lxml.etree import XMLSyntaxError
 
-    py7zr = pytest.importorskip("py7zr")
-    archives = sorted((SHARED / "archive.org").rglob("*.7z"))
+    archives = sorted((needs.SHARED / "archive.org").rglob("*.7z"))
     if not archives:
-        pytest.skip("needs ../shared/archive.org")
+        pytest.skip("needs ../shared/archive.org, beside this folder")
     failed, judged = [], 0
     for archive in archives:
         folder = tmp_path / archive.stem

@@ -6,7 +6,6 @@ import random
 import re
 import sys
 from html import unescape
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,8 +17,9 @@ from stackdump.markdown import bodies, html_to_markdown, text_to_markdown
 from stackdump.markdown.paragraph import Options
 from stackdump.markdown.repair import repaired
 from stackdump.markdown.writer import Writer
+from tests import needs
 
-FIDELITY = Path(__file__).parents[2] / "shared" / "tools" / "fidelity"
+FIDELITY = needs.SHARED / "tools" / "fidelity"
 quick = settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 # ---- random posts ------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_a_renderer_shows_the_same_title(title):
 @pytest.fixture(scope="module")
 def judge():
     if not FIDELITY.is_dir():
-        pytest.skip("needs ../shared/tools/fidelity")
+        pytest.skip("needs ../shared/tools/fidelity, beside this folder")
     sys.path.insert(0, str(FIDELITY))
     return pytest.importorskip("fidelity").judge
 

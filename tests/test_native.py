@@ -24,8 +24,10 @@ for body in bodies:
 """
 
 
-@pytest.mark.skipif(not (shutil.which("gcc") or shutil.which("clang")), reason="needs a C compiler")
-@pytest.mark.skipif(find_spec("mypyc") is None, reason="needs mypyc")
+@pytest.mark.skipif(
+    not (shutil.which("gcc") or shutil.which("clang")), reason="needs a C compiler: apt-get install gcc"
+)
+@pytest.mark.skipif(find_spec("mypyc") is None, reason="needs mypyc: pip install -r requirements-dev.txt")
 def test_the_compiled_writer_gives_the_same_bytes_and_is_left_alone_when_the_sources_change(tmp_path):
     shutil.copytree(ROOT / "stackdump", tmp_path / "stackdump")
 
