@@ -144,8 +144,8 @@ def main() -> None:
         dropped = stack.enter_context(open_output(args.dropped_path)) if args.dropped_path else None
         folder = stack.enter_context(open_output_folder(args.destpath, find_ours))
         ledger, groups = Ledger(dropped, args.skip_bad), Groups([each.quota for each in sources], args.max_per_source)
-        data_set = DataSet(folder, args.formats, args.splits, args.pair, args.parts or 1, args.max_part_bytes)
-        publication = Publication(folder, data_set, args.plots)
+        data_set = DataSet(folder, args.formats, args.splits, args.pair, args.parts or 1, args.max_part_bytes, stack)
+        publication = Publication(folder, data_set, args.plots, stack)
         with Shuffle(folder, f"{args.seed}") as shuffle:
             for number, source in enumerate(sources):
                 for path in source.paths:

@@ -155,7 +155,7 @@ class Part:
     def __init__(self, file: RemoteFile, start: int, end: int, ahead: int | None):
         self.file, self.start, self.end, self.ahead = file, start, end, ahead
         self.path = file.folder / f"{start}-{end}.part"
-        self._out = self.path.open("ab")
+        self._out = self.path.open("ab", buffering=0)  # so that closing writes nothing, which could fail
         self._in = self.path.open("rb", buffering=0)
         self.position = start + min(self._in.seek(0, os.SEEK_END), end - start)  # up to here the bytes are on disk
         self._wanted = start  # up to here some reader has asked
@@ -270,9 +270,10 @@ class Part:
         with self._news:
             if self._stopped:  # another part may go on with the file from here
                 return
-            self._out.write(data)
-            self._out.flush()
-            self.position += len(data)
+            written = 0
+            while written < len(data):  # a disk that is nearly full takes a part first, and then raises
+                written += self._out.write(data[written:])
+            self.position += written
             self._news.notify_all()
             while self.ahead is not None and self.position > self._wanted + self.ahead and not self._stopped:
                 self._news.wait()

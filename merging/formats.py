@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -73,9 +74,9 @@ class Format(Protocol):
 class Alpha:
     """The tuple files. Those of train have the names that readers know; other splits have theirs in the name."""
 
-    def __init__(self, folder: Path, split: str, pair: str, parts: int, max_part_bytes: int | None):
+    def __init__(self, folder: Path, split: str, stack: ExitStack, pair: str, parts: int, max_part_bytes: int | None):
         name = FILE_NAME if split == "train" else FILE_NAME_OF_SPLIT.format(split)
-        self._parts = Parts(folder / name, parts, max_part_bytes)
+        self._parts = Parts(folder / name, parts, max_part_bytes, stack)
         self._pair = pair
 
     def write(self, record: dict[str, Any]) -> None:
@@ -88,10 +89,10 @@ class Alpha:
 class Rows:
     """A row a record, as JSON and as Parquet."""
 
-    def __init__(self, folder: Path, split: str, shape: Shape):
+    def __init__(self, folder: Path, split: str, stack: ExitStack, shape: Shape):
         self._shape = shape
-        self._text = shape.text(folder / f"{split}{SUFFIX[shape.text]}")
-        self._parquet = Parquet(folder / f"{split}{PARQUET}", shape.columns)
+        self._text = shape.text(folder / f"{split}{SUFFIX[shape.text]}", stack)
+        self._parquet = Parquet(folder / f"{split}{PARQUET}", shape.columns, stack)
 
     def write(self, record: dict[str, Any]) -> None:
         row = self._shape.row(record)
@@ -152,9 +153,17 @@ class DataSet:
     """
 
     def __init__(
-        self, folder: Path, formats: list[str], splits: Splits, pair: str, parts: int, max_part_bytes: int | None
+        self,
+        folder: Path,
+        formats: list[str],
+        splits: Splits,
+        pair: str,
+        parts: int,
+        max_part_bytes: int | None,
+        stack: ExitStack,
     ):
-        self._folder, self._formats, self._splits = folder, formats, splits
+        """stack: closes the files where the run fails before `close`."""
+        self._folder, self._formats, self._splits, self._stack = folder, formats, splits, stack
         self._alpha = (pair, parts, max_part_bytes)
         self._writers: dict[str, list[Format]] = {}
         if set(formats) & set(SHAPES):
@@ -167,10 +176,10 @@ class DataSet:
 
     def _format(self, name: str, split: str) -> Format:
         if name == "alpha":
-            return Alpha(self._folder, split, *self._alpha)
+            return Alpha(self._folder, split, self._stack, *self._alpha)
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
-        return Rows(folder, split, SHAPES[name])
+        return Rows(folder, split, self._stack, SHAPES[name])
 
     def write(self, record: dict[str, Any]) -> None:
         split = self._splits.of(record)

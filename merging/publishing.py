@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,13 @@ OF_NO_MATTER = ("destpath", "dropped_path")  # to what is in the data set
 class Publication:
     """A folder with a data set and all that is told of it."""
 
-    def __init__(self, folder: Path, data_set: DataSet, with_plots: bool):
+    def __init__(self, folder: Path, data_set: DataSet, with_plots: bool, stack: ExitStack):
+        """stack: closes the attribution where the run fails before `finish`."""
         if with_plots:
             plots.require_matplotlib()
         self._folder, self._data_set, self._with_plots = folder, data_set, with_plots
         self._statistics = Statistics()
-        self._attribution = JsonLines(folder / attribution.FILE_NAME)
+        self._attribution = JsonLines(folder / attribution.FILE_NAME, stack)
 
     def write(self, row: RecordLine) -> None:
         self._data_set.write(row.record)

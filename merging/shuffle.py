@@ -147,7 +147,8 @@ class Shuffle:
 
     def _put_aside(self) -> None:
         for bucket, lines in self._held.items():
-            with (self._folder / bucket.decode()).open("ab", buffering=0) as out:
+            # buffered: a bare write may take a part of the bytes and raise nothing
+            with (self._folder / bucket.decode()).open("ab") as out:
                 out.write(b"".join(lines))
         self._held.clear()
         self._size = 0

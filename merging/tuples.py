@@ -7,6 +7,7 @@ Those readers do `question, answer = text.split("\\n\\n", maxsplit=1)` and take 
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,9 @@ class Parts:
     a part of its own. Without entries there is one part, an empty list.
     """
 
-    def __init__(self, name: Path, count: int, max_bytes: int | None):
-        """name: of the files, with {} for the number."""
-        self._name, self._count, self._max_bytes = str(name), count, max_bytes
+    def __init__(self, name: Path, count: int, max_bytes: int | None, stack: ExitStack):
+        """name: of the files, with {} for the number. stack: closes them where the run fails."""
+        self._name, self._count, self._max_bytes, self._stack = str(name), count, max_bytes, stack
         self._parts: list[JsonList] = []
         self._entries = 0
 
@@ -89,7 +90,7 @@ class Parts:
         return self._parts
 
     def _begin(self) -> JsonList:
-        self._parts.append(JsonList(Path(self._name.format(len(self._parts) + 1))))
+        self._parts.append(JsonList(Path(self._name.format(len(self._parts) + 1)), self._stack))
         return self._parts[-1]
 
 

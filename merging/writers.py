@@ -1,8 +1,12 @@
-"""Files of many rows, written as they come: JSON lists, JSON lines, Parquet. None holds more than some rows in memory."""
+"""Files of many rows, written as they come: JSON lists, JSON lines, Parquet. None holds more than some rows in memory.
+
+`close` completes a file. The stack that each is given closes it where a run fails before that: left to the collector, what
+cannot be written, on a full disk say, would be tried again, and the error shown behind the run's own."""
 
 from __future__ import annotations
 
 import importlib.util
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +19,9 @@ ROW_GROUP_BYTES = 1 << 24  # of rows, as text
 class JsonList:
     """A JSON list, an entry a line."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, stack: ExitStack):
         self.path, self.records, self.size = path, 0, len(b"[")
-        self._out = path.open("wb", buffering=BUFFER)
+        self._out = stack.enter_context(path.open("wb", buffering=BUFFER))
         self._out.write(b"[")
 
     def size_with(self, entry: bytes) -> int:
@@ -40,9 +44,9 @@ class JsonList:
 class JsonLines:
     """An entry a line."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, stack: ExitStack):
         self.path, self.records = path, 0
-        self._out = path.open("wb", buffering=BUFFER)
+        self._out = stack.enter_context(path.open("wb", buffering=BUFFER))
 
     def write(self, entry: bytes) -> None:
         self._out.write(entry)
@@ -56,7 +60,7 @@ class JsonLines:
 class Parquet:
     """Rows of fixed columns, in row groups of so much text that one is a good size to read and small in memory."""
 
-    def __init__(self, path: Path, columns: dict[str, str]):
+    def __init__(self, path: Path, columns: dict[str, str], stack: ExitStack):
         """columns: their types, "text" or "messages", a list of role and content."""
         import pyarrow  # here, for it takes a quarter of a second and 60 MB
         import pyarrow.parquet
@@ -67,7 +71,7 @@ class Parquet:
         self._schema = pyarrow.schema([(name, types[type]) for name, type in columns.items()])
         self._rows: list[dict[str, Any]] = []
         self._size = 0
-        self._out = pyarrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
+        self._out = stack.enter_context(pyarrow.parquet.ParquetWriter(path, self._schema, compression="zstd"))
 
     def write(self, row: dict[str, Any], size: int) -> None:
         """size: of the row as text, about."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -16,7 +17,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from itertools import islice
 from multiprocessing.connection import wait
-from os import _exit, nice
 from typing import TypeVar
 
 from records.errors import LostError
@@ -34,23 +34,32 @@ T = TypeVar("T")
 
 
 def make_pool(workers: int) -> Executor:
-    """Where work is done: processes, or for one worker a thread of this one. To be called before any thread
-    is started."""
+    """Where work is done: processes, or for one worker a thread of this one. Best called before any thread is started:
+    see `_start_method`."""
     with suppress(OSError, AttributeError):  # another C library than glibc
         for threshold in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
             ctypes.CDLL(None).mallopt(threshold, KEPT)
     gc.freeze()  # what is imported stays: the collector need not look at it, and workers share it
     if workers == 1:
         return ThreadPoolExecutor(1)
-    # On Linux workers are forks, which share what is imported: half the memory, and no second start-up.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    context = multiprocessing.get_context(_start_method())
     pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
-    pool.submit(int).result()  # forks now, while there are no threads
+    pool.submit(int).result()  # forks now, before the caller starts a thread
     return pool
 
 
+def _start_method() -> str:
+    """Forks share what is imported: half the memory, and 0.3 s of CPU time less than two workers that start anew. But a
+    lock that another thread holds while a process forks is never released in the fork; so beside threads, as in a
+    notebook, workers start anew. They then import __main__, which cannot be read from a stdin that is used up."""
+    if sys.platform != "linux":
+        return "spawn"
+    threads = len(os.listdir("/proc/self/task"))  # also those that `threading` does not know
+    return "fork" if threads == 1 else "spawn"
+
+
 def _begin_worker() -> None:
-    nice(BEHIND)
+    os.nice(BEHIND)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -61,7 +70,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
-        _exit(1)
+        os._exit(1)
 
 
 def run_ahead(calls: Iterable[Callable[[], T]], pool: Executor, workers: int, table: str) -> Iterator[T]:

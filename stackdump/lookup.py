@@ -25,7 +25,7 @@ class Lookup:
         return self.path.exists()
 
     def write(self, entries: Iterable[Entry]) -> None:
-        with sqlite3.connect(self.path) as database:
+        with closing(sqlite3.connect(self.path)) as database, database:
             database.execute("PRAGMA journal_mode = OFF")  # it is thrown away after a failure
             database.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, version INTEGER, text TEXT)")
             database.executemany(
@@ -33,7 +33,6 @@ class Lookup:
                 " SET version = excluded.version, text = excluded.text WHERE excluded.version > version",
                 entries,
             )
-        database.close()
 
     def of(self, ids: Iterable[int]) -> dict[int, str]:
         """The texts of these ids, as far as there are any."""

@@ -53,7 +53,8 @@ class Placement:
 def put_aside(placed: Placed, folder: Path) -> None:
     """Add the posts to this process's files."""
     for range_, posts in placed.ranges.items():
-        with (folder / f"{range_}-{os.getpid()}.posts").open("ab", buffering=0) as out:
+        # buffered: a bare write may take a part of the bytes and raise nothing
+        with (folder / f"{range_}-{os.getpid()}.posts").open("ab") as out:
             out.write(posts)
 
 

@@ -12,6 +12,7 @@ from benchmarks.dumps import find_archive, read_dumps
 from benchmarks.tools.grow_dump import SEEDS, grow_dump
 from sample.archive_server import ArchiveServer
 from sample.demo import HOST, ITEM
+from tests import needs
 from tests.conftest import ROOT
 from tests.dumps import answer, pack, question, read_jsonl, table
 
@@ -28,7 +29,7 @@ def run_module(name, *args, **environment):
 @pytest.mark.parametrize("module", MODULES)
 def test_every_benchmark_shows_its_help(module):
     if module == "benchmarks.cluster":
-        pytest.importorskip("distributed", reason="Dask is not installed")
+        needs.package("distributed", "cluster")
     done = run_module(module, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: ")

@@ -20,18 +20,19 @@ from get_stackexchange import share_out
 from records.errors import InputError
 from records.fsspec_paths import location, written_to
 from sample.archive_server import ArchiveServer
+from tests import needs
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
 from tests.dumps import BZIP2, LZMA2, answer, large_tables, noise, pack, question, small_posts, table
 
-distributed = pytest.importorskip("distributed", reason="requirements/cluster.txt is not installed")
-upath = pytest.importorskip("upath", reason="requirements/cluster.txt is not installed")
-fsspec = pytest.importorskip("fsspec", reason="requirements/cluster.txt is not installed")
-memory = pytest.importorskip("fsspec.implementations.memory", reason="requirements/cluster.txt is not installed")
+distributed = needs.package("distributed", "cluster")
+upath = needs.package("upath", "cluster")
+fsspec = needs.package("fsspec", "cluster")
+memory = needs.package("fsspec.implementations.memory", "cluster")
 
-from stackdump.archive_files import BLOCK, UrlFile  # noqa: E402
-from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint  # noqa: E402
-from stackdump.dumps import local_dumps  # noqa: E402
-from stackdump.sites import Site  # noqa: E402
+from stackdump.archive_files import BLOCK, UrlFile
+from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint
+from stackdump.dumps import local_dumps
+from stackdump.sites import Site
 
 SCRIPT = "get_stackexchange.py"
 SITES = ("cooking", "music", "quay")
@@ -376,8 +377,8 @@ def test_what_is_local_needs_none_of_the_packages(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, int]]:
     """The address of an S3 server on loopback."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    needs.package("s3fs", "dev")
+    moto = needs.package("moto.server", "dev")
     server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     yield server.get_host_and_port()
@@ -680,7 +681,7 @@ def test_file_urls_and_paths_are_local_paths():
 
 
 def test_an_archive_over_http_is_read_by_ranges(tmp_path):
-    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    needs.package("aiohttp", "dev")
     path = pack(tmp_path / "www" / "item" / "quay.stackexchange.com.7z", large_tables(), solid=False)
     with ArchiveServer(tmp_path / "www") as server:
         url = f"{server.url}/download/item/{path.name}"

@@ -14,12 +14,13 @@ from records.code_block import fenced
 from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow
 from sample.archive_server import ArchiveServer, Fault
+from tests import needs
 from tests.conftest import ROOT, run_script, told
 
 SCRIPT = "get_conala.py"
 SAMPLE = ROOT / "sample" / "sources" / "conala-corpus"
-REAL = ROOT.parent / "shared" / "sources"
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/sources")
+REAL = needs.SHARED / "sources"
+needs_real = needs.shared("sources")
 
 
 def row(number: int = 3, **value) -> SourceRow:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
 from review.criteria import CRITERIA, ParsedResponse, find_problems
 from review.criteria.parsed_response import GONE, OBJECT
+from tests import needs
 from tests.conftest import ROOT, record
-from tests.dumps import SHARED
 
 QUESTION = "Which knot?\n\nWhich knot holds a boat?"
 
@@ -520,10 +520,10 @@ def test_labels_are_ids_and_judgements_without_text():
     assert len({(label["id"], label["drawn"]) for label in labels}) == len(labels)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared, the real dumps")
+@needs.shared("archive.org")
 def test_what_is_found_in_real_answers_is_right():
     """Of each criterion and split at least 95 in 100 findings, as far as there are findings."""
-    records = read_answers(SHARED / "archive.org")
+    records = read_answers(needs.SHARED / "archive.org")
     labels = [Label(**json.loads(line)) for line in LABELS.read_text("utf-8").splitlines()]
     found = {label.id: find_problems(records[label.id]) for label in labels}
     for split in SPLITS:

@@ -18,11 +18,11 @@ import pytest
 
 from download.ranges import WHOLE
 from sample.archive_server import ArchiveServer, Fault, Request
+from tests import needs
 from tests.conftest import ROOT, Run, run_script
 from tests.dumps import (
     BZIP2,
     LZMA2,
-    SHARED,
     apart_tables,
     files_in,
     large_tables,
@@ -169,6 +169,19 @@ def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_out
     assert not files_in(tmp_path)
     assert run_script(SCRIPT, "--dump_path", www / "large", "--destdir", tmp_path).status == 0
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
+
+
+def test_posts_that_the_disk_takes_a_part_of_are_an_error(tmp_path):
+    """The system writes what fits, and reports an error only to the next write, which need not come."""
+    code = (
+        "from collections import Counter; from pathlib import Path; from stackdump.posts import Placed;"
+        f"from stackdump.spool import put_aside; {full_disk(1000)};"
+        f"put_aside(Placed({{0: b'x' * 3000}}, Counter(), 0), Path({str(tmp_path)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1 and "File too large" in done.stderr, done
 
 
 def start(*args: object) -> subprocess.Popen:
@@ -394,7 +407,7 @@ def test_damage_once_in_each_of_two_tables_is_mended(apart, apart_output, tmp_pa
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
 
 
-SLOW = 400_000  # bytes a second: all of the slow table would take more than five seconds
+SLOW = 50_000  # bytes a second: all of the slow table would take more than half a minute, which no test waits for
 
 
 def slowed(server: ArchiveServer, apart: Apart, slow: str, quick: str, fault: Fault | None = None):
@@ -625,11 +638,11 @@ REAL_LASTING = [
     (SMALL, ("damage of Users", "drop once"), "Users.xml is damaged"),
     (SMALL, ("cut", "throttled"), "bytes on the server and"),
 ]
-needs_real_dumps = pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/archive.org, real dumps")
+needs_real_dumps = needs.shared("archive.org")
 
 
 def real_archive(site: str) -> Path:
-    [archive] = (SHARED / "archive.org" / REAL[site]).rglob(f"{site}.stackexchange.com.7z")
+    [archive] = (needs.SHARED / "archive.org" / REAL[site]).rglob(f"{site}.stackexchange.com.7z")
     return archive
 
 
@@ -644,7 +657,9 @@ def real_output(tmp_path_factory) -> dict[str, bytes]:
 
 def fetch_real(site: str, names: tuple[str, ...], folder: Path) -> Run:
     """Fetch a real dump through faults; assert that those that step 1 tells did happen."""
-    with ArchiveServer(SHARED / "archive.org", lambda r: merged([FAULTS_OF_REAL[name](r) for name in names])) as server:
+    with ArchiveServer(
+        needs.SHARED / "archive.org", lambda r: merged([FAULTS_OF_REAL[name](r) for name in names])
+    ) as server:
         run = run_prepared(HASTY, *fetching(server.url, REAL[site], folder, site))
     for name in names:
         assert TOLD.get(name, "") in run.stderr

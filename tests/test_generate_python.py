@@ -18,6 +18,7 @@ import generate_python
 from generation.python_code.samples import extract, make_sample
 from generation.sandbox.bubblewrap import START
 from records.errors import InputError
+from tests import needs
 from tests.conftest import ROOT, jsonl, record, run_script, table, told
 from tests.model_server import Fault, ModelServer, Reply
 
@@ -73,7 +74,7 @@ def sandboxed():
 
 @pytest.fixture(scope="module")
 def openai():
-    pytest.importorskip("openai", reason="needs requirements/generate.txt")
+    needs.package("openai", "generate")
 
 
 def rows(path: Path) -> list[dict]:
@@ -220,8 +221,8 @@ def test_the_merge_takes_the_records(generated, tmp_path):
 
 
 def test_a_tiny_model_goes_through_the_script(tmp_path, openai):
-    pytest.importorskip("torch", reason="needs requirements/generate.txt")
-    pytest.importorskip("transformers", reason="needs requirements/generate.txt")
+    needs.package("torch", "torch")
+    needs.package("transformers", "generate")
     from tests import tiny_models
 
     model = tiny_models.causal(tmp_path / "model", context=8192)

@@ -13,9 +13,11 @@ from unittest.mock import patch
 
 import pytest
 
-pytest.importorskip("openai", reason="needs requirements/generate.txt")
-pytest.importorskip("torch", reason="needs requirements/generate.txt")
-pytest.importorskip("transformers", reason="needs requirements/generate.txt")
+from tests import needs
+
+needs.package("openai", "generate")
+needs.package("torch", "torch")
+needs.package("transformers", "generate")
 
 import generate_qa
 from generation.qa.recipe import PROMPTS, RECIPE

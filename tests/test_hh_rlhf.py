@@ -23,13 +23,14 @@ from merging.origins import CAUTIONS
 from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow
 from sample.archive_server import ArchiveServer, Fault
+from tests import needs
 from tests.conftest import ROOT, run_script, told
 
 SCRIPT = "get_hh_rlhf.py"
 SAMPLE = ROOT / "sample" / "sources"
-REAL = ROOT.parent / "shared" / "sources"
+REAL = needs.SHARED / "sources"
 PREFERENCES, RED_TEAM = REAL / "hh-rlhf.harmless-base.test.jsonl.gz", REAL / "red_team_attempts.sample.jsonl"
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/sources")
+needs_real = needs.shared("sources")
 REPLY = (
     "Come up slowly against the wind, with fenders out and lines ready on both sides, and look again before going in."
 )

@@ -11,7 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("torch", reason="needs requirements/generate.txt")
+from tests import needs
+
+needs.package("torch", "torch")
 
 import torch
 

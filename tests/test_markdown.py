@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from benchmarks.tools.fidelity.judge import judge
 from benchmarks.tools.fidelity.posts import read_posts, site_uses_math
 from stackdump.markdown import html_to_markdown, text_to_markdown
-
-SHARED = Path(__file__).parents[2] / "shared"
+from tests import needs
 
 BLOCKS = {
     "paragraphs": ("<p>a</p>\n\n<p>b</p>\n", "a\n\nb"),
@@ -286,12 +284,12 @@ def test_the_expected_math_means_the_html(html, markdown):
 
 def test_every_post_of_the_dumps_keeps_its_meaning(tmp_path):
     """All dumps under ../shared/archive.org that hold a readable Posts.xml."""
+    import py7zr
     from lxml.etree import XMLSyntaxError
 
-    py7zr = pytest.importorskip("py7zr")
-    archives = sorted((SHARED / "archive.org").rglob("*.7z"))
+    archives = sorted((needs.SHARED / "archive.org").rglob("*.7z"))
     if not archives:
-        pytest.skip("needs ../shared/archive.org")
+        pytest.skip("needs ../shared/archive.org, beside this folder")
     failed, judged = [], 0
     for archive in archives:
         folder = tmp_path / archive.stem

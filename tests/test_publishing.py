@@ -10,6 +10,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from tests import needs
 from tests.conftest import jsonl, record, run_script, table, told
 
 SCRIPT = "merge_datasets.py"
@@ -187,7 +188,7 @@ def test_answers_to_one_question_stay_together_whatever_tells_the_question(tmp_p
 
 
 def test_same_inputs_and_seed_give_the_same_bytes_of_every_file(tmp_path):
-    pytest.importorskip("matplotlib", reason="requirements/plots.txt is not installed")
+    needs.package("matplotlib", "plots")
     given = [
         record(number, question=number, score=number % 50, response=f"{number} " * number) for number in range(1, 200)
     ]

@@ -33,6 +33,7 @@ from generation.sandbox.bubblewrap import (
     open_ways,
 )
 from records.errors import InputError
+from tests import needs
 
 LIMITS = Limits(memory=128 << 20, wall_seconds=1.5)
 CPU_SECONDS = 0.4
@@ -46,9 +47,9 @@ def sandbox_or_skip() -> Sandbox:
     """A sandbox; where this machine can have none, the tests that need one are skipped, and that is told loudly."""
     problem = None
     if not (bwrap := shutil.which("bwrap")):
-        problem = "bubblewrap is not installed"
+        problem = "needs bwrap: apt-get install bubblewrap"
     elif not importlib.util.find_spec("pyseccomp"):
-        problem = "pyseccomp is not installed"
+        problem = "needs pyseccomp: pip install -r requirements-generate.txt"
     else:
         tried = subprocess.run(
             [bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
@@ -572,7 +573,7 @@ def test_it_is_refused_where_namespaces_are_forbidden(pretended):
 
 @linux
 def test_it_is_refused_where_bubblewrap_only_pretends(pretended, tmp_path):
-    pytest.importorskip("pyseccomp")
+    needs.package("pyseccomp", "generate")
     pretended(f'while [ "$2" != -S ]; do shift; done; cd {tmp_path} && exec "$@"')
     with pytest.raises(InputError, match="bubblewrap leaves open here: .*reading files, .*the network"):
         open_sandbox(LIMITS)
@@ -605,7 +606,7 @@ def _inserted(more: str) -> str:
 @linux
 def test_it_is_refused_without_libseccomp(monkeypatch):
     if not shutil.which("bwrap"):
-        pytest.skip("needs bwrap")
+        pytest.skip("needs bwrap: apt-get install bubblewrap")
     monkeypatch.setitem(sys.modules, "pyseccomp", None)
     with pytest.raises(InputError, match="pip install pyseccomp"):
         open_sandbox(LIMITS)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("openai", reason="needs requirements/generate.txt")
+from tests import needs
+
+needs.package("openai", "generate")
 
 from generation.answer_cache import Cache
 from generation.backends import server as server_module
@@ -273,7 +275,7 @@ def test_the_key_is_sent_and_is_in_no_file(tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    pytest.importorskip("torch", reason="needs requirements/generate.txt")
+    needs.package("torch", "torch")
     from tests import tiny_models
 
     folder = tiny_models.causal(tmp_path_factory.mktemp("served") / "tiny")
@@ -285,7 +287,7 @@ def tiny(tmp_path_factory):
 def served(tiny, tmp_path_factory):
     """The address of `transformers serve` with a tiny model."""
     for module in ("fastapi", "uvicorn"):
-        pytest.importorskip(module, reason="needs transformers[serving], see requirements/dev.txt")
+        needs.package(module, "dev")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

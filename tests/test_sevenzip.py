@@ -9,7 +9,8 @@ import pytest
 from records.errors import DamagedError, InputError
 from stackdump.archive_files import LocalFile
 from stackdump.sevenzip import Archive
-from tests.dumps import BZIP2, LZMA2, SHARED, noise, pack
+from tests import needs
+from tests.dumps import BZIP2, LZMA2, noise, pack
 
 METHODS = {
     "BZip2": BZIP2,
@@ -125,8 +126,8 @@ def test_an_encrypted_archive_is_told_in_one_line(tmp_path):
         read(path, "Posts")
 
 
-@pytest.mark.skipif(not (SHARED / "archive.org").exists(), reason="needs ../shared/archive.org")
-@pytest.mark.parametrize("path", sorted((SHARED / "archive.org").rglob("*.7z")), ids=lambda path: path.stem)
+@needs.shared("archive.org")
+@pytest.mark.parametrize("path", sorted((needs.SHARED / "archive.org").rglob("*.7z")), ids=lambda path: path.stem)
 def test_real_archives_read_as_py7zr_reads_them(path):
     ours = read(path, "Posts", "Users", threads=2)
     factory = py7zr.io.BytesIOFactory(1 << 30)

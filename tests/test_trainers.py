@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.conftest import jsonl, record, run_script
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -64,6 +65,7 @@ def data_set(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def loaded(data_set, tmp_path_factory) -> dict:
     """Each format as load_dataset gives it, from nothing but the folder."""
+    needs.package("datasets", "dev")
     from datasets import load_dataset
 
     cache = str(tmp_path_factory.mktemp("cache"))
@@ -93,6 +95,7 @@ def test_load_dataset_gives_every_record_of_every_format_in_its_split(loaded):
 
 
 def test_messages_have_a_fixed_schema_whatever_the_sources(loaded, data_set):
+    needs.package("datasets", "dev")
     from datasets import Features, List, Value
 
     text = Value("string")
@@ -112,6 +115,7 @@ def test_messages_are_the_same_as_lines_and_as_parquet(loaded, data_set):
 
 
 def test_first_format_is_what_load_dataset_gives_unasked(data_set, loaded, tmp_path):
+    needs.package("datasets", "dev")
     from datasets import load_dataset
 
     assert list(load_dataset(str(data_set), split="train", cache_dir=str(tmp_path))) == list(
@@ -129,6 +133,7 @@ def test_answers_to_one_question_are_in_one_split(loaded):
 
 
 def test_card_is_one_that_the_hub_reads(data_set):
+    needs.package("datasets", "dev")
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
 
@@ -151,6 +156,7 @@ def test_card_is_one_that_the_hub_reads(data_set):
 @pytest.fixture(scope="module")
 def tokenizer():
     """Bytes as tokens, and a chat template."""
+    needs.package("trl", "dev")
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

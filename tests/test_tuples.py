@@ -1,6 +1,7 @@
 """The tuple files: what their readers make of a pair, and how entries are divided into parts."""
 
 import json
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import example, given, settings
@@ -100,10 +101,11 @@ def test_end_mark_makes_no_pair_only_where_readers_take_it_off():
 
 def write_parts(entries, folder, count=1, max_bytes=None) -> list[list]:
     """The parts' content, by number, without a gap; checks what is told of them."""
-    parts = Parts(folder / FILE_NAME, count, max_bytes)
-    for each in entries:
-        parts.write(each)
-    told = parts.close()
+    with ExitStack() as stack:
+        parts = Parts(folder / FILE_NAME, count, max_bytes, stack)
+        for each in entries:
+            parts.write(each)
+        told = parts.close()
     contents = [json.loads((folder / FILE_NAME.format(n + 1)).read_bytes()) for n in range(len(list(folder.iterdir())))]
     assert [part.records for part in told] == list(map(len, contents))
     return contents

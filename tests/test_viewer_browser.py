@@ -12,15 +12,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, ElementHandle, Locator, Page, expect
 
 from review.judgements import Judgement, load_judgements
-from tests.browser import CHROMIUM, HOW_TO_INSTALL, TIMEOUT, TOKEN, chromium, jupyter, run_all_cells, write_notebook
+from tests import needs
 from tests.conftest import ROOT, jsonl, record, run_script
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and os.environ.get("BROWSER_TESTS") != "required", reason=HOW_TO_INSTALL
+REQUIRED = os.environ.get("BROWSER_TESTS") == "required"
+if not REQUIRED:
+    needs.package("playwright", "dev")
+
+from playwright.sync_api import BrowserContext, ElementHandle, Locator, Page, expect
+
+from tests.browser import (
+    CHROMIUM,
+    HOW_TO_INSTALL,
+    TIMEOUT,
+    TOKEN,
+    chromium,
+    jupyter,
+    run_all_cells,
+    write_notebook,
 )
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason=HOW_TO_INSTALL)
 
 SCREENSHOTS = ROOT / "screenshots"
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 10)]

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +17,7 @@ from records.workers import AHEAD, make_pool, run_ahead
 from stackdump.convert import Conversion
 from stackdump.dumps import XmlDump
 from stackdump.sites import Site
+from tests.conftest import ROOT
 from tests.dumps import question, table
 
 
@@ -106,3 +109,33 @@ def test_workers_yield_to_what_feeds_them():
     with make_pool(1) as pool:  # a thread of this process, which is not to be slowed down
         assert pool.submit(os.nice, 0).result() == os.nice(0)
         assert pool.submit(threading.get_native_id).result() != threading.get_native_id()
+
+
+FORKS = """
+import sys, threading
+from records.workers import make_pool
+
+if __name__ == "__main__":
+    sys.setrecursionlimit(4321)  # which forks share, and processes that start anew do not
+    if sys.argv[1] == "beside a thread":
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    with make_pool(2) as pool:
+        print(pool.submit(sys.getrecursionlimit).result() == 4321)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forks on Linux only")
+@pytest.mark.parametrize(("way", "threads", "forks"), [
+    ("path", "alone", True), ("-m", "alone", True), ("-c", "alone", True), ("-", "alone", True),
+    ("path", "beside a thread", False), ("-m", "beside a thread", False), ("-c", "beside a thread", False),
+])  # fmt: skip
+def test_workers_are_forks_unless_a_thread_runs_whatever_way_python_is_started(tmp_path, way, threads, forks):
+    """Python warns of forks beside threads from 3.12 on: a lock that a thread holds is never released in the fork."""
+    (tmp_path / "forks.py").write_text(FORKS)
+    program = {"path": [tmp_path / "forks.py"], "-m": ["-m", "forks"], "-c": ["-c", FORKS], "-": ["-"]}[way]
+    command = [sys.executable, "-W", "error::DeprecationWarning", *program, threads]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(
+        command, env=environment, input=FORKS, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{forks}\n", "")
