@@ -3,10 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo review test lint format bench native clean help
+.PHONY: demo review test test-all lint format bench native clean help
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: $(BIN)/.user  ## the whole pipeline on the invented sample site, offline
 	@$(BIN)/python -m sample.demo
@@ -14,8 +14,14 @@ demo: $(BIN)/.user  ## the whole pipeline on the invented sample site, offline
 review: $(BIN)/.user  ## JupyterLab with the review notebook
 	@$(BIN)/jupyter lab data_viewer.ipynb
 
-test: $(BIN)/.dev  ## all tests
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+# A file's tests stay in one process, which makes their servers and models once.
+PYTEST := $(BIN)/python -m pytest -q -r s -n auto --maxprocesses 4 --dist loadfile
+
+test: $(BIN)/.dev  ## the tests to run before each commit, some minutes
+	@$(PYTEST) -m "not slow"
+
+test-all: $(BIN)/.dev  ## all tests, with the slowest ten
+	@$(PYTEST) --durations 10
 
 lint: $(BIN)/.dev  ## ruff and mypy
 	@$(BIN)/ruff check .

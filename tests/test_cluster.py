@@ -35,6 +35,8 @@ from stackdump.errors import DumpError
 from stackdump.files import BLOCK, UrlFile
 from stackdump.sites import Site
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "get_stackexchange.py"
 SITES = ("cooking", "music", "quay")
 

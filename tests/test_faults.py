@@ -222,6 +222,7 @@ def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, larg
 KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
     draw = random.Random(number)
@@ -667,6 +668,7 @@ def fetch_real(stand_in, site: str, faults: list[str], folder: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("site", "faults"), REAL_PASSING, ids=str)
 def test_a_real_dump_is_the_same_through_the_stand_ins_faults(stand_in, real_output, tmp_path, site, faults):
     run = fetch_real(stand_in, site, faults, tmp_path)
@@ -675,6 +677,7 @@ def test_a_real_dump_is_the_same_through_the_stand_ins_faults(stand_in, real_out
     assert files_in(tmp_path) == {f"{site}/unfiltered.jsonl", f"{site}/report.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("site", "faults", "problem"), REAL_LASTING, ids=str)
 def test_a_real_dump_that_cannot_be_had_ends_in_one_line(stand_in, tmp_path, site, faults, problem):
     assert_one_line(fetch_real(stand_in, site, faults, tmp_path), problem, tmp_path)

@@ -19,6 +19,8 @@ from stackdump.markdown.repair import repaired
 from stackdump.markdown.writer import Writer
 from tests import needs
 
+pytestmark = pytest.mark.slow
+
 FIDELITY = needs.SHARED / "tools" / "fidelity"
 quick = settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -24,6 +24,8 @@ from generation.server import ServerBackend
 from instructions.script import InputError
 from tests.model_server import KEY, Fault, ModelServer, Reply
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = [Request(prompt) for prompt in ("one", "two", "three", "four")]
 SOON = {"Retry-After": "0.01"}
 
