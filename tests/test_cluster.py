@@ -34,6 +34,8 @@ from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint
 from stackdump.dumps import local_dumps
 from stackdump.sites import Site
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "get_stackexchange.py"
 SITES = ("cooking", "music", "quay")
 

@@ -220,6 +220,7 @@ def test_the_merge_takes_the_records(generated, tmp_path):
     assert "python_code  2" in run.stderr
 
 
+@pytest.mark.slow
 def test_a_tiny_model_goes_through_the_script(tmp_path, openai):
     needs.package("torch", "torch")
     needs.package("transformers", "generate")

@@ -26,6 +26,8 @@ from tests.conftest import ROOT, Run, jsonl, record, run_script, table, told
 from tests.model_server import KEY, Fault, ModelServer, Reply
 from tests.qa_model import ANSWERS, LONG, PASSAGE, Place, Script, good_answer, place_of
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "generate_qa.py"
 NAMES = ("Orrin", "Teld", "Vask")
 KINDS = ("who", "what", "where", "when", "why", "how")

@@ -25,6 +25,8 @@ from records.errors import InputError
 from tests import tiny_models
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = [
     "Who",
     "The harbour master lights the lamp at dusk, and counts",

@@ -81,6 +81,7 @@ def write(folder: Path, kill_at: int, how: str) -> int:
     return subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["exchange", "no exchange"])
 def test_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, how):
     """Kills at each thing that is done, one after the other; afterwards a run makes the new one and leaves no litter.

@@ -28,7 +28,7 @@ MALFORMED = {
     "truncated.7z": "is cut",
 }
 
-pytestmark = needs.shared("archive.org")
+pytestmark = [pytest.mark.slow, needs.shared("archive.org")]
 
 
 @pytest.fixture(scope="module")

@@ -564,6 +564,7 @@ def test_it_is_refused_without_bubblewrap(monkeypatch, tmp_path):
 
 @linux
 def test_it_is_refused_where_namespaces_are_forbidden(pretended):
+    needs.package("pyseccomp", "generate")
     pretended(
         "echo 'bwrap: No permissions to create new namespace, likely because the kernel does not allow it' >&2; exit 1"
     )

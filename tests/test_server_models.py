@@ -25,6 +25,8 @@ from generation.models import Model, add_model_flags, open_model
 from records.errors import InputError
 from tests.model_server import KEY, Fault, ModelServer, Reply
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = [Request(prompt) for prompt in ("one", "two", "three", "four")]
 SOON = {"Retry-After": "0.01"}
 
