@@ -109,7 +109,7 @@ def main() -> int:
 def find_dumps(args: argparse.Namespace, client: Client) -> dict[Site, Dump]:
     """The dumps that there are, by site."""
     if args.dump_path:
-        with errors_told(next((place for place in args.dump_path if not isinstance(place, Path)), Path()), InputError):
+        with errors_told(next((place for place in args.dump_path if not isinstance(place, Path)), Path())):
             return local_dumps(*args.dump_path, named=args.sites, compare=not args.list, tell=tell)
     item = args.dump or newest_item(client, tell)
     tell(f"dump: {item} at {client.base_url}")
@@ -186,7 +186,7 @@ def share_out(chosen: dict[Site, Dump], args: argparse.Namespace, threads: int) 
     places = [*(args.dump_path or ()), args.destdir]
     if not (args.scheduler and args.dump_path) or any(isinstance(place, Path) for place in places):
         return [], threads
-    with errors_told(places[0], InputError):
+    with errors_told(places[0]):
         sizes = {site: dump.size for site, dump in chosen.items()}
     total = sum(sizes.values())
     whole = [site for site, size in sizes.items() if size * threads <= total]

@@ -17,13 +17,14 @@ from stackdump.hosts import HOSTS
 from stackdump.local_dumps import local_dumps
 from stackdump.unpacked import _zstd
 from stackdump.volumes import Volumes
+from tests import needs
 from tests.conftest import Run, run_script
-from tests.dumps import BZIP2, SHARED, files_in, pack, question, read_jsonl, small_posts, table
+from tests.dumps import BZIP2, files_in, pack, question, read_jsonl, small_posts, table
 
 SCRIPT = "get_stackexchange.py"
 POSTS = table("posts", small_posts())
 USERS = table("users", [{"Id": 7, "DisplayName": "Ada"}])
-CASES = SHARED / "cases" / "dumps"
+CASES = needs.SHARED / "cases" / "dumps"
 PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": lambda data: _zstd().compress(data)}
 
 settings.register_profile("fixed", derandomize=True, deadline=None)

@@ -7,8 +7,9 @@ import pytest
 
 from sample.archive_server import ArchiveServer
 from stackdump.archive_org import ITEMS, _quarters
+from tests import needs
 from tests.conftest import Run, run_script
-from tests.dumps import SHARED, pack, read_jsonl, small_posts, table
+from tests.dumps import pack, read_jsonl, small_posts, table
 
 SCRIPT = "get_stackexchange.py"
 SITES = ("ai", "cs", "math", "materials")  # mattermodeling under its old name
@@ -134,7 +135,7 @@ def test_a_renamed_site_is_found_by_both_names_and_is_called_by_that_of_today(tm
 
 
 # ---- the cases beside the project --------------------------------------------------------------------------------------
-CASES = SHARED / "cases" / "dumps"
+CASES = needs.SHARED / "cases" / "dumps"
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")

@@ -19,7 +19,7 @@ from stackdump.sites import (
     site_of_user,
     split_words,
 )
-from tests.dumps import SHARED
+from tests import needs
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
@@ -221,9 +221,9 @@ def test_math_is_a_default_site():
     assert "math" in DEFAULT_SITES
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared, for the list of sites in a real item")
+@needs.shared("archive.org")
 def test_every_site_of_a_real_item_is_known_and_the_default_sites_are_among_them():
-    text = (SHARED / "archive.org" / "stackexchange" / "Sites.xml").read_text("utf-8-sig")
+    text = (needs.SHARED / "archive.org" / "stackexchange" / "Sites.xml").read_text("utf-8-sig")
     hosts = re.findall(r' Url="https://([^"/]+)"', text)
     assert len(hosts) == 344
     assert [host for host in hosts if host not in HOSTS] == []
