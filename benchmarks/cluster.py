@@ -26,8 +26,9 @@ from benchmarks.dumps import add_dumps
 from benchmarks.step1 import CACHE, grown_dump
 from records.workers import make_pool
 from stackdump.cluster import Cluster
-from stackdump.convert import BODY_SOURCES, Conversion
+from stackdump.convert import Conversion
 from stackdump.local_dumps import local_dumps
+from stackdump.options import BODY_SOURCES
 
 
 def arguments() -> argparse.Namespace:

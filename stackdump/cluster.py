@@ -57,11 +57,10 @@ class Cluster(Executor):
     workers: threads of all workers when the run begins. Raises InputError where there is no scheduler, none of its workers
     comes, one of them has other code than this machine, or `distributed` is not installed here. What is submitted raises
     InputError for a worker that lacks the code, for work that its workers do not survive, and for a lost scheduler.
-    tell: takes a line when the last worker is lost. code: names of modules and packages that what is submitted needs,
-    beside PACKAGES.
+    tell: takes a line when the last worker is lost.
     """
 
-    def __init__(self, address: str, tell: Callable[[str], None] = print, code: tuple[str, ...] = ()):
+    def __init__(self, address: str, tell: Callable[[str], None] = print):
         try:
             distributed: Any = import_module("distributed")
         except ImportError as error:
@@ -75,7 +74,7 @@ class Cluster(Executor):
             "distributed.admin.large-graph-warning-threshold": "1 GB",
             "distributed.comm.timeouts.connect": SECONDS_TO_REACH,
         })  # fmt: skip
-        self.address, self._code = address, code
+        self.address = address
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions: those that matter are checked below
@@ -107,7 +106,7 @@ class Cluster(Executor):
             self._client.wait_for_workers(1, timeout=SECONDS_TO_REACH)
         except TimeoutError:
             raise InputError(f"{self.address}: has no worker; {START.format(self.address)}") from None
-        for worker, error in self._client.run(check, fingerprint(self._code), self._code, on_error="return").items():
+        for worker, error in self._client.run(check, fingerprint(), on_error="return").items():
             if error is not None:
                 raise self._told(error, worker)
 
@@ -141,7 +140,7 @@ class Cluster(Executor):
 
     def _send(self, kind: str, call: Callable[[], T], preferred: list[str]) -> Future[T]:
         future: Future[T] = Future()
-        task = pickle.dumps((_checked, fingerprint(self._code), self._code, pickle.dumps(call)))
+        task = pickle.dumps((_checked, fingerprint(), pickle.dumps(call)))
         where = {"workers": preferred, "allow_other_workers": True} if preferred else {}
         self._pending.add(future)
         if self._ended.is_set():  # asked for only now, or what comes between would be waited for without end
@@ -263,12 +262,14 @@ class OtherCodeError(Exception):
 
 
 @cache
-def fingerprint(code: tuple[str, ...] = ()) -> str:
-    """The code that makes the bytes of a record: versions, and a digest of PACKAGES and of each module or package
-    named in `code`. Raises ModuleNotFoundError for one that is not here."""
+def fingerprint() -> str:
+    """The code that makes the bytes of a record: versions of LIBRARIES, and a digest of each of PACKAGES.
+
+    Raises ModuleNotFoundError for one that is not here.
+    """
     python = ".".join(platform.python_version_tuple()[:2])
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
-    return ", ".join([f"Python {python}", *versions, *(f"{name} {_digest(name)}" for name in (*PACKAGES, *code))])
+    return ", ".join([f"Python {python}", *versions, *(f"{name} {_digest(name)}" for name in PACKAGES)])
 
 
 def _digest(name: str) -> str:
@@ -277,23 +278,23 @@ def _digest(name: str) -> str:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     folder = Path(spec.origin).parent
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")) if spec.submodule_search_locations else [Path(spec.origin)]:
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def check(wanted: str, code: tuple[str, ...] = ()) -> None:
+def check(wanted: str) -> None:
     """Raise OtherCodeError where this machine's code is not the wanted one."""
-    found = fingerprint(code)
+    found = fingerprint()
     if found != wanted:
         ours, theirs = set(found.split(", ")), set(wanted.split(", "))
         raise OtherCodeError(f"has {', '.join(sorted(ours - theirs))}, and the machine that starts the run "
                              f"{', '.join(sorted(theirs - ours))}; bring both to the same")  # fmt: skip
 
 
-def _checked(wanted: str, code: tuple[str, ...], call: bytes) -> Any:
+def _checked(wanted: str, call: bytes) -> Any:
     """What the pickled `call` returns. Only code that is the same is asked to load it."""
-    check(wanted, code)
+    check(wanted)
     return pickle.loads(call)()
 
 

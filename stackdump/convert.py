@@ -25,9 +25,6 @@ from stackdump.sites import Site
 from stackdump.spool import Placement, Spool
 from stackdump.xml_rows import RowReader
 
-# Where the Markdown comes from: ours, made of the posts' HTML, or the authors' own, from PostHistory.xml.
-BODY_SOURCES = ("html", "history")
-
 # A formula that the site has marked, which only sites with MathJax do, as the raw row has it; in code the & is &amp;
 MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"
 
@@ -66,6 +63,12 @@ def _disk_told(work: Path) -> Iterator[None]:
         raise
 
 
+def tables_wanted(authors: bool, body_source: str) -> tuple[str, ...]:
+    """The tables that a conversion reads, in the order in which they are needed."""
+    tables = ("PostHistory", body_source == "history"), ("Users", authors), ("Posts", True)
+    return tuple(name for name, is_wanted in tables if is_wanted)
+
+
 @dataclass
 class Conversion:
     """The conversion of one site's dump, to be used in a `with` block.
@@ -83,7 +86,7 @@ class Conversion:
     here: bool = True
     threads: int = 1
     authors: bool = True
-    body_source: str = "html"  # one of BODY_SOURCES
+    body_source: str = "html"  # one of options.BODY_SOURCES
     keep_suspects: bool = False  # posts that look planted
     tell: Callable[[str], None] = print
     on_bytes: Callable[[str, int, int | None], None] = lambda what, done, total: None
@@ -138,7 +141,7 @@ class Conversion:
             self._read.clear()
 
     def _read_tables(self) -> None:
-        wanted = tuple(name for name, is_wanted in self._tables() if is_wanted)
+        wanted = tables_wanted(self.authors, self.body_source)
         self._failure = None
         tables = self.dump.tables(wanted, self.work / DOWNLOAD, self.threads)
         with _disk_told(self.work), _told_of_damage(tables), ThreadPoolExecutor(1) as thread:
@@ -211,9 +214,6 @@ class Conversion:
     @property
     def _from_history(self) -> bool:
         return self.body_source == "history"
-
-    def _tables(self) -> tuple[tuple[str, bool], ...]:
-        return ("PostHistory", self._from_history), ("Users", self.authors), ("Posts", True)
 
     def _watched(self, table: DumpTable) -> Iterator[bytes]:
         done = 0
