@@ -51,15 +51,29 @@ ASKED_AT_ONCE = 256  # samples, between which their code is run
 
 def arguments() -> argparse.Namespace:
     verify = argparse.ArgumentParser(add_help=False)
-    verify.add_argument("--verify", metavar="FILE", help="verify these records instead of asking a model: .jsonl, .jsonl.gz, "
-        ".jsonl.zst, or - for stdin; the flags of sampling and the model do not go with it")  # fmt: skip
+    verify.add_argument(
+        "--verify",
+        metavar="FILE",
+        help="verify these records instead of asking a model: .jsonl, .jsonl.gz, "
+        ".jsonl.zst, or - for stdin; the flags of sampling and the model do not go with it",
+    )
     parser = script_parser(__doc__, verify)
     add = parser.add_argument
     add("--destpath", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdout")
-    add("--dropped_path", metavar="PATH", help="where the rejected samples go, each with its reason (default: beside "
-        "--destpath, as in python_code.dropped.jsonl; with -, nowhere)")  # fmt: skip
-    add("--exclude", nargs="+", default=[], metavar="PATH", help="records whose functions must not come again, whatever their "
-        "names are (default: none; twice in one run they never come)")  # fmt: skip
+    add(
+        "--dropped_path",
+        metavar="PATH",
+        help="where the rejected samples go, each with its reason (default: beside "
+        "--destpath, as in python_code.dropped.jsonl; with -, nowhere)",
+    )
+    add(
+        "--exclude",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="records whose functions must not come again, whatever their "
+        "names are (default: none; twice in one run they never come)",
+    )
     add(
         "--workers",
         type=positive,
@@ -67,8 +81,12 @@ def arguments() -> argparse.Namespace:
         metavar="N",
         help="sandboxes at once (default: one a core)",
     )
-    add("--allow_unsandboxed", action="store_true", help="run the code of the model as you, with your files, network and "
-        "processes open to it, where there is no sandbox (default: refuse)")  # fmt: skip
+    add(
+        "--allow_unsandboxed",
+        action="store_true",
+        help="run the code of the model as you, with your files, network and "
+        "processes open to it, where there is no sandbox (default: refuse)",
+    )
     if verify.parse_known_args()[0].verify is None:
         add_sampling_flags(parser)
         add_model_flags(parser)
@@ -88,10 +106,20 @@ def arguments() -> argparse.Namespace:
 def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("samples").add_argument
     add("--samples", type=positive, required=True, metavar="N", help="functions to ask for")
-    add("--prompt", type=Path, default=PROMPTS / "function.txt", metavar="FILE", help="with {topic} in it (default: "
-        "generation/prompts/python/function.txt)")  # fmt: skip
-    add("--topics", type=Path, default=PROMPTS / "topics.txt", metavar="FILE", help="one a line, asked for in turn (default: "
-        "generation/prompts/python/topics.txt)")  # fmt: skip
+    add(
+        "--prompt",
+        type=Path,
+        default=PROMPTS / "function.txt",
+        metavar="FILE",
+        help="with {topic} in it (default: generation/prompts/python/function.txt)",
+    )
+    add(
+        "--topics",
+        type=Path,
+        default=PROMPTS / "topics.txt",
+        metavar="FILE",
+        help="one a line, asked for in turn (default: generation/prompts/python/topics.txt)",
+    )
     add("--temperature", type=float, default=0.8, metavar="T", help="of sampling (default: 0.8)")
     add("--top_p", type=float, default=0.95, metavar="P", help="of sampling (default: 0.95)")
     add("--seed", type=int, default=0, metavar="N", help="of sampling (default: 0)")
@@ -123,10 +151,16 @@ def main() -> None:
                 files.out.write(line(record))
 
     if report := report_path(args.destpath):
-        write_report(report, {
-            "options": vars(args), **(asdict(model.info) if model else {}), "python": platform.python_version(),
-            "sandboxed": sandbox.closed, "counts": tally.as_dict(),
-        })  # fmt: skip
+        write_report(
+            report,
+            {
+                "options": vars(args),
+                **(asdict(model.info) if model else {}),
+                "python": platform.python_version(),
+                "sandboxed": sandbox.closed,
+                "counts": tally.as_dict(),
+            },
+        )
     tally.show(f"{args.verify if verifying else args.model} -> {args.destpath}", "records" if verifying else "samples")
     if model:
         tell(f"the model was asked for {model.asked:,} texts; {model.known:,} were known")

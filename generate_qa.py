@@ -46,14 +46,24 @@ PASSAGES_AT_ONCE = 256  # go through the steps together: 1,536 questions, so tha
 def arguments() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add = parser.add_argument
-    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help="folders of .txt and .md, such files, "
-        "or records (.jsonl, .jsonl.gz, .jsonl.zst, - for stdin)")  # fmt: skip
+    add(
+        "--inputpath",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help="folders of .txt and .md, such files, or records (.jsonl, .jsonl.gz, .jsonl.zst, - for stdin)",
+    )
     add("--field", metavar="NAME", help="the inputs are JSON rows, and this field of each is the text")
     add("--text_license", metavar="LICENSE", help='of texts that do not tell theirs, as in "CC BY-SA 4.0"')
     add("--destpath", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdout")
     add("--dropped_path", metavar="PATH", help="where what is left out goes, with its reason (default: nowhere)")
-    add("--per_kind", type=positive, metavar="N", help="keep at most N questions of each kind, the best (default: as many as "
-        "there are of the scarcest kind)")  # fmt: skip
+    add(
+        "--per_kind",
+        type=positive,
+        metavar="N",
+        help="keep at most N questions of each kind, the best (default: as many as there are of the scarcest kind)",
+    )
     add("--prompts", type=Path, default=PROMPTS, metavar="DIR", help="prompt files (default: generation/prompts/qa)")
     add("--temperature", type=float, default=0.0, metavar="T", help="of sampling (default: 0, the likeliest tokens)")
     add("--seed", type=int, default=0, metavar="N", help="of sampling (default: 0)")
@@ -76,23 +86,69 @@ def arguments() -> argparse.Namespace:
 
 def add_limit_flags(parser: argparse.ArgumentParser, default: Thresholds) -> None:
     add = parser.add_argument_group("evaluations").add_argument
-    add("--min_logprob", type=float, default=default.min_logprob, metavar="X", help="mean log-probability of the tokens of "
-        f"question, answer and long answer each (default: {default.min_logprob})")  # fmt: skip
-    add("--min_agreement", type=float, default=default.min_agreement, metavar="X", help="F1 of the words of the question and "
-        f"of the one asked back from its answer (default: {default.min_agreement})")  # fmt: skip
-    add("--min_found", type=float, default=default.min_found, metavar="X", help="share of the short answer's words that are "
-        f"in the passage (default: {default.min_found})")  # fmt: skip
-    add("--min_covered", type=float, default=default.min_covered, metavar="X", help="share of the short answer's words that "
-        f"are in the long answer (default: {default.min_covered})")  # fmt: skip
-    add("--max_repetition", type=float, default=default.max_repetition, metavar="X", help="share of the long answer's runs of "
-        f"four words that came before in it (default: {default.max_repetition})")  # fmt: skip
+    add(
+        "--min_logprob",
+        type=float,
+        default=default.min_logprob,
+        metavar="X",
+        help="mean log-probability of the tokens of "
+        f"question, answer and long answer each (default: {default.min_logprob})",
+    )
+    add(
+        "--min_agreement",
+        type=float,
+        default=default.min_agreement,
+        metavar="X",
+        help="F1 of the words of the question and "
+        f"of the one asked back from its answer (default: {default.min_agreement})",
+    )
+    add(
+        "--min_found",
+        type=float,
+        default=default.min_found,
+        metavar="X",
+        help=f"share of the short answer's words that are in the passage (default: {default.min_found})",
+    )
+    add(
+        "--min_covered",
+        type=float,
+        default=default.min_covered,
+        metavar="X",
+        help=f"share of the short answer's words that are in the long answer (default: {default.min_covered})",
+    )
+    add(
+        "--max_repetition",
+        type=float,
+        default=default.max_repetition,
+        metavar="X",
+        help="share of the long answer's runs of "
+        f"four words that came before in it (default: {default.max_repetition})",
+    )
     between = ("MIN", "MAX")
-    add("--question_words", type=positive, nargs=2, default=default.question_words, metavar=between, help="of the question "
-        "(default: 4 40)")  # fmt: skip
-    add("--answer_words", type=positive, nargs=2, default=default.answer_words, metavar=between, help="of the short answer "
-        "(default: 1 40)")  # fmt: skip
-    add("--long_answer_words", type=positive, nargs=2, default=default.long_answer_words, metavar=between,
-        help="of the long one (default: 30 300)")  # fmt: skip
+    add(
+        "--question_words",
+        type=positive,
+        nargs=2,
+        default=default.question_words,
+        metavar=between,
+        help="of the question (default: 4 40)",
+    )
+    add(
+        "--answer_words",
+        type=positive,
+        nargs=2,
+        default=default.answer_words,
+        metavar=between,
+        help="of the short answer (default: 1 40)",
+    )
+    add(
+        "--long_answer_words",
+        type=positive,
+        nargs=2,
+        default=default.long_answer_words,
+        metavar=between,
+        help="of the long one (default: 30 300)",
+    )
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ WORDS = (
     "The lamp of the harbour stood on a rock, and the widow of the last pilot kept it for eleven winters. It burnt rape oil, "
     "which was carried up the stairs in cans of two gallons. The lamp was lit at dusk and tended until the last boat was in. "
     "Boats found it by its red glass, for every other light on that coast was white, and the coast was long and dark. "
-)  # fmt: skip
+)
 
 
 def arguments() -> argparse.Namespace:
@@ -135,9 +135,15 @@ def build(folder: Path, args: argparse.Namespace) -> None:
     layers, width, heads = SIZES[args.size]
     tokens = tokenizer([WORDS, *(path.read_text("utf-8") for path in sorted(PROMPTS.iterdir()))], 2000)
     config = GPTNeoXConfig(
-        vocab_size=VOCABULARY, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * width,
-        max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        max_position_embeddings=CONTEXT,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     torch.manual_seed(0)
     with torch.device(args.device):
         GPTNeoXForCausalLM(config).to(getattr(torch, args.dtype)).save_pretrained(folder)

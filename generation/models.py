@@ -69,22 +69,39 @@ class Model:
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that open_model reads."""
     add = parser.add_argument_group("the model").add_argument
-    add("--model", required=True, metavar="NAME", help="a folder with a transformers model, or its name at the Hugging Face "
-        "hub; with --base_url, the server's name for it")  # fmt: skip
+    add(
+        "--model",
+        required=True,
+        metavar="NAME",
+        help="a folder with a transformers model, or its name at the Hugging Face "
+        "hub; with --base_url, the server's name for it",
+    )
     add(
         "--revision",
         metavar="REV",
         help="of the model (default: the newest at the hub; of a folder, its files' digest)",
     )
     add("--license", metavar="LICENSE", help="of the model, for the records' meta (default: what its model card tells)")
-    add("--chat", action="store_true", help="a chat model: each prompt is a user's turn, by its chat template or at "
-        "/v1/chat/completions (default: texts go on where the prompt ends)")  # fmt: skip
-    add("--cache", metavar="PATH", help="keeps the model's answers, so that a run goes on where another was ended "
-        "(default: <destpath>.cache; none with -)")  # fmt: skip
+    add(
+        "--chat",
+        action="store_true",
+        help="a chat model: each prompt is a user's turn, by its chat template or at "
+        "/v1/chat/completions (default: texts go on where the prompt ends)",
+    )
+    add(
+        "--cache",
+        metavar="PATH",
+        help="keeps the model's answers, so that a run goes on where another was ended "
+        "(default: <destpath>.cache; none with -)",
+    )
     here = parser.add_argument_group("the model, run here by transformers").add_argument
     here("--device", default="auto", metavar="DEVICE", help="cpu, cuda, cuda:1, .. (default: cuda where there is one)")
-    here("--dtype", choices=DTYPES, default="float32", help="numbers of the weights (default: float32; on a GPU bfloat16 is "
-         "several times as fast)")  # fmt: skip
+    here(
+        "--dtype",
+        choices=DTYPES,
+        default="float32",
+        help="numbers of the weights (default: float32; on a GPU bfloat16 is several times as fast)",
+    )
     here("--batch_size", type=positive, default=16, metavar="N", help="prompts at once (default: 16)")
     server = parser.add_argument_group("the model, at an OpenAI-compatible server").add_argument
     server("--base_url", metavar="URL", help="as in http://localhost:8000/v1; its key is taken from OPENAI_API_KEY")

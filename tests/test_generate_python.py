@@ -59,10 +59,11 @@ BAD = {  # an answer for every reason
     "forges its results": DOUBLE.replace("    return", "    __import__('os').write(3, b'[\"done\"]\\n')\n    return"),
     "looks into the interpreter": DOUBLE.replace("    return", "    __import__('gc').get_objects()\n    return"),
     "not deterministic": DOUBLE.replace("+ 1\n\n\nassert double(0) == 1", "+ 1\n\n\nassert hash('x') != double(0)"),
-    "no mutant is noticed by the tests": DOUBLE.replace(">>> double(1)\n    3", "").replace("== 1\n", "!= 0.5\n").replace(
-        "== 2 * 5 + 1", "!= 0.5"),
+    "no mutant is noticed by the tests": DOUBLE.replace(">>> double(1)\n    3", "")
+    .replace("== 1\n", "!= 0.5\n")
+    .replace("== 2 * 5 + 1", "!= 0.5"),
     "a function that is there already": RENAMED,
-}  # fmt: skip
+}
 IN_ORDER = {"doubling": DOUBLE, "tripling": TRIPLE, **{f"bad: {reason}": answer for reason, answer in BAD.items()}}
 
 
@@ -100,9 +101,20 @@ def generate(folder: Path, answers: dict[str, str | Reply | Fault], *flags, samp
 
     with ModelServer(answer) as server:
         run_main(
-            "--samples", samples or len(answers), "--topics", topics_of(folder, answers), "--destpath", folder / "out.jsonl",
-            "--model", "scripted", "--license", "apache-2.0", "--base_url", server.url, *flags,
-        )  # fmt: skip
+            "--samples",
+            samples or len(answers),
+            "--topics",
+            topics_of(folder, answers),
+            "--destpath",
+            folder / "out.jsonl",
+            "--model",
+            "scripted",
+            "--license",
+            "apache-2.0",
+            "--base_url",
+            server.url,
+            *flags,
+        )
     return server
 
 
@@ -128,10 +140,17 @@ def test_a_good_answer_becomes_a_record(generated):
     }
     assert meta.pop("prompt_sha256") and meta.pop("python").startswith("3.")
     assert meta == {
-        "license": "apache-2.0", "model": "scripted", "model_revision": None, "model_license": "apache-2.0",
-        "topic": "doubling", "sample": 0, "tests": "assert double(0) == 1\nassert double(5) == 2 * 5 + 1",
-        "tests_run": 3, "mutants": 5, "mutants_killed": 5,
-    }  # fmt: skip
+        "license": "apache-2.0",
+        "model": "scripted",
+        "model_revision": None,
+        "model_license": "apache-2.0",
+        "topic": "doubling",
+        "sample": 0,
+        "tests": "assert double(0) == 1\nassert double(5) == 2 * 5 + 1",
+        "tests_run": 3,
+        "mutants": 5,
+        "mutants_killed": 5,
+    }
 
 
 @pytest.mark.parametrize("reason", BAD)
@@ -263,12 +282,17 @@ def test_records_made_elsewhere(tmp_path):
     assert (kept["meta"]["tests_run"], kept["meta"]["site"]) == (2, "quay.stackexchange.com")
     dropped = rows(tmp_path / "out.dropped.jsonl")
     assert [(row["reason"], row["record"]["meta"]["answer_id"]) for row in dropped] == [
-        ("a test fails", 2), ("no code in the answer", 3), ("no test", 4),
-    ]  # fmt: skip
+        ("a test fails", 2),
+        ("no code in the answer", 3),
+        ("no test", 4),
+    ]
     assert table(run.stderr) == {
-        "records read": 4, "dropped: a test fails": 1, "dropped: no code in the answer": 1, "dropped: no test": 1,
+        "records read": 4,
+        "dropped: a test fails": 1,
+        "dropped: no code in the answer": 1,
+        "dropped: no test": 1,
         "records kept": 1,
-    }  # fmt: skip
+    }
 
 
 def test_asserts_count_when_python_is_told_to_leave_them_out(tmp_path):

@@ -41,9 +41,22 @@ def notes(tmp_path) -> Path:
 
 def flags(server: ModelServer, inputpath, folder: Path, *more) -> list:
     return [
-        "--inputpath", inputpath, "--text_license", "CC BY 4.0", "--destpath", folder / "qa.jsonl", "--dropped_path",
-        folder / "dropped.jsonl", "--model", "scripted", "--license", "apache-2.0", "--base_url", server.url, *more,
-    ]  # fmt: skip
+        "--inputpath",
+        inputpath,
+        "--text_license",
+        "CC BY 4.0",
+        "--destpath",
+        folder / "qa.jsonl",
+        "--dropped_path",
+        folder / "dropped.jsonl",
+        "--model",
+        "scripted",
+        "--license",
+        "apache-2.0",
+        "--base_url",
+        server.url,
+        *more,
+    ]
 
 
 def generate(server: ModelServer, inputpath, folder: Path, *more) -> Run:
@@ -89,8 +102,13 @@ def test_a_passage_becomes_a_question_of_each_kind(notes, tmp_path):
     assert told == {"license": "CC BY 4.0", "model": "scripted", "model_revision": None, "model_license": "apache-2.0"}
     logprobs = {f"{step.name}_logprob": -0.1 for step in RECIPE}
     assert meta["scores"] == {
-        **logprobs, "agreement": 1.0, "found": 1.0, "covered": 1.0, "repetition": 0.0, "score": 0.952419,
-    }  # fmt: skip
+        **logprobs,
+        "agreement": 1.0,
+        "found": 1.0,
+        "covered": 1.0,
+        "repetition": 0.0,
+        "score": 0.952419,
+    }
 
 
 def test_ids_are_stable_and_unique_and_follow_passage_and_question(notes, tmp_path):
@@ -102,7 +120,9 @@ def test_ids_are_stable_and_unique_and_follow_passage_and_question(notes, tmp_pa
     again, _ = made(Script(long_answer=lambda place: good_answer(place).replace("known", "dear")), notes, tmp_path)
     assert {r["id"] for r in again} == ids
     (tmp_path / "qa.jsonl.cache").unlink()
-    script = Script(question=for_one("Why did the lamp of Teld go dark?"), asked_back=for_one("Why did the lamp of Teld go dark?"))  # fmt: skip
+    script = Script(
+        question=for_one("Why did the lamp of Teld go dark?"), asked_back=for_one("Why did the lamp of Teld go dark?")
+    )
     changed, _ = made(script, notes, tmp_path)
     assert len({r["id"] for r in changed} - ids) == 1
 
@@ -116,9 +136,13 @@ def test_the_merge_takes_the_records(notes, tmp_path):
 
 def test_posts_give_their_licence_and_what_attribution_needs(tmp_path):
     meta = {
-        "answer_license": "CC BY-SA 3.0", "question_license": "CC BY-SA 4.0", "answer_url": "https://quay.stackexchange.com/a/1",
-        "question_url": "https://quay.stackexchange.com/q/1", "answer_author": "Ada", "answer_author_url": None,
-    }  # fmt: skip
+        "answer_license": "CC BY-SA 3.0",
+        "question_license": "CC BY-SA 4.0",
+        "answer_url": "https://quay.stackexchange.com/a/1",
+        "question_url": "https://quay.stackexchange.com/q/1",
+        "answer_author": "Ada",
+        "answer_author_url": None,
+    }
     (tmp_path / "in.jsonl").write_bytes(jsonl(record(meta=meta, response=PASSAGE.format(name="Orrin"))))
     records, _ = made(Script(), tmp_path / "in.jsonl", tmp_path)
     assert len(records) == 6
@@ -167,8 +191,24 @@ def test_compressed_and_standard_streams(notes, tmp_path):
     with ModelServer(Script()) as server:
         generate(server, notes, tmp_path)
         stdin = jsonl(*({"text": PASSAGE.format(name=name), "id": f"{name}.txt"} for name in NAMES))
-        run = run_script(SCRIPT, "--inputpath", "-", "--field", "text", "--text_license", "CC BY 4.0", "--destpath", "-", "--model",
-                         "scripted", "--license", "apache-2.0", "--base_url", server.url, stdin=stdin)  # fmt: skip
+        run = run_script(
+            SCRIPT,
+            "--inputpath",
+            "-",
+            "--field",
+            "text",
+            "--text_license",
+            "CC BY 4.0",
+            "--destpath",
+            "-",
+            "--model",
+            "scripted",
+            "--license",
+            "apache-2.0",
+            "--base_url",
+            server.url,
+            stdin=stdin,
+        )
     assert run.status == 0 and run.stdout == (tmp_path / "qa.jsonl").read_text("utf-8")
 
 
@@ -212,8 +252,10 @@ REJECTED = {
     "long answer: repetition above 0.1": {"long_answer": LOOP},
     "long answer: speaks of the passage": {"long_answer": LONG + " So the passage says, because oil had grown dear."},
     "long answer: not English": {"long_answer": GERMAN},
-    "long answer: below 0.5 of the short answer in it": {"long_answer": LONG.format(name="Teld", answer="nobody knows")},
-}  # fmt: skip
+    "long answer: below 0.5 of the short answer in it": {
+        "long_answer": LONG.format(name="Teld", answer="nobody knows")
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -248,8 +290,18 @@ def test_every_reason_of_the_recipe_is_tried():
     """A new evaluation needs a line in REJECTED."""
     source = (ROOT / "generation" / "qa" / "recipe.py").read_text("utf-8")
     evaluations = (ROOT / "generation" / "qa" / "evaluations.py").read_text("utf-8")
-    words = ("declined", "not yes", "speaks of the passage", "not English", "not self-contained", "prompt too long for the model",
-             "cut at max_tokens", "does not begin with its word", "has not one question mark, at its end", "is a fragment")  # fmt: skip
+    words = (
+        "declined",
+        "not yes",
+        "speaks of the passage",
+        "not English",
+        "not self-contained",
+        "prompt too long for the model",
+        "cut at max_tokens",
+        "does not begin with its word",
+        "has not one question mark, at its end",
+        "is a fragment",
+    )
     for word in words:
         assert f'"{word}"' in source + evaluations
         assert any(reason.endswith(f": {word}") for reason in REJECTED)
@@ -290,8 +342,12 @@ def test_without_log_probabilities_what_needs_them_is_left_out(notes, tmp_path):
     records, _ = made(Script(), notes, tmp_path, "--without_logprobs")
     assert len(records) == 18
     assert records[0]["meta"]["scores"] == {
-        "agreement": 1.0, "found": 1.0, "covered": 1.0, "repetition": 0.0, "score": 1.0
-    }  # fmt: skip
+        "agreement": 1.0,
+        "found": 1.0,
+        "covered": 1.0,
+        "repetition": 0.0,
+        "score": 1.0,
+    }
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -398,10 +454,25 @@ def test_a_killed_run_goes_on_where_it_was_and_makes_the_same_bytes(notes, tmp_p
     killed: list[int] = []
     with ModelServer(answer) as server:
         command = [
-            sys.executable, SCRIPT, "--inputpath", notes, "--text_license", "CC BY 4.0", "--destpath", tmp_path / "qa.jsonl",
-            "--dropped_path", tmp_path / "dropped.jsonl", "--model", "scripted", "--license", "apache-2.0", "--base_url",
-            server.url, "--connections", "1",
-        ]  # fmt: skip
+            sys.executable,
+            SCRIPT,
+            "--inputpath",
+            notes,
+            "--text_license",
+            "CC BY 4.0",
+            "--destpath",
+            tmp_path / "qa.jsonl",
+            "--dropped_path",
+            tmp_path / "dropped.jsonl",
+            "--model",
+            "scripted",
+            "--license",
+            "apache-2.0",
+            "--base_url",
+            server.url,
+            "--connections",
+            "1",
+        ]
         server.lock.acquire()
         process.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
         server.lock.release()
@@ -466,9 +537,21 @@ def lenient(folder: Path) -> Path:
 
 def tiny_flags(notes: Path, folder: Path, model: Path, batch_size: int) -> list:
     return [
-        "--inputpath", notes, "--text_license", "CC BY 4.0", "--destpath", folder / "qa.jsonl", "--dropped_path",
-        folder / "dropped.jsonl", "--model", model, "--device", "cpu", "--batch_size", batch_size,
-    ]  # fmt: skip
+        "--inputpath",
+        notes,
+        "--text_license",
+        "CC BY 4.0",
+        "--destpath",
+        folder / "qa.jsonl",
+        "--dropped_path",
+        folder / "dropped.jsonl",
+        "--model",
+        model,
+        "--device",
+        "cpu",
+        "--batch_size",
+        batch_size,
+    ]
 
 
 @pytest.mark.usefixtures("one_core")
@@ -530,8 +613,21 @@ def test_a_tiny_model_that_is_killed_between_batches_makes_the_same_bytes(notes,
 # bad input
 # ----------------------------------------------------------------------------------------------------------------------
 def refused(inputpath, folder: Path, *parts: str, more=(), license=("--text_license", "CC BY 4.0"), status=1):
-    run = run_script(SCRIPT, "--inputpath", inputpath, "--destpath", folder / "qa.jsonl", "--model", "m", "--license", "mit",
-                     "--base_url", "http://127.0.0.1:1/v1", *license, *more)  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        "--inputpath",
+        inputpath,
+        "--destpath",
+        folder / "qa.jsonl",
+        "--model",
+        "m",
+        "--license",
+        "mit",
+        "--base_url",
+        "http://127.0.0.1:1/v1",
+        *license,
+        *more,
+    )
     if status == 1:
         told(run, SCRIPT, *parts)
     assert run.status == status and all(part in run.stderr for part in parts), run.stderr
@@ -558,9 +654,14 @@ def test_bad_input_is_told_in_one_line_before_the_model_is_asked(notes, tmp_path
 
 @pytest.mark.parametrize(
     "more",
-    [["--min_words", "9", "--max_words", "8"], ["--answer_words", "5", "4"], ["--temperature", "-1"], ["--per_kind", "0"],
-     ["--temperature", "nan"]],
-)  # fmt: skip
+    [
+        ["--min_words", "9", "--max_words", "8"],
+        ["--answer_words", "5", "4"],
+        ["--temperature", "-1"],
+        ["--per_kind", "0"],
+        ["--temperature", "nan"],
+    ],
+)
 def test_wrong_arguments(notes, tmp_path, more):
     refused(notes, tmp_path, "error: ", more=more, status=2)
 
@@ -608,7 +709,19 @@ def test_without_the_optional_requirements_it_says_what_to_install(notes, tmp_pa
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / f"{missing}.py").write_text(f"raise ModuleNotFoundError('no', name={missing!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
-    run = run_script(SCRIPT, "--inputpath", notes, "--text_license", "CC0-1.0", "--destpath", tmp_path / "qa.jsonl", "--model", "m",
-                     "--license", "mit", *flags)  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        "--inputpath",
+        notes,
+        "--text_license",
+        "CC0-1.0",
+        "--destpath",
+        tmp_path / "qa.jsonl",
+        "--model",
+        "m",
+        "--license",
+        "mit",
+        *flags,
+    )
     told(run, SCRIPT, f"{missing} is missing; pip install -r requirements/{lock}.txt")
     assert os.environ["PYTHONPATH"] and run_script(SCRIPT, "--help").status == 0

@@ -66,7 +66,9 @@ def texts(generations) -> list[str]:
 # ----------------------------------------------------------------------------------------------------------------------
 # batches
 # ----------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("settings", [Settings(24), Settings(24, temperature=1.0, top_p=0.9, seed=7)], ids=["greedy", "sampled"])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings", [Settings(24), Settings(24, temperature=1.0, top_p=0.9, seed=7)], ids=["greedy", "sampled"]
+)
 def test_a_batch_gives_what_each_prompt_gives_alone(folder, settings):
     together = generate(folder, PROMPTS, settings, "--batch_size", 5)
     alone = generate(folder, PROMPTS, settings, "--batch_size", 1)
@@ -241,9 +243,16 @@ def test_the_revision_of_a_folder_follows_its_weights(folders, tmp_path):
 
 @pytest.mark.parametrize(
     "card",
-    [None, "# A model\n", "---\nlicense:\n---\n", "---\nlicense: [mit\n---\n", "---\n- mit\n---\n", "---\nlicense: mit\n"],
+    [
+        None,
+        "# A model\n",
+        "---\nlicense:\n---\n",
+        "---\nlicense: [mit\n---\n",
+        "---\n- mit\n---\n",
+        "---\nlicense: mit\n",
+    ],
     ids=["no card", "no front matter", "null", "no YAML", "a list", "front matter without an end"],
-)  # fmt: skip
+)
 def test_a_model_whose_licence_is_not_told_is_refused(folders, tmp_path, card):
     copy = shutil.copytree(folders["causal"], tmp_path / "copy", ignore=shutil.ignore_patterns("README.md"))
     if card:
@@ -291,8 +300,11 @@ def test_weights_that_overflow_are_told(folders, tmp_path):
 
 @pytest.mark.parametrize(
     ("flags", "problem"),
-    [(["--device", "abacus"], "--device abacus: is not there"), (["--device", "cuda:99"], "--device cuda:99: is not there")],
-)  # fmt: skip
+    [
+        (["--device", "abacus"], "--device abacus: is not there"),
+        (["--device", "cuda:99"], "--device cuda:99: is not there"),
+    ],
+)
 def test_a_device_that_is_not_there_is_told(folders, flags, problem):
     with pytest.raises(InputError, match=problem), opened(folders["causal"], *flags):
         pass
@@ -419,7 +431,9 @@ def test_a_kill_tears_nothing_and_a_torn_end_costs_only_itself(tmp_path):
 def test_one_run_at_a_time(tmp_path):
     with Cache(tmp_path / "cache"):
         script = "import sys; from generation.answer_cache import Cache; Cache(sys.argv[1]).__enter__()"
-        other = subprocess.run([sys.executable, "-c", script, tmp_path / "cache"], cwd=ROOT, capture_output=True, check=False)  # fmt: skip
+        other = subprocess.run(
+            [sys.executable, "-c", script, tmp_path / "cache"], cwd=ROOT, capture_output=True, check=False
+        )
     assert b"InputError" in other.stderr and b"cache: another run uses this cache; wait for its end" in other.stderr
     with Cache(tmp_path / "cache"):
         pass

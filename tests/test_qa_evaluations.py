@@ -147,8 +147,16 @@ def test_questions_that_need_something_else(question, word):
 # ---- answers ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "answer",
-    ["unanswerable", "Unanswerable.", "It is not mentioned in the passage", "The passage does not say.", "I don't know", "I do not know", "Unknown"],
-)  # fmt: skip
+    [
+        "unanswerable",
+        "Unanswerable.",
+        "It is not mentioned in the passage",
+        "The passage does not say.",
+        "I don't know",
+        "I do not know",
+        "Unknown",
+    ],
+)
 def test_answers_that_decline(answer):
     assert declines(answer)
 

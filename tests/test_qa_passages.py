@@ -47,9 +47,15 @@ def test_short_paragraphs_are_not_taken_together_over_something_else():
 
 @pytest.mark.parametrize(
     "block",
-    ["# one two three four five", "* one two three four five", "> one two three four five", "    one two three four five",
-     "```\none two three four five\n```", "<p>one two three four five</p>"],
-)  # fmt: skip
+    [
+        "# one two three four five",
+        "* one two three four five",
+        "> one two three four five",
+        "    one two three four five",
+        "```\none two three four five\n```",
+        "<p>one two three four five</p>",
+    ],
+)
 def test_in_markdown_only_paragraphs_are_text(block):
     assert passages(block) == ["no paragraph, but a heading, list, quotation, table or code"]
     assert passages(block, markdown=False) != passages(block)
@@ -73,9 +79,17 @@ def test_a_passage_knows_its_place():
 
 @pytest.mark.parametrize(
     "body",
-    ["x" * 5_000_000, "[" * 2_000_000, "*_" * 1_000_000, "lamp " * 1_000_000, "\n" * 1_000_000, "> " * 500_000, "`" * 1_000_001],
+    [
+        "x" * 5_000_000,
+        "[" * 2_000_000,
+        "*_" * 1_000_000,
+        "lamp " * 1_000_000,
+        "\n" * 1_000_000,
+        "> " * 500_000,
+        "`" * 1_000_001,
+    ],
     ids=["one word", "brackets", "marks", "words", "blank lines", "quotations", "backticks"],
-)  # fmt: skip
+)
 def test_a_huge_paragraph_is_left_out_at_once(body):
     began = time.process_time()
     assert not [each for each in find_passages(Text("t", body, "mit", True)) if isinstance(each, Passage)]
@@ -105,8 +119,12 @@ def test_files_that_are_no_text_are_left_out_and_told(tmp_path):
     with (tmp_path / "large.txt").open("wb") as large:
         large.truncate(LARGEST_FILE + 1)
     assert texts(tmp_path) == [
-        ("binary.txt", "binary"), ("bom.txt", "lamp"), ("empty.md", "empty"), ("large.txt", "above 64 MB"), ("latin.txt", "not UTF-8"),
-    ]  # fmt: skip
+        ("binary.txt", "binary"),
+        ("bom.txt", "lamp"),
+        ("empty.md", "empty"),
+        ("large.txt", "above 64 MB"),
+        ("latin.txt", "not UTF-8"),
+    ]
 
 
 def test_a_name_that_is_no_utf8_can_be_written(tmp_path):
@@ -119,13 +137,22 @@ def test_rows_without_a_text_are_left_out_and_half_characters_replaced(tmp_path)
     path = tmp_path / "in.jsonl"
     path.write_text('{"t": "a \\ud800 lamp", "id": "\\udfff"}\n{"t": null}\n{"t": 7, "id": 9}\n{"t": " "}\n')
     assert texts(path, "t") == [
-        ("\\udfff", "a \\ud800 lamp"), ("in.jsonl:2", "no text"), ("in.jsonl:3", "no text"), ("in.jsonl:4", "empty"),
-    ]  # fmt: skip
+        ("\\udfff", "a \\ud800 lamp"),
+        ("in.jsonl:2", "no text"),
+        ("in.jsonl:3", "no text"),
+        ("in.jsonl:4", "empty"),
+    ]
 
 
 def test_a_text_has_its_own_licence_or_the_one_given(tmp_path):
     path = tmp_path / "in.jsonl"
-    path.write_bytes(jsonl(record(1), record(2, meta={"answer_license": None}), record(3, meta={"answer_license": None, "license": "MIT"})))  # fmt: skip
+    path.write_bytes(
+        jsonl(
+            record(1),
+            record(2, meta={"answer_license": None}),
+            record(3, meta={"answer_license": None, "license": "MIT"}),
+        )
+    )
     assert [text.license for text in read_texts([str(path)], None, "CC0-1.0")] == ["CC BY-SA 4.0", "CC0-1.0", "MIT"]
     with pytest.raises(InputError, match="in.jsonl:2: tells no licence of its text; give it with --text_license"):
         list(read_texts([str(path)], None, None))

@@ -366,12 +366,15 @@ EXHAUSTION = {
     "much memory": ("return len(bytearray(10**10)) > 0", RAISES),
     "memory by and by": ("held = []\n    while True: held.append(bytearray(10**7))", RAISES),
     "memory of mmap": ("import mmap; return len(mmap.mmap(-1, 10**10)) > 0", RAISES),
-    "memory of C": ("import ctypes; m = ctypes.CDLL(None).malloc; m.restype = ctypes.c_void_p\n    return bool(m(ctypes.c_size_t(1 << 34)))",
-                    "a test fails"),
+    "memory of C": (
+        "import ctypes; m = ctypes.CDLL(None).malloc; m.restype = ctypes.c_void_p\n    return bool(m(ctypes.c_size_t(1 << 34)))",
+        "a test fails",
+    ),
     "a file of a gigabyte": ("with open('f', 'wb') as f:\n        for _ in range(1000): f.write(bytes(10**6))", RAISES),
     "a sparse file of a gigabyte": ("open('f', 'wb').truncate(10**9)", RAISES),
     "many large files": (
-        "for n in range(100):\n        with open(f'{n}', 'wb') as f: f.write(bytes(10**6))", RAISES,
+        "for n in range(100):\n        with open(f'{n}', 'wb') as f: f.write(bytes(10**6))",
+        RAISES,
     ),
     "many open files": ("held = [open('/dev/null') for _ in range(1000)]", RAISES),
     "deep recursion": ("return f()", RAISES),
@@ -381,12 +384,13 @@ EXHAUSTION = {
     "abort": ("import os; os.abort()", "crashes"),
     "a long message of an exception": ("raise ValueError('x' * 10**7)", RAISES),
     "a message that cannot be told": (
-        "class E(Exception):\n        def __str__(self): raise E\n    raise E", RAISES,
+        "class E(Exception):\n        def __str__(self): raise E\n    raise E",
+        RAISES,
     ),
     "closed file descriptors": ("import os; os.closerange(0, 1000); return True", EARLY),
     "a result that is endless in itself": ("x = []; x.append(x); return x", "a test compares no plain data"),
     "a result of many megabytes": ("return 'x' * 10**7", "reports too much"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", EXHAUSTION)
@@ -432,14 +436,16 @@ CHEATS = {
     "another AssertionError": ("import builtins; builtins.AssertionError = AssertionError = Exception", "a test fails"),
     "an exception hook": ("sys.excepthook = lambda *_: os._exit(0)", "a test fails"),
     "printing what the verifier reads": (
-        "print('ready\\nexit-0 0.1 30\\n[\"check\",0,[4]]\\n[\"done\"]', flush=True)", "a test fails",
+        'print(\'ready\\nexit-0 0.1 30\\n["check",0,[4]]\\n["done"]\', flush=True)',
+        "a test fails",
     ),
     "writing what the verifier reads to every file descriptor": (
-        "for n in range(1, 64):\n    try: os.write(n, b'[\"check\",0,[4]]\\n[\"done\"]\\n')\n    except OSError: pass",
+        'for n in range(1, 64):\n    try: os.write(n, b\'["check",0,[4]]\\n["done"]\\n\')\n    except OSError: pass',
         "forges its results",
     ),
     "writing it and leaving": (
-        "os.write(3, b'[\"check\",0,[4]]\\n[\"done\"]\\n'); os._exit(0)", "forges its results",
+        'os.write(3, b\'["check",0,[4]]\\n["done"]\\n\'); os._exit(0)',
+        "forges its results",
     ),
     "writing it with a word of its own": (
         "word = b'0' * 32\nos.write(3, word + b' [\"check\",0,[4]]\\n' + word + b' [\"done\"]\\n'); os._exit(0)",
@@ -488,13 +494,15 @@ CHEATS = {
     "the frame of a generator": ("g = (g.gi_frame.f_back for _ in 'x')\nnext(g)", LOOKS),
     "the frame that inspect finds": ("import inspect\ninspect.stack()", "the program raises an exception"),
     "what the runner leaves in sys.modules": (
-        "for m in list(sys.modules.values()):\n    if hasattr(m, 'encoded'): m.encoded = lambda value: '[4]'", "a test fails",
+        "for m in list(sys.modules.values()):\n    if hasattr(m, 'encoded'): m.encoded = lambda value: '[4]'",
+        "a test fails",
     ),
     "the name of the check": ("CHECK = __check__ = print", "a test fails"),
     "right values at the end of the tests' output": (
-        "def f(x):\n    os.write(3, b'[\"check\",0,[4]]\\n')\n    return x", "forges its results",
+        "def f(x):\n    os.write(3, b'[\"check\",0,[4]]\\n')\n    return x",
+        "forges its results",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", CHEATS)
@@ -512,14 +520,15 @@ WRONG = "def f(x):\n    return x\n"
 HIDDEN = {
     "an assertion that is caught": ("try:\n    assert f(2) == 4\nexcept AssertionError:\n    pass", "a test fails"),
     "an assertion whose block is left": (
-        "for x in (2,):\n    try:\n        assert f(x) == 4\n    finally:\n        break", "a test fails",
+        "for x in (2,):\n    try:\n        assert f(x) == 4\n    finally:\n        break",
+        "a test fails",
     ),
     "tests that are never called": ("def check():\n    assert f(2) == 4", "no test was come to"),
     "tests in a branch that is not taken": ("if f(2) == 4:\n    assert f(2) == 4", "no test was come to"),
     "tests of nothing": ("assert True\nassert 1 + 1 == 2", "no mutant is noticed by the tests"),
     "a test that anything passes": ("assert f(2) is not f", "a test compares no plain data"),
     "a test that calls and does not look": ("assert [f(2)]", "no mutant is noticed by the tests"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", HIDDEN)

@@ -39,9 +39,29 @@ MUTANT_SECONDS = 0.1  # at least, for a mutant, which otherwise has ten times th
 MUTANT_FACTOR = 10
 # imported once for a sample and its mutants; what only defines things, so that it cannot matter who imports it
 SHARED_MODULES = {
-    "abc", "bisect", "calendar", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
-    "functools", "heapq", "itertools", "json", "math", "operator", "re", "statistics", "string", "textwrap", "typing",
-}  # fmt: skip
+    "abc",
+    "bisect",
+    "calendar",
+    "collections",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "heapq",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "re",
+    "statistics",
+    "string",
+    "textwrap",
+    "typing",
+}
 
 
 class CodeCandidate(NamedTuple):

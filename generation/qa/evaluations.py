@@ -33,7 +33,24 @@ _NEVER_LAST = _ARTICLES | {"and", "or", "but", "because", "that", "which", "whos
 _PERSONAL = {"he", "she", "it", "they", "him", "her", "them", "we", "us", "i", "me"}
 _POSSESSIVE = {"his", "its", "their", "hers", "theirs", "himself", "herself", "itself", "themselves"}
 _OURS = {"we", "us", "our", "ours", "i", "me", "my", "mine"}
-_CLAUSE_OPENERS = {"when", "if", "while", "because", "after", "before", "as", "that", "until", "once", "and", "although", "since", "where", "so", "than"}  # fmt: skip
+_CLAUSE_OPENERS = {
+    "when",
+    "if",
+    "while",
+    "because",
+    "after",
+    "before",
+    "as",
+    "that",
+    "until",
+    "once",
+    "and",
+    "although",
+    "since",
+    "where",
+    "so",
+    "than",
+}
 _DEMONSTRATIVES = {"this", "these", "those"}
 _EXPLETIVE = re.compile(
     r"\b(?:(?:is|was|would|be) it (?:\w+ ){1,2}(?:to|that|for)|(?:does|did|will|would) it take to)\b"

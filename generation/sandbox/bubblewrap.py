@@ -154,9 +154,14 @@ class Sandbox:
                 "TMPDIR": folder,
             }
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-                cwd=None if self.closed else folder, start_new_session=True,
-            )  # fmt: skip
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                cwd=None if self.closed else folder,
+                start_new_session=True,
+            )
             self._running.add(process)
             try:
                 if self._stopped:

@@ -45,9 +45,16 @@ LOOKED_INTO = 77  # exit status of a child that looked into the interpreter
 
 # audit events (https://docs.python.org/3/library/audit_events.html) of code that looks for the runner's frames and objects
 LOOKING = {
-    "sys._getframe", "sys._current_frames", "sys._current_exceptions", "sys.settrace", "sys.setprofile",
-    "sys.monitoring.register_callback", "gc.get_objects", "gc.get_referrers", "gc.get_referents",
-}  # fmt: skip
+    "sys._getframe",
+    "sys._current_frames",
+    "sys._current_exceptions",
+    "sys.settrace",
+    "sys.setprofile",
+    "sys.monitoring.register_callback",
+    "gc.get_objects",
+    "gc.get_referrers",
+    "gc.get_referents",
+}
 FRAMES = {"tb_frame", "gi_frame", "cr_frame", "ag_frame"}
 NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}  # as json reads them
 HIGHEST_FD = 1 << 10  # none is open above it: this process has opened a handful
