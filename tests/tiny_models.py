@@ -14,7 +14,8 @@ from transformers import (
 
 TEXTS = [
     "The harbour master lights the lamp at dusk and counts the boats that come in under sail.",
-    "Who keeps the lamp? What does it burn? Where do the boats go? When is high water? Why do ropes rot? How deep is it?",
+    "Who keeps the lamp? What does it burn? Where do the boats go? When is high water? "
+    "Why do ropes rot? How deep is it?",
     "A bowline holds a boat of three tons; a reef knot does not. Dry the ropes, or they rot within a year.",
     "def double(number):\n    return 2 * number\n\nassert double(4) == 8\n",
 ]
