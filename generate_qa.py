@@ -74,8 +74,20 @@ def arguments() -> argparse.Namespace:
     )
     add("--temperature", type=float, default=0.0, metavar="T", help="sampling temperature (default: 0, greedy)")
     add("--seed", type=int, default=0, metavar="N", help="seed of the sampling (default: 0)")
-    add("--min_words", type=positive, default=MIN_WORDS, metavar="N", help=f"in a passage (default: {MIN_WORDS})")
-    add("--max_words", type=positive, default=MAX_WORDS, metavar="N", help=f"in a passage (default: {MAX_WORDS})")
+    add(
+        "--min_words",
+        type=positive,
+        default=MIN_WORDS,
+        metavar="N",
+        help=f"fewest words in a passage (default: {MIN_WORDS})",
+    )
+    add(
+        "--max_words",
+        type=positive,
+        default=MAX_WORDS,
+        metavar="N",
+        help=f"most words in a passage (default: {MAX_WORDS})",
+    )
     add_limit_flags(parser, Thresholds())
     add_model_flags(parser)
     args = parser.parse_args()
