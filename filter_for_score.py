@@ -18,7 +18,7 @@ from records.errors import InputError
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import RecordLine, read_with_progress
-from records.script import Tally, positive, run, script_parser
+from records.script import Tally, add_paths, positive, run, script_parser
 
 MUST_HAVE = {"site": str, "question_id": int, "question_score": int, "answer_score": int}  # in a record's meta
 MAY_HAVE = {"accepted": bool, "tags": list, "question_license": str, "answer_license": str}
@@ -27,10 +27,8 @@ KINDS = {str: "a string", int: "a whole number", bool: "true or false", list: "a
 
 def arguments() -> argparse.Namespace:
     parser = script_parser(__doc__)
+    add_paths(parser)
     add = parser.add_argument
-    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
-        "or - for stdin")  # fmt: skip
-    add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
     add("--min_answer_votes", type=int, required=True, metavar="N", help="keep answers with at least N votes")
     also = parser.add_argument_group("further conditions, each off by default").add_argument
     also("--accepted_only", action="store_true", help="the answer is the accepted one")

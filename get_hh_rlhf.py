@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -44,7 +43,7 @@ from merging.origins import CAUTIONS
 from records.file_io import report_path, write_report
 from records.json_rows import SkipRow, SourceFile, SourceRow, assign, find_files, read_rows
 from records.record_output import open_record_output
-from records.script import Stages, positive, run, script_parser, show_table
+from records.script import Stages, positive, run, script_parser, show_table, tell
 
 PUBLISHED = "https://huggingface.co/datasets/Anthropic/hh-rlhf/resolve/main"
 MEND = {
@@ -157,10 +156,6 @@ def make_record(row: SourceRow, part: str, args: argparse.Namespace) -> dict[str
     if part == RED_TEAM:
         return red_team_record(row, args.min_response_chars, args.max_rating)
     return preference_record(row, part, args.min_response_chars)
-
-
-def tell(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

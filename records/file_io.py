@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import gzip
 import json
 import os
@@ -13,12 +12,13 @@ import shutil
 import sys
 import zlib
 from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from records.errors import InputError
+from records.file_lock import AlreadyLockedError, locked
 from records.version import VERSION
 
 if sys.version_info >= (3, 14):
@@ -93,8 +93,7 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
         raise InputError(f"{destination}: is no file; give the name of one, or - for stdout")
     _make_folder(destination.parent)
     temporary = temporary_path(destination)
-    with _named(name), open(temporary, "ab") as raw:  # in this order: closing writes too
-        _lock(raw, temporary, name)
+    with _named(name), _locked(temporary, name) as raw:  # in this order: closing writes too
         try:
             raw.truncate(0)
             with _compressed(raw, name) as stream:
@@ -112,14 +111,14 @@ def temporary_path(destination: Path) -> Path:
     return destination.parent / f".{destination.name}.tmp"
 
 
-def _lock(raw: BinaryIO, temporary: Path, name: str) -> None:
-    """Lock the temporary file, so that two runs cannot write it; raise InputError where another run has it."""
-    with suppress(BlockingIOError, FileNotFoundError):
-        fcntl.flock(raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(raw.fileno()), os.stat(temporary)):
-            return
-    # locked by another run, or given its final name by it between our open and our lock: not ours to write
-    raise InputError(f"{name}: another run is writing it; wait for its end")
+@contextmanager
+def _locked(path: Path, output: str) -> Iterator[BinaryIO]:
+    """Open and lock a temporary file of `output`. Raises InputError if another run has it."""
+    try:
+        with locked(path) as raw:
+            yield raw
+    except AlreadyLockedError:
+        raise InputError(f"{output}: another run is writing it; wait until it ends") from None
 
 
 @contextmanager
@@ -140,8 +139,7 @@ def open_output_folder(folder: Path, find_ours: Callable[[], Container[str]]) ->
     staging, old, lock = beside_folder(folder)
     if not lock.exists():  # every run has one, and leaves it only where it is killed
         _refuse_to_remove(staging, old)
-    with _named(str(folder)), open(lock, "ab") as raw:
-        _lock(raw, lock, str(folder))
+    with _named(str(folder)), _locked(lock, str(folder)):
         try:
             if old.exists() and not final.exists():  # a run was killed where folders cannot be exchanged in one step
                 os.rename(old, final)

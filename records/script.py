@@ -30,6 +30,24 @@ def script_parser(doc: str | None, *parents: argparse.ArgumentParser) -> argpars
     return parser
 
 
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """Add --inputpath and --destpath, which every filter of records has."""
+    parser.add_argument(
+        "--inputpath",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdin",
+    )
+    parser.add_argument("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
+
+
+def tell(message: str) -> None:
+    """Print a message on stderr."""
+    print(message, file=sys.stderr)
+
+
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a script's `main` and exit as every script does.
 

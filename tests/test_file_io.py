@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from records import file_io
 from records.errors import InputError
 from records.file_io import open_input, open_output, open_output_folder, write_report
 from records.version import VERSION
@@ -260,7 +259,7 @@ def test_other_run_that_ends_while_we_lock_loses_nothing(tmp_path, monkeypatch, 
         os.replace(temporary, path) if fate == "renamed" else temporary.unlink()
         return lock(*args)
 
-    monkeypatch.setattr(file_io.fcntl, "flock", other_run_ends_first)
+    monkeypatch.setattr(fcntl, "flock", other_run_ends_first)
     with pytest.raises(InputError, match="another run is writing it"), open_output(path):
         pytest.fail("was opened")
     assert path.read_bytes() == (b"records of the other run" if fate == "renamed" else b"earlier")

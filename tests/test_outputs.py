@@ -297,7 +297,7 @@ def test_database_of_others_is_no_cache(tmp_path):
         database.execute("CREATE TABLE boats(name TEXT)")
     database.close()
     before = contents(tmp_path)
-    with pytest.raises(InputError, match="mine.db: is no cache of this project"), Cache(tmp_path / "mine.db"):
+    with pytest.raises(InputError, match="mine.db: not a cache of model answers"), Cache(tmp_path / "mine.db"):
         pytest.fail("was opened")
     assert contents(tmp_path) == before
 
