@@ -81,11 +81,6 @@ def _fail(name: str, message: str, status: int = 1) -> int:
     return status
 
 
-def tell(message: str) -> None:
-    """Print a line for the user, on stderr."""
-    print(message, file=sys.stderr)
-
-
 def positive(text: str) -> int:
     """The type of a flag that takes a number from 1 on; argparse tells a user who gives another."""
     if not (text.isascii() and text.isdigit() and text.strip("0")):

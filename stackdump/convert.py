@@ -9,13 +9,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from records.errors import ChangedError, DamagedError, InputError, LostError, RowError
+from records.file_lock import AlreadyLockedError, locked
 from records.workers import run_ahead
 from stackdump.dumps import Dump, DumpTable
 from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, SUSPECT_ANSWERS, SUSPECT_QUESTIONS, Joined, SpooledRange
@@ -29,6 +30,7 @@ from stackdump.xml_rows import RowReader
 MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"
 
 WORK_FOLDERS = SPOOL, DOWNLOAD = "spool", "download"  # below the folder for what is put aside
+LOCK = "lock"  # a file there
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors of writing, which tell no file
 
@@ -97,16 +99,24 @@ class Conversion:
         self._read: list[tuple[DumpTable, RowReader]] = []
         self._failure: BaseException | None = None  # the first, of the tables that are being read
         self.math = self.site.uses_mathjax  # or a formula is found that the site has marked
-        self.spool = self._new_spool()
         self.names = Lookup(self.work / SPOOL / "names.sqlite")
         self.bodies = Lookup(self.work / SPOOL / "bodies.sqlite")
 
     def __enter__(self) -> Conversion:
+        self.work.mkdir(parents=True, exist_ok=True)
+        self._lock = ExitStack()
+        try:  # a run with another --compress writes another file, and would work here all the same
+            self._lock.enter_context(locked(self.work / LOCK))
+        except AlreadyLockedError:
+            raise InputError(f"{self.work}: another run is using it; wait until it ends") from None
+        self.spool = self._new_spool()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what was put aside; downloads stay for another run to go on from, unless `finish` was called."""
+        """Remove what was put aside; downloads stay for another run to continue, unless `finish` is called."""
         shutil.rmtree(self.work / SPOOL, ignore_errors=True)
+        (self.work / LOCK).unlink(missing_ok=True)
+        self._lock.close()
         with suppress(OSError):  # downloads are in it
             self.work.rmdir()
 

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from records.errors import InputError
+from records.file_io import open_input
 from records.fsspec_paths import location, written_to
 from sample.archive_server import ArchiveServer
 from tests import needs
@@ -613,6 +614,21 @@ def test_a_folder_of_xml_in_s3_is_a_dump(bucket, tmp_path):
         assert run.status == 0, run.stderr
     here, there = (tmp_path / name / "harbour" / "unfiltered.jsonl" for name in ("here", "there"))
     assert here.read_bytes() == there.read_bytes()
+
+
+def test_compressed_records_in_s3_are_ours_to_replace(bucket, expected, dumps, tmp_path):
+    command = ("--dump_path", dumps / "quay.stackexchange.com.7z", "--destdir", bucket, "--compress", "zst")
+    for flags in ((), ("--force",)):
+        run = run_script(SCRIPT, *command, *flags)
+        assert run.status == 0, run.stderr
+        assert names_in(bucket) == {"quay/unfiltered.jsonl.zst", "quay/report.json"}
+    local = tmp_path / "copy.jsonl.zst"
+    local.write_bytes((bucket / "quay" / "unfiltered.jsonl.zst").read_bytes())
+    with open_input(local) as stream:
+        assert stream.read() == expected["quay"]
+    assert "is complete; --force" in run_script(SCRIPT, *command).stderr
+    assert run_script(SCRIPT, *command[:-2]).status == 0
+    assert names_in(bucket) == {"quay/unfiltered.jsonl", "quay/report.json"}
 
 
 class Gate:
