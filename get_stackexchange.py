@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Step 1: a Stack Exchange dump -> stack-exchange/<site>/unfiltered.jsonl, one question/answer pair a line.
 
-Downloads what is needed of the sites' 7z archives at archive.org, or takes a dump that is here already, and writes
-each answer with its question, bodies as Markdown, names and licences as attribution asks for. A site that is
-complete is not done again; an interrupted one goes on from where its download stopped.
+Downloads what is needed of the sites' 7z archives at archive.org, or takes a local dump, and writes each answer with
+its question, bodies as Markdown, names and licences as attribution requires. A complete site is not converted again;
+an interrupted download continues where it stopped.
 
     python get_stackexchange.py --list
     python get_stackexchange.py --sites cstheory math.meta
@@ -11,8 +11,7 @@ complete is not done again; an interrupted one goes on from where its download s
     python get_stackexchange.py --dump_path s3://dumps/2026-06 --destdir s3://pairs --scheduler tcp://10.0.0.5:8786
 
 With --scheduler this machine reads the sites, --workers of them side by side, and the cluster's workers convert them.
-Where --dump_path and --destdir are both URLs, workers reach them too: each small site is read, converted and written
-by one of them.
+If --dump_path and --destdir are both URLs, each small site is read, converted and written by one worker.
 """
 
 from __future__ import annotations
@@ -76,9 +75,9 @@ def arguments() -> argparse.Namespace:
         "--tmpdir",
         type=Path,
         metavar="DIR",
-        help="for downloads and temporary files, up to the size of Posts.xml unpacked, 1.3 times that where --destdir is "
-        "a URL (default: in the site's folder; for a URL, the system's). A cluster's workers use their own: `dask worker "
-        "--local-directory`",
+        help="for downloads and temporary files, up to the size of Posts.xml unpacked, 1.3 times that if --destdir is "
+        "a URL (default: in the site's folder; for a URL, the system's). A cluster's workers use their own: `dask "
+        "worker --local-directory`",
     )
     add(
         "--compress",
@@ -95,8 +94,8 @@ def arguments() -> argparse.Namespace:
     add(
         "--scheduler",
         metavar="ADDRESS",
-        help="convert on the workers of the Dask cluster at this address, such as tcp://10.0.0.5:8786, instead of local "
-        "processes: in batches, or whole small sites where --dump_path and --destdir are URLs; needs "
+        help="convert on the workers of the Dask cluster at this address, such as tcp://10.0.0.5:8786, instead of "
+        "local processes: in batches, or whole small sites if --dump_path and --destdir are URLs; needs "
         "requirements/cluster.txt",
     )
     add("--connections", type=positive, default=4, metavar="N", help="downloads at once (default: 4)")

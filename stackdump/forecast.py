@@ -1,8 +1,8 @@
 """What a run will fetch and write, estimated before it begins, and whether the disks can hold that.
 
 The ratios here and in `dumps` were measured with step 1 on dumps of ai, avp.meta, bioinformatics, datascience.meta,
-matheducators and stackoverflow (April 2024), and of genai, mathoverflow and stackoverflow (December 2025), the large ones
-cut to some megabytes. All of Stack Overflow is in agreement: 68.9 GB packed, 105.6 GB of Posts.xml.
+matheducators and stackoverflow (April 2024), and of genai, mathoverflow and stackoverflow (December 2025), the large
+ones cut to some megabytes. All of Stack Overflow is in agreement: 68.9 GB packed, 105.6 GB of Posts.xml.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from stackdump.options import Options
 from stackdump.sites import Site
 
 # Bytes for each byte of Posts.xml.
-PUT_ASIDE = 0.8  # posts and names: 0.7 to 0.8
-OWN_MARKDOWN = 0.9  # put aside too for --body_source history: 0.8 to 0.9
+TEMPORARY = 0.8  # posts and names: 0.7 to 0.8
+OWN_MARKDOWN = 0.9  # more of it for --body_source history: 0.8 to 0.9
 RECORDS = 1.2  # 0.9 to 1.4
 COMPRESSED = 0.25  # of the records: 0.19 to 0.28
 
@@ -33,8 +33,8 @@ BLOCK = 512  # bytes, the unit of st_blocks, see stat(2)
 class Forecast:
     """Bytes of one site. `to_fetch` is an upper bound, the others are estimates.
 
-    kept: what stays at the destination. work_beside: what is needed beyond that while the site is converted, with temporary
-    files on the same disk. work_apart: what temporary files take on a disk of their own.
+    kept: what stays at the destination. work_beside: what is needed beyond that while the site is converted, with
+    temporary files on the same disk. work_apart: what temporary files take on a disk of their own.
     """
 
     to_fetch: int
@@ -47,13 +47,13 @@ def forecast(site: Site, dump: Dump, options: Options) -> Forecast:
     """What converting the dump will take. Archives on disk, and URLs, are read where they are, and not fetched."""
     to_fetch = dump.to_fetch(tables_wanted(options.authors, options.body_source))
     history = OWN_MARKDOWN if options.body_source == "history" else 0.0
-    aside = int(dump.posts_size * (PUT_ASIDE + history))
+    temporary = int(dump.posts_size * (TEMPORARY + history))
     records = int(dump.posts_size * RECORDS * (COMPRESSED if options.compress else 1.0))
     work = options.work_folder(site.folder)
     there = _occupied(work)  # what a killed run left is used, or replaced
-    # Posts put aside are removed as their records are written: the destination's disk never holds all of both.
-    apart = to_fetch + (aside if isinstance(options.destdir, Path) else max(aside, records))
-    beside = max(0, aside - records) + (0 if options.keep_archive else to_fetch)
+    # Temporary posts are removed as their records are written: the destination's disk never holds all of both.
+    apart = to_fetch + (temporary if isinstance(options.destdir, Path) else max(temporary, records))
+    beside = max(0, temporary - records) + (0 if options.keep_archive else to_fetch)
     return Forecast(
         to_fetch,
         kept=records + (to_fetch if options.keep_archive else 0),
@@ -96,8 +96,8 @@ def _check(folder: Path, flag: str, needed: int) -> None:
     free = shutil.disk_usage(_existing(folder)).free
     if needed > free:
         raise InputError(
-            f"{folder}: this run needs about {_size(needed)} there, and {_size(free)} are free; give another {flag}, or "
-            f"fewer --sites; --ignore_disk_space starts it anyway"
+            f"{folder}: this run needs about {_size(needed)} there, and {_size(free)} are free; give another {flag}, "
+            f"or fewer --sites; --ignore_disk_space starts it anyway"
         )
 
 

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 # Where the Markdown comes from: ours, made of the posts' HTML, or the authors' own, from PostHistory.xml.
 BODY_SOURCES = ("html", "history")
 
-COMPRESSIONS = ("zst",)  # endings of records, beside none
+COMPRESSIONS = ("zst",)  # endings of files of records
 
 
 @dataclass(frozen=True)
 class Options:
     """The flags of get_stackexchange.py that concern the conversion, under the same names.
 
-    dump_path: the inputs, none for an item at archive.org. tmpdir: None for a folder below the site's, which needs a local
-    `destdir`. workers: processes, and sites converted side by side.
+    dump_path: the inputs, none for an item at archive.org. tmpdir: None for a folder in the site's, if `destdir` is
+    local. workers: processes, and sites converted side by side.
     """
 
     destdir: Path | UPath
@@ -48,14 +48,14 @@ class Options:
         return self.destdir / folder / "report.json"
 
     def work_folder(self, folder: str) -> Path:
-        """Where the site's downloads and the posts put aside are, until it is complete."""
+        """Where the site's downloads and temporary files are, until it is complete."""
         if self.tmpdir:
             return self.tmpdir / f"get_stackexchange-{folder}"
         assert isinstance(self.destdir, Path)
         return self.destdir / folder / ".work"
 
     def reported(self) -> dict[str, bool | str]:
-        """What the report says of them: those on which the records depend."""
+        """The options on which the records depend, for the report."""
         # A report from before there was --keep_suspects means the same as one without it.
         suspects = {"keep_suspects": True} if self.keep_suspects else {}
         return {"authors": self.authors, "body_source": self.body_source, **suspects}

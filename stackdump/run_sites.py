@@ -105,9 +105,8 @@ def _failures(futures: dict[Site, Future[None]]) -> dict[Site, str]:
 def share_out(todo: dict[Site, Dump], options: Options, threads: int) -> tuple[list[Site], int]:
     """The sites that single workers of a cluster convert, large ones first, and how many of them at once.
 
-    These are the sites that one thread converts no later than all `threads` together could end the run. Both ends must be
-    URLs, which every machine reaches. They get the part of the threads that corresponds to their bytes: the other threads
-    are for batches.
+    These are the sites that one thread converts no later than all `threads` together could end the run. Both ends must
+    be URLs, which every machine reaches. Their share of the threads is that of their bytes; the others are for batches.
     """
     places = (*options.dump_path, options.destdir)
     if not (options.scheduler and options.dump_path) or any(isinstance(place, Path) for place in places):

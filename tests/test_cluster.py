@@ -176,9 +176,9 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
         ("tcp://127.0.0.1:9", "no Dask scheduler answers there"),
         ("127.0.0.1:9", "no Dask scheduler answers there"),
         ("no-such-host.invalid:8786", "no Dask scheduler answers there"),
-        ("nonsense", "is no address of a Dask scheduler; give one such as tcp://"),
-        ("tcp://127.0.0.1:99999", "is no address of a Dask scheduler"),
-        ("http://127.0.0.1:8787", "is no address of a Dask scheduler"),
+        ("nonsense", "is not the address of a Dask scheduler; give one such as tcp://"),
+        ("tcp://127.0.0.1:99999", "is not the address of a Dask scheduler"),
+        ("http://127.0.0.1:8787", "is not the address of a Dask scheduler"),
     ],
 )
 def test_a_scheduler_that_is_not_there_is_told_in_one_line(tmp_path, address, problem):
