@@ -151,7 +151,7 @@ def test_a_dump_in_a_folder_whose_name_means_no_site_is_skipped_and_reported(tmp
     assert run.status == 0, run.stderr
     assert sites_made(tmp_path) == {"cs"}
     for name in ("posts/Posts.xml", "xmath.stackexchange.com.7z"):
-        assert f"skipped: {tmp_path / 'dumps' / name}: its name does not tell" in run.stderr
+        assert f"skipped: {tmp_path / 'dumps' / name}: its name does not say" in run.stderr
 
 
 @given(

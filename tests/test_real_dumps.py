@@ -5,12 +5,17 @@ sample and on made dumps.
 """
 
 import json
+import threading
 from pathlib import Path
 
 import py7zr
 import pytest
 
 from sample.archive_server import ArchiveServer
+from stackdump.forecast import forecast
+from stackdump.local_dumps import local_dumps
+from stackdump.options import Options
+from stackdump.run_sites import run_sites
 from tests import needs
 from tests.conftest import run_script
 from tests.dumps import naive_pairs, naive_posts, read_jsonl
@@ -124,3 +129,14 @@ def test_a_malformed_dump_ends_in_one_line_and_leaves_nothing(name, tmp_path):
     assert f"malformed/{name}: " in line
     assert MALFORMED[name] in line
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("site", ["ai", "avp.meta", "bioinformatics"])  # their archives have all tables, as usual
+def test_the_forecast_is_near_what_a_real_site_takes(tmp_path, site):
+    [(found, dump)] = local_dumps(
+        needs.SHARED / "archive.org" / "stackexchange" / f"{site}.stackexchange.com.7z"
+    ).items()
+    options = Options(destdir=tmp_path)
+    run_sites({found: dump}, options, threading.Event(), tell=lambda line: None)
+    size = options.records_file(found.folder).stat().st_size
+    assert 2 / 3 < forecast(found, dump, options).kept / size < 3 / 2
