@@ -54,7 +54,7 @@ class Selection:
     def choose(self, per_kind: int | None) -> Iterator[tuple[dict[str, Any], str | None]]:
         """The records in the order in which they came in. per_kind: how many of each kind are kept at most; None for as
         many as the scarcest kind has, of those that there are at all."""
-        reasons = {loser.id: "near duplicate of a better question" for loser in self._near.losers()}
+        reasons = {duplicate.id: "near duplicate of a better question" for duplicate in self._near.duplicates()}
         left = sorted(place for place in self._places if place.id not in reasons)
         counts = Counter(place.kind for place in left)
         limit = min(counts.values(), default=0) if per_kind is None else per_kind
