@@ -209,7 +209,7 @@ def main() -> None:
     inputs = [*paths, *filter(None, [flags.mix]), *(flags.decontaminate or [])]
     check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
     replaceable = partial(unchanged_files, flags.destpath, inputs)
-    replaceable()  # raises now what would end the run when it replaces the folder
+    replaceable()  # fails now, rather than only when the folder is replaced
     pair = flags.pair if "alpha" in flags.formats else "split"  # for the other formats only blank texts make no pair
     terms = Terms(flags.allow_license_conflict)
     compare_first_licenses(sources, pair, terms)
@@ -230,7 +230,9 @@ def main() -> None:
                         shuffle.add(screened, groups.of(number, row))
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
             kept_instead = near_duplicates(shuffle, flags.near_duplicates, folder) if flags.near_duplicates else {}
-            groups.decide(drawn for drawn in shuffle.drawn() if drawn.row.record["id"] not in kept_instead)
+            groups.decide(
+                drawn for drawn in shuffle.drawn() if not kept_instead or drawn.row.record["id"] not in kept_instead
+            )
             for row in kept(shuffle, kept_instead, groups, ledger):
                 publication.write(row)
         files = publication.finish(
@@ -256,6 +258,7 @@ def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms) ->
 
 
 def benchmarks(paths: list[str] | None, fields: list[str] | None, ngram: int | None) -> Benchmarks | None:
+    """The benchmarks to look for, None without any."""
     if not paths:
         return None
     from quality.contamination import read_benchmarks

@@ -107,6 +107,13 @@ def test_card_describes_each_source_and_the_records_left_out(tmp_path):
         assert part in html
 
 
+def test_card_lists_the_largest_sites_and_counts_the_others(tmp_path):
+    records = [record(n, response=f"{n}", meta={"site": f"{min(n, 31)}.example"}) for n in range(33)]
+    merge(tmp_path, *records)
+    _, html = card(tmp_path)
+    assert "Sites of stackexchange: 31.example (2), 0.example (1), " in html and ", and 2 more." in html
+
+
 def test_card_has_the_digests_of_inputs_and_outputs(tmp_path):
     (tmp_path / "in.jsonl").write_bytes(jsonl(record(1)))
     run = run_script(SCRIPT, "--inputpath", tmp_path / "in.jsonl", "--destpath", tmp_path / "made", "--seed", "7")
