@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
-PYTEST_FLAGS := -q -n auto --maxprocesses 4 --dist loadfile
+# A file's tests stay in one process, which makes their servers and models once.
+PYTEST_FLAGS := -q -r s -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo review test lint format bench upgrade test-resolution clean help
+.PHONY: demo review test test-all lint format bench upgrade test-resolution clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -17,8 +18,11 @@ demo: $(BIN)/.user  ## the whole pipeline on the invented sample site, offline
 review: $(BIN)/.user  ## JupyterLab with the review notebook
 	@$(BIN)/jupyter lab data_viewer.ipynb
 
-test: $(BIN)/.dev  ## all tests
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+test: $(BIN)/.dev  ## the tests to run before each commit, some minutes
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) -m "not slow"
+
+test-all: $(BIN)/.dev  ## all tests, with the slowest ten
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) --durations 10
 
 lint: $(BIN)/.dev  ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -42,7 +46,7 @@ upgrade: $(BIN)/.dev  ## lock the newest versions that pyproject.toml allows, an
 	@for extra in cluster generate plots; do \
 	  $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt || exit; \
 	done
-	@$(MAKE) test
+	@$(MAKE) test-all
 
 RESOLUTION ?= highest
 RESOLVED = build/$(RESOLUTION)

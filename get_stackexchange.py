@@ -43,8 +43,9 @@ from records.workers import make_pool
 from stackdump.archive_org import DEFAULT_URL, newest_item
 from stackdump.cluster import Cluster, TaskCancelled, scratch_folder, this_worker
 from stackdump.convert import BODY_SOURCES, WORK_FOLDERS, Conversion
-from stackdump.dumps import Dump, ItemDump, XmlDump, item_dumps, local_dumps
-from stackdump.sites import DEFAULT_SITES, Site, find_site, site_of_file
+from stackdump.dumps import Dump, ItemDump, item_dumps
+from stackdump.local_dumps import local_dumps
+from stackdump.sites import DEFAULT_SITES, Site, find_site, split_words
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -60,10 +61,10 @@ def arguments() -> argparse.Namespace:
         "or all at --dump_path)")  # fmt: skip
     add("--list", action="store_true", help="print the sites of the dump with their sizes, and end")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--dump", metavar="ITEM", help="an item at archive.org (default: the newest known one there)")
-    where.add_argument("--dump_path", type=location, metavar="PATH", help="a dump that is here, or at a URL that fsspec "
-                       "knows (s3://, gs://): a 7z archive, a folder of archives, or a folder with Posts.xml and "
-                       "Users.xml")  # fmt: skip
+    where.add_argument("--dump", metavar="ITEM", help="an item at archive.org (default: the newest whole one there)")
+    where.add_argument("--dump_path", type=location, nargs="+", metavar="PATH", help="dumps that are here, or at a URL "
+                       "that fsspec knows (s3://, gs://): 7z archives, XML files, or folders of them; docs/dumps.md "
+                       "has a table")  # fmt: skip
     add("--base_url", default=os.environ.get("ARCHIVE_ORG_URL", DEFAULT_URL), metavar="URL",
         help=f"the server to fetch from (default: $ARCHIVE_ORG_URL, else {DEFAULT_URL})")  # fmt: skip
     add("--destdir", type=location, default=Path("stack-exchange"), metavar="DIR", help="a folder, or a URL that fsspec "
@@ -80,10 +81,13 @@ def arguments() -> argparse.Namespace:
     add("--body_source", choices=BODY_SOURCES, default="html", help="html: Markdown made of the posts as the site shows "
         "them (default); history: the authors' own Markdown, from PostHistory.xml")  # fmt: skip
     add("--no_authors", action="store_true", help="leave Users.xml alone; records name no authors but deleted ones")
+    add("--keep_suspects", action="store_true", help="keep posts that look planted: of user -1, with ids far beyond all "
+        "others'")  # fmt: skip
     add("--keep_archive", action="store_true", help="fetch archives whole and keep them in the site's folder, which may "
         "be no URL then")  # fmt: skip
     add("--force", action="store_true", help="do sites again that are complete")
     args = parser.parse_args()
+    args.sites = split_words(args.sites or ())
     if not isinstance(args.destdir, Path):
         if args.keep_archive:
             parser.error("--keep_archive needs a --destdir that is no URL")
@@ -105,26 +109,25 @@ def main() -> int:
 def find_dumps(args: argparse.Namespace, client: Client) -> dict[Site, Dump]:
     """The dumps that there are, by site."""
     if args.dump_path:
-        with errors_told(args.dump_path):
-            return local_dumps(args.dump_path)
-    item = args.dump or newest_item(client)
+        with errors_told(next((place for place in args.dump_path if not isinstance(place, Path)), Path())):
+            return local_dumps(*args.dump_path, named=args.sites, compare=not args.list, tell=tell)
+    item = args.dump or newest_item(client, tell)
     tell(f"dump: {item} at {client.base_url}")
-    return item_dumps(client, item)
+    return item_dumps(client, item, tell)
 
 
 def choose_sites(args: argparse.Namespace, dumps: dict[Site, Dump]) -> dict[Site, Dump]:
     """Those that the user asks for."""
-    if not args.sites:
-        if args.dump_path:
-            return dumps
-        chosen = {site: dump for site, dump in dumps.items() if site.folder in DEFAULT_SITES}
-        if not chosen:
-            raise InputError("none of the default sites is in this dump; --list shows what is, --sites chooses")
-        return chosen
-    only = next(iter(dumps.values())) if len(dumps) == 1 else None
-    if isinstance(only, XmlDump) and len(args.sites) == 1:  # where the folder's name tells nothing
-        return {site_of_file(args.sites[0]): only}
-    return {site: dumps[site] for name in args.sites for site in [find_site(name, dumps)]}
+    if args.sites:
+        return {site: dumps[site] for name in args.sites for site in [find_site(name, dumps)]}
+    if args.dump_path:
+        return dumps
+    chosen = {site: dump for site, dump in dumps.items() if site.folder in DEFAULT_SITES}
+    if not chosen:
+        raise InputError("none of the default sites is in this dump; --list shows what is, --sites chooses")
+    if lacking := [name for name in DEFAULT_SITES if name not in {site.folder for site in chosen}]:
+        tell(f"default sites that the dump lacks: {', '.join(lacking)}")
+    return chosen
 
 
 def convert_all(chosen: dict[Site, Dump], args: argparse.Namespace, client: Client) -> int:
@@ -180,9 +183,10 @@ def share_out(chosen: dict[Site, Dump], args: argparse.Namespace, threads: int) 
     They are those that one thread ends no later than all `threads` together could end the run; both ends must be URLs,
     which every machine reaches. Their part of the threads is that of their bytes: the others are for batches.
     """
-    if not (args.scheduler and args.dump_path) or isinstance(args.dump_path, Path) or isinstance(args.destdir, Path):
+    places = [*(args.dump_path or ()), args.destdir]
+    if not (args.scheduler and args.dump_path) or any(isinstance(place, Path) for place in places):
         return [], threads
-    with errors_told(args.dump_path):
+    with errors_told(places[0]):
         sizes = {site: dump.size for site, dump in chosen.items()}
     total = sum(sizes.values())
     whole = [site for site, size in sizes.items() if size * threads <= total]
@@ -230,6 +234,8 @@ def convert(
     destination, report = folder / "unfiltered.jsonl", folder / "report.json"
     work = args.tmpdir / f"get_stackexchange-{site.folder}" if args.tmpdir else args.destdir / site.folder / ".work"
     options = {"authors": not args.no_authors, "body_source": args.body_source}
+    if args.keep_suspects:  # a report from before it had this option says the same without it
+        options["keep_suspects"] = True
     if args.keep_archive and isinstance(dump, ItemDump) and isinstance(folder, Path):
         dump.keep_in = folder
     with errors_told(report):

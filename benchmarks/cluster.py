@@ -27,7 +27,7 @@ from benchmarks.step1 import CACHE, grown_dump
 from records.workers import make_pool
 from stackdump.cluster import Cluster
 from stackdump.convert import BODY_SOURCES, Conversion
-from stackdump.dumps import local_dumps
+from stackdump.local_dumps import local_dumps
 
 
 def arguments() -> argparse.Namespace:

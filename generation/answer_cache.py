@@ -1,4 +1,4 @@
-"""A model's answers on disk, in SQLite: what was put there outlives a kill, and one run uses it at a time."""
+"""A model's answers on disk, in SQLite. What was saved survives a kill; only one run can use a cache at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from typing import Any
 
 from records.errors import InputError
 
+OPENING = (
+    "PRAGMA locking_mode = exclusive",
+    "PRAGMA journal_mode = wal",
+    "PRAGMA synchronous = normal",
+    "BEGIN IMMEDIATE",
+    "CREATE TABLE IF NOT EXISTS answers(key BLOB PRIMARY KEY, text TEXT, logprob REAL, tokens INTEGER, end TEXT)"
+    " WITHOUT ROWID",
+    "COMMIT",
+    "SELECT key, text, logprob, tokens, end FROM answers LIMIT 0",
+)
+
 
 class Cache:
-    """Rows (text, logprob, tokens, end) by key. Without a path they are kept in memory, to the end of the run.
+    """Maps keys to rows (text, logprob, tokens, finish reason). Without a path it is kept in memory.
 
-    Raises InputError where the file is no such cache, and while another run uses it.
+    Raises InputError if the file is not such a cache, or if another run uses it.
     """
 
     def __init__(self, path: str | Path | None):
@@ -27,25 +38,16 @@ class Cache:
             tables = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             if tables not in ([], [("answers",)]):
                 raise sqlite3.DatabaseError("it has other tables")
-            for statement in (
-                "PRAGMA locking_mode = exclusive",
-                "PRAGMA journal_mode = wal",
-                "PRAGMA synchronous = normal",
-                "BEGIN IMMEDIATE",
-                "CREATE TABLE IF NOT EXISTS answers(key BLOB PRIMARY KEY, text TEXT, logprob REAL, tokens INTEGER, end TEXT)"
-                " WITHOUT ROWID",
-                "COMMIT",
-                "SELECT key, text, logprob, tokens, end FROM answers LIMIT 0",
-            ):
+            for statement in OPENING:
                 self._database.execute(statement)
         except sqlite3.DatabaseError as error:
             self._database.close()
             if "locked" in str(error):
                 raise InputError(
-                    f"{self.path}: another run uses this cache; wait for its end, or give another --cache"
+                    f"{self.path}: another run uses this cache; wait until it ends, or give another --cache"
                 ) from None
             raise InputError(
-                f"{self.path}: is no cache of this project, or damaged ({error}); give another --cache"
+                f"{self.path}: not a cache of model answers, or damaged ({error}); give another --cache"
             ) from None
         return self
 
@@ -59,11 +61,11 @@ class Cache:
         return row
 
     def put(self, answers: Mapping[bytes, Sequence[Any]]) -> None:
-        """Keep several, all or none of them: a batch that was put in part would be another batch when its rest is asked for."""
+        """Save a batch, all of it or nothing: asked for again, the rest of a batch would be padded differently."""
         rows = ((key, *answer) for key, answer in answers.items())
         try:
             self._database.execute("BEGIN")
             self._database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
             self._database.execute("COMMIT")
         except sqlite3.DatabaseError as error:  # a full disk
-            raise InputError(f"{self.path}: cannot be written ({error}); what was in it before is kept") from None
+            raise InputError(f"{self.path}: cannot be written ({error}); what was saved before is kept") from None

@@ -22,5 +22,9 @@ class ChangedError(InputError):
     """The file on the server is another one than when its download began."""
 
 
+class RowError(InputError):
+    """A value in a row is wrong. The message names the row; who reads the file adds its name."""
+
+
 class LostError(InputError):
     """Who was to do the work is gone or cannot do it, which says nothing of the dump."""

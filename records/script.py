@@ -160,7 +160,7 @@ class Stages:
         if self._progress is not None:
             self._progress.close()
 
-    def show(self, stage: str, done: int, total: int) -> None:
+    def show(self, stage: str, done: int, total: int | None) -> None:
         """Tell how far a stage is; a new stage ends the one before."""
         if self._progress is None or stage != self._stage:
             self.__exit__()

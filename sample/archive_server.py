@@ -1,4 +1,4 @@
-"""archive.org on loopback, as far as this project uses it: the metadata of items, redirects, ranges of files.
+"""archive.org on loopback, as far as this project uses it: search, the metadata of items, redirects, ranges of files.
 
 The demo fetches the sample site from here, so that it goes the same way as a real dump; the tests add faults.
 
@@ -13,13 +13,15 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 BLOCK = 1 << 14  # bytes sent at a time
 
@@ -51,10 +53,21 @@ class Request:
 
 
 class ArchiveServer:
-    """Serves `root/<item>/...` until the `with` block ends. `fault` is asked for every request for a file."""
+    """Serves `root/<item>/...` until the `with` block ends. `fault` is asked for every request for a file.
 
-    def __init__(self, root: Path, fault: Callable[[Request], Fault | None] = lambda request: None):
-        self.root, self.fault = root, fault
+    uploaders: of items, where they are to be told. dark: items that were withdrawn. searches: whether it has a search.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        fault: Callable[[Request], Fault | None] = lambda request: None,
+        *,
+        uploaders: Mapping[str, str] = MappingProxyType({}),
+        dark: Collection[str] = (),
+        searches: bool = True,
+    ):
+        self.root, self.fault, self.uploaders, self.dark, self.searches = root, fault, uploaders, dark, searches
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
@@ -70,6 +83,8 @@ class ArchiveServer:
 
     def metadata(self, item: str) -> dict[str, Any]:
         """An item's files with sizes and digests; an unknown item is {}, as at archive.org."""
+        if item in self.dark:
+            return {"is_dark": True, "metadata": {"identifier": item}}
         folder = self.root / item
         files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
         listed = [
@@ -80,7 +95,15 @@ class ArchiveServer:
             }
             for path in files
         ]
-        return {"files": listed} if listed else {}
+        described = {"uploader": self.uploaders[item]} if item in self.uploaders else {}
+        return {"files": listed, "metadata": {"identifier": item, **described}} if listed else {}
+
+    def search(self, query: str) -> dict[str, Any]:
+        """The items whose identifier the query, such as `identifier:stackexchange_*`, asks for."""
+        pattern = query.removeprefix("identifier:")
+        names = sorted({folder.name for folder in self.root.iterdir()} | set(self.dark))
+        found = [{"identifier": name} for name in names if fnmatch(name, pattern)]
+        return {"response": {"numFound": len(found), "start": 0, "docs": found}}
 
     def note(self, file: str, headers: dict[str, str]) -> Request:
         """Add a request to `requests`, and ask for its fault."""
@@ -132,6 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
         kind, _, rest = unquote(self.path).strip("/").partition("/")
         if kind == "metadata":
             self._answer(200, json.dumps(self.service.metadata(rest)).encode())
+        elif kind.startswith("advancedsearch.php?") and self.service.searches:
+            query = parse_qs(urlsplit(self.path).query)["q"][0]
+            self._answer(200, json.dumps(self.service.search(query)).encode())
         elif kind == "download" and self._path(rest).is_file():
             self._answer(302, b"", {"Location": f"{self.service.url}/data/{rest}"})
         elif kind == "data" and self._path(rest).is_file():

@@ -15,12 +15,12 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from records.errors import ChangedError, DamagedError, InputError, LostError
+from records.errors import ChangedError, DamagedError, InputError, LostError, RowError
 from records.workers import run_ahead
 from stackdump.dumps import Dump, DumpTable
-from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, Joined, SpooledRange
+from stackdump.join import OWN_MARKDOWN, SAME_DOCUMENT, SUSPECT_ANSWERS, SUSPECT_QUESTIONS, Joined, SpooledRange
 from stackdump.lookup import Lookup, names, own_markdown
-from stackdump.posts import Batch, Placed, Style
+from stackdump.posts import Batch, Placed, Style, suspect_from
 from stackdump.sites import Site
 from stackdump.spool import Placement, Spool
 from stackdump.xml_rows import RowReader
@@ -72,7 +72,7 @@ class Conversion:
 
     work: a folder for what is put aside; what a killed run left there is removed, but for downloads, which go on.
     pool: what converts, with so many `workers`. here: they have this machine's files. threads: to unpack.
-    on_bytes: is told of each piece of work as (what, bytes done, bytes in all).
+    on_bytes: is told of each piece of work as (what, bytes done, bytes in all if that is known).
     """
 
     site: Site
@@ -84,8 +84,9 @@ class Conversion:
     threads: int = 1
     authors: bool = True
     body_source: str = "html"  # one of BODY_SOURCES
+    keep_suspects: bool = False  # posts that look planted
     tell: Callable[[str], None] = print
-    on_bytes: Callable[[str, int, int], None] = lambda what, done, total: None
+    on_bytes: Callable[[str, int, int | None], None] = lambda what, done, total: None
     stopped: threading.Event = field(default_factory=threading.Event)  # set it to end the conversion with InputError
 
     def __post_init__(self) -> None:
@@ -151,9 +152,13 @@ class Conversion:
                     reading.result()
         if self._from_history and not self.bodies.exists():
             raise InputError(f"{self.spool.path}: has no PostHistory.xml beside it; leave --body_source history out")
+        if self.authors and not self.names.exists():
+            self.tell(
+                f"{self.site.folder}: the dump has no Users.xml, so that records name no authors but deleted ones"
+            )
 
     def _read_table(self, table: DumpTable) -> None:
-        reader = RowReader(table.name.lower(), table.path)
+        reader = RowReader(table.name.lower(), self._path(table))
         try:
             with closing(table.chunks):
                 self._take(table, reader)
@@ -174,17 +179,26 @@ class Conversion:
             raise
 
     def _take_rows(self, table: DumpTable, reader: RowReader) -> None:
-        chunks = self._watched(table)
-        if table.name == "Posts":
-            self.spool.path = table.path
-            batches = map(self._batch, reader.batches(chunks), repeat(table.path))
-            for placed in run_ahead(map(self._placing, batches), self.pool, self.workers, table.path):
-                self.spool.add(placed)
-                reader.replaced += placed.replaced
-        elif table.name == "Users":
-            self.names.write(names(reader.rows(chunks)))
-        else:
-            self.bodies.write(own_markdown(reader.rows(chunks)))
+        try:
+            if table.name == "Posts":
+                self._take_posts(table, reader)
+            elif table.name == "Users":
+                self.names.write(names(reader.rows(self._watched(table))))
+            else:
+                self.bodies.write(own_markdown(reader.rows(self._watched(table))))
+        except RowError as error:
+            raise InputError(f"{reader.path}: {error}") from None
+
+    def _take_posts(self, table: DumpTable, reader: RowReader) -> None:
+        self.spool.path = reader.path
+        batches = map(self._batch, reader.batches(self._watched(table)), repeat(reader.path))
+        for placed in run_ahead(map(self._placing, batches), self.pool, self.workers, reader.path):
+            self.spool.add(placed)
+            reader.replaced += placed.replaced
+
+    def _path(self, table: DumpTable) -> str:
+        """The table's path for errors, behind the site where that does not tell it."""
+        return table.path if self.site.host in table.path else f"{self.site.host}: {table.path}"
 
     def _batch(self, rows: bytes, table: str) -> Batch:
         if not self.math and MATH_MARK in rows:
@@ -218,7 +232,8 @@ class Conversion:
         """The records as JSON lines, many at a time, ordered by question id, then score from high to low, then
         answer id. To be asked for after `read`."""
         style = Style(self.site, self.math)
-        ranges = [SpooledRange(*found, style, self.names, self.bodies) for found in self.spool.ranges()]
+        above = None if self.keep_suspects else suspect_from(self.spool.largest)
+        ranges = [SpooledRange(*found, style, self.names, self.bodies, above) for found in self.spool.ranges()]
         total = sum(file.stat().st_size for range_ in ranges for file in range_.files)
         done = 0
         with _disk_told(self.work):
@@ -229,6 +244,10 @@ class Conversion:
                 done += joined.size
                 self.on_bytes("joining", done, total)
                 yield joined.take()
+        if suspects := self.counts[SUSPECT_QUESTIONS] + self.counts[SUSPECT_ANSWERS]:
+            self.tell(f"{self.site.folder}: {suspects:,} posts of user -1 are left out, for they look planted: their "
+                      f"ids are {above:,} or more, and no other post's is above {self.spool.largest:,}; "
+                      f"--keep_suspects keeps them")  # fmt: skip
 
     def _joined(self, ranges: list[SpooledRange]) -> Iterator[Joined]:
         if self.here:
@@ -266,10 +285,14 @@ class Conversion:
     def table(self) -> list[tuple[str, int]]:
         """What was read, what was left out and why, and the pairs: (name, count) rows that add up."""
         posts, counts = self.spool.counts, self.counts
-        assert posts["answers"] == counts["pairs"] + sum(counts[reason] for reason in LEFT_OUT), (posts, counts)
+        answers = posts["answers"] - counts[SUSPECT_ANSWERS]
+        assert answers == counts["pairs"] + sum(counts[reason] for reason in LEFT_OUT), (posts, counts)
         rows = [("rows of Posts.xml", posts.total())]
-        rows += [
-            (f"  {kind}", posts[kind]) for kind in ("questions", "posts of other types", "planted posts", "answers")
-        ]
+        rows += [("  questions", posts["questions"] - counts[SUSPECT_QUESTIONS])]
+        rows += [(f"  {kind}", posts[kind]) for kind in ("posts of other types", "planted posts")]
+        machines = ("posts of the Answer Bot", posts["posts of the Answer Bot"])
+        suspects = ("posts that look planted", counts[SUSPECT_QUESTIONS] + counts[SUSPECT_ANSWERS])
+        rows += [(f"  {kind}", count) for kind, count in (machines, suspects) if count]
+        rows += [("  answers", answers)]
         rows += [(f"    dropped: {reason}", counts[reason]) for reason in LEFT_OUT if counts[reason]]
         return [*rows, ("    pairs written", counts["pairs"])]

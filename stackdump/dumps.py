@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from download.http_client import Client
+from download.http_client import Client, tell_nobody
 from download.ranges import RemoteFile
 from records.errors import ChangedError, DamagedError, InputError
 from stackdump.archive_files import ArchiveBytes, LocalFile, UrlFile
 from stackdump.archive_org import ItemFile, by_site, download_url, item_archives
 from stackdump.sevenzip import Archive
-from stackdump.sites import Site, site_of_file
+from stackdump.sites import Site
+from stackdump.unpacked import is_packed, xml_chunks
+from stackdump.volumes import Volumes
 
 if TYPE_CHECKING:
     from upath import UPath
-
-CHUNK = 1 << 20  # bytes
 
 
 @dataclass
@@ -32,7 +32,7 @@ class DumpTable:
 
     name: str
     path: str
-    size: int  # bytes of XML
+    size: int | None  # bytes of XML, where that is known
     crc: int | None
     chunks: Generator[bytes, None, None]
     apart: bool
@@ -62,7 +62,7 @@ class Dump(Protocol):
 
 @dataclass
 class XmlDump:
-    """XML files that were unpacked before."""
+    """XML files that were taken out of their archive before, as they are or each packed by itself (`.gz` and so on)."""
 
     files: dict[str, Path | UPath]  # by table
 
@@ -77,7 +77,8 @@ class XmlDump:
         found = [name for name in wanted if name in self.files]
         for name in found:
             path = self.files[name]
-            yield DumpTable(name, str(path), path.stat().st_size, None, _read(path), apart=name != found[-1])
+            size = None if is_packed(path.name) else path.stat().st_size
+            yield DumpTable(name, str(path), size, None, _read(path), apart=name != found[-1])
 
     def is_kept(self) -> bool:
         return True
@@ -99,26 +100,31 @@ def _source(path: Path | UPath) -> ArchiveBytes:
 def _read(path: Path | UPath) -> Generator[bytes, None, None]:
     source = _source(path)
     with source.reader(0, source.size) as handle:
-        while chunk := handle.read(CHUNK):
-            yield chunk
+        yield from xml_chunks(handle, str(path))
+
+
+PathsOfArchive = tuple["Path | UPath", ...]  # one, or its volumes in order
 
 
 @dataclass
 class ArchiveDump:
     """7z archives on this machine, or at a URL."""
 
-    files: dict[str, Path | UPath]  # by table; one archive may hold several
+    files: dict[str, PathsOfArchive]  # by table; one archive may hold several
+
+    def _paths(self) -> list[Path | UPath]:
+        return [path for paths in dict.fromkeys(self.files.values()) for path in paths]
 
     @property
     def size(self) -> int:
-        return sum(path.stat().st_size for path in set(self.files.values()))
+        return sum(path.stat().st_size for path in self._paths())
 
     def describe(self) -> dict[str, Any]:
-        return {"files": [_describe(path) for path in dict.fromkeys(self.files.values())]}
+        return {"files": [_describe(path) for path in self._paths()]}
 
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
-        for path, names in _by_archive(self.files, wanted).items():
-            yield from _tables_in(_source(path), names, threads)
+        for paths, names in _by_archive(self.files, wanted).items():
+            yield from _tables_in(open_archive(paths, threads), names)
 
     def is_kept(self) -> bool:
         return True
@@ -162,7 +168,7 @@ class ItemDump:
             source.whole |= self.keep_in is not None
             self._open.append(source)
             try:
-                yield from _tables_in(source, names, threads)
+                yield from _tables_in(Archive(source, threads), names)
                 if self.keep_in is not None:
                     source.move_to(self.keep_in / file.base_name)
             except DamagedError as error:
@@ -206,47 +212,39 @@ def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, lis
     return archives
 
 
-def _tables_in(source: ArchiveBytes, names: list[str], threads: int) -> Iterator[DumpTable]:
-    archive = Archive(source, threads)
-    members = {name: member for name in names if (member := archive.find(name))}
-    if "Posts" in names and "Posts" not in members:
+def open_archive(paths: PathsOfArchive, threads: int = 1) -> Archive:
+    """Raises InputError where it is no 7z archive, or of a kind that cannot be read."""
+    sources = [_source(path) for path in paths]
+    return Archive(sources[0] if len(sources) == 1 else Volumes(sources), threads)
+
+
+def check_posts(archive: Archive) -> None:
+    """Raise InputError unless an archive holds the posts of one site."""
+    unpack = f"unpack it (`7z x {archive.source.name.rpartition('/')[2]}`) and give"
+    posts = archive.find_all("Posts")
+    if len(posts) > 1:
+        names = ", ".join(member.name for member in posts[:5])
+        raise InputError(f"{archive.source.name}: holds the posts of {len(posts)} sites ({names}); {unpack} the folder")
+    if not posts:
         inside = ", ".join(member.name for member in archive.members[:5]) or "nothing"
-        raise InputError(f"{source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
-    tables = {member: name for name, member in members.items()}
+        if any(member.name.lower().endswith(".7z") for member in archive.members):
+            raise InputError(f"{archive.source.name}: holds other archives ({inside}); {unpack} those with --dump_path")
+        raise InputError(f"{archive.source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
+
+
+def _tables_in(archive: Archive, names: list[str]) -> Iterator[DumpTable]:
+    if "Posts" in names:
+        check_posts(archive)
+    tables = {member: name for name in names if (member := archive.find(name))}
     streams = Counter(member.start for member in tables)
     for left, (member, chunks) in zip(reversed(range(len(tables))), archive.stream(list(tables)), strict=True):
-        path, apart = f"{source.name}: {member.name}", streams[member.start] == 1 and left > 0
+        path, apart = f"{archive.source.name}: {member.name}", streams[member.start] == 1 and left > 0
         yield DumpTable(tables[member], path, member.size, member.crc, chunks, apart)
 
 
-def item_dumps(client: Client, item: str) -> dict[Site, Dump]:
-    """The sites' dumps in an item at archive.org."""
-    archives = {file.base_name: file for file in item_archives(client, item)}
-    return {site: ItemDump(client, files) for site, files in by_site(archives).items()}
-
-
-def local_dumps(path: Path | UPath) -> dict[Site, Dump]:
-    """The sites' dumps at a path or URL: an archive, an XML file, a folder of archives, or a folder with Posts.xml.
-
-    Raises InputError where there is none.
-    """
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder; check --dump_path")
-    if path.is_file():
-        if path.suffix.lower() == ".xml":
-            site = site_of_file(path.resolve().parent.name if path.name.lower() == "posts.xml" else path.name)
-            return {site: XmlDump({"Posts": path})}
-        return _archive_dumps([path])
-    xml = {file.stem.lower(): file for file in path.iterdir() if file.suffix.lower() == ".xml"}
-    if "posts" in xml:
-        tables = {name: xml[name.lower()] for name in ("Posts", "Users", "PostHistory") if name.lower() in xml}
-        return {site_of_file(path.resolve().name): XmlDump(tables)}
-    archives: list[Path | UPath] = [*path.rglob("*.7z")]
-    archives.sort(key=lambda file: tuple(file.parts))
-    if not archives:
-        raise InputError(f"{path}: holds neither a Posts.xml nor a 7z archive; check --dump_path")
-    return _archive_dumps(archives)
-
-
-def _archive_dumps(paths: list[Path | UPath]) -> dict[Site, Dump]:
-    return {site: ArchiveDump(files) for site, files in by_site({path.name: path for path in paths}).items()}
+def item_dumps(client: Client, item: str, tell: Callable[[str], None] = tell_nobody) -> dict[Site, Dump]:
+    """The sites' dumps in an item at archive.org; `tell` takes the archives whose site cannot be told."""
+    sites, strange = by_site({file.base_name: file for file in item_archives(client, item)})
+    if strange:
+        tell(f"{item}: skipped, for their names do not tell a site: {', '.join(strange)}")
+    return {site: ItemDump(client, files) for site, files in sites.items()}

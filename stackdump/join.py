@@ -10,12 +10,14 @@ import orjson
 
 from stackdump.lookup import Lookup
 from stackdump.pair_record import make_record
-from stackdump.posts import Post, Style, from_line, instruction
+from stackdump.posts import COMMUNITY, Post, Style, from_line, instruction
 
 OWN_MARKDOWN, SAME_DOCUMENT = (
     "author's Markdown",
     "author's Markdown that renders to the same document",
 )  # counts of posts
+
+SUSPECT_QUESTIONS, SUSPECT_ANSWERS = "questions that look planted", "answers that look planted"
 
 EMPTY = b'""'  # no text, as JSON
 
@@ -43,7 +45,7 @@ class Range:
     """The posts of one range with all that is needed to join them, on whatever machine.
 
     posts: in an order that does not depend on that of the dump. names: of users by id. own: the authors' own Markdown by
-    post id, where that is to be taken. size: as in Joined.
+    post id, where that is to be taken. size: as in Joined. suspect_from: as `posts.suspect_from` has it, None to keep all.
     """
 
     posts: list[Post]
@@ -51,6 +53,7 @@ class Range:
     names: dict[int, str]
     own: dict[int, str]
     size: int
+    suspect_from: int | None
 
     def join(self) -> Joined:
         """Join and sort; texts that wait become Markdown."""
@@ -78,11 +81,13 @@ class Range:
         return Joined(b"".join(lines), counts, self.size)
 
     def _by_id(self, counts: Counter[str]) -> tuple[dict[int, Post], dict[int, Post]]:
-        """The questions and the answers; of posts with one id the first."""
+        """The questions and the answers; of posts with one id the first. Those that look planted are left out."""
         questions: dict[int, Post] = {}
         answers: dict[int, Post] = {}
         for post in self.posts:
-            if (answers if post.is_answer else questions).setdefault(post.id, post) is not post and post.is_answer:
+            if self.suspect_from and post.id >= self.suspect_from and post.owner_id == COMMUNITY:
+                counts[SUSPECT_ANSWERS if post.is_answer else SUSPECT_QUESTIONS] += 1
+            elif (answers if post.is_answer else questions).setdefault(post.id, post) is not post and post.is_answer:
                 counts["repeated ids"] += 1
         return questions, answers
 
@@ -121,6 +126,7 @@ class SpooledRange:
     style: Style
     names: Lookup
     bodies: Lookup
+    suspect_from: int | None
 
     def load(self) -> Range:
         """Read the range; its files are removed."""
@@ -131,7 +137,7 @@ class SpooledRange:
         posts = list(map(from_line, sorted(lines)))
         owners = {post.owner_id for post in posts if post.owner_id is not None}
         own = self.bodies.of([post.id for post in posts]) if self.bodies.exists() else {}
-        return Range(posts, self.style, self.names.of(owners), own, sum(map(len, lines)))
+        return Range(posts, self.style, self.names.of(owners), own, sum(map(len, lines)), self.suspect_from)
 
     def join(self) -> Joined:
         """Join the range in this process."""

@@ -47,11 +47,11 @@ def names(users: Iterable[Row]) -> Iterator[Entry]:
     """The display names in the rows of Users.xml, by user id."""
     for user in users:
         if "DisplayName" in user:
-            yield number(user, "Id"), 0, user["DisplayName"]
+            yield number(user, "Id", "user"), 0, user["DisplayName"]
 
 
 def own_markdown(revisions: Iterable[Row]) -> Iterator[Entry]:
     """The authors' Markdown in the rows of PostHistory.xml, by post id: each revision of a body."""
     for revision in revisions:
         if revision.get("PostHistoryTypeId") in BODY_REVISIONS and "Text" in revision:
-            yield number(revision, "PostId"), number(revision, "Id"), revision["Text"]
+            yield number(revision, "PostId", "revision"), number(revision, "Id", "revision"), revision["Text"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import orjson
 
-from records.errors import InputError
+from records.errors import InputError, RowError
 from stackdump.markdown import html_to_markdown, text_to_markdown
 from stackdump.sites import Site
 from stackdump.xml_rows import Row, parse_rows
@@ -22,6 +22,11 @@ IDS_IN_RANGE = 4096  # some 5 MB of posts on real sites
 
 # Two planted posts in every site's dump since mid-2025. By id, for real posts of the community too have the owner -1.
 PLANTED = ("1000000001", "1000000010")
+COMMUNITY, ANSWER_BOT = -1, -2  # users that are no people: a real post of the first is a wiki, one of the second never
+
+# From which ids on a post of COMMUNITY looks planted too: a site numbers its posts one after the other, so that one far
+# beyond all others' is not the site's. The known ones are 12 times Stack Overflow's largest id.
+FAR, FAR_ON_SMALL_SITES = 10, 100_000
 
 QUESTION, ANSWER = "1", "2"  # PostTypeId; 3 to 8 are wikis, nominations and the like
 
@@ -64,7 +69,7 @@ class Post(NamedTuple):
 
 
 def make_post(row: Row, waits: bool, text: bytes) -> Post:
-    """The post of a row that has an Id, a PostTypeId and, of an answer, a ParentId. Raises InputError."""
+    """The post of a row that has an Id, a PostTypeId and, of an answer, a ParentId. Raises RowError."""
     is_answer = row["PostTypeId"] == ANSWER
     id_ = number(row, "Id")
     return Post(
@@ -84,16 +89,19 @@ def make_post(row: Row, waits: bool, text: bytes) -> Post:
     )
 
 
-def number(post: Row, name: str) -> int:
-    """A whole number among a post's attributes, 0 where it is absent. Raises InputError where it is none of 64 bits."""
-    value = post.get(name, "0")
+def number(row: Row, name: str, kind: str = "post") -> int:
+    """A whole number among a row's attributes, 0 where it is absent. Raises RowError where it is none of 64 bits.
+
+    kind: what the row is of."""
+    value = row.get(name, "0")
     try:
         found = int(value)
         if -LARGEST <= found <= LARGEST:
             return found
         raise ValueError
     except ValueError:
-        raise InputError(f"the post {post.get('Id')} has the {name} {value[:40]!r}, which is no whole number") from None
+        problem = f"has the {name} {value[:40]!r}, which is not a whole number"
+        raise RowError(f"the {kind} {row.get('Id')} {problem}") from None
 
 
 def tags(value: str) -> list[str]:
@@ -110,13 +118,22 @@ def license_of(post: Row) -> str:
     return f"CC BY-SA {version}"
 
 
+def suspect_from(largest: int) -> int | None:
+    """The id from which on a post of COMMUNITY looks planted, by the largest id of the others' posts, if there are any."""
+    return largest * FAR + FAR_ON_SMALL_SITES if largest else None
+
+
 @dataclass
 class Placed:
-    """What rows have become: posts by range of question ids, one a line; counts of rows by what they are."""
+    """What rows have become: posts by range of question ids, one a line; counts of rows by what they are.
+
+    largest: id of those that people wrote, 0 where there are none.
+    """
 
     ranges: dict[int, bytes]
     counts: Counter[str]
     replaced: int  # characters that XML forbids
+    largest: int
 
 
 @dataclass(frozen=True)
@@ -132,17 +149,20 @@ class Batch:
     all_wait: bool
 
     def place(self) -> Placed:
-        """Parse the rows; posts that make no pairs are counted and left out. Raises InputError."""
+        """Parse the rows; posts that make no pairs are counted and left out. Raises InputError, and RowError."""
         rows, replaced = parse_rows(self.rows, self.table)
         counts: Counter[str] = Counter()
         ranges: defaultdict[int, list[bytes]] = defaultdict(list)
+        largest = 0
         for row in rows:
             kind = _kind(row, self.table)
             counts[kind] += 1
             if kind in ("questions", "answers"):
                 post = self._post(row)
+                if post.owner_id != COMMUNITY:
+                    largest = max(largest, post.id)
                 ranges[post.question_id // IDS_IN_RANGE].append(to_line(post))
-        return Placed({range_: b"".join(lines) for range_, lines in ranges.items()}, counts, replaced)
+        return Placed({range_: b"".join(lines) for range_, lines in ranges.items()}, counts, replaced, largest)
 
     def _post(self, row: Row) -> Post:
         html = row.get("Body", "")
@@ -178,6 +198,8 @@ def _kind(row: Row, table: str) -> str:
         id_, type_ = row["Id"], row["PostTypeId"]
         if id_ in PLANTED:
             return "planted posts"
+        if type_ in (QUESTION, ANSWER) and row.get("OwnerUserId") == str(ANSWER_BOT):
+            return "posts of the Answer Bot"
         if type_ == QUESTION:
             int(id_)
             return "questions"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import re
 import struct
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import py7zr
 from py7zr.archiveinfo import Folder
-from py7zr.compressor import SevenZipDecompressor
+from py7zr.compressor import SevenZipDecompressor, SupportedMethods
 
 from download.window import Window
 from records.errors import DamagedError, InputError
@@ -32,11 +33,25 @@ from stackdump.archive_files import ArchiveBytes
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 HEAD = 32  # bytes
+VOLUME = re.compile(r"\.\d{3,}$")  # the end of the name of an archive's volume, as in .7z.001
 LARGEST_HEADER = 1 << 26  # bytes; that would be millions of members
-ENCRYPTION = b"\x06\xf1\x07"  # AES, whichever
+ENCRYPTION = b"\x06\xf1"  # AES, whichever
 METHODS_OF_LIBLZMA = frozenset(
     map(bytes.fromhex, ("00", "030101", "21", "03", "03030103", "04", "0303030b"))
 )  # and Copy
+# Names of methods that py7zr has no decoder for. Source: Methods.txt of the LZMA SDK.
+UNSUPPORTED = {
+    "04": "BCJ",
+    "0a": "ARM64",
+    "0b": "RISCV",
+    "020302": "Swap2",
+    "020304": "Swap4",
+    "0303011b": "BCJ2",
+    "04f71104": "LZ4",
+    "04f71105": "LZ5",
+    "04f71106": "Lizard",
+}
+UNPACK = "unpack the archive with 7-Zip, and give the folder"
 CHUNK = 1 << 20  # bytes decoded at a time
 AHEAD = 1 << 16  # bytes that a download may run ahead where the rest of a stream is not needed
 
@@ -54,10 +69,6 @@ class Member:
     last: bool  # nothing that follows in the packed stream
     folder: Folder
 
-    @property
-    def method(self) -> str:
-        return "+".join(coder["method"].hex() for coder in self.folder.coders)
-
 
 class Archive:
     """A 7z archive. Raises InputError where it is none, or of a kind that cannot be read."""
@@ -68,8 +79,12 @@ class Archive:
 
     def find(self, table: str) -> Member | None:
         """The member `<table>.xml`, in whatever case and folder, or None."""
+        return next(iter(self.find_all(table)), None)
+
+    def find_all(self, table: str) -> list[Member]:
+        """The members `<table>.xml`: of several sites where there are several."""
         wanted = f"{table}.xml".lower()
-        return next((m for m in self.members if m.name.lower().rpartition("/")[2] == wanted), None)
+        return [member for member in self.members if member.name.lower().rpartition("/")[2] == wanted]
 
     def stream(self, wanted: list[Member]) -> Iterator[tuple[Member, Generator[bytes, None, None]]]:
         """The wanted members, each with its bytes in chunks; a solid stream is decoded once for all of its members.
@@ -93,6 +108,9 @@ class Archive:
 
     def _members_of_one_stream(self, members: list[Member]) -> Iterator[tuple[Member, Generator[bytes, None, None]]]:
         first, last = members[0], members[-1]
+        for coder in first.folder.coders:  # before anything is fetched
+            if problem := _unreadable(coder["method"]):
+                raise InputError(f"{self.source.name}: {first.name} {problem}")
         ahead = None if last.last else AHEAD
         wanted = last.offset + last.size
         with self.source.reader(first.start, first.end, ahead) as packed, self._decoder(first, packed, wanted) as take:
@@ -136,8 +154,6 @@ class Archive:
     def _decoder(self, member: Member, packed: Window, wanted: int) -> Iterator[Callable[[int], bytes]]:
         """A function that returns up to so many of the next unpacked bytes, b"" at the end; `wanted` in all."""
         coders = member.folder.coders
-        if any(coder["method"].startswith(ENCRYPTION) for coder in coders):
-            raise InputError(f"{self.source.name}: {member.name} is encrypted, which no dump is; give another archive")
         if not {coder["method"] for coder in coders} <= METHODS_OF_LIBLZMA:
             with _decoder_process(member, packed, wanted, self.threads) as read:
                 yield read
@@ -224,12 +240,26 @@ def _read_members(source: ArchiveBytes) -> list[Member]:
             return _members(header) if header.main_streams is not None else []
     except (InputError, MemoryError):
         raise
+    except py7zr.exceptions.PasswordRequired:
+        raise InputError(f"{source.name}: the header {_unreadable(ENCRYPTION)}") from None
+    except py7zr.exceptions.UnsupportedCompressionMethodError:
+        raise InputError(f"{source.name}: the header is packed with a method that is not supported; {UNPACK}") from None
     except OSError as error:
         if error.errno is not None:  # the disk's or the network's error, not the data's
             raise
         raise _bad_header(source, str(error)) from None
     except Exception as error:  # noqa: BLE001 - py7zr meets damage with errors of many kinds
         raise _bad_header(source, str(error) or type(error).__name__) from None
+
+
+def _unreadable(method: bytes) -> str:
+    """Why what a coder with this method has packed cannot be read, "" where it can."""
+    if method.startswith(ENCRYPTION):
+        return "is encrypted, which no dump is; give another archive"
+    if any(known["id"] == method for known in SupportedMethods.methods):
+        return ""
+    name = UNSUPPORTED.get(method.hex(), f"the method {method.hex()}")
+    return f"is packed with {name}, which is not supported; {UNPACK}"
 
 
 def _header_start(source: ArchiveBytes) -> int:
@@ -243,8 +273,8 @@ def _header_start(source: ArchiveBytes) -> int:
         raise InputError(f"{source.name}: is cut after {source.size} bytes; fetch it again")
     offset, size = struct.unpack_from("<QQ", head, 12)
     if HEAD + offset + size > source.size:
-        whole = HEAD + offset + size
-        raise InputError(f"{source.name}: is cut, it has {source.size:,} bytes of {whole:,}; fetch it again")
+        mend = "put its other volumes beside it" if VOLUME.search(source.name) else "fetch it again"
+        raise InputError(f"{source.name}: is cut, it has {source.size:,} bytes of {HEAD + offset + size:,}; {mend}")
     if size > LARGEST_HEADER:
         raise _bad_header(source, f"it claims to be {size:,} bytes long")
     return HEAD + int(offset)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -18,16 +18,21 @@ from stackdump.posts import Batch, Placed
 
 @dataclass
 class Spool:
-    """The posts under `folder`, which is there already. path: of their table, for errors. counts: rows by what they are."""
+    """The posts under `folder`, which is there already. path: of their table, for errors. counts: rows by what they are.
+
+    largest: as in Placed.
+    """
 
     folder: Path
     path: str
     counts: Counter[str] = field(default_factory=Counter)
+    largest: int = 0
 
     def add(self, placed: Placed) -> None:
         """Count posts, and put them aside if that is not done."""
         put_aside(placed, self.folder)
         self.counts += placed.counts
+        self.largest = max(self.largest, placed.largest)
 
     def ranges(self) -> Iterator[tuple[int, list[Path]]]:
         """Each range with its files, in order of the question id."""
@@ -47,7 +52,7 @@ class Placement:
         """What is returned has no posts, for they are put aside. Raises InputError, and OSError for a full disk."""
         placed = self.batch.place()
         put_aside(placed, self.folder)
-        return Placed({}, placed.counts, placed.replaced)
+        return replace(placed, ranges={})
 
 
 def put_aside(placed: Placed, folder: Path) -> None:

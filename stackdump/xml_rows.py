@@ -20,7 +20,10 @@ Row = dict[str, str]  # a row's attributes
 
 ROW_START = b"  <row "
 BATCH = 1 << 19  # bytes at least
-PROLOG = re.compile(rb"(?:\s++|<\?xml[^>]*+>|<!--.*?-->)*+", re.S)
+QUOTED = rb"""(?:"[^"]*+"|'[^']*+')"""
+# One that only names a DTD elsewhere, which is not fetched; two dumps that people hand on have one.
+DOCTYPE = rb"<!DOCTYPE\s++[\w.:-]++(?:\s++(?:SYSTEM|PUBLIC\s++%s)\s++%s)?+\s*+>" % (QUOTED, QUOTED)
+PROLOG = re.compile(rb"(?:\s++|<\?xml[^>]*+>|<!--.*?-->|%s)*+" % DOCTYPE, re.S)
 LONGEST_PROLOG = 1 << 16  # bytes before the root
 LONGEST_ROW = 1 << 26  # bytes; the sites allow 30,000 characters a post
 
@@ -71,18 +74,22 @@ class RowReader:
             begin = PROLOG.match(prolog)
             assert begin
             rest = prolog[begin.end() :]
-            if rest.startswith(b"<!--") and len(prolog) < LONGEST_PROLOG:
-                continue  # a comment that goes on in the next batch
+            is_open = rest.startswith(b"<!--") or (rest.startswith(b"<!DOCTYPE") and b">" not in rest)
+            if is_open and len(prolog) < LONGEST_PROLOG:
+                continue  # it goes on in the next batch
             if rest:
                 return self._after_root(rest)
         raise InputError(f"{self.path}: is empty; fetch the dump again")
 
     def _after_root(self, rest: bytes) -> bytes:
-        root = re.match(rb"<%s\s*>" % self.table.encode(), rest, re.I)
+        root = re.match(rb"<%s\s*(/?)>" % self.table.encode(), rest, re.I)
         if root:
-            return rest[root.end() :]
+            end = b"</%s>" % self.table.encode() if root[1] else b""  # of an element that is empty
+            return end + rest[root.end() :]
         if rest[:10].upper().startswith(b"<!DOCTYPE"):
-            raise InputError(f"{self.path}: declares a DOCTYPE, which no dump does; it is not read, for safety")
+            raise InputError(
+                f"{self.path}: declares a DOCTYPE with definitions, which no dump does; it is not read, for safety"
+            )
         if rest.startswith(b"version https://git-lfs"):
             raise InputError(f"{self.path}: is a Git LFS pointer, not the file itself; run `git lfs pull`")
         seen = " ".join(rest[:40].decode("utf-8", "replace").split())

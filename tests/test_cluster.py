@@ -31,8 +31,10 @@ memory = needs.package("fsspec.implementations.memory", "cluster")
 
 from stackdump.archive_files import BLOCK, UrlFile
 from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint
-from stackdump.dumps import local_dumps
+from stackdump.local_dumps import local_dumps
 from stackdump.sites import Site
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = "get_stackexchange.py"
 SITES = ("cooking", "music", "quay")
@@ -145,7 +147,7 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
     """Long posts, so that the run is known to be in the middle when its first records are written."""
     body = "<p>" + "<em>so</em> <code>it</code> goes, " * 3000 + "</p>"
     posts = [post for n in range(1, 90) for post in (question(n * 5000), answer(n * 5000 + 1, n * 5000, Body=body))]
-    dump = tmp_path / "quay"
+    dump = tmp_path / "quay.stackexchange.com"
     dump.mkdir()
     (dump / "Posts.xml").write_bytes(table("posts", posts))
     command = ("--dump_path", dump, "--destdir")
@@ -582,7 +584,7 @@ def test_which_sites_are_sent_whole():
     sizes = {"a": 70, "b": 10, "c": 12, "d": 8}
     chosen = {Site(name): SimpleNamespace(size=size) for name, size in sizes.items()}
     s3_ = upath.UPath("memory://a")
-    args = Namespace(scheduler="tcp://x", dump_path=s3_, destdir=s3_)
+    args = Namespace(scheduler="tcp://x", dump_path=[s3_], destdir=s3_)
 
     def whole(threads: int, **more: object) -> tuple[str, int]:
         sites, at_once = share_out(chosen, Namespace(**(vars(args) | more)), threads)
@@ -593,7 +595,7 @@ def test_which_sites_are_sent_whole():
     assert whole(8) == ("cbd", 2)
     assert whole(10) == ("bd", 1)
     assert whole(100) == ("", 1)
-    for more in ({"scheduler": None}, {"dump_path": Path("a")}, {"dump_path": None}, {"destdir": Path("a")}):
+    for more in ({"scheduler": None}, {"dump_path": [Path("a")]}, {"dump_path": None}, {"destdir": Path("a")}):
         assert whole(4, **more) == ("", 4)
     chosen = {Site(name): SimpleNamespace(size=0) for name in sizes}
     assert whole(2) == ("abcd", 1)

@@ -520,6 +520,7 @@ def test_labels_are_ids_and_judgements_without_text():
     assert len({(label["id"], label["drawn"]) for label in labels}) == len(labels)
 
 
+@pytest.mark.slow
 @needs.shared("archive.org")
 def test_what_is_found_in_real_answers_is_right():
     """Of each criterion and split at least 95 in 100 findings, as far as there are findings."""

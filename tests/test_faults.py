@@ -221,6 +221,7 @@ def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, larg
 KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
     draw = random.Random(number)
@@ -668,6 +669,7 @@ def fetch_real(site: str, names: tuple[str, ...], folder: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 @needs_real_dumps
 @pytest.mark.parametrize(("site", "names"), REAL_PASSING, ids=str)
 def test_a_real_dump_is_the_same_through_faults_that_pass(real_output, tmp_path, site, names):
@@ -677,6 +679,7 @@ def test_a_real_dump_is_the_same_through_faults_that_pass(real_output, tmp_path,
     assert files_in(tmp_path) == {f"{site}/unfiltered.jsonl", f"{site}/report.json"}
 
 
+@pytest.mark.slow
 @needs_real_dumps
 @pytest.mark.parametrize(("site", "names", "problem"), REAL_LASTING, ids=str)
 def test_a_real_dump_that_cannot_be_had_ends_in_one_line(tmp_path, site, names, problem):

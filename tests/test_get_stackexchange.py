@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -191,7 +190,7 @@ def test_authors_own_markdown_is_taken_on_request_and_compared_with_the_html(tmp
 
 
 def test_a_dump_without_history_says_so(tmp_path):
-    dump = tmp_path / "quay"
+    dump = tmp_path / "quay.stackexchange.com"
     dump.mkdir()
     (dump / "Posts.xml").write_bytes(table("posts", small_posts()))
     run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out", "--body_source", "history")
@@ -200,13 +199,19 @@ def test_a_dump_without_history_says_so(tmp_path):
 
 
 def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
-    dump = tmp_path / "quay"
-    dump.mkdir()
-    (dump / "Posts.xml").write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
-    run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out")
+    posts = tmp_path / "dump" / "Posts.xml"
+    posts.parent.mkdir()
+    posts.write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
+    run = run_script(SCRIPT, "--dump_path", posts, "--sites", "cs", "--destdir", tmp_path / "out")
     assert run.status == 1
-    assert "the post 2 has the Score 'many'" in run.stderr.splitlines()[-1]
-    shutil.rmtree(dump)
+    [line] = run.stderr.splitlines()
+    assert f"cs.stackexchange.com: {posts}: the post 2 has the Score 'many'" in line
+    posts.write_bytes(table("posts", small_posts()))
+    users = posts.with_name("Users.xml")
+    users.write_bytes(table("users", [{"Id": "x", "DisplayName": "Ada"}]))
+    run = run_script(SCRIPT, "--dump_path", posts, "--sites", "cs", "--destdir", tmp_path / "out")
+    assert run.status == 1
+    assert f"cs.stackexchange.com: {users}: the user x has the Id 'x'" in run.stderr.splitlines()[-1]
 
 
 # ---- the same bytes ------------------------------------------------------------------------------------------------------
@@ -330,7 +335,7 @@ def test_a_local_dump_is_taken_in_every_form(tmp_path):
     named = tmp_path / "dump"
     named.mkdir()
     (named / "Posts.xml").write_bytes(posts)
-    alone = tmp_path / "quay.Posts.xml"
+    alone = tmp_path / "quay.stackexchange.com.Posts.xml"
     alone.write_bytes(posts)
     forms = [[archive], [archive.parent], [archive, "--sites", "quay"], [folder], [named, "--sites", "quay"], [alone]]
     outputs = set()

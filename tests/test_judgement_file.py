@@ -416,6 +416,7 @@ def numbers_in(path: Path) -> list[int]:
     return numbers
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_no_judgement_that_was_shown_as_saved_is_lost(path):
     """1,000 judgements, the writer killed some twenty times."""
     draw, saved, kills = random.Random(5), 0, 0

@@ -1,6 +1,5 @@
-"""Models run here, and the cache before them: tiny ones of random weights, made on the spot and loaded by the real code."""
+"""Models run by transformers, and the cache: tiny models of random weights, loaded by the real code."""
 
-import argparse
 import json
 import os
 import shutil
@@ -19,11 +18,13 @@ import torch
 
 from generation.answer_cache import Cache
 from generation.backends import local
-from generation.backends.base import CUT, STOPPED, TOO_LONG, Generation, ModelInfo, Request, Settings, cut_at
-from generation.models import Model, add_model_flags, open_model
+from generation.backends.base import PROMPT_TOO_LONG, Generation, ModelInfo, Request, Settings, cut_at
+from generation.models import Model, ModelOptions, open_model
 from records.errors import InputError
 from tests import tiny_models
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
 
 PROMPTS = [
     "Who",
@@ -49,15 +50,13 @@ def folder(folders, request):
     return folders[request.param]
 
 
-def opened(folder, *flags, cache=None):
-    parser = argparse.ArgumentParser()
-    add_model_flags(parser)
-    return open_model(parser.parse_args(["--model", str(folder), "--device", "cpu", *map(str, flags)]), cache)
+def opened(folder, **options):
+    return open_model(ModelOptions(str(folder), **{"device": "cpu", **options}), cache=None)
 
 
-def generate(folder, requests, settings, *flags) -> list[Generation]:
-    requests = [each if isinstance(each, Request) else Request(each) for each in requests]
-    with opened(folder, *flags) as model:
+def generate(folder, requests, settings, **options) -> list[Generation]:
+    requests = [request if isinstance(request, Request) else Request(request) for request in requests]
+    with opened(folder, **options) as model:
         return model.generate(requests, settings)
 
 
@@ -68,19 +67,21 @@ def texts(generations) -> list[str]:
 # ----------------------------------------------------------------------------------------------------------------------
 # batches
 # ----------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("settings", [Settings(24), Settings(24, temperature=1.0, top_p=0.9, seed=7)], ids=["greedy", "sampled"])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings", [Settings(24), Settings(24, temperature=1.0, top_p=0.9, seed=7)], ids=["greedy", "sampled"]
+)
 def test_a_batch_gives_what_each_prompt_gives_alone(folder, settings):
-    together = generate(folder, PROMPTS, settings, "--batch_size", 5)
-    alone = generate(folder, PROMPTS, settings, "--batch_size", 1)
+    together = generate(folder, PROMPTS, settings, batch_size=5)
+    alone = generate(folder, PROMPTS, settings, batch_size=1)
     assert texts(together) == texts(alone) and any(texts(alone))
     for one, other in zip(together, alone, strict=True):
-        assert (one.tokens, one.end) == (other.tokens, other.end)
+        assert (one.tokens, one.finish_reason) == (other.tokens, other.finish_reason)
         assert one.logprob == pytest.approx(other.logprob, abs=CLOSE)
 
 
 def test_answers_come_in_the_order_of_the_prompts(folder):
-    forward = generate(folder, PROMPTS, Settings(8), "--batch_size", 2)
-    backward = generate(folder, PROMPTS[::-1], Settings(8), "--batch_size", 2)
+    forward = generate(folder, PROMPTS, Settings(8), batch_size=2)
+    backward = generate(folder, PROMPTS[::-1], Settings(8), batch_size=2)
     assert texts(forward) == texts(backward)[::-1] and len(set(texts(forward))) > 1
 
 
@@ -99,40 +100,42 @@ def logprob_of(folder, prompt: str, written: list[int]) -> float:
                 start = backend.model.generation_config.decoder_start_token_id
                 decoder = torch.tensor([[start, *written[:-1]]])
                 logits = backend.model(input_ids=torch.tensor([first]), decoder_input_ids=decoder).logits[0]
-        told = logits.log_softmax(-1)
-        return sum(told[at, token].item() for at, token in enumerate(written)) / len(written)
+        logprobs = logits.log_softmax(-1)
+        return sum(logprobs[at, token].item() for at, token in enumerate(written)) / len(written)
 
 
 @pytest.fixture
 def written(monkeypatch):
-    """The tokens of every text, as the model wrote them, to the end of its row."""
+    """The tokens of every generated row, the end and stop strings included."""
     rows: list[list[int]] = []
     real = local.LocalBackend._generation
 
-    def noting(self, row, *rest):
+    def recording(self, row, *rest):
         rows.append(list(row))
         return real(self, row, *rest)
 
-    monkeypatch.setattr(local.LocalBackend, "_generation", noting)
+    monkeypatch.setattr(local.LocalBackend, "_generation", recording)
     return rows
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.5])
-def test_the_log_probability_is_that_of_the_raw_logits_whatever_the_temperature(folder, written, temperature):
-    [told] = generate(folder, [PROMPTS[1]], Settings(12, temperature=temperature, seed=3))
-    assert told.tokens > 3
-    assert told.logprob == pytest.approx(logprob_of(folder, PROMPTS[1], written[0][: told.tokens]), abs=CLOSE)
+def test_the_log_probability_is_that_of_the_raw_logits_at_any_temperature(folder, written, temperature):
+    [generation] = generate(folder, [PROMPTS[1]], Settings(12, temperature=temperature, seed=3))
+    assert generation.tokens > 3
+    expected = logprob_of(folder, PROMPTS[1], written[0][: generation.tokens])
+    assert generation.logprob == pytest.approx(expected, abs=CLOSE)
 
 
 def test_the_end_of_text_does_not_count(folders, written):
-    generations = generate(folders["causal"], PROMPTS, Settings(40), "--batch_size", 1)
+    generations = generate(folders["causal"], PROMPTS, Settings(40), batch_size=1)
     prompts = sorted(PROMPTS, key=len, reverse=True)  # the longest is asked first
     ended = [(prompt, row) for prompt, row in zip(prompts, written, strict=True) if 0 in row]
     assert ended
     for prompt, row in ended:
-        told = generations[PROMPTS.index(prompt)]
-        assert told.tokens == row.index(0) and told.end == STOPPED
-        assert told.logprob == pytest.approx(logprob_of(folders["causal"], prompt, row[: told.tokens]), abs=CLOSE)
+        generation = generations[PROMPTS.index(prompt)]
+        assert generation.tokens == row.index(0) and generation.finish_reason == "stop"
+        expected = logprob_of(folders["causal"], prompt, row[: generation.tokens])
+        assert generation.logprob == pytest.approx(expected, abs=CLOSE)
 
 
 def test_the_tokens_of_a_stop_string_do_not_count(folders, written):
@@ -166,7 +169,7 @@ def test_tokens_are_drawn_as_often_as_they_are_likely(folders):
         with torch.no_grad():
             logits = backend.model(input_ids=torch.tensor([backend.tokenizer(prompt)["input_ids"]])).logits[0, -1]
         likely = (logits / temperature).softmax(-1)
-        choice = local._Choice(list(range(count)), Settings(1, temperature=temperature, top_p=0.6))
+        choice = local._TokenChoice(list(range(count)), Settings(1, temperature=temperature, top_p=0.6))
         forced = choice(None, logits.repeat(count, 1))
     drawn = Counter(forced.argmax(-1).tolist())
     ordered = likely.sort(descending=True)
@@ -185,9 +188,9 @@ def test_a_tiny_top_p_is_greedy(folder):
 # ----------------------------------------------------------------------------------------------------------------------
 # how texts end
 # ----------------------------------------------------------------------------------------------------------------------
-def test_a_text_that_comes_to_max_tokens_is_cut(folder):
+def test_a_text_that_reaches_max_tokens_ends_by_length(folder):
     for generation in generate(folder, PROMPTS, Settings(3)):
-        assert generation.end == CUT and generation.tokens <= 3
+        assert generation.finish_reason == "length" and generation.tokens <= 3
 
 
 def test_a_stop_string_ends_a_text_and_is_not_in_it(folder):
@@ -196,7 +199,7 @@ def test_a_stop_string_ends_a_text_and_is_not_in_it(folder):
     assert stops
     for one, uncut in zip(generate(folder, PROMPTS, Settings(24, stop=stops)), whole, strict=True):
         assert one.text == cut_at(uncut.text, stops)
-        assert one.end == (STOPPED if one.text != uncut.text else uncut.end)
+        assert one.finish_reason == ("stop" if one.text != uncut.text else uncut.finish_reason)
 
 
 def test_a_stop_string_at_the_end_of_the_prompt_ends_nothing(folders):
@@ -211,12 +214,12 @@ def test_the_first_of_several_stop_strings_counts():
     assert cut_at("a lamp", ()) == "a lamp"
 
 
-def test_a_prompt_beyond_the_context_is_told_and_the_others_are_answered(folders):
-    short, long, told = generate(folders["causal"], ["Who", "lamp " * 300, "Where"], Settings(8))
-    assert long == Generation("", None, 0, TOO_LONG)
-    assert short.tokens and told.tokens
+def test_a_prompt_beyond_the_context_is_reported_and_the_others_are_answered(folders):
+    short, long, other = generate(folders["causal"], ["Who", "lamp " * 300, "Where"], Settings(8))
+    assert long == Generation("", None, 0, PROMPT_TOO_LONG)
+    assert short.tokens and other.tokens
     [fits] = generate(folders["encoder-decoder"], ["lamp " * 300], Settings(8))
-    assert fits.tokens, "a T5 has no longest prompt"
+    assert fits.tokens, "T5 has no maximum prompt length"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -226,7 +229,7 @@ def test_the_records_name_model_revision_and_licence(folder):
     with opened(folder) as model:
         meta = model.info.meta
     assert meta["model"] == folder.name and meta["model_license"] == "apache-2.0" and len(meta["model_revision"]) == 32
-    with opened(folder, "--license", "cc-by-nc-4.0", "--revision", "v1") as model:
+    with opened(folder, license="cc-by-nc-4.0", revision="v1") as model:
         assert model.info.meta == {"model": folder.name, "model_revision": "v1", "model_license": "cc-by-nc-4.0"}
 
 
@@ -243,32 +246,39 @@ def test_the_revision_of_a_folder_follows_its_weights(folders, tmp_path):
 
 @pytest.mark.parametrize(
     "card",
-    [None, "# A model\n", "---\nlicense:\n---\n", "---\nlicense: [mit\n---\n", "---\n- mit\n---\n", "---\nlicense: mit\n"],
-    ids=["no card", "no front matter", "null", "no YAML", "a list", "front matter without an end"],
-)  # fmt: skip
-def test_a_model_whose_licence_is_not_told_is_refused(folders, tmp_path, card):
+    [
+        None,
+        "# A model\n",
+        "---\nlicense:\n---\n",
+        "---\nlicense: [mit\n---\n",
+        "---\n- mit\n---\n",
+        "---\nlicense: mit\n",
+    ],
+    ids=["no card", "no front matter", "null", "invalid YAML", "a list", "unclosed front matter"],
+)
+def test_a_model_without_a_known_licence_is_refused(folders, tmp_path, card):
     copy = shutil.copytree(folders["causal"], tmp_path / "copy", ignore=shutil.ignore_patterns("README.md"))
     if card:
         (copy / "README.md").write_text(card)
-    with pytest.raises(InputError, match="no model card tells its licence; give it with --license"), opened(copy):
+    with pytest.raises(InputError, match="no licence in its model card; give it with --license"), opened(copy):
         pass
-    with opened(copy, "--license", "mit") as model:
+    with opened(copy, license="mit") as model:
         assert model.info.license == "mit"
 
 
-def test_a_licence_that_the_hub_has_no_name_for_is_told_by_its_own(folders, tmp_path):
+def test_a_licence_unknown_to_the_hub_goes_by_its_own_name(folders, tmp_path):
     copy = shutil.copytree(folders["causal"], tmp_path / "copy")
     (copy / "README.md").write_text("---\nlicense: other\nlicense_name: tiny-license\n---\n")
     with opened(copy) as model:
         assert model.info.license == "tiny-license"
 
 
-def test_what_a_models_own_settings_ask_for_does_not_count(folders, tmp_path):
+def test_the_generation_settings_of_the_model_are_ignored(folders, tmp_path):
     """Many come with a repetition penalty, a temperature, or a length."""
     copy = shutil.copytree(folders["causal"], tmp_path / "copy")
-    told = json.loads((copy / "generation_config.json").read_text())
-    told |= {"do_sample": True, "temperature": 9.0, "repetition_penalty": 9.0, "max_length": 5, "num_beams": 4}
-    (copy / "generation_config.json").write_text(json.dumps(told))
+    config = json.loads((copy / "generation_config.json").read_text())
+    config |= {"do_sample": True, "temperature": 9.0, "repetition_penalty": 9.0, "max_length": 5, "num_beams": 4}
+    (copy / "generation_config.json").write_text(json.dumps(config))
     assert texts(generate(copy, PROMPTS, Settings(12))) == texts(generate(folders["causal"], PROMPTS, Settings(12)))
 
 
@@ -276,59 +286,56 @@ def test_a_chat_model_gets_its_template(folders, tmp_path):
     copy = shutil.copytree(folders["causal"], tmp_path / "copy")
     template = "{% for turn in messages %}<{{ turn['role'] }}>{{ turn['content'] }}{% endfor %}<answer>"
     (copy / "chat_template.jinja").write_text(template)
-    chat = generate(copy, ["Who"], Settings(8), "--chat")
+    chat = generate(copy, ["Who"], Settings(8), chat=True)
     assert chat == generate(folders["causal"], ["<user>Who<answer>"], Settings(8))
     with pytest.raises(InputError, match="has no chat template; leave out --chat"):
-        generate(folders["causal"], ["Who"], Settings(8), "--chat")
+        generate(folders["causal"], ["Who"], Settings(8), chat=True)
 
 
-def test_weights_that_overflow_are_told(folders, tmp_path):
+def test_weights_that_overflow_are_reported(folders, tmp_path):
     copy = shutil.copytree(folders["causal"], tmp_path / "copy")
     model = local.AutoModelForCausalLM.from_pretrained(copy)
     torch.nn.init.constant_(model.gpt_neox.final_layer_norm.weight, float("nan"))
     model.save_pretrained(copy)
-    with pytest.raises(InputError, match="its numbers overflow; give --dtype"):
+    with pytest.raises(InputError, match="the logits overflow; give --dtype"):
         generate(copy, ["Who"], Settings(4))
 
 
-@pytest.mark.parametrize(
-    ("flags", "problem"),
-    [(["--device", "abacus"], "--device abacus: is not there"), (["--device", "cuda:99"], "--device cuda:99: is not there")],
-)  # fmt: skip
-def test_a_device_that_is_not_there_is_told(folders, flags, problem):
-    with pytest.raises(InputError, match=problem), opened(folders["causal"], *flags):
+@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+def test_a_device_that_is_not_available_is_refused(folders, device):
+    with pytest.raises(InputError, match=f"--device {device}: not available"), opened(folders["causal"], device=device):
         pass
 
 
-def test_a_model_that_cannot_be_loaded_is_told_in_one_line(tmp_path):
+def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(tmp_path):
     for name, content in {"config.json": "{}", "notes.txt": "no model"}.items():
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).write_text(content)
-        with pytest.raises(InputError, match="transformers cannot load it .*; check --model and --revision") as told:
+        with pytest.raises(InputError, match="transformers cannot load it .*; check --model and --revision") as caught:
             opened(folder).__enter__()
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # the cache
 # ----------------------------------------------------------------------------------------------------------------------
 class Counting:
-    """A backend that answers with how often it was asked, in batches of two, and breaks off where it is told to."""
+    """A backend that answers in batches of two with the number of requests so far, and fails after `fails_after`."""
 
-    def __init__(self, revision="1", variant="", breaks_at=None):
+    def __init__(self, revision="1", variant="", fails_after=None):
         self.info = ModelInfo("counting", revision, "mit", variant)
         self.asked: list[Request] = []
-        self.breaks_at = breaks_at
+        self.fails_after = fails_after
 
-    def ask(self, requests, settings, keep):
+    def ask(self, requests, settings, on_batch):
         for start in range(0, len(requests), 2):
             batch = list(enumerate(requests))[start : start + 2]
             self.asked += [request for _, request in batch]
-            if self.breaks_at and len(self.asked) > self.breaks_at:
+            if self.fails_after and len(self.asked) > self.fails_after:
                 raise InputError("the model is gone")
             number = len(self.asked)
-            keep([(place, Generation(f"{each.prompt} {number}", -0.5, 2, STOPPED)) for place, each in batch])
+            on_batch([(index, Generation(f"{request.prompt} {number}", -0.5, 2, "stop")) for index, request in batch])
 
 
 REQUESTS = [Request(prompt) for prompt in "abcdef"]
@@ -366,15 +373,15 @@ def test_equal_requests_are_asked_once(tmp_path):
         (Request("a"), Settings(9), Counting(variant="bfloat16")),
     ],
 )
-def test_something_else_is_asked_anew(tmp_path, request_, settings, backend):
+def test_a_different_request_is_asked(tmp_path, request_, settings, backend):
     with Cache(tmp_path / "cache") as cache:
         Model(Counting(), cache).generate([Request("a")], Settings(9))
         Model(backend, cache).generate([request_], settings)
     assert backend.asked == [request_]
 
 
-def test_what_came_before_a_failure_is_kept(tmp_path):
-    backend = Counting(breaks_at=4)
+def test_answers_before_a_failure_are_saved(tmp_path):
+    backend = Counting(fails_after=4)
     with Cache(tmp_path / "cache") as cache, pytest.raises(InputError, match="the model is gone"):
         Model(backend, cache).generate(REQUESTS, Settings(9))
     again = Counting()
@@ -383,18 +390,18 @@ def test_what_came_before_a_failure_is_kept(tmp_path):
     assert again.asked == REQUESTS[4:]
 
 
-def test_that_a_prompt_was_too_long_is_not_kept(tmp_path):
-    """A server may have another context tomorrow."""
+def test_prompt_too_long_is_not_saved(tmp_path):
+    """A server may have a larger context tomorrow."""
 
     class Short(Counting):
-        def ask(self, requests, settings, keep):
+        def ask(self, requests, settings, on_batch):
             self.asked += requests
-            keep([(place, Generation("", None, 0, TOO_LONG)) for place in range(len(requests))])
+            on_batch([(index, Generation("", None, 0, PROMPT_TOO_LONG)) for index in range(len(requests))])
 
     backend = Short()
     with Cache(tmp_path / "cache") as cache:
         for _ in range(2):
-            assert Model(backend, cache).generate(REQUESTS[:1], Settings(9))[0].end == TOO_LONG
+            assert Model(backend, cache).generate(REQUESTS[:1], Settings(9))[0].finish_reason == PROMPT_TOO_LONG
     assert backend.asked == REQUESTS[:1] * 2
 
 
@@ -408,36 +415,38 @@ with Cache(sys.argv[1]) as cache:
 """
 
 
-def test_a_kill_tears_nothing_and_a_torn_end_costs_only_itself(tmp_path):
+def test_a_kill_loses_nothing_and_a_truncated_log_loses_only_its_end(tmp_path):
     path = tmp_path / "cache"
     subprocess.run([sys.executable, "-c", PUT_AND_DIE, path], cwd=ROOT, check=False)
     log = tmp_path / "cache-wal"
     os.truncate(log, log.stat().st_size - 100)
     with Cache(path) as cache:
-        there = [cache.get(b"%d" % number) for number in range(50)]
-    assert there == [("text", -0.5, 1, "stop")] * 49 + [None]
+        answers = [cache.get(b"%d" % number) for number in range(50)]
+    assert answers == [("text", -0.5, 1, "stop")] * 49 + [None]
 
 
-def test_one_run_at_a_time(tmp_path):
+def test_a_cache_is_used_by_one_run_at_a_time(tmp_path):
     with Cache(tmp_path / "cache"):
         script = "import sys; from generation.answer_cache import Cache; Cache(sys.argv[1]).__enter__()"
-        other = subprocess.run([sys.executable, "-c", script, tmp_path / "cache"], cwd=ROOT, capture_output=True, check=False)  # fmt: skip
-    assert b"InputError" in other.stderr and b"cache: another run uses this cache; wait for its end" in other.stderr
+        other = subprocess.run(
+            [sys.executable, "-c", script, tmp_path / "cache"], cwd=ROOT, capture_output=True, check=False
+        )
+    assert b"InputError" in other.stderr and b"cache: another run uses this cache; wait until it ends" in other.stderr
     with Cache(tmp_path / "cache"):
         pass
 
 
 @pytest.mark.parametrize("content", [b"no cache\n" * 1000, b"SQLite format 3\0" + bytes(range(256)) * 50])
-def test_a_file_that_is_no_cache_is_told_and_left_alone(tmp_path, content):
+def test_a_file_that_is_not_a_cache_is_reported_and_left_unchanged(tmp_path, content):
     (tmp_path / "cache").write_bytes(content)
-    with pytest.raises(InputError, match="cache: is no cache of this project, or damaged"), Cache(tmp_path / "cache"):
+    with pytest.raises(InputError, match="cache: not a cache of model answers, or damaged"), Cache(tmp_path / "cache"):
         pass
     assert (tmp_path / "cache").read_bytes() == content
 
 
-def test_another_sqlite_database_is_no_cache(tmp_path):
+def test_another_sqlite_database_is_not_a_cache(tmp_path):
     import sqlite3
 
     sqlite3.connect(tmp_path / "cache").execute("CREATE TABLE answers(question TEXT)")
-    with pytest.raises(InputError, match="is no cache"), Cache(tmp_path / "cache"):
+    with pytest.raises(InputError, match="not a cache"), Cache(tmp_path / "cache"):
         pass

@@ -282,6 +282,7 @@ def test_the_expected_math_means_the_html(html, markdown):
     assert verdict.equal, (verdict.classes, verdict.want, verdict.got)
 
 
+@pytest.mark.slow
 def test_every_post_of_the_dumps_keeps_its_meaning(tmp_path):
     """All dumps under ../shared/archive.org that hold a readable Posts.xml."""
     import py7zr

@@ -20,6 +20,8 @@ from stackdump.markdown.paragraph import Options
 from stackdump.markdown.repair import repaired
 from stackdump.markdown.writer import Writer
 
+pytestmark = pytest.mark.slow
+
 quick = settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 # ---- random posts ------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ import pytest
 from stackdump.native import obstacle
 from tests.conftest import ROOT, SAMPLE_DUMP
 
+pytestmark = pytest.mark.slow
+
 # Prints which file the writer is of, and the Markdown of all posts of a Posts.xml and of what no site would write.
 CONVERT = """
 import sys

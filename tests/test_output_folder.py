@@ -81,6 +81,7 @@ def write(folder: Path, kill_at: int, how: str) -> int:
     return subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["exchange", "no exchange"])
 def test_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, how):
     """Kills at each change to the file system in turn; the next run creates the new folder and leaves nothing else.

@@ -126,6 +126,7 @@ def test_an_encrypted_archive_is_told_in_one_line(tmp_path):
         read(path, "Posts")
 
 
+@pytest.mark.slow
 @needs.shared("archive.org")
 @pytest.mark.parametrize("path", sorted((needs.SHARED / "archive.org").rglob("*.7z")), ids=lambda path: path.stem)
 def test_real_archives_read_as_py7zr_reads_them(path):

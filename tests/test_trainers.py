@@ -12,6 +12,8 @@ import pytest
 from tests import needs
 from tests.conftest import jsonl, record, run_script
 
+pytestmark = pytest.mark.slow
+
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "WANDB_MODE": "disabled", "CUDA_VISIBLE_DEVICES": ""}
 

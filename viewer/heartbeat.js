@@ -28,7 +28,8 @@ function render({ model, el }) {
 
   function ask() {
     const now = performance.now();
-    if (document.hidden || now - attended > ATTENDED || (waiting && now - asked < FORGET)) return;
+    const isListening = el.closest("[data-lm-suppress-shortcuts]"); // keyboard.js, which passes the answer on
+    if (!isListening || document.hidden || now - attended > ATTENDED || (waiting && now - asked < FORGET)) return;
     asked = now;
     waiting ??= setTimeout(() => mark(true), PATIENCE);
     try {

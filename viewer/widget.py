@@ -45,8 +45,6 @@ HELP = (
     ("y k", "write mine, keep theirs"),
     ("↑ ↓ Space", "scroll"), ("Enter", "leave a field"), ("Esc", "leave the viewer"),
 )  # fmt: skip
-
-
 NO_ANSWER = (
     "<b>No answer from the kernel:</b> it is busy, was restarted, or has died, and nothing can be saved. If this does not go"
     " away, run the viewer's cell again. All that was called <b>saved</b> is in the file."
@@ -69,7 +67,7 @@ class Heartbeat(anywidget.AnyWidget):
 
 
 class Dispute(NamedTuple):
-    """A judgement that was not written, because the file had not what the reviewer saw."""
+    """A judgement that was not written: the record is not judged any more as the reviewer saw it."""
 
     accepted: bool  # what the reviewer wants to write
     theirs: Judgement | None  # what the file has
@@ -167,13 +165,12 @@ class Viewer:
         body = w.Box([_pane("question", self._question), _pane("answer", self._found, self._answer)])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
-        heartbeat, silent = Heartbeat(), _html("no-answer")
+        heartbeat, no_answer = Heartbeat(), _html("no-answer")
         heartbeat.on_msg(lambda *_: self._keyboard.send("here"))
-        silent.value = NO_ANSWER
-        self.widget = w.VBox(
-            [style, self._keyboard, heartbeat, silent, judging, moving, choosing, telling, self._asking, self._about, body,
-             _help()]
-        )  # fmt: skip
+        no_answer.value = NO_ANSWER
+        scripts = [style, self._keyboard, heartbeat]
+        bars = [no_answer, judging, moving, choosing, telling, self._asking]
+        self.widget = w.VBox([*scripts, *bars, self._about, body, _help()])
         self.widget.add_class("review")
 
     def _button(self, action: str, label: str, key: str, do: Callable[[], None], style: str = "") -> w.Button:
@@ -329,8 +326,8 @@ class Viewer:
             number = self._queue.undo()
         except ConflictError as conflict:
             self._show(self._queue.records.number_of(conflict.record_id))
-            self._tell(f'<b class="review-error">not taken back</b>, changed meanwhile: {_word(conflict.judgement)} · '
-                       f"{escape(conflict.record_id)}")  # fmt: skip
+            now = f"{_word(conflict.judgement)} · {escape(conflict.record_id)}"
+            self._tell(f'<b class="review-error">not taken back</b>, changed meanwhile: {now}')
             return
         if number is None:
             raise InputError("nothing has been judged since the viewer was opened")

@@ -1,1 +1,1 @@
-"""What asks a model: transformers here, or an OpenAI-compatible server."""
+"""Ways to query a model: transformers on this machine, or an OpenAI-compatible server."""

@@ -1,4 +1,4 @@
-"""What the backends and their callers share: requests, settings, generations, and the backend's protocol."""
+"""What backends and their callers share: requests, settings, generations, and the protocol of a backend."""
 
 from __future__ import annotations
 
@@ -8,30 +8,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-# how a text ended; a server may tell other ways
-STOPPED = "stop"  # by itself or at a stop string
-CUT = "length"  # at max_tokens
-TOO_LONG = "prompt too long"  # there is no text: the prompt and max_tokens do not fit into the model's context
+PROMPT_TOO_LONG = "prompt too long"  # our own finish_reason: prompt and max_tokens exceed the model's context
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Which model it is. `variant` is what else its texts depend on: the precision, a chat template."""
+    """Identifies a model. `variant` is whatever else its output depends on: the precision, a chat template."""
 
     name: str
-    revision: str | None  # None where a server does not tell it
+    revision: str | None  # None if the server does not report it
     license: str
     variant: str = ""
 
     @property
     def meta(self) -> dict[str, str | None]:
-        """What every record that is made with the model has in its meta."""
+        """The fields that every record made with the model has in its meta."""
         return {"model": self.name, "model_revision": self.revision, "model_license": self.license}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a text is drawn. A temperature of 0 takes the likeliest token each time."""
+    """Sampling parameters. A temperature of 0 is greedy decoding."""
 
     max_tokens: int
     temperature: float = 0.0
@@ -41,42 +38,45 @@ class Settings:
 
 
 class Request(NamedTuple):
-    """A prompt, and which of several texts that are drawn for it."""
+    """A prompt, and the number of the sample to draw for it."""
 
     prompt: str
     sample: int = 0
 
 
 class Generation(NamedTuple):
-    """What a model wrote after a prompt, without the stop string."""
+    """The text generated for a prompt, without the stop string."""
 
     text: str
     logprob: (
         float | None
-    )  # of the text's tokens, their mean, before temperature and top_p; None of no tokens, or not told
-    tokens: int  # of the text, without those that hold a stop string or the end alone
-    end: str  # STOPPED, CUT or TOO_LONG
+    )  # mean of the tokens' own, before temperature and top_p; None without tokens or from the server
+    tokens: int  # not counting those that hold only a stop string or the end of the text
+    finish_reason: str  # "stop", "length" (reached max_tokens), PROMPT_TOO_LONG (no text), or another of the server's
 
 
-OnBatch = Callable[[Sequence[tuple[int, Generation]]], None]  # takes places of requests and their generations
+OnBatch = Callable[[Sequence[tuple[int, Generation]]], None]  # takes generations with the indexes of their requests
 
 
 class Backend(Protocol):
-    """What asks a model."""
+    """Queries a model."""
 
     info: ModelInfo
 
-    def ask(self, requests: Sequence[Request], settings: Settings, keep: OnBatch) -> None:
-        """Give `keep` each request's generation as soon as it is there, before anything further is asked; those of a batch
-        together. Raises InputError where the model cannot be asked."""
+    def ask(self, requests: Sequence[Request], settings: Settings, on_batch: OnBatch) -> None:
+        """Generate a text for each request.
+
+        `on_batch` is called with each batch as soon as it is complete, before the next one is asked for. Raises
+        InputError if the model cannot be queried.
+        """
 
 
 def seed_of(request: Request, settings: Settings) -> int:
-    """A request's own seed, 31 bits, so that what is drawn for it does not depend on the requests beside it."""
-    told = json.dumps([settings.seed, request.sample, request.prompt]).encode()
-    return int.from_bytes(hashlib.blake2b(told, digest_size=4).digest()) >> 1
+    """A 31-bit seed for one request, which does not depend on the other requests of its batch."""
+    key = json.dumps([settings.seed, request.sample, request.prompt]).encode()
+    return int.from_bytes(hashlib.blake2b(key, digest_size=4).digest()) >> 1
 
 
 def cut_at(text: str, stop: Sequence[str]) -> str:
     """The text before the first of the stop strings."""
-    return text[: min((at for each in stop if (at := text.find(each)) >= 0), default=len(text))]
+    return text[: min((at for string in stop if (at := text.find(string)) >= 0), default=len(text))]

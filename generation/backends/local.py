@@ -1,13 +1,12 @@
-"""A model run here by transformers: causal (GPT-NeoX, OPT, ..) or encoder-decoder (T5, ..), on the CPU or a GPU.
+"""A model run by transformers: causal (GPT-NeoX, OPT, ..) or encoder-decoder (T5, ..), on the CPU or a GPU.
 
-Prompts are sorted by length and padded to batches, with attention masks; what is drawn for one does not depend on the others, but
-for the rounding of sums over differently padded rows (below 1e-4 of a log-probability in float32), which can part texts only
-where two tokens are as good as equally likely. Sampling is the same for the same seed, whatever the batch.
+Prompts are sorted by length and padded to batches with attention masks. What is sampled for one prompt does not
+depend on the others of its batch, except for rounding: sums over rows that are padded differently differ by up to
+1e-4 in a float32 log-probability, which changes a text only where two tokens are about equally likely.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
@@ -29,9 +28,7 @@ from transformers import (
 from transformers.utils import cached_file, logging
 
 from generation.backends.base import (
-    CUT,
-    STOPPED,
-    TOO_LONG,
+    PROMPT_TOO_LONG,
     Generation,
     ModelInfo,
     OnBatch,
@@ -47,26 +44,42 @@ CHUNK = 1 << 22
 
 
 class LocalBackend:
-    """The model that --model, --revision, --device and --dtype name. Raises InputError where it cannot be loaded."""
+    """Runs a model.
 
-    def __init__(self, args: argparse.Namespace):
+    model is a folder or a name at the Hugging Face hub; without `license` the model card's is taken. Raises
+    InputError if the model cannot be loaded, has no known licence, or has no chat template although `chat` is set.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str | None,
+        license: str | None,
+        chat: bool,
+        device: str,
+        dtype: str,
+        batch_size: int,
+    ):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-        self.batch_size, self.chat = args.batch_size, args.chat
-        self.device = device_of(args.device)
-        with _loading(args.model, self.device):
-            config = AutoConfig.from_pretrained(args.model, revision=args.revision)
-            self.info = _info(args, config)
-            self.tokenizer = AutoTokenizer.from_pretrained(args.model, revision=args.revision)
-            kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            model = kind.from_pretrained(args.model, revision=args.revision, dtype=getattr(torch, args.dtype))
-            self.model: Any = model.to(self.device).eval()
+        self.batch_size, self.chat = batch_size, chat
+        self.device = find_device(device)
+        with _load_errors(model, self.device):
+            config = AutoConfig.from_pretrained(model, revision=revision)
+            license = license or license_of(model, revision)
+            name, found_revision = _name_and_revision(model, revision, config)
+            self.info = ModelInfo(name, found_revision, license, variant=f"{dtype} chat" if chat else dtype)
+            self.tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
+            architecture = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+            loaded = architecture.from_pretrained(model, revision=revision, dtype=getattr(torch, dtype))
+            self.model: Any = loaded.to(self.device).eval()
         if self.chat and not self.tokenizer.chat_template:
-            raise InputError(f"{args.model}: has no chat template; leave out --chat")
+            raise InputError(f"{model}: has no chat template; leave out --chat")
         self.causal = not config.is_encoder_decoder
         self.context = getattr(config, "max_position_embeddings", None)  # T5 has none: its positions are relative
         self.tokenizer.padding_side = "left" if self.causal else "right"
-        if self.tokenizer.pad_token is None:  # any will do: padding is masked
+        if self.tokenizer.pad_token is None:  # any token will do: padding is masked
             self.tokenizer.pad_token = self.tokenizer.eos_token or self.tokenizer.convert_ids_to_tokens(0)
         own = self.model.generation_config
         ends = own.eos_token_id if own.eos_token_id is not None else self.tokenizer.eos_token_id
@@ -79,21 +92,21 @@ class LocalBackend:
             decoder_start_token_id=own.decoder_start_token_id,
         )
 
-    def ask(self, requests: Sequence[Request], settings: Settings, keep: OnBatch) -> None:
-        """Ask for the longest prompts first: if one batch fits into memory, all do."""
+    def ask(self, requests: Sequence[Request], settings: Settings, on_batch: OnBatch) -> None:
+        """Generate a text for each request, the longest prompts first: if one batch fits into memory, all do."""
         prompts = [self._tokens(request.prompt) for request in requests]
         fitting = list[int]()
-        for place, tokens in enumerate(prompts):
+        for index, tokens in enumerate(prompts):
             if self._fits(len(tokens), settings.max_tokens):
-                fitting.append(place)
+                fitting.append(index)
             else:
-                keep([(place, Generation("", None, 0, TOO_LONG))])
-        fitting.sort(key=lambda place: -len(prompts[place]))
+                on_batch([(index, Generation("", None, 0, PROMPT_TOO_LONG))])
+        fitting.sort(key=lambda index: -len(prompts[index]))
         for start in range(0, len(fitting), self.batch_size):
-            places = fitting[start : start + self.batch_size]
-            seeds = [seed_of(requests[place], settings) for place in places]
-            generations = self._batch([prompts[place] for place in places], seeds, settings)
-            keep(list(zip(places, generations, strict=True)))
+            batch = fitting[start : start + self.batch_size]
+            seeds = [seed_of(requests[index], settings) for index in batch]
+            generations = self._generate_batch([prompts[index] for index in batch], seeds, settings)
+            on_batch(list(zip(batch, generations, strict=True)))
 
     def _tokens(self, prompt: str) -> list[int]:
         if self.chat:
@@ -107,19 +120,19 @@ class LocalBackend:
             return True
         return bool((prompt_tokens + max_tokens if self.causal else max(prompt_tokens, max_tokens)) <= self.context)
 
-    def _batch(self, prompts: list[list[int]], seeds: list[int], settings: Settings) -> list[Generation]:
+    def _generate_batch(self, prompts: list[list[int]], seeds: list[int], settings: Settings) -> list[Generation]:
         padded = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.device)
-        first = (
-            padded["input_ids"].shape[1] if self.causal else 1
-        )  # an encoder-decoder's text begins after its start token
-        choice, stop = _Choice(seeds, settings), _StopStrings(self.tokenizer, settings.stop, first, len(prompts))
+        # the text begins after the prompt; an encoder-decoder's after its start token
+        first = padded["input_ids"].shape[1] if self.causal else 1
+        choice = _TokenChoice(seeds, settings)
+        stop = _StopStrings(self.tokenizer, settings.stop, first, len(prompts))
         try:
             with torch.inference_mode():
                 rows = self.model.generate(
                     input_ids=padded["input_ids"],
                     attention_mask=padded["attention_mask"],
                     max_new_tokens=settings.max_tokens,
-                    do_sample=False,  # _Choice leaves one token to choose
+                    do_sample=False,  # _TokenChoice leaves one token to choose
                     logits_processor=LogitsProcessorList([choice]),
                     stopping_criteria=StoppingCriteriaList([stop]),
                 )
@@ -127,11 +140,11 @@ class LocalBackend:
             raise InputError(f"out of memory on {self.device}; give a --batch_size below {self.batch_size}") from None
         logprobs = torch.stack(choice.logprobs, dim=1)
         if logprobs.isnan().any():
-            raise InputError(f"{self.info.name}: its numbers overflow; give --dtype bfloat16 or float32")
+            raise InputError(f"{self.info.name}: the logits overflow; give --dtype bfloat16 or float32")
         tokens = rows[:, first:].tolist()
         return [
-            self._generation(row[:length], told, settings)
-            for row, told, length in zip(tokens, logprobs.tolist(), stop.lengths, strict=True)
+            self._generation(row[:length], row_logprobs, settings)
+            for row, row_logprobs, length in zip(tokens, logprobs.tolist(), stop.lengths, strict=True)
         ]
 
     def _generation(self, row: list[int], logprobs: list[float], settings: Settings) -> Generation:
@@ -140,23 +153,23 @@ class LocalBackend:
         written = self._text(row)
         text = cut_at(written, settings.stop)
         stopped = end is not None or text != written or len(row) < settings.max_tokens
-        while row and len(self._text(row[:-1])) >= len(text):  # tokens that hold nothing but the stop string
+        while row and len(self._text(row[:-1])) >= len(text):  # tokens of the stop string only
             row.pop()
         mean = sum(logprobs[: len(row)]) / len(row) if row else None
-        return Generation(text, mean, len(row), STOPPED if stopped else CUT)
+        return Generation(text, mean, len(row), "stop" if stopped else "length")
 
     def _text(self, tokens: list[int]) -> str:
         text: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
 
-class _Choice:
-    """A logits processor that chooses each row's next token itself, and notes its log-probability by the raw logits."""
+class _TokenChoice:
+    """A logits processor that chooses each row's next token itself, and records its untempered log-probability."""
 
     def __init__(self, seeds: list[int], settings: Settings):
         self.temperature, self.top_p = settings.temperature, settings.top_p
         self.random = [random.Random(seed) for seed in seeds]
-        self.logprobs: list[torch.Tensor] = []  # of each step, those of the rows
+        self.logprobs: list[torch.Tensor] = []  # for each step, one of each row
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         logprobs = scores.float().log_softmax(-1)
@@ -165,36 +178,37 @@ class _Choice:
         return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0)
 
     def _sample(self, logprobs: torch.Tensor) -> torch.Tensor:
-        """One token a row, from the smallest set of the likeliest that has the probability top_p (Holtzman et al. 2020,
-        https://arxiv.org/abs/1904.09751), by a number in [0, 1) from the row's own generator."""
+        """Draw one token for each row by nucleus sampling (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751),
+        with a number in [0, 1) from the row's own random generator."""
         likely, order = (logprobs / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
         inside = likely.cumsum(-1) - likely < self.top_p
         up_to = likely.where(inside, 0).cumsum(-1)
-        drawn = torch.tensor([[each.random()] for each in self.random], device=logprobs.device) * up_to[:, -1:]
-        place = torch.searchsorted(up_to, drawn, right=True)
-        return order.gather(1, torch.minimum(place, inside.sum(-1, keepdim=True) - 1))  # a draw may be rounded up to 1
+        drawn = torch.tensor([[row.random()] for row in self.random], device=logprobs.device) * up_to[:, -1:]
+        rank = torch.searchsorted(up_to, drawn, right=True)
+        return order.gather(1, torch.minimum(rank, inside.sum(-1, keepdim=True) - 1))  # a draw may be rounded up to 1
 
 
 class _StopStrings:
-    """A stopping criterion that ends a row when what it has written, not its prompt, has come to a stop string."""
+    """A stopping criterion that ends a row once its text, without the prompt, contains a stop string."""
 
     def __init__(self, tokenizer: Any, stop: tuple[str, ...], first: int, rows: int):
         self.tokenizer, self.stop, self.first = tokenizer, stop, first
-        self.tail = max((len(each.encode()) for each in stop), default=0)  # tokens to look at: each has a byte at least
-        self.lengths: list[int | None] = [None] * rows  # of the rows ended here, in tokens
+        # how many tokens to search: each has at least a byte
+        self.tail = max((len(string.encode()) for string in stop), default=0)
+        self.lengths: list[int | None] = [None] * rows  # in tokens, of the rows that were stopped here
 
     def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
         written = input_ids[:, self.first :]
         if self.stop:
             for row, tokens in enumerate(written[:, -self.tail :].tolist()):
-                if self.lengths[row] is None and any(stop in self.tokenizer.decode(tokens) for stop in self.stop):
+                if self.lengths[row] is None and any(string in self.tokenizer.decode(tokens) for string in self.stop):
                     self.lengths[row] = written.shape[1]
         return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)
 
 
 @contextmanager
-def _loading(model: str, device: torch.device) -> Iterator[None]:
-    """Tell in one line why a model cannot be loaded."""
+def _load_errors(model: str, device: torch.device) -> Iterator[None]:
+    """Turn what transformers raises into an InputError of one line."""
     try:
         yield
     except torch.OutOfMemoryError:
@@ -204,19 +218,15 @@ def _loading(model: str, device: torch.device) -> Iterator[None]:
         raise InputError(f"{model}: transformers cannot load it ({problem}); check --model and --revision") from None
 
 
-def _info(args: argparse.Namespace, config: Any) -> ModelInfo:
-    """Raises InputError where neither --license nor the model's card tells the licence."""
-    license_ = args.license or license_of(args.model, args.revision)
-    folder, name, revision = Path(args.model), args.model, args.revision
+def _name_and_revision(model: str, revision: str | None, config: Any) -> tuple[str, str | None]:
+    folder = Path(model)
     if folder.is_dir():
-        name, revision = folder.resolve().name, revision or digest_of(folder)
-    else:
-        revision = config._commit_hash or revision  # of a branch or a tag, the commit
-    return ModelInfo(name, revision, license_, f"{args.dtype}{' chat' if args.chat else ''}")
+        return folder.resolve().name, revision or digest_of(folder)
+    return model, config._commit_hash or revision  # the commit of a branch or tag
 
 
-def device_of(name: str) -> torch.device:
-    """The device that --device names. Raises InputError where this machine has none such."""
+def find_device(name: str) -> torch.device:
+    """The device that --device names. Raises InputError if this machine does not have it."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -224,29 +234,29 @@ def device_of(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         problem = str(error).partition("\n")[0]
-        raise InputError(f"--device {name}: is not there ({problem}); give cpu, or leave it out") from None
+        raise InputError(f"--device {name}: not available ({problem}); give cpu, or leave it out") from None
     return device
 
 
 def license_of(model: str, revision: str | None) -> str:
-    """What the model's card tells. Raises InputError where it tells none."""
+    """The licence in the model card. Raises InputError if there is none."""
     path = cached_file(model, CARD, revision=revision, _raise_exceptions_for_missing_entries=False)
     head = Path(path).read_text("utf-8", "replace").split("---\n", 2) if path else []
     try:
-        told = yaml.safe_load(head[1]) if len(head) == 3 and not head[0].strip() else None
+        fields = yaml.safe_load(head[1]) if len(head) == 3 and not head[0].strip() else None
     except yaml.YAMLError:
-        told = None
-    told = told if isinstance(told, dict) else {}
-    license_ = told.get("license")
-    if license_ == "other":
-        license_ = told.get("license_name", license_)
-    if not isinstance(license_, str):
-        raise InputError(f"{model}: no model card tells its licence; give it with --license")
-    return license_
+        fields = None
+    fields = fields if isinstance(fields, dict) else {}
+    license = fields.get("license")
+    if license == "other":
+        license = fields.get("license_name", license)
+    if not isinstance(license, str):
+        raise InputError(f"{model}: no licence in its model card; give it with --license")
+    return license
 
 
 def digest_of(folder: Path) -> str:
-    """A revision for a model in a folder: a digest of its files, but for texts about it."""
+    """A digest of a folder's files except Markdown, which serves as the revision of the model in it."""
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.suffix != ".md":

@@ -1,1 +1,1 @@
-"""Untrusted Python, run where it can reach nothing."""
+"""Runs untrusted Python in isolation."""

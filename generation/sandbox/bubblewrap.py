@@ -1,29 +1,30 @@
-"""Run untrusted Python: each program in a process of its own, that can reach nothing, for a limited time.
+"""Runs untrusted Python: each program in a process of its own, cut off from the system, for a limited time.
 
     sandbox = open_sandbox(Limits())
     [outcome] = sandbox.run([Program(code, tests, cpu_seconds=2.0)], seed=1)
 
 What is closed, and by what:
 
-    files           bubblewrap: nothing is there but the system's libraries and the Python that runs this, all read-only,
-                    and an empty folder in memory, which goes with the sandbox; no home, project, /etc, /proc, /sys
+    files           bubblewrap: only the system's libraries and the Python that runs this are visible, read-only, and an
+                    empty folder in memory, which vanishes with the sandbox; no home, project, /etc, /proc, /sys
     network         bubblewrap: a network namespace with nothing but its own loopback
-    processes       bubblewrap: a PID namespace, which is killed whole; seccomp: the program cannot start any, nor a thread
-    privileges      bubblewrap: a user namespace without capabilities; seccomp: system calls that a function does not need
-                    and an attack does (ptrace, mount, namespaces, keys, bpf, io_uring, ..)
-    environment     nothing of ours is handed over
+    processes       bubblewrap: a PID namespace, killed as a whole; seccomp: no new processes or threads
+    privileges      bubblewrap: a user namespace without capabilities; seccomp: no system calls that attacks need and
+                    functions do not (ptrace, mount, namespaces, keys, bpf, io_uring, ..)
+    environment     none of our variables are passed on
     time, memory    resource limits on the one process there is; a wall clock outside of it
-    output          to /dev/null; what the tests report is cut off at 1 MB
-    what it reports generation/sandbox/runner.py
+    output          to /dev/null; the reports of the tests are cut off at 1 MB
+    reports         generation/sandbox/runner.py
 
-What is not: the kernel itself is shared, so a fault of it is a way out, as from every container. Small files take kernel
-memory beyond the folder's size, as many as can be made in the CPU time. Nothing hides how long a program takes.
+What is not closed: the kernel is shared, so a vulnerability in it is a way out, as from every container. Small files
+take kernel memory beyond the folder's size, as many as can be made within the CPU time. Nothing hides how long a
+program takes.
 
-That it holds is tried out on every start, by a program that attempts what must fail (PROBE); a machine where an attempt
-succeeds, or where bubblewrap cannot work, is refused. Only allow_unsandboxed goes on there, with a new process, its own
-folder and environment and the resource limits, and with files, network and other processes open.
+Every start checks the sandbox with a program that attempts what must fail (PROBE). If an attempt succeeds, or
+bubblewrap does not work, code is not run. Only allow_unsandboxed goes on then: with a new process, its own folder and
+environment and the resource limits, but with access to files, network and other processes.
 
-bubblewrap: https://github.com/containers/bubblewrap. seccomp by libseccomp: https://github.com/seccomp/libseccomp.
+bubblewrap: https://github.com/containers/bubblewrap. seccomp through libseccomp: https://github.com/seccomp/libseccomp.
 """
 
 from __future__ import annotations
@@ -51,16 +52,16 @@ from generation.sandbox.runner import CHECK
 from records.errors import InputError
 
 RUNNER = Path(__file__).with_name("runner.py")
-START = "import marshal, sys; exec(marshal.load(sys.stdin.buffer))"  # compiled, for that would take a millisecond
-PYTHON = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]  # in a virtual environment a link to it
+START = "import marshal, sys; exec(marshal.load(sys.stdin.buffer))"  # compiled beforehand, which saves a millisecond
+PYTHON = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]  # sys.executable may be a virtual environment's link to it
 LIBRARIES = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")  # of the system
 INSTALL = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf; Arch: pacman -S)"
-SECONDS_TO_START = 30  # of a sandbox; it takes hundredths of one
-TIME_ZONES = {1: "WEST+12", 2: "EAST-14"}  # by seed; it is never the same date in both
+SECONDS_TO_START = 30  # a sandbox takes hundredths of a second
+TIME_ZONES = {1: "WEST+12", 2: "EAST-14"}  # by seed; the dates in these always differ
 MEGABYTE = 1 << 20
 
-# What a function and its tests do not need: starting processes and threads; reaching into others; mounts and namespaces;
-# memory that the limits do not count; parts of the kernel in which ways out were found.
+# What functions and their tests do not need: processes and threads; access to other processes; mounts and namespaces;
+# memory that the limits do not count; parts of the kernel with a history of vulnerabilities.
 DENIED = """
     fork vfork clone clone3 execve execveat
     ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd kcmp process_madvise
@@ -75,23 +76,23 @@ DENIED = """
 
 
 class SandboxError(InputError):
-    """No sandbox here. The message says why."""
+    """No sandbox can be made. The message says why."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a program may take."""
+    """The resources that a program may use."""
 
     memory: int = 512 * MEGABYTE  # bytes of address space
-    files: int = 16 * MEGABYTE  # bytes, of one file and of all in its folder
+    files: int = 16 * MEGABYTE  # bytes, for each file and for the folder
     open_files: int = 64
     wall_seconds: float = 8.0
 
     def as_resources(self) -> list[tuple[str, int]]:
-        """The limits by their names in the module `resource`. CPU time is each program's own."""
+        """The limits by their names in the module `resource`, except CPU time, which each program sets."""
         memory = [("RLIMIT_AS", self.memory), ("RLIMIT_STACK", 8 * MEGABYTE)]
         return [
-            *(memory if sys.platform.startswith("linux") else []),  # macOS refuses to set the first, and heeds neither
+            *(memory if sys.platform.startswith("linux") else []),  # macOS refuses to set the first and ignores both
             ("RLIMIT_FSIZE", self.files),
             ("RLIMIT_NOFILE", self.open_files),
             ("RLIMIT_NPROC", 1),
@@ -102,7 +103,7 @@ class Limits:
 
 
 class Program(NamedTuple):
-    """Compiled code, and its tests, which report by calling CHECK, a constant: CHECK(number, *values)."""
+    """Compiled code and its tests, which report values by calling the constant CHECK: CHECK(number, *values)."""
 
     code: CodeType
     tests: CodeType
@@ -110,18 +111,21 @@ class Program(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a program ended: "exit-<status>", "signal-<number>", "killed" (by itself, or when it closed its reports), "cpu",
-    "wall" (out of time), "output" (reported too much), "forged" (reported without the secret word) or "lost" (with the whole
-    sandbox); and what was reported in between, as generation/sandbox/runner.py describes it."""
+    """How a program ended, and what it reported.
+
+    end is "exit-<status>", "signal-<number>", "killed" (by itself, or because it closed its reports), "cpu" or "wall"
+    (out of time), "output" (reported too much), "forged" (reported without the secret word) or "lost" (with its
+    sandbox).
+    """
 
     end: str
     cpu_seconds: float
-    reports: list[Any]
+    reports: list[Any]  # see generation/sandbox/runner.py
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------
 class Sandbox:
-    """Runs programs; any number of threads may do so at once."""
+    """Runs programs; any number of threads can use it."""
 
     def __init__(self, limits: Limits, bwrap: str | None, seccomp: bytes | None):
         self.limits, self._bwrap, self._seccomp = limits, bwrap, seccomp
@@ -131,71 +135,81 @@ class Sandbox:
 
     @property
     def closed(self) -> bool:
-        """Whether it keeps programs from files, network and other processes."""
+        """Whether programs are kept from files, network and other processes."""
         return self._bwrap is not None
 
     def run(self, programs: Sequence[Program], seed: int, modules: Sequence[str] = ()) -> list[Outcome]:
-        """Run programs one after the other, each from the start, in one new sandbox.
+        """Run programs one after the other, each in a new process, in one new sandbox.
 
-        modules: of the standard library, trusted, imported once for all programs, which saves each the time.
-
-        What a program must not depend on is different for seed 1 and seed 2: hashes of texts, the folder's name, the time
-        zone. Raises SandboxError where the sandbox does not start.
+        seed is 1 or 2, which differ in what programs must not depend on: string hashes, the folder's name, the time
+        zone. modules of the standard library are imported once for all programs, which saves time. Raises
+        SandboxError if the sandbox does not start.
         """
         runs = [(program.code, program.tests, program.cpu_seconds) for program in programs]
         job = (runs, list(modules), self.limits.as_resources(), self._seccomp, self.limits.wall_seconds)
-        given = self._runner + marshal.dumps(job)
-        with self._command(seed) as (command, folder):
-            environment = {
-                "PYTHONHASHSEED": str(seed),
-                "TZ": TIME_ZONES[seed],
-                "LC_ALL": "C.UTF-8",
-                "HOME": folder,
-                "TMPDIR": folder,
-            }
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-                cwd=None if self.closed else folder, start_new_session=True,
-            )  # fmt: skip
-            self._running.add(process)
+        timeout = SECONDS_TO_START + len(runs) * self.limits.wall_seconds
+        with self._start(seed) as process:
             try:
-                if self._stopped:
-                    process.kill()
-                answer, errors = process.communicate(given, SECONDS_TO_START + len(runs) * self.limits.wall_seconds)
+                answer, errors = process.communicate(self._runner + marshal.dumps(job), timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
                 answer, errors = process.communicate()
-            finally:
-                self._running.discard(process)
-                process.kill()
-                process.wait()
         ready, _, rest = answer.partition(b"\n")
         if ready != b"ready":
-            lines = errors.decode(errors="replace").strip().splitlines() or ["it does not start"]
+            lines = errors.decode(errors="replace").strip().splitlines() or ["it did not start"]
             raise SandboxError(next((line for line in lines if line.startswith("bwrap: ")), lines[-1]))
         outcomes = list(read_outcomes(rest))
         return outcomes + [Outcome("lost", 0.0, [])] * (len(runs) - len(outcomes))
 
     def stop(self) -> None:
-        """End what runs in other threads, and what will be run; no outcome of it counts."""
+        """Kill what is running in other threads, and what starts from now on; the outcomes are meaningless."""
         self._stopped = True
         for process in list(self._running):
             process.kill()
 
     @contextmanager
+    def _start(self, seed: int) -> Iterator[subprocess.Popen[bytes]]:
+        """The runner in a new sandbox; it is killed at the end of the block."""
+        with self._command(seed) as (command, folder):
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={
+                    "PYTHONHASHSEED": str(seed),
+                    "TZ": TIME_ZONES[seed],
+                    "LC_ALL": "C.UTF-8",
+                    "HOME": folder,
+                    "TMPDIR": folder,
+                },
+                cwd=None if self.closed else folder,
+                start_new_session=True,
+            )
+            self._running.add(process)
+            try:
+                if self._stopped:
+                    process.kill()
+                yield process
+            finally:
+                self._running.discard(process)
+                process.kill()
+                process.wait()
+
+    @contextmanager
     def _command(self, seed: int) -> Iterator[tuple[list[str], str]]:
-        """What starts the runner, and its empty folder."""
+        """The command that starts the runner, and its empty folder."""
         python = [PYTHON, "-S", "-s", "-P", "-B", "-c", START]
         if self._bwrap:
             folder = f"/run-{seed}"
-            yield [*wrapped(self._bwrap, folder, self.limits.files), *python], folder
+            yield [*bwrap_command(self._bwrap, folder, self.limits.files), *python], folder
         else:
             with tempfile.TemporaryDirectory(prefix=f"run-{seed}-") as folder:
                 yield python, folder
 
 
-def wrapped(bwrap: str, folder: str, size: int) -> list[str]:
-    """bubblewrap's part of the command."""
+def bwrap_command(bwrap: str, folder: str, size: int) -> list[str]:
+    """The part of the command that makes the sandbox: `folder` is writable and holds `size` bytes."""
     command = [bwrap, "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox"]
     command += ["--as-pid-1", "--new-session", "--die-with-parent"]
     for path in LIBRARIES:
@@ -210,7 +224,7 @@ def wrapped(bwrap: str, folder: str, size: int) -> list[str]:
 
 
 def read_outcomes(answer: bytes) -> Iterator[Outcome]:
-    """The outcomes in the runner's answer, as many as are whole. The reports' text is the untrusted program's."""
+    """The complete outcomes in the runner's answer. The reports are written by the untrusted program."""
     stream = io.BytesIO(answer)
     while header := stream.readline().split():
         end, cpu_seconds, size = header[0].decode(), float(header[1]), int(header[2])
@@ -224,7 +238,7 @@ def read_outcomes(answer: bytes) -> Iterator[Outcome]:
 
 
 def plain(item: dict[str, Any]) -> Any:
-    """What generation/sandbox/runner.py has written as an object of one item."""
+    """Decode what generation/sandbox/runner.py encodes as an object with one item."""
     [(kind, value)] = item.items()
     return KINDS[kind](value)
 
@@ -241,41 +255,45 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 
 # ---- opening ---------------------------------------------------------------------------------------------------------
 def open_sandbox(limits: Limits, allow_unsandboxed: bool = False, tell: Callable[[str], object] = print) -> Sandbox:
-    """A sandbox that was seen to hold.
+    """A sandbox that has passed the probe.
 
-    Raises InputError where there is none, unless `allow_unsandboxed`; then what is not covered is told.
+    Raises InputError if there is none. With `allow_unsandboxed`, `tell` is called with a warning instead, and
+    programs run unprotected.
     """
     try:
         sandbox = Sandbox(limits, find_bwrap(), make_filter())
         if ways := open_ways(sandbox):
-            raise SandboxError(f"bubblewrap leaves open here: {', '.join(ways)}")
+            raise SandboxError(f"bubblewrap leaves open: {', '.join(ways)}")
     except SandboxError as error:
         if not allow_unsandboxed:
             raise InputError(
-                f"no sandbox for untrusted code: {error}; or run it in a machine that you can lose, with --allow_unsandboxed"
+                f"no sandbox for untrusted code: {error}; or use a disposable machine and --allow_unsandboxed"
             ) from None
         tell(
-            f"caution: no sandbox ({error}): what the model writes is run as you, limited in time and (on Linux) memory; it can "
-            "read, change and send away your files, use the network and other processes, and leave processes behind"
+            f"caution: no sandbox ({error}): the model's code runs as you, limited in time and (on Linux) memory; it "
+            "can read, change and send your files, use the network and other processes, and leave processes behind"
         )
         return Sandbox(limits, None, None)
     return sandbox
 
 
 def find_bwrap() -> str:
+    """The path of bubblewrap. Raises SandboxError if it is not installed."""
     if not sys.platform.startswith("linux"):
         raise SandboxError("bubblewrap needs Linux; use a Linux machine, virtual machine or container")
     if not (found := shutil.which("bwrap")):
-        raise SandboxError(f"bwrap is not here; {INSTALL}")
+        raise SandboxError(f"bwrap not found; {INSTALL}")
     return found
 
 
 def make_filter() -> bytes:
-    """The seccomp filter as the kernel reads it: DENIED is answered EPERM, the rest is allowed."""
+    """The seccomp filter in the kernel's format: DENIED fails with EPERM, all else is allowed."""
     try:
         import pyseccomp  # type: ignore[import-untyped]
     except (ImportError, RuntimeError) as error:  # RuntimeError: libseccomp itself is missing
-        raise SandboxError(f"{error}; pip install pyseccomp, and libseccomp2 of the system") from None
+        raise SandboxError(
+            f"{error}; pip install -r requirements/generate.txt, and install libseccomp2 (Debian, Ubuntu: apt-get)"
+        ) from None
     rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     for name in DENIED:
         try:
@@ -288,7 +306,7 @@ def make_filter() -> bytes:
         return file.read()
 
 
-# ---- trying it out ---------------------------------------------------------------------------------------------------
+# ---- the probe -------------------------------------------------------------------------------------------------------
 PROBE = """
 import _socket, os, resource
 ways = []
@@ -306,7 +324,7 @@ def connect(family, address):
     connection.connect(address)
 
 def write(folder):
-    if not os.access(folder, os.W_OK):  # tells of read-only file systems too, and leaves nothing behind
+    if not os.access(folder, os.W_OK):  # notices read-only file systems too, and writes nothing
         raise PermissionError
 
 def fork():
@@ -315,7 +333,7 @@ def fork():
 
 attempt("the network", connect, _socket.AF_INET, ("127.0.0.1", PORT))
 attempt("sockets", connect, _socket.AF_UNIX, FOLDER + "/socket")
-for path in (FOLDER + "/file", PROJECT + "/sandbox.py", "/etc/passwd"):
+for path in (FOLDER + "/file", RUNNER, "/etc/passwd"):
     attempt("reading files", open, path)
 for folder in (FOLDER, PREFIX, "/", "/usr/lib", "/dev"):
     attempt("writing files", write, folder)
@@ -325,13 +343,13 @@ attempt("starting processes", fork)
 attempt("much memory", bytearray, resource.getrlimit(resource.RLIMIT_AS)[1])
 if set(os.environ) - {"PYTHONHASHSEED", "TZ", "LC_ALL", "HOME", "TMPDIR", "PWD"}:
     ways.append("the environment")
-with open("own", "w") as file:  # this may not fail
+with open("own", "w") as file:  # this must work
     file.write("a file of its own")
 """
 
 
 def open_ways(sandbox: Sandbox) -> list[str]:
-    """What a program in the sandbox could get at, of what it must not. Raises SandboxError where it could not be tried."""
+    """What a program in the sandbox can reach although it must not. Raises SandboxError if the probe fails."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         Path(folder, "file").write_text("a secret")
         with socket.socket(socket.AF_UNIX) as listening:
@@ -340,13 +358,13 @@ def open_ways(sandbox: Sandbox) -> list[str]:
             places = {
                 "PORT": server.getsockname()[1],
                 "FOLDER": folder,
-                "PROJECT": str(RUNNER.parent),
+                "RUNNER": str(RUNNER),
                 "PREFIX": sys.base_prefix,
             }
             facts = "".join(f"{name} = {value!r}\n" for name, value in places.items())
             report = ast.Expression(ast.Call(ast.Constant(CHECK), [ast.Constant(0), ast.Name("ways", ast.Load())], []))
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a constant is called
+                warnings.simplefilter("ignore")  # about calling a constant
                 tests = compile(ast.fix_missing_locations(report), "<probe>", "eval")
             code = compile(facts + PROBE, "<probe>", "exec")
             [outcome] = sandbox.run([Program(code, tests, cpu_seconds=10)], seed=1)
