@@ -204,7 +204,7 @@ def test_several_files_and_fields_of_which_each_item_has_some(tmp_path):
         ("a.jsonl", b'{"c": {"text": ["a"]}}', ["c"], [":1: c: holds dict, not text"]),
         ("a.jsonl", LINES + b'{"question": ', ["question"], [":3: is not JSON"]),
         ("a.jsonl", b"[1]", ["question"], [":1: is not a JSON object"]),
-        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], ["question"], ["is cut or damaged"]),
+        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], ["question"], ["is truncated or damaged"]),
         ("a.txt", b"fine\nBj\xf8rn\n", [], [":2: is not UTF-8"]),
         ("a.csv", b"question\n", ["question"], ["is no .json", ".txt"]),
         ("absent.jsonl", None, ["question"], ["no such file"]),

@@ -32,16 +32,16 @@ def watch(event, args):
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-def exchange(a, b, exchange=files._exchange_names):
+def exchange(a, b, exchange=file_io._exchange_names):
     sys.audit("exchange")
     if no_exchange:
         raise OSError(22, "no such thing here")
     exchange(a, b)
     sys.audit("exchange")
 
-files._exchange_names = exchange
+file_io._exchange_names = exchange
 sys.addaudithook(watch)
-with files.open_output_folder(folder, lambda: {"part1", "part2", "part7", "below/part3"}) as staging:
+with file_io.open_output_folder(folder, lambda: {"part1", "part2", "part7", "below/part3"}) as staging:
     (staging / "below").mkdir()
     for name in ("part1", "part2", "below/part3"):
         (staging / name).write_text("new")
@@ -183,7 +183,7 @@ def test_folder_that_one_is_in_is_refused(tmp_path, monkeypatch):
     for place in (tmp_path / "data", tmp_path / "data" / "below"):
         monkeypatch.chdir(place)
         with (
-            pytest.raises(InputError, match="holds the folder that you are in"),
+            pytest.raises(InputError, match="holds the directory that you are in"),
             open_output_folder(tmp_path / "data", lambda: OURS),
         ):
             pytest.fail("was opened")

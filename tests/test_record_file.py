@@ -49,7 +49,7 @@ def test_compressed_files_are_read_alike(tmp_path, sample_records, ending):
     records, plain = RecordFile(path), RecordFile(sample_records)
     assert [*records] == [*plain] and records[97] == plain[97]
     assert [path.name for path in tmp_path.iterdir()] == [path.name]
-    with pytest.raises(InputError, match="is cut or damaged"):
+    with pytest.raises(InputError, match="is truncated or damaged"):
         (tmp_path / f"cut.jsonl{ending}").write_bytes(path.read_bytes()[:-20])
         RecordFile(tmp_path / f"cut.jsonl{ending}")
 
