@@ -147,7 +147,7 @@ def test_missing_input_is_told_before_the_others_are_read(tmp_path):
 
 
 def test_folder_as_input_is_told(tmp_path):
-    told(keep_all(tmp_path, tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path}: is a folder")
+    told(keep_all(tmp_path, tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path}: is a directory")
 
 
 def test_empty_name_is_told(tmp_path):
@@ -205,7 +205,7 @@ def test_what_is_no_file_is_refused_as_destination(tmp_path):
 @pytest.mark.parametrize("below", ["out.jsonl", "deeper/out.jsonl"])
 def test_destination_below_a_file_is_told(tmp_path, below):
     (tmp_path / "file").write_text("mine")
-    told(keep_all("-", tmp_path / "file" / below, stdin=RECORDS), SCRIPT, tmp_path / "file", "is a file or below one")
+    told(keep_all("-", tmp_path / "file" / below, stdin=RECORDS), SCRIPT, tmp_path / "file", "is not a directory")
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -127,7 +127,7 @@ def test_file_that_has_changed_is_told(opened, tmp_path):
 
 def test_file_that_is_not_there_is_told(tmp_path):
     for path in (tmp_path / "gone.jsonl", tmp_path):
-        with pytest.raises(InputError, match="no such file|is a folder"):
+        with pytest.raises(InputError, match="no such file|is a directory"):
             RecordFile(path)
 
 
