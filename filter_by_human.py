@@ -17,7 +17,7 @@ from collections import Counter
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import read_with_progress
-from records.script import Tally, run, script_parser, show_table
+from records.script import Tally, add_paths, run, script_parser, show_table
 from review.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
 from review.judgements import Judgement, load_judgements
 
@@ -26,10 +26,8 @@ SHOWN = 10  # ids that are not in the data, and those that files dispute: each i
 
 def arguments() -> argparse.Namespace:
     parser = script_parser(__doc__)
+    add_paths(parser)
     add = parser.add_argument
-    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
-        "or - for stdin")  # fmt: skip
-    add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
     add("--judgement_file", nargs="+", action="extend", required=True, metavar="PATH", help="YAML with the accepted and "
         "the rejected ids; of several files, one reject leaves a record out")  # fmt: skip
     add("--keep_unjudged", action="store_true", help="keep records without a judgement (default: drop them)")

@@ -29,7 +29,7 @@ import orjson
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import RecordLine, read_with_progress
-from records.script import Tally, positive, run, script_parser, show_table
+from records.script import Tally, add_paths, positive, run, script_parser, show_table
 from records.workers import make_pool, run_ahead
 from review.criteria import CRITERIA, Finding, find_in_all
 from review.criteria.annotation import annotated, as_json
@@ -39,10 +39,8 @@ BATCH = 100  # records that a worker is given at a time: 0.05 s of its time
 
 def arguments() -> argparse.Namespace:
     parser = script_parser(__doc__)
+    add_paths(parser)
     add = parser.add_argument
-    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
-        "or - for stdin")  # fmt: skip
-    add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
     add("--drop", type=criteria, default=(), metavar="CRITERIA", help="drop records with findings of these, as in 4,6")
     add("--annotate", action="store_true", help="write findings into the records that are kept, as meta.findings")
     add("--dropped_path", metavar="PATH", help="where dropped records go, each with its findings (default: nowhere)")

@@ -23,7 +23,6 @@ import hashlib
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
@@ -43,7 +42,7 @@ from records.errors import InputError
 from records.file_io import STANDARD_STREAM, report_path, write_report
 from records.record import read_with_progress
 from records.record_output import RecordOutput, open_record_output
-from records.script import Tally, positive, run, script_parser
+from records.script import Tally, positive, run, script_parser, tell
 
 PLACEHOLDERS = frozenset({"topic"})
 PROMPTS = Path(__file__).parent / "generation" / "prompts" / "python"
@@ -257,10 +256,6 @@ def json_line(value: dict[str, Any]) -> bytes:
     except orjson.JSONEncodeError:  # lone surrogates, in a model's text or in a message of its code
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace") + b"\n"
-
-
-def tell(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from records.errors import InputError
 from records.file_io import report_path, write_report
 from records.json_rows import SkipRow, SourceFile, assign, find_files, read_rows
 from records.record_output import RecordOutput, open_record_output
-from records.script import Stages, positive, run, script_parser, show_table
+from records.script import Stages, positive, run, script_parser, show_table, tell
 
 PUBLISHED = "http://www.phontron.com/download"  # as https://conala-corpus.github.io links to it
 MORE_LIKELY_THAN_NOT = 0.5
@@ -198,10 +197,6 @@ def convert_mined(files: dict[str, SourceFile], limit: int, options: Options, re
             results.drop(row, record_id(row, "mined"), str(reason))
     for row, record in best.in_order():
         results.keep("mined", row, record)
-
-
-def tell(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

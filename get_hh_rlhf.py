@@ -17,7 +17,6 @@ to lead to harmful models, and that the red-team data is not meant for fine-tuni
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -45,7 +44,7 @@ from merging.origins import origin_of
 from records.file_io import report_path, write_report
 from records.json_rows import SkipRow, SourceFile, SourceRow, assign, find_files, read_rows
 from records.record_output import open_record_output
-from records.script import Stages, positive, run, script_parser, show_table
+from records.script import Stages, positive, run, script_parser, show_table, tell
 
 PUBLISHED = "https://huggingface.co/datasets/Anthropic/hh-rlhf/resolve/main"
 HINTS = {
@@ -224,10 +223,6 @@ def make_record(row: SourceRow, part: str, options: Options) -> dict[str, Any]:
     if options.max_rating is not None:
         return red_team_record(row, options.min_response_chars, options.max_rating)
     return preference_record(row, part, options.min_response_chars)
-
-
-def tell(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ NAME.parts/ and NAME.lock.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import io
 import json
@@ -29,6 +28,7 @@ import requests
 from download.http_client import Client
 from download.ranges import RemoteFile
 from records.errors import ChangedError, DamagedError, InputError
+from records.file_lock import AlreadyLockedError, locked
 
 CHUNK = 1 << 16
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -63,7 +63,7 @@ def fetch(client: Client, name: str, folder: Path, sha256: str = "", show: Show 
     if kept:
         return kept
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(_beside(path, ".lock"), url):
+    with _locked(_beside(path, ".lock"), url):
         if path.exists() and not _beside(path, ".source").exists():
             raise InputError(f"{path}: was not fetched by this script; give it with --inputpath, or move it away")
         return _download(client, url, path, sha256, show)
@@ -152,17 +152,16 @@ def _linked(hop: requests.Response) -> dict[str, str]:
 
 
 @contextmanager
-def _lock(lock: Path, url: str) -> Iterator[None]:
-    """Keeps other runs out."""
-    with lock.open("ab") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{url}: another run is fetching it into {lock.parent}; wait for its end") from None
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+def _locked(lock: Path, url: str) -> Iterator[None]:
+    """Keep other runs out. Raises InputError if another run is fetching the file."""
+    try:
+        with locked(lock):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except AlreadyLockedError:
+        raise InputError(f"{url}: another run is fetching it into {lock.parent}; wait until it ends") from None
 
 
 def _beside(path: Path, ending: str) -> Path:

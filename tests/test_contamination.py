@@ -204,7 +204,7 @@ def test_items_need_not_have_all_fields(tmp_path):
         ("a.jsonl", b'{"c": {"text": ["a"]}}', ["c"], [":1: c: contains dict, not text"]),
         ("a.jsonl", LINES + b'{"question": ', ["question"], [":3: is not JSON"]),
         ("a.jsonl", b"[1]", ["question"], [":1: is not a JSON object"]),
-        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], ["question"], ["is cut or damaged"]),
+        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], ["question"], ["is truncated or damaged"]),
         ("a.txt", b"fine\nBj\xf8rn\n", [], [":2: is not UTF-8"]),
         ("a.csv", b"question\n", ["question"], ["is not a .json", ".txt"]),
         ("absent.jsonl", None, ["question"], ["no such file"]),

@@ -170,7 +170,7 @@ def test_empty_input_makes_an_empty_file(tmp_path):
         (["--drop", "4,"], "'4,' is not numbers"),
         (["--drop", "four"], "'four' is not numbers"),
         (["--annotate", "--dropped_path", "d"], "--dropped_path does nothing without --drop"),
-        (["--annotate", "--workers", "0"], "'0' is not a number from 1 on"),
+        (["--annotate", "--workers", "0"], "'0' is not a positive integer"),
     ],
 )
 def test_wrong_arguments_are_told_with_status_2(tmp_path, args, message):

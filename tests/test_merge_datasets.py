@@ -252,7 +252,7 @@ def test_destination_that_is_a_file_or_below_one_is_told(tmp_path):
     path = write(tmp_path / "file", RECORDS)
     for destination in (path, path / "below", path / "below" / "deeper"):
         run = run_script(SCRIPT, "--inputpath", path, "--destpath", destination)
-        told(run, SCRIPT, f"{destination}: is a file or below one")
+        told(run, SCRIPT, f"{destination}: is not a directory")
     assert path.read_bytes() == jsonl(*RECORDS)
 
 

@@ -183,7 +183,7 @@ def test_current_directory_is_refused(tmp_path, monkeypatch):
     for place in (tmp_path / "data", tmp_path / "data" / "below"):
         monkeypatch.chdir(place)
         with (
-            pytest.raises(InputError, match="holds the folder that you are in"),
+            pytest.raises(InputError, match="holds the directory that you are in"),
             open_output_folder(tmp_path / "data", lambda: OURS),
         ):
             pytest.fail("was opened")

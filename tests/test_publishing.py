@@ -375,7 +375,7 @@ def test_truncated_file_is_reported_with_its_line_or_read_up_to_it(tmp_path):
     (tmp_path / "other.jsonl").write_bytes(jsonl(RED_TEAM))
     inputs = ("--inputpath", tmp_path / "in.jsonl.gz", tmp_path / "other.jsonl", "--destpath", tmp_path / "made")
     run = run_script(SCRIPT, *inputs)
-    told(run, SCRIPT, "the file is cut or damaged")
+    told(run, SCRIPT, "the file is truncated or damaged")
     assert re.search(r"in\.jsonl\.gz:\d+: ", run.stderr)
     run = run_script(SCRIPT, *inputs, "--skip_bad", "--dropped_path", tmp_path / "dropped")
     counts = json.loads((tmp_path / "made" / "report.json").read_bytes())

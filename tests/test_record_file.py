@@ -49,7 +49,7 @@ def test_compressed_files_are_read_alike(tmp_path, sample_records, ending):
     records, plain = RecordFile(path), RecordFile(sample_records)
     assert [*records] == [*plain] and records[97] == plain[97]
     assert [path.name for path in tmp_path.iterdir()] == [path.name]
-    with pytest.raises(InputError, match="is cut or damaged"):
+    with pytest.raises(InputError, match="is truncated or damaged"):
         (tmp_path / f"cut.jsonl{ending}").write_bytes(path.read_bytes()[:-20])
         RecordFile(tmp_path / f"cut.jsonl{ending}")
 
@@ -127,7 +127,7 @@ def test_file_that_has_changed_is_told(opened, tmp_path):
 
 def test_file_that_is_not_there_is_told(tmp_path):
     for path in (tmp_path / "gone.jsonl", tmp_path):
-        with pytest.raises(InputError, match="no such file|is a folder"):
+        with pytest.raises(InputError, match="no such file|is a directory"):
             RecordFile(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import threading
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from records.file_io import open_output
+from records.file_lock import locked
 from review.judgements.judgement_reading import Judgement
 from review.judgements.judgement_text import JudgementText
 
@@ -84,10 +84,9 @@ class JudgementFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Wait until no other writer is at the file. The lock is a file of its own, for the other one is replaced."""
+        """Wait until no other writer is at the file. The lock is a separate file, because the file itself is replaced."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path.with_name(f".{self.path.name}.lock"), "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.path.with_name(f".{self.path.name}.lock"), wait=True):
             yield
 
     def _write(self, data: bytes) -> None:
