@@ -1,8 +1,8 @@
-"""Step 1 from a slow server, against the larger of the download alone and the processing alone.
+"""Step 1 from a slow server, compared with the larger of the download alone and the processing alone.
 
-Serves a grown dump with the demo's stand-in for archive.org (sample/archive_server.py) at a rate on each connection, and
-takes in turn: a plain download of the same packed streams, the conversion of the local archive, and step 1
-from the server.
+Serves a grown dump with the demo's stand-in for archive.org (sample/archive_server.py) at a limited rate on each
+connection, and measures in turn: a plain download of the same packed streams, the conversion of the local archive, and
+step 1 from the server.
 
     python -m benchmarks.slow_server --rate 10
 """
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def wanted_spans(archive: Path) -> list[tuple[int, int]]:
-    """Where the packed streams of Posts.xml and Users.xml are in the archive."""
+    """Where the packed streams of Posts.xml and Users.xml are in the archive, as (start, end)."""
     source = Archive(LocalFile(archive), 1)
     members = [member for name in ("Posts", "Users") if (member := source.find(name))]
     return sorted({(member.start, member.end) for member in members})
@@ -70,7 +70,7 @@ def wanted_spans(archive: Path) -> list[tuple[int, int]]:
 
 @contextmanager
 def served(archive: Path, rate: int) -> Iterator[str]:
-    """The address of a server that has the archive in an item, and sends so many bytes a second on a connection."""
+    """The address of a server with the archive in an item, which sends `rate` bytes a second on a connection."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name, ITEM)
         folder.mkdir(parents=True)
@@ -80,7 +80,7 @@ def served(archive: Path, rate: int) -> Iterator[str]:
 
 
 def download(url: str, spans: list[tuple[int, int]]) -> float:
-    """Seconds that the bytes take with nothing done to them, one span after the other."""
+    """Seconds to download the spans, one after the other, without doing anything with them."""
     began = time.monotonic()
     for start, end in spans:
         with requests.get(url, headers={"Range": f"bytes={start}-{end - 1}"}, stream=True, timeout=60) as response:

@@ -1,8 +1,8 @@
-"""Step 1 against its floor: what 7-Zip needs only to unpack Posts.xml to nowhere.
+"""Step 1 compared with its lower bound: what 7-Zip needs only to unpack Posts.xml, without writing it.
 
-Grows a dump out of real ones (tools/grow_dump.py; needs 7zz, Debian package 7zip), and runs `7zz e -so` and
-get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds and wall time of both with their
-ratios, pair by pair, the gain over one core, and peak memory (PSS) of all processes.
+Grows a dump from real ones (tools/grow_dump.py; needs 7zz, Debian package 7zip), and runs `7zz e -so` and
+get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds and wall time of both with
+their ratios, pair by pair, the gain over one core, and peak memory (PSS) of all processes.
 
     python -m benchmarks.step1 --megabytes 400
     python -m benchmarks.step1 --megabytes 4000 --order random --rounds 1
@@ -66,14 +66,14 @@ def main() -> None:
 
 
 def convert(archive: Path, cores: int, memory: bool = False) -> Cost:
-    """One run of step 1 on so many cores, with a worker on each; its output is thrown away."""
+    """One run of step 1 on so many cores, with a worker on each; its output is deleted."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         command = [sys.executable, str(ROOT / "get_stackexchange.py"), "--dump_path", str(archive)]
         return measure([*command, "--destdir", folder, "--workers", str(cores)], cores, memory)
 
 
 def grown_dump(cache: Path, dumps: Path, megabytes: int, method: str = "bzip2", order: str = "id") -> Path:
-    """The dump to measure on, grown unless it is in the cache already."""
+    """The dump to measure with, grown unless it is in the cache."""
     archive = cache / f"{megabytes}-{method}-{order}" / f"{HOST}.7z"
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)

@@ -307,3 +307,12 @@ def write_json(path: str | Path, value: dict[str, Any]) -> None:
 def report_path(destpath: str | Path) -> Path | None:
     """`<destpath>.report.json`, or None if the records go to stdout."""
     return None if str(destpath) == STANDARD_STREAM else Path(f"{destpath}.report.json")
+
+
+@contextmanager
+def decompress_zst(raw: Any, name: str) -> Iterator[BinaryIO]:
+    """Decompress an open file of any file system. Raises InputError if it is damaged or truncated."""
+    try:
+        yield cast(BinaryIO, zstd.ZstdFile(raw))
+    except (EOFError, zstd.ZstdError) as error:
+        raise InputError(f"{name}: is truncated or damaged ({error}); make or fetch it again") from None

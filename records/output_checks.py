@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from records.errors import InputError
-from records.file_io import STANDARD_STREAM, beside_folder, open_input, report_path, temporary_path
+from records.file_io import STANDARD_STREAM, beside_folder, decompress_zst, open_input, report_path, temporary_path
 from records.record import FIELDS
 
 if TYPE_CHECKING:
@@ -94,9 +95,19 @@ def _may_be_replaced(path: Path | UPath, kind: Kind) -> bool:
     if not path.is_file() or not path.stat().st_size:
         return True
     try:
-        with open_input(path) if isinstance(path, Path) else path.open("rb") as stream:
+        with open_input(path) if isinstance(path, Path) else _open_url(path) as stream:
             text = stream.readline(LONGEST) if kind.an_object_a_line else stream.read(LONGEST)
         found = json.loads(text) if text else None
     except (InputError, ValueError, RecursionError):  # damaged, or not JSON
         return False
     return not text or (isinstance(found, dict) and kind.keys <= found.keys())
+
+
+@contextmanager
+def _open_url(url: UPath) -> Iterator[BinaryIO]:
+    with url.open("rb") as raw:
+        if url.name.endswith(".zst"):
+            with decompress_zst(raw, str(url)) as stream:
+                yield stream
+        else:
+            yield raw

@@ -1,6 +1,6 @@
-"""archive.org on loopback, as far as this project uses it: search, the metadata of items, redirects, ranges of files.
+"""archive.org on loopback, as far as this project uses it: search, metadata of items, redirects, ranges of files.
 
-The demo fetches the sample site from here, so that it goes the same way as a real dump; the tests add faults.
+The demo fetches the sample site from here, the same way as a real dump; the tests add faults.
 
     with ArchiveServer(root) as server:       # root/<item>/<file>
         requests.get(f"{server.url}/metadata/<item>")
@@ -30,32 +30,33 @@ BLOCK = 1 << 14  # bytes sent at a time
 class Fault:
     """What goes wrong with one request for a file."""
 
-    status: int | None = None  # answer with this and no file
-    headers: dict[str, str] = field(default_factory=dict)  # added to the answer, or in place of its own
-    drop_after: int | None = None  # close the connection after so many bytes of the body
-    flip_bit_at: int | None = None  # of the byte at this offset in the file
+    status: int | None = None  # answer with this status instead of the file
+    headers: dict[str, str] = field(default_factory=dict)  # added to the answer's, or replacing them
+    drop_after: int | None = None  # close the connection after this many bytes of the body
+    flip_bit_at: int | None = None  # in the byte at this offset in the file
     ignore_range: bool = False  # send the whole file with status 200
-    cut_by: int = 0  # serve the file as if it ended so many bytes early
-    rate: int | None = None  # send at most so many bytes a second
+    cut_by: int = 0  # serve the file as if it ended this many bytes early
+    rate: int | None = None  # send at most this many bytes a second
 
 
 @dataclass
 class Request:
-    """One request for a file, as the server has seen it."""
+    """One request for a file, as the server saw it."""
 
     file: str
     number: int  # of the requests for this file, from 1
     headers: dict[str, str]
     fault: Fault = field(default_factory=Fault)
-    status: int = 0  # of the answer, 0 before there is one
+    status: int = 0  # of the answer, 0 before it
     start: int = 0  # of the body, in the file
     sent: int = 0  # bytes of the body
 
 
 class ArchiveServer:
-    """Serves `root/<item>/...` until the `with` block ends. `fault` is asked for every request for a file.
+    """Serves `root/<item>/...` until the `with` block ends.
 
-    uploaders: of items, where they are to be told. dark: items that were withdrawn. searches: whether it has a search.
+    fault: called for every request for a file. uploaders: of items, for their metadata. dark: items that were
+    withdrawn. searches: whether the search answers.
     """
 
     def __init__(
@@ -99,15 +100,15 @@ class ArchiveServer:
         return {"files": listed, "metadata": {"identifier": item, **described}} if listed else {}
 
     def search(self, query: str) -> dict[str, Any]:
-        """The items whose identifier the query, such as `identifier:stackexchange_*`, asks for."""
+        """The items whose identifier matches a query such as `identifier:stackexchange_*`."""
         pattern = query.removeprefix("identifier:")
         names = sorted({folder.name for folder in self.root.iterdir()} | set(self.dark))
         found = [{"identifier": name} for name in names if fnmatch(name, pattern)]
         return {"response": {"numFound": len(found), "start": 0, "docs": found}}
 
     def note(self, file: str, headers: dict[str, str]) -> Request:
-        """Add a request to `requests`, and ask for its fault."""
-        with self._lock:  # or two at once would have one number
+        """Add a request to `requests`, and call `fault` for it."""
+        with self._lock:  # otherwise two at once would get the same number
             number = sum(request.file == file for request in self.requests) + 1
             request = Request(file, number, headers)
             self.requests.append(request)
@@ -121,12 +122,12 @@ class ArchiveServer:
 
 @cache
 def _md5(path: Path, changed: int) -> str:
-    """The digest of a file as it was at that time."""
+    """The digest of a file as it was when last changed."""
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 def _read(path: Path, start: int, end: int, fault: Fault) -> bytearray:
-    """The bytes from start up to end, not the whole file: a benchmark's is large."""
+    """The bytes from start to end, not all of the file: a benchmark's is large."""
     with path.open("rb") as file:
         file.seek(start)
         data = bytearray(file.read(end - start))
@@ -141,7 +142,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone is no news."""
+        """Clients that disconnect are not reported."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -149,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
     service: ArchiveServer
 
     def log_message(self, *_: object) -> None:
-        """No log on stderr."""
+        """Nothing on stderr."""
 
     def do_GET(self) -> None:
         kind, _, rest = unquote(self.path).strip("/").partition("/")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from upath import UPath
 
 
-BLOCK = 1 << 22  # bytes of a file at a URL asked for at once: a tenth of a second's worth, several times the latency
+BLOCK = 1 << 22  # bytes of a file at a URL requested at once: a tenth of a second's worth, several times the latency
 
 
 class ArchiveBytes(Protocol):
@@ -76,6 +76,8 @@ class UrlFile:
         except Exception as error:  # noqa: BLE001 - each file system has errors of its own
             raise InputError(f"{self.name}: cannot be read ({str(error) or type(error).__name__}); try again") from None
         if len(data) != end - start:
-            raise InputError(f"{self.name}: sends {len(data):,} bytes where {end - start:,} were asked for; its server "
-                            f"knows no ranges, or the file has changed")  # fmt: skip
+            raise InputError(
+                f"{self.name}: sends {len(data):,} bytes where {end - start:,} were requested; its server does not "
+                f"support ranges, or the file has changed"
+            )
         return data

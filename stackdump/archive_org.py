@@ -56,7 +56,7 @@ class ItemFile:
 
 @dataclass(frozen=True)
 class Item:
-    """An item as its metadata has it. problem: why it is not a dump, "" where it is one."""
+    """An item as its metadata has it. problem: why it is not a dump, "" if it is one."""
 
     archives: list[ItemFile]
     uploader: str | None
@@ -70,9 +70,9 @@ Look = Callable[[str], Item | None]
 
 
 def newest_item(client: Client, tell: Callable[[str], None]) -> str:
-    """The newest item that is a whole dump of an uploader who is known; `tell` takes why newer ones are passed over.
+    """The newest item that is a complete dump by a known uploader; `tell` takes why newer ones are passed over.
 
-    Raises InputError where there is none, or the server cannot be reached.
+    Raises InputError if there is none, or the server cannot be reached.
     """
 
     @cache
@@ -83,7 +83,7 @@ def newest_item(client: Client, tell: Callable[[str], None]) -> str:
     for number, name in enumerate(names):
         if item := look(name):
             older = filter(None, map(look, names[number + 1 :]))
-            problem = item.problem or _stranger(name, item, look) or _half_uploaded(item, older)
+            problem = item.problem or _unknown_uploader(name, item, look) or _half_uploaded(item, older)
             if not problem:
                 return name
             tell(f"{name}: {problem}; passed over")
@@ -91,14 +91,13 @@ def newest_item(client: Client, tell: Callable[[str], None]) -> str:
 
 
 def _candidates(client: Client, tell: Callable[[str], None]) -> list[str]:
-    """The names that an item with a dump may have, newest first: those of the search, or where it does not answer
-    those of each quarter's end."""
+    """The names of items that may be dumps, newest first: from the search, or if it does not answer, each quarter's."""
     query = {"q": "identifier:stackexchange_*", "fl[]": "identifier", "rows": 1000, "output": "json"}
     try:
         answer = client.get_json(f"advancedsearch.php?{urlencode(query)}")
         found = [str(document["identifier"]) for document in answer["response"]["docs"]]
     except (InputError, KeyError, TypeError) as error:
-        reason = error if isinstance(error, InputError) else "its answer is not that of a search"
+        reason = error if isinstance(error, InputError) else "its answer is not a list of items"
         tell(f"the search for dumps at {client.base_url} does not answer, trying known names ({reason})")
         found = list(_quarters(ITEMS[0], date.today()))
     dated = {name: ITEM_NAME.fullmatch(name) for name in (*ITEMS, *found)}
@@ -115,19 +114,21 @@ def _quarters(last: str, today: date) -> Iterator[str]:
                 yield name
 
 
-def _stranger(name: str, item: Item, look: Look) -> str:
-    """What is wrong with the uploader of an item: anyone can upload one of that name."""
+def _unknown_uploader(name: str, item: Item, look: Look) -> str:
+    """What is wrong with an item's uploader, for anyone can upload an item of that name; "" if nothing is."""
     if name in ITEMS:
         return ""
     known = [other.uploader for other in map(look, ITEMS) if other]
     if not known or item.uploader in known:
         return ""
-    return (f"uploaded by {item.uploader or 'nobody named'}, who uploaded none of the dumps known here "
-            f"(`--dump {name}` takes it)")  # fmt: skip
+    return (
+        f"uploaded by {item.uploader or 'nobody named'}, who uploaded none of the dumps known here "
+        f"(`--dump {name}` takes it)"
+    )
 
 
 def _half_uploaded(item: Item, older: Iterator[Item]) -> str:
-    """Whether sites are missing, by those of older items."""
+    """How many sites are missing compared with older items; "" if about as many are there."""
     usual = max((other.sites() for other in islice(older, COMPARED)), default=0)
     if item.sites() >= LEAST_SITES * usual:
         return ""
@@ -135,27 +136,27 @@ def _half_uploaded(item: Item, older: Iterator[Item]) -> str:
 
 
 def item_archives(client: Client, item: str) -> list[ItemFile]:
-    """The 7z archives of an item, wherever they lie in it. Raises InputError where there is no such item."""
+    """The 7z archives of an item, wherever they lie in it. Raises InputError if there is no such item."""
     found = _look_up(client, item)
     if found is None:
         raise InputError(f"{item}: no such item at {client.base_url}; known dumps are {', '.join(ITEMS)}")
     if found.problem:
-        raise InputError(f"{item}: {found.problem}; choose another --dump, or leave it out for the newest whole one")
+        raise InputError(f"{item}: {found.problem}; choose another --dump, or leave it out for the newest complete one")
     return found.archives
 
 
 def _look_up(client: Client, name: str) -> Item | None:
-    """The item, None where there is none of that name."""
+    """The item, or None if there is none with that name."""
     metadata = client.get_json(f"metadata/{quote(name)}")
     if not isinstance(metadata, dict) or not (metadata.get("is_dark") or isinstance(metadata.get("files"), list)):
         return None
     archives = [archive for entry in metadata.get("files", ()) if (archive := _archive(name, entry))]
-    described = metadata.get("metadata")
-    uploader = described.get("uploader") if isinstance(described, dict) else None
+    fields = metadata.get("metadata")
+    uploader = fields.get("uploader") if isinstance(fields, dict) else None
     if metadata.get("is_dark"):
         problem = "was withdrawn from archive.org (it is dark)"
     else:
-        problem = "" if archives else "holds no 7z archives, so it is no Stack Exchange dump"
+        problem = "" if archives else "holds no 7z archives, so it is not a Stack Exchange dump"
     return Item(archives, uploader, problem)
 
 
@@ -168,25 +169,25 @@ def _archive(item: str, entry: Any) -> ItemFile | None:
 
 
 def by_site(names: dict[str, ItemFile]) -> tuple[dict[Site, dict[str, ItemFile]], list[str]]:
-    """Sort archives, given by base name, by site and table: {site: {table: archive}}, and the names of no site.
+    """Sort archives, given by base name, by site and table: {site: {table: archive}}, and the names that are no site's.
 
     Most sites are one archive with all tables; a very large one may be one archive a table
     (`stackoverflow.com-Posts.7z`).
     """
     sites: dict[Site, dict[str, ItemFile]] = {}
-    strange: list[str] = []
+    unknown: list[str] = []
     for name, archive in names.items():
         site = site_of_name(name) or site_of_host(name)
         if site is None:
-            strange.append(name)
+            unknown.append(name)
         else:
             for table in _tables_in(name):
                 sites.setdefault(site, {}).setdefault(table, archive)
-    return {site: tables for site, tables in sites.items() if "Posts" in tables}, strange
+    return {site: tables for site, tables in sites.items() if "Posts" in tables}, unknown
 
 
 def _tables_in(name: str) -> tuple[str, ...]:
-    """Which of TABLES an archive holds, by its name; none where it is one of another table."""
+    """Which of TABLES an archive holds, by its name; none if it is another table's."""
     split = re.search(rf"-({'|'.join(ALL_TABLES)})\.7z$", name, re.I)
     if not split:
         return TABLES

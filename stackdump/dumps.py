@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,17 +22,21 @@ from stackdump.volumes import Volumes
 if TYPE_CHECKING:
     from upath import UPath
 
+# Bytes of Posts.xml for each byte that is packed, measured on the dumps that `forecast` names.
+POSTS_IN_ARCHIVE = 1.5  # 1.3 to 1.7 with all tables in one archive
+POSTS_IN_PACKED_TABLE = 5.0  # 4.2 to 5.8
+
 
 @dataclass
 class DumpTable:
     """A table of a dump: Posts, Users or PostHistory. `chunks` is its XML; `path` names it in errors.
 
-    apart: it may be read while the tables that follow are, on another thread, but none of them is used up before it.
+    apart: it may be read on another thread, while the next table is read; but it must be read to its end first.
     """
 
     name: str
     path: str
-    size: int | None  # bytes of XML, where that is known
+    size: int | None  # bytes of XML, if known
     crc: int | None
     chunks: Generator[bytes, None, None]
     apart: bool
@@ -45,16 +49,26 @@ class Dump(Protocol):
     def size(self) -> int:
         """Bytes, packed if it is packed."""
 
+    @property
+    def posts_size(self) -> int:
+        """Bytes of Posts.xml; an estimate if it is packed, for nothing is read."""
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        """The most bytes that the wanted tables may have to download; 0 for a dump that is read where it is."""
+
     def describe(self) -> dict[str, Any]:
         """Which dump it is: two dumps with the same description are the same dump."""
 
     def is_kept(self) -> bool:
-        """Whether the archives are where they are to be kept, if they are to be."""
+        """Whether the archives are in `keep_in`, if they are to be kept."""
 
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
-        """The wanted tables, as far as the dump has them, in the order that is fastest; each that is not `apart` must be
-        used up before the next is asked for. Downloads go to `work`; close the generator to end them, and throw
-        DamagedError or ChangedError into it where reading a table raises it. Raises InputError where it cannot be read."""
+        """The wanted tables that the dump has, in the order that is fastest.
+
+        Each that is not `apart` must be read to its end before the next is taken. Downloads go to `work`. Close the
+        generator to end them, and throw DamagedError or ChangedError into it if reading a table raises it. Raises
+        InputError if the dump cannot be read.
+        """
 
     def stop(self) -> None:
         """End downloads under way."""
@@ -62,13 +76,21 @@ class Dump(Protocol):
 
 @dataclass
 class XmlDump:
-    """XML files that were taken out of their archive before, as they are or each packed by itself (`.gz` and so on)."""
+    """XML files outside an archive, as they are or compressed one by one (`.gz` and so on)."""
 
     files: dict[str, Path | UPath]  # by table
 
     @property
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.files.values())
+
+    @property
+    def posts_size(self) -> int:
+        path = self.files["Posts"]
+        return int(path.stat().st_size * (POSTS_IN_PACKED_TABLE if is_packed(path.name) else 1))
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        return 0
 
     def describe(self) -> dict[str, Any]:
         return {"files": [_describe(path) for path in self.files.values()]}
@@ -89,8 +111,8 @@ class XmlDump:
 
 def _describe(path: Path | UPath) -> dict[str, Any]:
     stat = path.stat()
-    told = {"name": path.name, "size": stat.st_size, "modified": stat.st_mtime_ns}
-    return told if isinstance(path, Path) else told | {"etag": path.fs.info(path.path).get("ETag")}
+    described = {"name": path.name, "size": stat.st_size, "modified": stat.st_mtime_ns}
+    return described if isinstance(path, Path) else described | {"etag": path.fs.info(path.path).get("ETag")}
 
 
 def _source(path: Path | UPath) -> ArchiveBytes:
@@ -119,6 +141,13 @@ class ArchiveDump:
     def size(self) -> int:
         return sum(path.stat().st_size for path in self._paths())
 
+    @property
+    def posts_size(self) -> int:
+        return _posts_size(self.files, sum(path.stat().st_size for path in self.files["Posts"]))
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        return 0
+
     def describe(self) -> dict[str, Any]:
         return {"files": [_describe(path) for path in self._paths()]}
 
@@ -139,7 +168,7 @@ class ItemDump:
 
     client: Client
     files: dict[str, ItemFile]  # by table; one archive may hold several
-    keep_in: Path | None = None  # fetch the archives whole, and keep them in this folder
+    keep_in: Path | None = None  # fetch complete archives, and keep them in this folder
 
     def __post_init__(self) -> None:
         self._open: list[RemoteFile] = []
@@ -147,6 +176,13 @@ class ItemDump:
     @property
     def size(self) -> int:
         return sum(file.size for file in set(self.files.values()))
+
+    @property
+    def posts_size(self) -> int:
+        return _posts_size(self.files, self.files["Posts"].size)
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        return sum(file.size for file in _by_archive(self.files, wanted))
 
     def describe(self) -> dict[str, Any]:
         files = dict.fromkeys(self.files.values())
@@ -159,8 +195,8 @@ class ItemDump:
         return self.keep_in is None or all((self.keep_in / file.base_name).exists() for file in self.files.values())
 
     def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
-        """Where bytes turn out damaged, or the file has changed on the server, everything begun is void: the caller
-        may ask for the tables once more, and only what is damaged is fetched again."""
+        """As for any dump. If bytes are damaged, or the file changes on the server, the caller may ask for the tables
+        once more: only what is damaged is fetched again."""
         self._refuse_other_archives()
         for file, names in _by_archive(self.files, wanted).items():
             folder = work / file.base_name
@@ -181,14 +217,14 @@ class ItemDump:
                 source.close()
 
     def _refuse_other_archives(self) -> None:
-        """Raise InputError where another archive is kept under a name of this dump's: it may be of an older dump."""
+        """Raise InputError if another archive has the name of one to be kept: it may be of an older dump."""
         if self.keep_in is None:
             return
         for file in dict.fromkeys(self.files.values()):
             path = self.keep_in / file.base_name
             if path.exists() and not _is_file_of_item(path, file):
                 raise InputError(
-                    f"{path}: is not the archive of {file.item}; move it away, or leave --keep_archive out"
+                    f"{path}: is not the archive of {file.item}; move it away, or leave out --keep_archive"
                 )
 
     def stop(self) -> None:
@@ -203,6 +239,12 @@ def _is_file_of_item(path: Path, file: ItemFile) -> bool:
         return not file.md5 or hashlib.file_digest(handle, "md5").hexdigest() == file.md5
 
 
+def _posts_size(files: Mapping[str, object], packed: int) -> int:
+    """About how large the Posts.xml is that is in an archive of that size."""
+    tables_in_archive = sum(archive == files["Posts"] for archive in files.values())
+    return int(packed * (POSTS_IN_ARCHIVE if tables_in_archive > 1 else POSTS_IN_PACKED_TABLE))
+
+
 def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, list[str]]:
     """{archive: tables wanted from it}"""
     archives: dict[Any, list[str]] = {}
@@ -213,7 +255,7 @@ def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, lis
 
 
 def open_archive(paths: PathsOfArchive, threads: int = 1) -> Archive:
-    """Raises InputError where it is no 7z archive, or of a kind that cannot be read."""
+    """Raises InputError if it is not a 7z archive, or of a kind that cannot be read."""
     sources = [_source(path) for path in paths]
     return Archive(sources[0] if len(sources) == 1 else Volumes(sources), threads)
 
@@ -229,7 +271,7 @@ def check_posts(archive: Archive) -> None:
         inside = ", ".join(member.name for member in archive.members[:5]) or "nothing"
         if any(member.name.lower().endswith(".7z") for member in archive.members):
             raise InputError(f"{archive.source.name}: holds other archives ({inside}); {unpack} those with --dump_path")
-        raise InputError(f"{archive.source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
+        raise InputError(f"{archive.source.name}: holds no Posts.xml, but {inside}; it is not a dump of a site")
 
 
 def _tables_in(archive: Archive, names: list[str]) -> Iterator[DumpTable]:
@@ -243,8 +285,8 @@ def _tables_in(archive: Archive, names: list[str]) -> Iterator[DumpTable]:
 
 
 def item_dumps(client: Client, item: str, tell: Callable[[str], None] = tell_nobody) -> dict[Site, Dump]:
-    """The sites' dumps in an item at archive.org; `tell` takes the archives whose site cannot be told."""
-    sites, strange = by_site({file.base_name: file for file in item_archives(client, item)})
-    if strange:
-        tell(f"{item}: skipped, for their names do not tell a site: {', '.join(strange)}")
+    """The sites' dumps in an item at archive.org; `tell` takes the archives that are no site's."""
+    sites, unknown = by_site({file.base_name: file for file in item_archives(client, item)})
+    if unknown:
+        tell(f"{item}: skipped, because their names are no site's: {', '.join(unknown)}")
     return {site: ItemDump(client, files) for site, files in sites.items()}

@@ -1,7 +1,7 @@
-"""The hosts of the Stack Exchange network: those of today, and every other way in which dumps and people write them.
+"""The hosts of the Stack Exchange network: today's, and the other ways in which dumps and people write them.
 
 Sources: Sites.xml of the official dump, https://stackexchange.com/sites, and the names of the archives in the quarterly
-items. Sites that were closed are here too, for older dumps have them.
+items. Sites that were closed are here too, because older dumps have them.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ NETWORK = ".stackexchange.com"
 TOPICS = tuple(
     """
     3dprinting academia ai alcohol android anime apple arduino astronomy augur aviation bicycles bioacoustics
-    bioinformatics biology bitcoin blender boardgames bricks buddhism cardano chemistry chess chinese christianity civicrm
-    codegolf codereview coffee communitybuilding computergraphics conlang cooking craftcms crafts crypto cs cseducators
-    cstheory datascience dba devops diy drones drupal dsp earthscience ebooks economics electronics elementaryos ell emacs
-    engineering english eosio esperanto ethereum expatriates expressionengine fitness freelancing french gamedev gaming
-    gardening genai genealogy german gis graphicdesign ham hardwarerecs hermeneutics hinduism history homebrew hsm
-    interpersonal iot iota islam italian japanese joomla judaism korean langdev languagelearning latin law lifehacks
-    linguistics literature magento martialarts math matheducators mathematica mattermodeling mechanics medicalsciences
-    monero money movies music musicfans mythology networkengineering opendata opensource or outdoors parenting patents
-    pets philosophy photo physics pm poker politics portuguese proofassistants psychology puzzling quant quantumcomputing
-    raspberrypi retrocomputing reverseengineering robotics rpg rus russian salesforce scicomp scifi security sharepoint
-    sitecore skeptics softwareengineering softwarerecs solana sound space spanish sports sqa startups stats stellar
-    substrate sustainability tex tezos tor travel tridion ukrainian unix ux vegetarianism vi video webapps webmasters
-    windowsphone woodworking wordpress workplace worldbuilding writing
+    bioinformatics biology bitcoin blender boardgames bricks buddhism cardano chemistry chess chinese christianity
+    civicrm codegolf codereview coffee communitybuilding computergraphics conlang cooking craftcms crafts crypto cs
+    cseducators cstheory datascience dba devops diy drones drupal dsp earthscience ebooks economics electronics
+    elementaryos ell emacs engineering english eosio esperanto ethereum expatriates expressionengine fitness
+    freelancing french gamedev gaming gardening genai genealogy german gis graphicdesign ham hardwarerecs hermeneutics
+    hinduism history homebrew hsm interpersonal iot iota islam italian japanese joomla judaism korean langdev
+    languagelearning latin law lifehacks linguistics literature magento martialarts math matheducators mathematica
+    mattermodeling mechanics medicalsciences monero money movies music musicfans mythology networkengineering opendata
+    opensource or outdoors parenting patents pets philosophy photo physics pm poker politics portuguese proofassistants
+    psychology puzzling quant quantumcomputing raspberrypi retrocomputing reverseengineering robotics rpg rus russian
+    salesforce scicomp scifi security sharepoint sitecore skeptics softwareengineering softwarerecs solana sound space
+    spanish sports sqa startups stats stellar substrate sustainability tex tezos tor travel tridion ukrainian unix ux
+    vegetarianism vi video webapps webmasters windowsphone woodworking wordpress workplace worldbuilding writing
 """.split()
 )
 
@@ -38,8 +38,8 @@ DOMAINS = (
 
 WITHOUT_META = ("meta.stackexchange.com", "stackapps.com")
 
-# Topics of old: today's. Every quarterly item up to 2025-12 has archives under the old names, but for `programmers`,
-# which are those of dumps up to 2016.
+# Old topics: today's. Every quarterly item up to 2025-12 has archives under the old names, except `programmers`, which
+# is in dumps up to 2016.
 RENAMED = {
     "avp": "video",
     "beer": "alcohol",

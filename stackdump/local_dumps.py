@@ -1,7 +1,7 @@
-"""The dumps at paths and URLs: which files belong together, and whose posts they are.
+"""The dumps at paths and URLs: which files belong together, and which site's posts they are.
 
-A dump is a 7z archive, or several with a table each, or volumes of one, or a folder of XML files. What looks like a dump
-and is not read is told, with the reason.
+A dump is a 7z archive, several with a table each, the volumes of one, or a folder of XML files. What looks like a dump
+but is not read is reported with the reason.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CREATED = re.compile(rb'\bCreationDate="([^"]{10,30})"')
 
 @dataclass
 class Candidate:
-    """Files that are one dump. name: of the file or folder that tells the site. place: the first file, for messages."""
+    """The files of one dump. name: of the file or folder named after the site. place: the first file, for messages."""
 
     name: str
     place: Path | UPath
@@ -60,14 +60,14 @@ class Candidate:
                 self.files[table] += (file,)
 
     def problem(self) -> str:
-        """Why it cannot be read, "" where it can."""
+        """Why it cannot be read; "" if it can."""
         if "Posts" not in self.files:
-            return "belongs to a dump whose Posts table is not beside it; add that, for the posts are in it"
+            return "belongs to a dump whose Posts table is not beside it; add that"
         for volumes in self.files.values():
             numbers = [int(match["number"]) for file in volumes if (match := VOLUME.fullmatch(file.name))]
             if numbers != list(range(1, len(numbers) + 1)):
                 found = ", ".join(f"{number:03}" for number in numbers)
-                return f"is a volume of an archive of which only {found} are there; put all of them into one folder"
+                return f"is a volume of an archive of which only {found} are there; put all volumes into one folder"
         return ""
 
     def dump(self) -> Dump:
@@ -82,11 +82,12 @@ def local_dumps(
     compare: bool = True,
     tell: Callable[[str], None] = tell_nobody,
 ) -> dict[Site, Dump]:
-    """The sites' dumps at paths or URLs, each of an archive, an XML file, or a folder of them at any depth.
+    """The sites' dumps at paths or URLs, each an archive, an XML file, or a folder of them at any depth.
 
-    named: the words of --sites; a single one says whose a single dump is. compare: take the newest of several dumps of a
-    site, for which their posts are read, else the first. tell: takes a line about each dump that is not taken, and why.
-    Raises InputError where there is none, or it cannot be told whose it is.
+    named: the words of --sites; a single one is the site of a single dump. compare: of several dumps of a site take the
+    newest, for which their posts are read, and not the first. tell: takes a line about each dump that is skipped.
+
+    Raises InputError if there is no dump, or none whose site is known.
     """
     candidates: list[Candidate] = []
     skipped: list[str] = []
@@ -115,9 +116,9 @@ def local_dumps(
     return {site: copies[0].dump() for site, copies in found.items()}
 
 
-# ---- which files belong together ---------------------------------------------------------------------------------------
+# ---- which files belong together -------------------------------------------------------------------------------------
 def _look_at(place: Path | UPath, candidates: list[Candidate], skipped: list[str]) -> None:
-    """Add the dumps at a path to `candidates`, and what is not one, though its name is like one, to `skipped`."""
+    """Add the dumps at a path to `candidates`, and what only looks like one by its name to `skipped`."""
     if not place.exists():
         raise InputError(f"{place}: no such file or folder; check --dump_path")
     if place.is_file():
@@ -133,7 +134,7 @@ def _look_at(place: Path | UPath, candidates: list[Candidate], skipped: list[str
     below: list[Path | UPath] = [*place.rglob("*")]
     for file in sorted(below, key=lambda file: tuple(file.parts)):
         if any(part.startswith(".") for part in file.parts[len(place.parts) :]):
-            continue  # work of ours, or of a file manager
+            continue  # temporary files of ours, or of a file manager
         if ONE_TABLE.fullmatch(file.name) or WHOLE.fullmatch(file.name):
             if file.is_file():
                 files.append(file)
@@ -145,12 +146,12 @@ def _look_at(place: Path | UPath, candidates: list[Candidate], skipped: list[str
 
 
 def _has_siblings(file: Path | UPath) -> bool:
-    """Whether a file, by its name, is only a part of a dump."""
+    """Whether a file, by its name, is only part of a dump."""
     return bool(ONE_TABLE.fullmatch(file.name) or VOLUME.fullmatch(file.name))
 
 
 def _key(file: Path | UPath) -> tuple[object, ...]:
-    """The same for all files of a dump."""
+    """A key that is the same for all files of a dump."""
     if match := ONE_TABLE.fullmatch(file.name):
         return str(file.parent), match["stem"], match["copy"], _is_xml(match)
     volume = VOLUME.fullmatch(file.name)
@@ -158,7 +159,7 @@ def _key(file: Path | UPath) -> tuple[object, ...]:
 
 
 def _group(files: Iterable[Path | UPath]) -> dict[tuple[object, ...], Candidate]:
-    """The dumps that the files make up, by key."""
+    """The dumps that consist of these files, by key."""
     groups: dict[tuple[object, ...], Candidate] = {}
     by_lower = {table.lower(): table for table in ALL_TABLES}
     for file in sorted(files, key=lambda file: tuple(file.parts)):
@@ -179,9 +180,9 @@ def _folder_of(file: Path | UPath) -> str:
     return (file.resolve() if isinstance(file, Path) else file).parent.name
 
 
-# ---- whose posts they are ----------------------------------------------------------------------------------------------
+# ---- which site's posts they are -------------------------------------------------------------------------------------
 def _site(candidate: Candidate, named: Sequence[str]) -> Site:
-    """The site by the name of the dump, or by its folder in an archive. Raises InputError where neither tells it."""
+    """The site by the name of the dump, or of its folder in an archive. Raises InputError if neither is a site's."""
     if site := site_of_name(candidate.name):
         return site
     unlisted = site_of_host(candidate.name)
@@ -193,29 +194,33 @@ def _site(candidate: Candidate, named: Sequence[str]) -> Site:
         [posts] = archive.find_all("Posts")
         if site := site_of_name(posts.name.rpartition("/")[0].rpartition("/")[2]):
             return site
-    raise InputError(f"{candidate.place}: its name does not tell which site it is of{nearest_in_network(candidate.name)}; "
-                    f"give it alone, and name the site with --sites")  # fmt: skip
+    raise InputError(
+        f"{candidate.place}: its name does not say which site it is{nearest_in_network(candidate.name)}; give it "
+        f"alone, and name the site with --sites"
+    )
 
 
 def _named_site(word: str, candidate: Candidate, tell: Callable[[str], None]) -> Site:
-    """The site that the user names for the only dump. Raises InputError where it is no site."""
+    """The site that the user names for the only dump. Raises InputError if there is no such site."""
     own = site_of_name(candidate.name) or site_of_host(candidate.name)
     if own and is_meant(word, own):
         return own
     site = site_of_user(word)
     if site is None:
-        raise InputError(f"{word}: no such site{nearest_in_network(word)}; a site that this program does not know "
-                        f"is named by its host, as in quay.stackexchange.com")  # fmt: skip
+        raise InputError(
+            f"{word}: no such site{nearest_in_network(word)}; a site that this program does not know is named by its "
+            f"host, as in quay.stackexchange.com"
+        )
     if own:
-        tell(f"{candidate.place}: is named after {own.host}, and taken as {site.host}, as --sites says")
+        tell(f"{candidate.place}: has the name of {own.host}, but is taken as {site.host}, as --sites says")
     if site.host not in HOSTS:
-        tell(f"{site.host}: is not in this program's list of sites, and taken as --sites says")
+        tell(f"{site.host}: is not in this program's list of sites, but taken as --sites says")
     return site
 
 
 def _newest(site: Site, copies: list[Candidate], tell: Callable[[str], None]) -> Candidate:
-    """Of several dumps of one site the one with the newest post."""
-    tell(f"{site.folder}: there are {len(copies)} dumps of it; looking for the newest post")
+    """The one with the newest post, of several dumps of a site."""
+    tell(f"{site.folder}: there are {len(copies)} dumps; looking for the newest post")
     dates = [_last_post(copy.dump()) for copy in copies]
     newest = copies[dates.index(max(dates))]
     described = ", ".join(f"{copy.place} (posts until {date or '?'})" for copy, date in zip(copies, dates, strict=True))
@@ -224,7 +229,7 @@ def _newest(site: Site, copies: list[Candidate], tell: Callable[[str], None]) ->
 
 
 def _last_post(dump: Dump) -> str:
-    """When the newest post was written, as the rows say: files are copied, and then their own dates tell nothing."""
+    """When the newest post was written, by the rows: dates of files change when they are copied."""
     last = before = b""
     for table in dump.tables(("Posts",), Path(), threads=1):
         for chunk in table.chunks:

@@ -1,4 +1,4 @@
-"""Texts by id, on disk, for there may be millions: users' names, and authors' own Markdown."""
+"""Texts by id, on disk because there may be millions: users' names, and authors' own Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Entry = tuple[int, int, str]  # id, version, text
 
 
 class Lookup:
-    """A text for each id: of several versions the highest."""
+    """A text for each id, of the highest version."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -26,7 +26,7 @@ class Lookup:
 
     def write(self, entries: Iterable[Entry]) -> None:
         with closing(sqlite3.connect(self.path)) as database, database:
-            database.execute("PRAGMA journal_mode = OFF")  # it is thrown away after a failure
+            database.execute("PRAGMA journal_mode = OFF")  # the file is removed after a failure
             database.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, version INTEGER, text TEXT)")
             database.executemany(
                 "INSERT INTO texts VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
@@ -35,7 +35,7 @@ class Lookup:
             )
 
     def of(self, ids: Iterable[int]) -> dict[int, str]:
-        """The texts of these ids, as far as there are any."""
+        """The texts of those of the ids that have one."""
         if not self.exists():
             return {}
         wanted = ",".join(map(str, ids))  # one query: one for each id takes seven times as long

@@ -48,5 +48,5 @@ def _author(post: Post, names: dict[int, str]) -> str | None:
 
 
 def _author_url(post: Post, url: str) -> str | None:
-    """The author's profile, where the author has one."""
+    """The author's profile, or None if there is none."""
     return None if post.owner_id is None else f"{url}/users/{post.owner_id}"

@@ -1,7 +1,7 @@
-"""Posts as they come in the dump, each made ready for the join: Markdown where that can be made at once.
+"""Posts as they come in the dump, each prepared for the join: Markdown where it can be made at once.
 
-Of a question that says to have no answers, and of all posts where the authors' own Markdown is to be taken, the HTML
-waits for the join.
+The HTML of questions that claim to have no answers, and of all posts if the authors' own Markdown is wanted, is
+deferred to the join.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from stackdump.xml_rows import Row, parse_rows
 
 IDS_IN_RANGE = 4096  # some 5 MB of posts on real sites
 
-# Two planted posts in every site's dump since mid-2025. By id, for real posts of the community too have the owner -1.
+# Two planted posts in every site's dump since mid-2025. By id, because real posts of the community have owner -1 too.
 PLANTED = ("1000000001", "1000000010")
-COMMUNITY, ANSWER_BOT = -1, -2  # users that are no people: a real post of the first is a wiki, one of the second never
+COMMUNITY, ANSWER_BOT = -1, -2  # not people; real wikis belong to the first, nothing real to the second
 
-# From which ids on a post of COMMUNITY looks planted too: a site numbers its posts one after the other, so that one far
-# beyond all others' is not the site's. The known ones are 12 times Stack Overflow's largest id.
+# A post of COMMUNITY looks planted too if its id is this many times, and this much, above all others': a site numbers
+# its posts consecutively. The two known ones are 12 times Stack Overflow's largest id.
 FAR, FAR_ON_SMALL_SITES = 10, 100_000
 
 QUESTION, ANSWER = "1", "2"  # PostTypeId; 3 to 8 are wikis, nominations and the like
 
-LARGEST = 2**63 - 1  # whole number in JSON for most readers, and in SQLite
+LARGEST = 2**63 - 1  # integer in JSON for most readers, and in SQLite
 
 # The first days of the newer licences, by a post's date. Source: https://stackoverflow.com/help/licensing
 CC_BY_SA_3, CC_BY_SA_4 = "2011-04-08", "2018-05-02"
@@ -51,13 +51,13 @@ class Style:
 
 
 class Post(NamedTuple):
-    """A question or an answer. `text` is a JSON string: Markdown, or HTML where it `waits`."""
+    """A question or an answer. `text` is a JSON string: Markdown, or HTML if it is `deferred`."""
 
     question_id: int  # of a question its own
     score: int
     id: int
     is_answer: bool
-    waits: bool
+    deferred: bool
     title: str
     tags: list[str]
     accepted_id: int
@@ -68,7 +68,7 @@ class Post(NamedTuple):
     text: bytes
 
 
-def make_post(row: Row, waits: bool, text: bytes) -> Post:
+def make_post(row: Row, deferred: bool, text: bytes) -> Post:
     """The post of a row that has an Id, a PostTypeId and, of an answer, a ParentId. Raises RowError."""
     is_answer = row["PostTypeId"] == ANSWER
     id_ = number(row, "Id")
@@ -77,7 +77,7 @@ def make_post(row: Row, waits: bool, text: bytes) -> Post:
         number(row, "Score"),
         id_,
         is_answer,
-        waits,
+        deferred,
         row.get("Title", ""),
         tags(row["Tags"]) if "Tags" in row else [],
         number(row, "AcceptedAnswerId") if row.get("AcceptedAnswerId") else 0,
@@ -90,9 +90,10 @@ def make_post(row: Row, waits: bool, text: bytes) -> Post:
 
 
 def number(row: Row, name: str, kind: str = "post") -> int:
-    """A whole number among a row's attributes, 0 where it is absent. Raises RowError where it is none of 64 bits.
+    """An integer among a row's attributes, 0 if it is absent.
 
-    kind: what the row is of."""
+    kind: what the row is, for errors. Raises RowError if the value is not an integer of 64 bits.
+    """
     value = row.get(name, "0")
     try:
         found = int(value)
@@ -110,24 +111,24 @@ def tags(value: str) -> list[str]:
 
 
 def license_of(post: Row) -> str:
-    """The post's licence, by its date where the dump, from before 2020, does not tell it."""
+    """The post's licence: by its date if the dump, from before 2020, does not name it."""
     date = post.get("CreationDate")
-    if (told := post.get("ContentLicense")) or not date:
-        return told or "CC BY-SA"
+    if (named := post.get("ContentLicense")) or not date:
+        return named or "CC BY-SA"
     version = "4.0" if date >= CC_BY_SA_4 else "3.0" if date >= CC_BY_SA_3 else "2.5"
     return f"CC BY-SA {version}"
 
 
 def suspect_from(largest: int) -> int | None:
-    """The id from which on a post of COMMUNITY looks planted, by the largest id of the others' posts, if there are any."""
+    """The lowest id at which a post of COMMUNITY looks planted, given the largest id of all others' posts (0: none)."""
     return largest * FAR + FAR_ON_SMALL_SITES if largest else None
 
 
 @dataclass
 class Placed:
-    """What rows have become: posts by range of question ids, one a line; counts of rows by what they are.
+    """What a batch of rows became: posts by range of question ids, one a line; counts of rows by what they are.
 
-    largest: id of those that people wrote, 0 where there are none.
+    largest: the largest id of posts that people wrote, 0 if there are none.
     """
 
     ranges: dict[int, bytes]
@@ -138,15 +139,15 @@ class Placed:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of a table with all that is needed to place them, on whatever machine.
+    """Rows of a table with all that is needed to place them, on any machine.
 
-    table: names the rows' file in errors. all_wait: no Markdown is to be made.
+    table: names the rows' file in errors. defer_all: make no Markdown yet.
     """
 
     rows: bytes
     table: str
     style: Style
-    all_wait: bool
+    defer_all: bool
 
     def place(self) -> Placed:
         """Parse the rows; posts that make no pairs are counted and left out. Raises InputError, and RowError."""
@@ -166,14 +167,14 @@ class Batch:
 
     def _post(self, row: Row) -> Post:
         html = row.get("Body", "")
-        waits = self.all_wait or row.get("AnswerCount") == "0"
-        if waits:
+        deferred = self.defer_all or row.get("AnswerCount") == "0"
+        if deferred:
             text = html
         elif row["PostTypeId"] == ANSWER:
             text = self.style.markdown(html)
         else:
             text = instruction(self.style.title(row.get("Title", "")), self.style.markdown(html))
-        return make_post(row, waits, orjson.dumps(text))
+        return make_post(row, deferred, orjson.dumps(text))
 
 
 def instruction(title: str, body: str) -> str:
@@ -209,6 +210,6 @@ def _kind(row: Row, table: str) -> str:
     except (KeyError, ValueError):
         seen = " ".join(f'{name}="{value}"' for name, value in row.items())[:60]
         raise InputError(
-            f"{table}: the row {seen}... has no Id or no PostTypeId that is a number; it is no Posts.xml of a dump"
+            f"{table}: the row {seen}... has no Id or no PostTypeId that is a number; it is not the Posts.xml of a dump"
         ) from None
     return "posts of other types"

@@ -1,8 +1,8 @@
 """The sites of the network: which one a name means, and how each of them writes mathematics.
 
-Every name goes through here: --sites, files and folders, folders in archives, the files of an item. A host that is in a
-record is in the network's list (`hosts`), or is the whole name of a dump's file or folder, or was named by the user: a
-name that is only like a host would give ids and addresses of pages that do not exist.
+All names are looked up here: --sites, files and folders, folders in archives, the files of an item. A host in a record
+is in the network's list (`hosts`), or is the whole name of a dump's file or folder, or was named by the user. A guess
+would give ids and addresses of pages that do not exist.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from urllib.parse import urlsplit
 from records.errors import InputError
 from stackdump.hosts import HOSTS, NETWORK, RENAMED, SHORT_NAMES, TOPICS
 
-# What is fetched where no site is named: the sites on science, technology, engineering and mathematics whose answers
-# are in English. Stack Overflow is not among them, for its archive is larger than all others together.
+# What is fetched if no site is named: the sites on science, technology, engineering and mathematics whose answers are
+# in English. Stack Overflow is not among them, because its archive is larger than all others together.
 DEFAULT_SITES = (
     "ai", "askubuntu", "astronomy", "aviation", "bioinformatics", "biology", "chemistry", "codereview",
     "computergraphics", "cs", "cseducators", "cstheory", "datascience", "devops", "dsp", "earthscience", "economics",
     "electronics", "engineering", "hsm", "math", "matheducators", "mathematica", "mathoverflow", "mattermodeling",
-    "networkengineering", "or", "philosophy", "physics", "proofassistants", "quant", "quantumcomputing", "retrocomputing",
-    "reverseengineering", "robotics", "scicomp", "security", "serverfault", "softwareengineering", "space", "stats",
-    "superuser", "tex", "unix",
+    "networkengineering", "or", "philosophy", "physics", "proofassistants", "quant", "quantumcomputing",
+    "retrocomputing", "reverseengineering", "robotics", "scicomp", "security", "serverfault", "softwareengineering",
+    "space", "stats", "superuser", "tex", "unix",
 )  # fmt: skip
 
 # The sites that typeset TeX with MathJax. Source: a site that does has a section on LaTeX in its editing help,
 # https://<site>/editing-help#latex, which also names the delimiter. The table matters for posts last rendered before
-# July 2018 only: since then the site marks every formula, and `join` takes the mark in a dump as proof, so that a site
-# that is missing here loses nothing but its oldest formulas.
+# July 2018 only: since then the site marks every formula, and `convert` takes the mark in a dump as proof, so a site
+# that is missing here loses only its oldest formulas.
 MATHJAX_SITES = frozenset(
     """
     ai astronomy aviation bioinformatics biology chemistry codegolf codereview computergraphics crypto cs
@@ -67,7 +67,7 @@ class Site:
 
     @property
     def uses_mathjax(self) -> bool:
-        """By the table; a site that the table does not know may use it all the same."""
+        """By the table; a site that is not in the table may use it too."""
         return self._topic in MATHJAX_SITES
 
     @cached_property
@@ -84,14 +84,14 @@ DECORATION = re.compile(
 )
 
 UNKNOWN_HOST = re.compile(rf"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.meta)?{re.escape(NETWORK)}")
-SIMILAR = 0.75  # difflib's ratio from which on a name is taken for a mistyped one: `maht`, `stackoverfow`; not `quay`
+SIMILAR = 0.75  # difflib's ratio at which a name counts as mistyped: `maht`, `stackoverfow`; not `quay`
 
 
 def site_of_name(name: str) -> Site | None:
-    """The site that the name of a dump's file or folder means, None where it means none, or cannot be told.
+    """The site that the name of a dump's file or folder means, or None if it means none, or more than one.
 
     `math.stackexchange.com.7z`, `stackoverflow.com-Posts.7z`, `ai.stackexchange.com (1).7z`, `cs.Posts.xml` and
-    `askubuntu` mean a site each. So does a host of the network inside a longer name, if it is the only one.
+    `askubuntu` each mean a site. So does a host of the network inside a longer name, if it is the only one.
     """
     stem = _without_decoration(name)
     if host := _known_host(stem):
@@ -103,7 +103,7 @@ def site_of_name(name: str) -> Site | None:
 
 
 def site_of_host(name: str) -> Site | None:
-    """The site whose host `name` is, with what may follow it in a file's name; also of a site that the list lacks."""
+    """The site whose host is `name`, without what may follow in a file's name; also a site that is not in the list."""
     stem = _without_decoration(name)
     if stem in HOSTS:
         return Site(HOSTS[stem])
@@ -124,14 +124,14 @@ def split_words(words: Iterable[str]) -> list[str]:
 
 
 def nearest(name: str, folders: Iterable[str]) -> list[str]:
-    """Up to six of the folder names that are most like `name`."""
+    """Up to six of the folder names, those most like `name`."""
     folders, wanted = sorted(folders), _without_decoration(name).removesuffix(NETWORK)
     near = difflib.get_close_matches(wanted, folders, n=3, cutoff=0.6)
     return near + [folder for folder in folders if wanted and wanted in folder and folder not in near][:3]
 
 
 def nearest_in_network(name: str) -> str:
-    """The nearest names among all sites in brackets, for messages; "" where none is near."""
+    """The nearest names among all sites in brackets, for messages; "" if none is near."""
     near = nearest(name, {Site(host).folder for host in HOSTS.values()})
     return f" (nearest: {', '.join(near)})" if near else ""
 
@@ -139,7 +139,7 @@ def nearest_in_network(name: str) -> str:
 def find_site(name: str, known: Iterable[Site]) -> Site:
     """The one of the known sites that a user means by `name`.
 
-    Raises InputError naming the nearest names where it is none of them.
+    Raises InputError with the nearest names if it is none of them.
     """
     known = list(known)
     for site in known:
@@ -157,12 +157,12 @@ def is_meant(name: str, site: Site) -> bool:
 
 
 def names_a_host(name: str) -> bool:
-    """Whether a host of the network is anywhere in a file's name."""
+    """Whether a file's name contains a host of the network."""
     return bool(_any_host().search(name.lower()))
 
 
 def _host_in(word: str) -> str:
-    """The host of an address, else the word without a path behind it; in lower case."""
+    """The host of an address, or the word without a path after it; in lower case."""
     word = word.strip().lower()
     try:
         host = urlsplit(word if "//" in word else f"//{word}").hostname or ""
@@ -172,7 +172,7 @@ def _host_in(word: str) -> str:
 
 
 def _known_host(name: str) -> str | None:
-    """Today's host of a site that is named in full, or in short."""
+    """Today's host of a site that is named in full or in short."""
     return HOSTS.get(name) or SHORT_NAMES.get(name)
 
 
@@ -185,13 +185,13 @@ def _without_decoration(name: str) -> str:
 
 @cache
 def _any_host() -> re.Pattern[str]:
-    """A host with nothing around it that could be a part of another one."""
+    """A host with nothing around it that could be part of another one."""
     hosts = "|".join(re.escape(host) for host in sorted(HOSTS, key=len, reverse=True))
     return re.compile(rf"(?<![^\W_])(?<!\.)(?:{hosts})(?![^\W_])")
 
 
 def _resembles_a_topic(name: str) -> bool:
-    """Whether a name may be that of a known site with something before or behind it, or mistyped."""
+    """Whether a name may be a known site's, mistyped, or with something before or after it."""
     label = name.removesuffix(NETWORK).removesuffix(".meta")
     topics = _topics()
     return any(label.startswith(topic) or label.endswith(topic) for topic in topics) or bool(

@@ -1,4 +1,4 @@
-"""Tables that were packed one by one, `Posts.xml.gz` and the like, as streams of XML."""
+"""Tables compressed one by one, such as `Posts.xml.gz`, as streams of XML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_packed(name: str) -> bool:
 
 
 def xml_chunks(stream: Any, name: str) -> Generator[bytes, None, None]:
-    """The XML in the binary file `stream`, unpacked by the ending of its `name`. Raises DamagedError."""
+    """The XML in the binary file `stream`, decompressed by the ending of its `name`. Raises DamagedError."""
     reader = _opened(stream, name.lower())
     while chunk := _read(reader, name):
         yield chunk
@@ -53,7 +53,7 @@ def _read(reader: IO[bytes], name: str) -> bytes:
 
 
 def _zstd() -> Any:
-    """The module that unpacks Zstandard, which few dumps need."""
+    """The module for Zstandard, loaded only if a dump needs it."""
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:

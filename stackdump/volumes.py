@@ -1,4 +1,4 @@
-"""An archive that was cut into volumes, `.7z.001`, `.7z.002` and so on, as one source of bytes."""
+"""An archive split into volumes, `.7z.001`, `.7z.002` and so on, as one source of bytes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The rows of a table's XML, from a stream of any size: in batches of whole rows, and parsed.
+"""The rows of a table's XML, from a stream of any size: in batches of complete rows, and parsed.
 
-Nearly all dumps have one `  <row .../>` a line. A batch of lines in which every `<` begins such a line ends where a row
-ends, and is passed on as it is, for a parser of its own, perhaps on another core. From the first batch on that looks
-otherwise, one parser reads the rest and writes each row in that form.
+Nearly all dumps have one `  <row .../>` a line. A batch of lines in which every `<` begins such a line ends where a
+row ends, and is passed on as it is, to be parsed on any core. From the first batch that looks different on, one parser
+reads the rest and writes each row in that form.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Row = dict[str, str]  # a row's attributes
 ROW_START = b"  <row "
 BATCH = 1 << 19  # bytes at least
 QUOTED = rb"""(?:"[^"]*+"|'[^']*+')"""
-# One that only names a DTD elsewhere, which is not fetched; two dumps that people hand on have one.
+# A DOCTYPE that only names a DTD, which is not fetched: two dumps that people share have one.
 DOCTYPE = rb"<!DOCTYPE\s++[\w.:-]++(?:\s++(?:SYSTEM|PUBLIC\s++%s)\s++%s)?+\s*+>" % (QUOTED, QUOTED)
 PROLOG = re.compile(rb"(?:\s++|<\?xml[^>]*+>|<!--.*?-->|%s)*+" % DOCTYPE, re.S)
 LONGEST_PROLOG = 1 << 16  # bytes before the root
 LONGEST_ROW = 1 << 26  # bytes; the sites allow 30,000 characters a post
 
-# References to characters, but for the common ones to line ends and tabs. Some are to characters that XML 1.0 forbids
-# (section 2.2); the dumps of July 2024 hold such.
+# References to characters, except the common ones to line ends and tabs. The dumps of July 2024 have some to characters
+# that XML 1.0 forbids (section 2.2).
 REFERENCE = re.compile(rb"&#(?!xA;|xD;|x9;)(?:x([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 REPLACEMENT = "\ufffd".encode()
 
@@ -47,14 +47,14 @@ class RowReader:
     replaced: int = 0
 
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
-        """The attributes of each row. Raises InputError for what is no such table."""
+        """The attributes of each row. Raises InputError if this is not such a table."""
         for batch in self.batches(chunks):
             rows, replaced = parse_rows(batch, self.path)
             self.replaced += replaced
             yield from rows
 
     def batches(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The table as batches of whole rows, `<row .../>` one after the other, for `parse_rows`. Raises InputError."""
+        """The table as batches of complete rows, for `parse_rows`. Raises InputError."""
         batches = _line_batches(chunks, self.path)
         rest = self._skip_prolog(batches).lstrip(b"\r\n")
         for batch in _chain(rest, batches):
@@ -67,7 +67,7 @@ class RowReader:
         raise self._cut()
 
     def _skip_prolog(self, batches: Iterator[bytes]) -> bytes:
-        """Read up to and with the root's start tag; returns what follows it in its batch."""
+        """Read up to the end of the root's start tag, and return what follows it in its batch."""
         prolog = b""
         for batch in batches:
             prolog = (prolog + batch).removeprefix(b"\xef\xbb\xbf")
@@ -76,7 +76,7 @@ class RowReader:
             rest = prolog[begin.end() :]
             is_open = rest.startswith(b"<!--") or (rest.startswith(b"<!DOCTYPE") and b">" not in rest)
             if is_open and len(prolog) < LONGEST_PROLOG:
-                continue  # it goes on in the next batch
+                continue  # it continues in the next batch
             if rest:
                 return self._after_root(rest)
         raise InputError(f"{self.path}: is empty; fetch the dump again")
@@ -84,11 +84,11 @@ class RowReader:
     def _after_root(self, rest: bytes) -> bytes:
         root = re.match(rb"<%s\s*(/?)>" % self.table.encode(), rest, re.I)
         if root:
-            end = b"</%s>" % self.table.encode() if root[1] else b""  # of an element that is empty
+            end = b"</%s>" % self.table.encode() if root[1] else b""  # the element is empty
             return end + rest[root.end() :]
         if rest[:10].upper().startswith(b"<!DOCTYPE"):
             raise InputError(
-                f"{self.path}: declares a DOCTYPE with definitions, which no dump does; it is not read, for safety"
+                f"{self.path}: declares a DOCTYPE with definitions, which dumps never do; it is not read, for safety"
             )
         if rest.startswith(b"version https://git-lfs"):
             raise InputError(f"{self.path}: is a Git LFS pointer, not the file itself; run `git lfs pull`")
@@ -98,7 +98,7 @@ class RowReader:
         )
 
     def _parse(self, first: bytes, batches: Iterator[bytes]) -> Iterator[bytes]:
-        """Batches from the one that begins with `first` on, by one XML parser, up to the root's end tag."""
+        """The batches from `first` on, by one XML parser, up to the root's end tag."""
         parser = etree.XMLPullParser(events=("end",), resolve_entities=False, no_network=True, load_dtd=False)
         lines = (line for batch in _chain(first, batches) for line in batch.splitlines(keepends=True))
         held: list[bytes] = []
@@ -139,7 +139,7 @@ class RowReader:
 
 
 def _line_batches(chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
-    """The stream in pieces that end with a line, but for the last one."""
+    """The stream in pieces of complete lines; only the last may end within one."""
     held: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -151,7 +151,7 @@ def _line_batches(chunks: Iterable[bytes], path: str) -> Iterator[bytes]:
             yield b"".join(held)
             held, size = [chunk[cut:]], len(chunk) - cut
         elif size > LONGEST_ROW:
-            raise InputError(f"{path}: has a row of more than {LONGEST_ROW:,} bytes; it is no Stack Exchange dump")
+            raise InputError(f"{path}: has a row of more than {LONGEST_ROW:,} bytes; it is not a Stack Exchange dump")
     yield b"".join(held)
 
 
@@ -161,7 +161,7 @@ def _chain(first: bytes, batches: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _count_usual(batch: bytes) -> int:
-    """How many rows a batch holds where each line, and each `<`, begins one, and the last one ends; 0 for any other."""
+    """The number of rows in a batch in which each line, and each `<`, begins a row, and the last row ends; else 0."""
     rows = batch.count(b"<")
     starts = batch.count(b"\n" + ROW_START) + batch.startswith(ROW_START)
     return rows if rows == batch.count(b"\n") == starts and batch.endswith((b"/>\n", b"/>\r\n")) else 0
@@ -176,7 +176,7 @@ def _row_line(element: etree._Element) -> bytes:
 def parse_rows(batch: bytes, path: str) -> tuple[list[Row], int]:
     """The attributes of each row of a batch, and how many characters that XML forbids became U+FFFD.
 
-    Raises InputError naming the row that is not well-formed XML in UTF-8.
+    Raises InputError, naming the row, if one is not well-formed XML in UTF-8.
     """
     with suppress(etree.XMLSyntaxError):
         return _attributes(batch), 0
@@ -193,7 +193,7 @@ def parse_rows(batch: bytes, path: str) -> tuple[list[Row], int]:
 
 
 class _Rows:
-    """A parser's target: a tree of elements would take half again the time."""
+    """A parser's target: a tree of elements would take 1.5 times as long."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -202,8 +202,8 @@ class _Rows:
         self.rows.append(attributes)
 
     def close(self) -> list[Row]:
-        rows, self.rows = self.rows, []  # for parser and target, which hold each other, live until the collector comes
-        return rows[1:]  # the first is the element around them
+        rows, self.rows = self.rows, []  # parser and target, which hold each other, live until they are collected
+        return rows[1:]  # without the element around them
 
 
 def _attributes(batch: bytes) -> list[Row]:
@@ -213,7 +213,7 @@ def _attributes(batch: bytes) -> list[Row]:
 
 
 def replace_forbidden(xml: bytes) -> tuple[bytes, int]:
-    """XML with U+FFFD in place of references to characters that it forbids, and how many they were."""
+    """XML with U+FFFD in place of references to characters that it forbids, and how many there were."""
     replaced = 0
 
     def replace(reference: re.Match[bytes]) -> bytes:

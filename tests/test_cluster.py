@@ -2,22 +2,23 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from get_stackexchange import share_out
 from records.errors import InputError
+from records.file_io import open_input
 from records.fsspec_paths import location, written_to
 from sample.archive_server import ArchiveServer
 from tests import needs
@@ -30,8 +31,10 @@ fsspec = needs.package("fsspec", "cluster")
 memory = needs.package("fsspec.implementations.memory", "cluster")
 
 from stackdump.archive_files import BLOCK, UrlFile
-from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint
+from stackdump.cluster import PACKAGES, Cluster, OtherCodeError, check, fingerprint
 from stackdump.local_dumps import local_dumps
+from stackdump.options import Options
+from stackdump.run_sites import share_out
 from stackdump.sites import Site
 
 pytestmark = pytest.mark.slow
@@ -173,9 +176,9 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
         ("tcp://127.0.0.1:9", "no Dask scheduler answers there"),
         ("127.0.0.1:9", "no Dask scheduler answers there"),
         ("no-such-host.invalid:8786", "no Dask scheduler answers there"),
-        ("nonsense", "is no address of a Dask scheduler; give one such as tcp://"),
-        ("tcp://127.0.0.1:99999", "is no address of a Dask scheduler"),
-        ("http://127.0.0.1:8787", "is no address of a Dask scheduler"),
+        ("nonsense", "is not the address of a Dask scheduler; give one such as tcp://"),
+        ("tcp://127.0.0.1:99999", "is not the address of a Dask scheduler"),
+        ("http://127.0.0.1:8787", "is not the address of a Dask scheduler"),
     ],
 )
 def test_a_scheduler_that_is_not_there_is_told_in_one_line(tmp_path, address, problem):
@@ -201,7 +204,7 @@ def test_a_scheduler_without_workers_is_told(monkeypatch):
 
 def test_a_worker_with_other_code_is_told(monkeypatch, cluster):
     with monkeypatch.context() as patch:
-        patch.setattr("stackdump.cluster.fingerprint", lambda code: fingerprint(code).replace("Python 3", "Python 2"))
+        patch.setattr("stackdump.cluster.fingerprint", lambda: fingerprint().replace("Python 3", "Python 2"))
         with pytest.raises(
             InputError, match=r"tcp://.*has Python 3\.\d+, and the machine that starts the run Python 2"
         ):
@@ -262,24 +265,25 @@ def test_a_worker_that_lacks_the_code_is_told(dumps, tmp_path):
     )
 
 
-def test_a_worker_that_lacks_the_script_is_told(tmp_path):
-    for room in ("stackdump", "download", "records"):
+def test_workers_need_the_rooms_but_no_script(dumps, expected, tmp_path):
+    for room in PACKAGES:
         (tmp_path / room).symlink_to(ROOT / room)
     with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
-        run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
-    ended(
-        (run.status, run.stderr), "has no get_stackexchange; install", "start one where this code is: `python -m dask"
-    )
+        command = ("--dump_path", dumps, "--sites", "quay", "--destdir", tmp_path / "out", "--scheduler", address)
+        run = run_script(SCRIPT, *command)
+    assert run.status == 0, run.stderr
+    assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == expected["quay"]
 
 
-def test_a_worker_with_another_script_is_told(tmp_path):
-    for room in ("stackdump", "download", "records"):
+def test_a_worker_with_another_version_of_a_room_is_reported(tmp_path):
+    for room in ("download", "records"):
         (tmp_path / room).symlink_to(ROOT / room)
-    (tmp_path / SCRIPT).write_text("raise SystemExit  # not to be run")
+    shutil.copytree(ROOT / "stackdump", tmp_path / "stackdump")
+    (tmp_path / "stackdump" / "join.py").write_text("raise SystemExit  # not to be run")
     with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
         run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
-    ended((run.status, run.stderr), "has get_stackexchange ", "bring both to the same")
-    assert "has get_stackexchange" in run.stderr and "records" not in run.stderr  # which are the same
+    ended((run.status, run.stderr), "has stackdump ", "bring both to the same")
+    assert "records" not in run.stderr and "download" not in run.stderr  # which are the same
 
 
 def test_batches_are_sent_past_a_worker_that_has_a_site(cluster, tmp_path):
@@ -584,10 +588,10 @@ def test_which_sites_are_sent_whole():
     sizes = {"a": 70, "b": 10, "c": 12, "d": 8}
     chosen = {Site(name): SimpleNamespace(size=size) for name, size in sizes.items()}
     s3_ = upath.UPath("memory://a")
-    args = Namespace(scheduler="tcp://x", dump_path=[s3_], destdir=s3_)
+    options = Options(scheduler="tcp://x", dump_path=(s3_,), destdir=s3_)
 
     def whole(threads: int, **more: object) -> tuple[str, int]:
-        sites, at_once = share_out(chosen, Namespace(**(vars(args) | more)), threads)
+        sites, at_once = share_out(chosen, replace(options, **more), threads)
         return "".join(site.host for site in sites), at_once
 
     assert whole(1) == ("acbd", 1)  # all of them, large ones first
@@ -595,7 +599,7 @@ def test_which_sites_are_sent_whole():
     assert whole(8) == ("cbd", 2)
     assert whole(10) == ("bd", 1)
     assert whole(100) == ("", 1)
-    for more in ({"scheduler": None}, {"dump_path": [Path("a")]}, {"dump_path": None}, {"destdir": Path("a")}):
+    for more in ({"scheduler": None}, {"dump_path": (Path("a"),)}, {"dump_path": ()}, {"destdir": Path("a")}):
         assert whole(4, **more) == ("", 4)
     chosen = {Site(name): SimpleNamespace(size=0) for name in sizes}
     assert whole(2) == ("abcd", 1)
@@ -610,6 +614,21 @@ def test_a_folder_of_xml_in_s3_is_a_dump(bucket, tmp_path):
         assert run.status == 0, run.stderr
     here, there = (tmp_path / name / "harbour" / "unfiltered.jsonl" for name in ("here", "there"))
     assert here.read_bytes() == there.read_bytes()
+
+
+def test_compressed_records_in_s3_are_ours_to_replace(bucket, expected, dumps, tmp_path):
+    command = ("--dump_path", dumps / "quay.stackexchange.com.7z", "--destdir", bucket, "--compress", "zst")
+    for flags in ((), ("--force",)):
+        run = run_script(SCRIPT, *command, *flags)
+        assert run.status == 0, run.stderr
+        assert names_in(bucket) == {"quay/unfiltered.jsonl.zst", "quay/report.json"}
+    local = tmp_path / "copy.jsonl.zst"
+    local.write_bytes((bucket / "quay" / "unfiltered.jsonl.zst").read_bytes())
+    with open_input(local) as stream:
+        assert stream.read() == expected["quay"]
+    assert "is complete; --force" in run_script(SCRIPT, *command).stderr
+    assert run_script(SCRIPT, *command[:-2]).status == 0
+    assert names_in(bucket) == {"quay/unfiltered.jsonl", "quay/report.json"}
 
 
 class Gate:

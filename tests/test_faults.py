@@ -175,8 +175,8 @@ def test_posts_that_the_disk_takes_a_part_of_are_an_error(tmp_path):
     """The system writes what fits, and reports an error only to the next write, which need not come."""
     code = (
         "from collections import Counter; from pathlib import Path; from stackdump.posts import Placed;"
-        f"from stackdump.spool import put_aside; {full_disk(1000)};"
-        f"put_aside(Placed({{0: b'x' * 3000}}, Counter(), 0), Path({str(tmp_path)!r}))"
+        f"from stackdump.spool import write_posts; {full_disk(1000)};"
+        f"write_posts(Placed({{0: b'x' * 3000}}, Counter(), 0), Path({str(tmp_path)!r}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
@@ -261,7 +261,10 @@ def test_a_stopped_run_ends_as_it_should_and_keeps_its_download(www, large_outpu
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
-def test_two_runs_on_one_site_do_not_mix(www, tmp_path):
+@pytest.mark.parametrize(
+    ("compress", "problem"), [((), "another run is writing it"), (("--compress", "zst"), "another run is using it")]
+)
+def test_two_runs_on_one_site_do_not_mix(www, large_output, tmp_path, compress, problem):
     gate = {"closed": True}
 
     def fault(request):
@@ -272,11 +275,13 @@ def test_two_runs_on_one_site_do_not_mix(www, tmp_path):
         command = fetching(server.url, "large", tmp_path)
         first = start(*command)
         wait_until(lambda: len(server.requests) >= 4)
-        second = run_script(SCRIPT, *command)
+        second = run_script(SCRIPT, *command, *compress)
         gate["closed"] = False
         assert first.wait(timeout=60) == 0
     assert second.status == 1
-    assert "another run is writing it" in second.stderr
+    assert problem in second.stderr
+    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
+    assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
 
 
 def test_a_destination_that_cannot_be_written_is_told_in_one_line(tmp_path):

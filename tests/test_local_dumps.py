@@ -100,7 +100,7 @@ def test_one_dump_is_of_the_one_site_that_is_named(tmp_path, word, name):
 def test_a_site_named_against_the_name_of_the_file_is_told(tmp_path):
     path = pack(tmp_path / "cs.stackexchange.com.7z", {"Posts": POSTS})
     run = convert(tmp_path, "--dump_path", path, "--sites", "ai")
-    assert f"{path}: is named after cs.stackexchange.com, and taken as ai.stackexchange.com" in run.stderr
+    assert f"{path}: has the name of cs.stackexchange.com, but is taken as ai.stackexchange.com" in run.stderr
     assert sites_made(tmp_path) == {"ai"}
 
 
@@ -115,7 +115,7 @@ def test_a_site_that_the_list_lacks_is_told_where_only_the_user_names_it(tmp_pat
 )
 def test_a_dump_whose_name_tells_no_site_is_refused(tmp_path, name):
     path = pack(tmp_path / "d" / name, {"Posts": POSTS}) if name.endswith("7z") else put(tmp_path / "d" / name)
-    refused(convert(tmp_path, "--dump_path", path), str(path), "does not tell which site it is of", "--sites")
+    refused(convert(tmp_path, "--dump_path", path), str(path), "does not say which site it is", "--sites")
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_of_two_dumps_of_a_site_that_with_the_newer_posts_is_taken(tmp_path, new
     run = convert(tmp_path, "--dump_path", tmp_path / "dumps")
     assert run.status == 0, run.stderr
     assert records(tmp_path, "cs")[-1]["response"] == f"of {newer}"
-    assert "cs: there are 2 dumps of it" in run.stderr
+    assert "cs: there are 2 dumps;" in run.stderr
     assert f"taking {tmp_path / 'dumps' / newer}" in run.stderr
     listed = convert(tmp_path, "--dump_path", tmp_path / "dumps", "--list")
     assert listed.stdout.split()[-1] == "cs" and listed.stderr == ""
@@ -341,7 +341,7 @@ def test_only_the_dumps_of_sites_that_are_asked_for_are_compared(tmp_path):
         pack(tmp_path / "dumps" / name / "ai.stackexchange.com.7z", {"Posts": POSTS})
     run = convert(tmp_path, "--dump_path", tmp_path / "dumps", "--sites", "cs")
     assert run.status == 0, run.stderr
-    assert "cs: there are 2 dumps of it" in run.stderr and "ai: " not in run.stderr
+    assert "cs: there are 2 dumps;" in run.stderr and "ai: " not in run.stderr
 
 
 # ---- the cases beside the project --------------------------------------------------------------------------------------
@@ -381,7 +381,7 @@ def test_each_case_that_can_be_read_is(tmp_path, case, sites, told):
     ("7z-methods/enc-header", ["encrypted"]),
     ("7z-methods/nested", ["holds other archives", "unpack it"]),
     ("only-users/d", ["Posts table is not beside it"]),
-    ("extracted-by-other-tools/dumps/posts", ["does not tell which site", "--sites"]),
+    ("extracted-by-other-tools/dumps/posts", ["does not say which site", "--sites"]),
     ("rows/empty-score/ai.stackexchange.com", ["ai.stackexchange.com/Posts.xml: the post 3 has the Score ''"]),
 ])  # fmt: skip
 def test_each_case_that_cannot_be_read_is_refused_with_its_mend(tmp_path, case, parts):

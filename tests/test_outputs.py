@@ -249,7 +249,7 @@ def convert(dump: Path, destdir: Path, *more: str | Path):
     return run_script("get_stackexchange.py", "--dump_path", dump, "--destdir", destdir, "--workers", "1", *more)
 
 
-@pytest.mark.parametrize("name", ["unfiltered.jsonl", "report.json"])
+@pytest.mark.parametrize("name", ["unfiltered.jsonl", "unfiltered.jsonl.zst", "report.json"])
 def test_step_1_leaves_files_of_others(tmp_path, name):
     (tmp_path / "harbour").mkdir()
     (tmp_path / "harbour" / name).write_bytes(b"my notes\n")

@@ -82,7 +82,7 @@ def test_a_question_that_says_to_have_no_answers_is_joined_to_one_all_the_same(t
 @pytest.mark.parametrize("row", ['<row PostTypeId="1" />', '<row Id="1" />', '<row Id="x" PostTypeId="1" />',
                                  '<row Id="2" PostTypeId="2" ParentId="" />'])  # fmt: skip
 def test_a_row_without_what_every_post_has_is_named(row):
-    with pytest.raises(InputError, match=f"^Posts.xml: the row {row[5:11]}.* is no Posts.xml of a dump"):
+    with pytest.raises(InputError, match=f"^Posts.xml: the row {row[5:11]}.* is not the Posts.xml of a dump"):
         Batch(f"  {row}\n".encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
 
 

@@ -24,7 +24,7 @@ MALFORMED = {
     "lfs-pointer.Posts.xml": "is a Git LFS pointer",
     "no-posts.7z": "holds no Posts.xml",
     "no-root.Posts.xml": "has no <posts> element",
-    "not-an-archive.7z": "is no 7z archive",
+    "not-an-archive.7z": "is not a 7z archive",
     "truncated.7z": "is cut",
 }
 

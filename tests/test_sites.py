@@ -179,13 +179,13 @@ def test_an_archive_a_table_and_an_archive_a_site_are_told_apart():
     names = ["stackoverflow.com-Posts.7z", "stackoverflow.com-Users.7z", "stackoverflow.com-Votes.7z",
              "beer.stackexchange.com.7z", "xmath.stackexchange.com.7z", "cs.stackexchange.com-Users.7z", "dump.7z"]  # fmt: skip
     files = {name: ItemFile("item", name, 1, "") for name in names}
-    sites, strange = by_site(files)
+    sites, unknown = by_site(files)
     assert {site.host: {table: file.name for table, file in tables.items()} for site, tables in sites.items()} == {
         "stackoverflow.com": {"Posts": "stackoverflow.com-Posts.7z", "Users": "stackoverflow.com-Users.7z"},
         "alcohol.stackexchange.com": dict.fromkeys(("Posts", "Users", "PostHistory"), "beer.stackexchange.com.7z"),
         "xmath.stackexchange.com": dict.fromkeys(("Posts", "Users", "PostHistory"), "xmath.stackexchange.com.7z"),
     }
-    assert strange == ["dump.7z"]
+    assert unknown == ["dump.7z"]
 
 
 @pytest.mark.parametrize(("old", "today"), RENAMED.items())
