@@ -111,9 +111,9 @@ def show_rate(records: list[dict[str, Any]]) -> None:
     ):
         started = time.process_time()
         for record in records:
-            passage = ParsedResponse.of(record["instruction"], record["response"])
+            parsed = ParsedResponse.of(record["instruction"], record["response"])
             for rule in rules:
-                list(rule(passage))
+                list(rule(parsed))
         print(f"{name:22}{len(records) / (time.process_time() - started):>8,.0f} records a CPU second")
 
 
