@@ -5,7 +5,7 @@ BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
 PYTEST_FLAGS := -q -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo review test lint format bench upgrade test-resolution clean help
+.PHONY: demo review test lint format screenshots bench upgrade test-resolution clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -27,6 +27,10 @@ lint: $(BIN)/.dev  ## ruff and mypy
 
 format: $(BIN)/.dev  ## put all code into ruff's form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+screenshots: $(BIN)/.dev  ## the picture of README, taken in a browser
+	@BROWSER_TESTS=required $(BIN)/python -m pytest -q tests/test_viewer_browser.py -k picture_of_the_readme
+	@cp screenshots/viewer.png docs/img/
 
 bench: $(BIN)/.dev  ## measure, compiled; see benchmarks/README.md
 	@$(BIN)/python -m stackdump.native

@@ -570,6 +570,6 @@ def test_what_is_found_in_real_answers_is_right():
     found = {label.id: find_problems(records[label.id]) for label in labels}
     for split in SPLITS:
         for criterion in CRITERIA:
-            judged = [each for each in labels if each.split == split and each.tells(criterion)]
-            flagged = [each for each in judged if finds(found[each.id], criterion)]
-            assert sum(criterion in each.fails for each in flagged) >= 0.95 * len(flagged), (split, criterion)
+            judged = [label for label in labels if label.split == split and label.covers(criterion)]
+            flagged = [label for label in judged if finds(found[label.id], criterion)]
+            assert sum(criterion in label.fails for label in flagged) >= 0.95 * len(flagged), (split, criterion)
