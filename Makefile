@@ -30,7 +30,7 @@ format: $(BIN)/.dev  ## put all code into ruff's form
 
 screenshots: $(BIN)/.dev  ## the picture of README, taken in a browser
 	@BROWSER_TESTS=required $(BIN)/python -m pytest -q tests/test_viewer_browser.py -k picture_of_the_readme
-	@cp screenshots/viewer.png docs/img/
+	@mkdir -p docs/img && cp screenshots/viewer.png docs/img/
 
 bench: $(BIN)/.dev  ## measure, compiled; see benchmarks/README.md
 	@$(BIN)/python -m stackdump.native

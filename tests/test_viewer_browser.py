@@ -627,6 +627,16 @@ def test_posts_are_rendered(lab):
     expect(reviewer.part("findings").locator("li").first).to_be_visible()
 
 
+def test_wide_code_and_formulas_scroll_within_the_answer(lab):
+    wide = f"```\n{'x = 1; ' * 60}\n```\n\n$${'a + ' * 150}b$$\n"
+    reviewer = lab(record(1, response=f"Answer 1.\n\n{wide}"))
+    reviewer.sees("answer", "x = 1; x = 1;")
+    answer = reviewer.part("answer")
+    assert answer.evaluate("pane => pane.scrollWidth <= pane.clientWidth")
+    for part in ("pre", "div.formula"):
+        assert answer.locator(part).evaluate("part => part.scrollWidth > part.clientWidth"), part
+
+
 def test_the_controls_stay_where_they_are(lab):
     long = "A long line of an answer. " * 400
     records = [
@@ -802,20 +812,20 @@ def test_the_picture_of_the_readme(page, server, root, demo):
     judgements = demo / "demo" / "judgements" / "harbour.yaml"
     judgements.parent.mkdir()
     text = (ROOT / "sample" / "judgements" / "harbour.yaml").read_text()
-    judgements.write_text(f"{text.partition(f'{HARBOUR}/116:')[0]}{HARBOUR}/81: accept\n")
-    page.set_viewport_size({"width": 1280, "height": 720})
+    judgements.write_text(text.partition(f"{HARBOUR}/66:")[0])
+    page.set_viewport_size({"width": 1280, "height": 660})
     reviewer = opened(page, server, root, demo / "data_viewer.ipynb")
     for command in ("application:toggle-left-area", "statusbar:toggle", "docmanager:save"):
         page.evaluate(f"jupyterapp.commands.execute('{command}')")
     reviewer.focus()
     reviewer.press("a")
-    reviewer.sees("status", f"saved accept · {HARBOUR}/116")
-    reviewer.sees("question", "Fitting tidal constituents by least squares")
-    expect(reviewer.part("answer").locator("mark")).to_have_text("My paper on")
-    reviewer.press("4", "c")
-    page.keyboard.type("mentions the author's paper")
+    reviewer.sees("status", f"saved accept · {HARBOUR}/66")
+    reviewer.sees("question", "Metacentric height of a rectangular pontoon")
+    expect(reviewer.part("answer").locator("mark")).to_have_text("is left as an exercise")
+    reviewer.press("5", "c")
+    page.keyboard.type("leaves the rest to the reader")
     reviewer.press("Enter")
-    expect(reviewer.widget.get_by_role("button", name="4", exact=True)).to_have_class(re.compile("mod-active"))
+    expect(reviewer.widget.get_by_role("button", name="5", exact=True)).to_have_class(re.compile("mod-active"))
     reviewer.widget.evaluate("widget => widget.scrollIntoView()")
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / "viewer.png")

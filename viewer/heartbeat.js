@@ -1,11 +1,12 @@
 // Shows within three seconds that the kernel does not answer, even if nobody presses a key.
 //
-// It asks once a second while somebody uses the page, and stops afterwards: a question counts as activity, so the server
-// would never stop an idle kernel. The message itself is in viewer/controls.py; style.css shows it while the viewer has the
-// class below, or the one that ipywidgets sets as soon as Jupyter reports a restart.
+// It asks once a second while somebody uses the page, and stops afterwards: a question counts as activity, so the
+// server would never stop an idle kernel. The message itself is in viewer/controls.py; style.css shows it while the
+// viewer has the class below, or the one that ipywidgets sets as soon as Jupyter reports a restart.
 //
-// The answer comes through the keyboard's widget. ipykernel handles a widget's messages in the thread from which the widget
-// last sent something. A widget that never sends stays in the main thread, like the buttons, so the answer speaks for them.
+// The answer comes through the keyboard's widget. ipykernel handles a widget's messages in the thread from which the
+// widget last sent something. A widget that never sends stays in the main thread, like the buttons, so the answer speaks
+// for them too.
 
 const EVERY = 1_000; // milliseconds
 const PATIENCE = 1_500;

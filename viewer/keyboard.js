@@ -36,15 +36,15 @@ function render({ model, el }) {
     else requestAnimationFrame(() => whenAttached(begin));
   }
 
-  // Keeps every key that is pressed in the viewer from the notebook, whose command mode would cut the cell at `x`, turn it
-  // into text at `r`, and run it again at Shift+Enter.
+  // Keeps every key that is pressed in the viewer from the notebook, whose command mode would cut the cell at `x`, turn
+  // it into text at `r`, and run it again at Shift+Enter.
   function keepKeys(root) {
     root.dataset.lmSuppressShortcuts = "true";
     let focused = null; // the last element that had the focus, if it is in the viewer
     const onFocus = ({ target }) => {
       focused = root.contains(target) ? target : null;
-      // The notebook (Lumino) looks up keys before it calls our listeners, from the focused element upwards to the first
-      // that matches or has this mark: a mark on the root alone would come too late for a button.
+      // The notebook (Lumino) looks up keys before it calls our listeners, from the focused element upwards to the
+      // first that matches or has this mark: a mark on the root alone would come too late for a button.
       if (focused) focused.dataset.lmSuppressShortcuts = "true";
     };
     document.addEventListener("focusin", onFocus, { signal });
@@ -93,9 +93,9 @@ function render({ model, el }) {
     }
   }
 
-  // The application's keys with Ctrl, Cmd or Alt (Ctrl+S saves, Ctrl+Shift+C opens the palette) keep working, as if they
-  // were pressed outside of the notebook, and so do the browser's (Ctrl+C, Ctrl+F). The notebook's (Ctrl+Enter runs the
-  // cell, Ctrl+Shift+Up moves it) do nothing.
+  // The application's keys with Ctrl, Cmd or Alt (Ctrl+S saves, Ctrl+Shift+C opens the palette) keep working, as if
+  // they were pressed outside of the notebook, and so do the browser's (Ctrl+C, Ctrl+F). The notebook's (Ctrl+Enter runs
+  // the cell, Ctrl+Shift+Up moves it) do nothing.
   function passOn(event) {
     if (event.getModifierState("AltGraph")) return; // it types a character
     if (!document.body.dispatchEvent(new KeyboardEvent(event.type, event))) event.preventDefault();

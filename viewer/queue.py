@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile
@@ -57,6 +57,15 @@ class Standing:
         return self.accepted + self.rejected
 
 
+class _Change(NamedTuple):
+    """A judgement that was made in this session."""
+
+    number: int
+    record_id: str
+    before: Judgement | None
+    after: Judgement | None
+
+
 class Queue:
     """The records in an order, with their judgements. Records are identified by their number in the file, from 0."""
 
@@ -79,9 +88,7 @@ class Queue:
         self._order: Sequence[int] = range(len(records))
         self._numbers: dict[str, int | None] = {}  # by judged id; None for ids that are not in the data
         self._judged: dict[int, Judgement] = {}
-        self._done: list[
-            tuple[int, str, Judgement | None, Judgement | None]
-        ] = []  # number, id, judgement before and after: what undo reverts
+        self._done: list[_Change] = []  # what undo reverts
         self.refresh()
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -112,7 +119,7 @@ class Queue:
         if judgement is not None:
             self._pace.count()
         self._numbers.setdefault(record_id, number)
-        self._done.append((number, record_id, seen, written))
+        self._done.append(_Change(number, record_id, seen, written))
         self.refresh()
         return written
 
@@ -124,15 +131,15 @@ class Queue:
         """
         if not self._done:
             return None
-        number, record_id, earlier, written = self._done[-1]  # removed only when that has worked
+        last = self._done[-1]  # removed only once it is reverted
         try:
-            self._file.judge(record_id, earlier, seen=written)
+            self._file.judge(last.record_id, last.before, seen=last.after)
         except ConflictError:
             self._done.pop()
             raise
         self._done.pop()
         self.refresh()
-        return number
+        return last.number
 
     def standing(self) -> Standing:
         accepted = sum(judgement.accepted for judgement in self._judged.values())
