@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
-PYTEST_FLAGS := -q -n auto --maxprocesses 4 --dist loadfile
+# A file's tests stay in one process, which makes their servers and models once.
+PYTEST_FLAGS := -q -r s -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo review test lint format bench upgrade test-resolution clean help
+.PHONY: demo review test test-all lint format screenshots bench upgrade test-resolution clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -17,8 +18,11 @@ demo: $(BIN)/.user  ## the whole pipeline on the invented sample site, offline
 review: $(BIN)/.user  ## JupyterLab with the review notebook
 	@$(BIN)/jupyter lab data_viewer.ipynb
 
-test: $(BIN)/.dev  ## all tests
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+test: $(BIN)/.dev  ## the tests to run before each commit, some minutes
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) -m "not slow"
+
+test-all: $(BIN)/.dev  ## all tests, with the slowest ten
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS) --durations 10
 
 lint: $(BIN)/.dev  ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -27,6 +31,10 @@ lint: $(BIN)/.dev  ## ruff and mypy
 
 format: $(BIN)/.dev  ## put all code into ruff's form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+screenshots: $(BIN)/.dev  ## the picture of README, taken in a browser
+	@BROWSER_TESTS=required $(BIN)/python -m pytest -q tests/test_viewer_browser.py -k picture_of_the_readme
+	@mkdir -p docs/img && cp screenshots/viewer.png docs/img/
 
 bench: $(BIN)/.dev  ## measure, compiled; see benchmarks/README.md
 	@$(BIN)/python -m stackdump.native
@@ -42,7 +50,7 @@ upgrade: $(BIN)/.dev  ## lock the newest versions that pyproject.toml allows, an
 	@for extra in cluster generate plots; do \
 	  $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt || exit; \
 	done
-	@$(MAKE) test
+	@$(MAKE) test-all
 
 RESOLUTION ?= highest
 RESOLVED = build/$(RESOLUTION)
@@ -56,8 +64,8 @@ test-resolution: $(BIN)/.dev  ## test with RESOLUTION=highest or lowest-direct o
 	@$(RESOLVED)/bin/python -m pip install $(QUIET) -r requirements/torch.txt
 	@$(RESOLVED)/bin/python -m pytest $(PYTEST_FLAGS)
 
-clean:  ## remove what the demo and the tests made, and the virtual environment
-	rm -rf .venv build demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove what the tests made, and the virtual environment; demo/ stays, for it may hold your judgements
+	rm -rf .venv build screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

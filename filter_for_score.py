@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Step 2: keep the highly voted answers.
 
-Reads what get_stackexchange.py has written and passes on, line by line and unchanged, the records that meet every
-condition given.
+Reads records of get_stackexchange.py and writes those that meet every given condition, unchanged.
 
     python filter_for_score.py --inputpath stack-exchange/cstheory/unfiltered.jsonl \\
         --destpath filtered-stack-exchange/cstheory.jsonl --min_answer_votes 10
@@ -13,10 +12,12 @@ from __future__ import annotations
 import argparse
 from types import NoneType
 
-from instructions.conditions import conditions, why_dropped
-from instructions.files import open_output, refuse_same_file, report_path, write_report
-from instructions.records import Row, read_with_progress
-from instructions.script import InputError, Tally, positive, run
+from records.conditions import conditions, why_dropped
+from records.errors import InputError
+from records.file_io import open_output, report_path, write_report
+from records.output_checks import check_outputs, record_outputs
+from records.record import RecordLine, read_with_progress
+from records.script import Tally, add_paths, positive, run, script_parser
 
 MUST_HAVE = {"site": str, "question_id": int, "question_score": int, "answer_score": int}  # in a record's meta
 MAY_HAVE = {"accepted": bool, "tags": list, "question_license": str, "answer_license": str}
@@ -24,11 +25,9 @@ KINDS = {str: "a string", int: "a whole number", bool: "true or false", list: "a
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
+    add_paths(parser)
     add = parser.add_argument
-    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, "
-        "or - for stdin")  # fmt: skip
-    add("--destpath", required=True, metavar="PATH", help="the same endings, or - for stdout")
     add("--min_answer_votes", type=int, required=True, metavar="N", help="keep answers with at least N votes")
     also = parser.add_argument_group("further conditions, each off by default").add_argument
     also("--accepted_only", action="store_true", help="the answer is the accepted one")
@@ -38,14 +37,19 @@ def arguments() -> argparse.Namespace:
     also("--max_response_chars", type=int, metavar="N", help="the answer has at most N characters of Markdown")
     also("--tags", nargs="+", action="extend", metavar="TAG", help="the question has at least one of these tags")
     also("--exclude_tags", nargs="+", action="extend", metavar="TAG", help="the question has none of these tags")
-    also("--licenses", nargs="+", action="extend", metavar="LICENSE", help="question and answer are under one of "
-         'these, as in "CC BY-SA 4.0"')  # fmt: skip
+    also(
+        "--licenses",
+        nargs="+",
+        action="extend",
+        metavar="LICENSE",
+        help='question and answer are under one of these, such as "CC BY-SA 4.0"',
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     args = arguments()
-    refuse_same_file(args.inputpath, args.destpath)
+    check_outputs(args.inputpath, record_outputs(args.destpath))
     tally, asked, best = Tally(), conditions(vars(args)), BestAnswers(args.max_answers_per_question)
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
@@ -60,11 +64,11 @@ def main() -> None:
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
 
 
-def check_meta(row: Row) -> None:
-    """Raise InputError where a record's meta has not what the conditions look at; those of MAY_HAVE may be absent or null."""
+def check_meta(row: RecordLine) -> None:
+    """Raise InputError if a record's meta lacks what the conditions need; fields of MAY_HAVE may be absent or null."""
     meta = row.record["meta"]
     for name, kind in MUST_HAVE.items():
-        if type(meta.get(name)) is not kind:  # a bool is an int too, but no score
+        if type(meta.get(name)) is not kind:  # a bool is an int too, but not a score
             raise InputError(
                 f"{row.place}: meta.{name} is not {KINDS[kind]}; this step reads the files of get_stackexchange.py"
             )
@@ -74,27 +78,27 @@ def check_meta(row: Row) -> None:
 
 
 class BestAnswers:
-    """Passes the first `limit` answers to each question: the best, for step 1 writes the best first."""
+    """Passes the first `limit` answers to each question. These are the best, because step 1 writes the best first."""
 
     def __init__(self, limit: int | None):
         self.limit = limit
-        self.last: dict[str, tuple[int, int, int]] = {}  # of each site: question id, score, how many have come
+        self.last: dict[str, tuple[int, int, int]] = {}  # by site: question id, score, how many answers so far
 
-    def why_dropped(self, row: Row) -> str | None:
-        """The reason to drop a record that meets the rest; raises InputError where records are not in order."""
+    def why_dropped(self, row: RecordLine) -> str | None:
+        """The reason to drop a record, if any. Raises InputError if records are not in order."""
         if self.limit is None:
             return None
         meta = row.record["meta"]
         site, question, score = meta["site"], meta["question_id"], meta["answer_score"]
-        last_question, last_score, come = self.last.get(site, (question, score, 0))
+        last_question, last_score, count = self.last.get(site, (question, score, 0))
         if question < last_question or (question == last_question and score > last_score):
             raise InputError(
                 f"{row.place}: is not in the order of get_stackexchange.py, by question and then by score, which "
                 "--max_answers_per_question needs; filter before you shuffle"
             )
-        come = come + 1 if question == last_question else 1
-        self.last[site] = question, score, come
-        return f"beyond the {self.limit} best answers" if come > self.limit else None
+        count = count + 1 if question == last_question else 1
+        self.last[site] = question, score, count
+        return f"beyond the {self.limit} best answers" if count > self.limit else None
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Another source: Python functions written by a language model, and verified by running them with their own tests.
+"""Another source: Python functions written by a language model, verified by running them with their own tests.
 
-The model is asked for a function with a docstring and asserts, by a prompt with examples (generation/prompts/python). What it
-answers is run in a sandbox, twice, and with faults put in: kept is what its tests pass, each time the same, as long as they
-notice a fault. The instruction is the docstring's task, the response the function.
+The prompt (generation/prompts/python) asks for a function with a docstring and asserts. Each answer is run in a
+sandbox, twice, and with faults put in. It is kept if its tests pass both times with the same values, and notice at
+least one fault. The docstring's task becomes the instruction, the function the response.
 
     python generate_python.py --samples 10000 --model bigcode/starcoder2-3b --license bigcode-openrail-m \\
         --destpath sources/python_code.jsonl
-    python generate_python.py --samples 10000 --model my-model --base_url http://localhost:8000/v1 --license apache-2.0 \\
-        --destpath sources/python_code.jsonl --exclude sources/earlier.jsonl
+    python generate_python.py --samples 10000 --model my-model --base_url http://localhost:8000/v1 \\
+        --license apache-2.0 --destpath sources/python_code.jsonl --exclude sources/earlier.jsonl
     python generate_python.py --verify sources/elsewhere.jsonl --destpath sources/verified.jsonl
 
---verify runs what records made elsewhere have as their response, with the asserts and examples in it and those in meta.tests.
-The sandbox is bubblewrap, on Linux. A run that was ended goes on where it was when the same command is typed again: the
-model's answers are kept in --cache.
+--verify runs the code in the responses of records made elsewhere, with the asserts and examples in it and those in
+meta.tests. The sandbox is bubblewrap, on Linux. An interrupted run is resumed by the same command: the model's
+answers are saved in --cache.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ import hashlib
 import json
 import os
 import platform
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -32,148 +31,201 @@ from typing import Any
 
 import orjson
 
-from generation.models import TOO_LONG, Model, Request, add_model_flags, open_model
-from generation.python_code.samples import Rejected, digest, extract, make_record, parted
-from generation.python_code.verification import Candidate, Verified, verify_all
-from generation.sandbox import Limits, SandboxError, open_sandbox
-from generation.templates import Template, read_template
-from instructions.files import STANDARD_STREAM, report_path, write_report
-from instructions.records import read_with_progress
-from instructions.script import InputError, Tally, positive, run
-from instructions.sources import SourceFile, open_results
+from generation.backends.base import PROMPT_TOO_LONG, Request, Settings
+from generation.model_flags import add_model_flags, find_cache_path, model_options
+from generation.models import Model, open_model
+from generation.prompt_template import Template, read_template
+from generation.python_code.samples import Rejected, digest, extract, make_record, split_tests
+from generation.python_code.verification import CodeCandidate, Verified, verify_all
+from generation.sandbox.bubblewrap import Limits, open_sandbox
+from records.errors import InputError
+from records.file_io import STANDARD_STREAM, report_path, write_report
+from records.record import read_with_progress
+from records.record_output import RecordOutput, open_record_output
+from records.script import Tally, positive, run, script_parser, tell
 
-PLACES = frozenset({"topic"})
+PLACEHOLDERS = frozenset({"topic"})
 PROMPTS = Path(__file__).parent / "generation" / "prompts" / "python"
-ASKED_AT_ONCE = 256  # samples, between which their code is run
+ASKED_AT_ONCE = 256  # samples; their code is run before more are asked for
 
 
 def arguments() -> argparse.Namespace:
     verify = argparse.ArgumentParser(add_help=False)
-    verify.add_argument("--verify", metavar="FILE", help="verify these records instead of asking a model: .jsonl, .jsonl.gz, "
-        ".jsonl.zst, or - for stdin; the flags of sampling and the model do not go with it")  # fmt: skip
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[verify]
+    verify.add_argument(
+        "--verify",
+        metavar="FILE",
+        help="verify these records instead of asking a model: .jsonl, .jsonl.gz, .jsonl.zst, or - for stdin; cannot be "
+        "combined with the flags for samples and the model",
     )
+    parser = script_parser(__doc__, verify)
     add = parser.add_argument
     add("--destpath", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdout")
-    add("--dropped_path", metavar="PATH", help="where the rejected samples go, each with its reason (default: beside "
-        "--destpath, as in python_code.dropped.jsonl; with -, nowhere)")  # fmt: skip
-    add("--exclude", nargs="+", default=[], metavar="PATH", help="records whose functions must not come again, whatever their "
-        "names are (default: none; twice in one run they never come)")  # fmt: skip
+    add(
+        "--dropped_path",
+        metavar="PATH",
+        help="where to write rejected samples with the reasons (default: next to --destpath, for example "
+        "python_code.dropped.jsonl; with -, nowhere)",
+    )
+    add(
+        "--exclude",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="drop functions that are in these records, even under other names (default: none; duplicates within a run "
+        "are always dropped)",
+    )
     add(
         "--workers",
         type=positive,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="sandboxes at once (default: one a core)",
+        help="sandboxes in parallel (default: one per core)",
     )
-    add("--allow_unsandboxed", action="store_true", help="run the code of the model as you, with your files, network and "
-        "processes open to it, where there is no sandbox (default: refuse)")  # fmt: skip
+    add(
+        "--allow_unsandboxed",
+        action="store_true",
+        help="if there is no sandbox, run the model's code as you, with access to your files, network and processes "
+        "(default: refuse)",
+    )
     if verify.parse_known_args()[0].verify is None:
         add_sampling_flags(parser)
         add_model_flags(parser)
     args = parser.parse_args()
 
-    if args.verify is None:
-        if not (args.temperature >= 0 and 0 < args.top_p <= 1):
-            parser.error("--temperature must be 0 or above, --top_p above 0 and at most 1")
-        if args.cache is None and args.destpath != STANDARD_STREAM:
-            args.cache = f"{args.destpath}.cache"
-    if args.dropped_path is None and args.destpath != STANDARD_STREAM:
-        stem, ending, packed = args.destpath.rpartition(".jsonl")
-        args.dropped_path = f"{stem}.dropped{ending}{packed}" if ending else f"{packed}.dropped.jsonl"
+    if args.verify is None and not (args.temperature >= 0 and 0 < args.top_p <= 1):
+        parser.error("--temperature must be 0 or above, --top_p above 0 and at most 1")
     return args
 
 
 def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("samples").add_argument
-    add("--samples", type=positive, required=True, metavar="N", help="functions to ask for")
-    add("--prompt", type=Path, default=PROMPTS / "function.txt", metavar="FILE", help="with {topic} in it (default: "
-        "generation/prompts/python/function.txt)")  # fmt: skip
-    add("--topics", type=Path, default=PROMPTS / "topics.txt", metavar="FILE", help="one a line, asked for in turn (default: "
-        "generation/prompts/python/topics.txt)")  # fmt: skip
-    add("--temperature", type=float, default=0.8, metavar="T", help="of sampling (default: 0.8)")
-    add("--top_p", type=float, default=0.95, metavar="P", help="of sampling (default: 0.95)")
-    add("--seed", type=int, default=0, metavar="N", help="of sampling (default: 0)")
+    add("--samples", type=positive, required=True, metavar="N", help="number of functions to ask for")
+    add(
+        "--prompt",
+        type=Path,
+        default=PROMPTS / "function.txt",
+        metavar="FILE",
+        help="a prompt that contains {topic} (default: generation/prompts/python/function.txt)",
+    )
+    add(
+        "--topics",
+        type=Path,
+        default=PROMPTS / "topics.txt",
+        metavar="FILE",
+        help="topics, one per line, asked for in turn (default: generation/prompts/python/topics.txt)",
+    )
+    add("--temperature", type=float, default=0.8, metavar="T", help="sampling temperature (default: 0.8)")
+    add("--top_p", type=float, default=0.95, metavar="P", help="sampling nucleus (default: 0.95)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the sampling (default: 0)")
 
 
 def main() -> None:
     args = arguments()
     verifying = args.verify is not None
-    prompt, topics = (None, []) if verifying else (read_template(args.prompt, PLACES), read_topics(args.topics))
-    inputs = [SourceFile(path) for path in [*([args.verify] if verifying else []), *args.exclude]]
-    tally = Tally()
+    dropped_path = find_dropped_path(args.dropped_path, args.destpath)
+    cache = None if verifying else find_cache_path(args.cache, args.destpath)
+    prompt, topics = (None, []) if verifying else (read_template(args.prompt, PLACEHOLDERS), read_topics(args.topics))
+    inputs = [*args.exclude, *([args.verify] if verifying else [args.prompt, args.topics])]
     with ExitStack() as stack:
-        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path))
+        files = stack.enter_context(open_record_output(inputs, args.destpath, dropped_path, cache))
         sandbox = open_sandbox(Limits(), args.allow_unsandboxed, tell)
         seen = set(known_digests(args.exclude))
-        model = stack.enter_context(open_model(args, args.cache)) if prompt else None
-        candidates = ask(model, prompt, topics, args) if model and prompt else of_records(args.verify)
-        for candidate, verdict in verify_all(candidates, sandbox, args.workers):
-            try:
-                record = finished(candidate, verdict, seen)
-            except Rejected as rejected:
-                tally.drop(str(rejected))
-                if files.dropped:
-                    files.dropped.write(
-                        line({"reason": str(rejected), "detail": rejected.detail, **dropped(candidate)})
-                    )
-            else:
-                tally.keep()
-                files.out.write(line(record))
+        model = stack.enter_context(open_model(model_options(args), cache)) if prompt else None
+        if model and prompt:
+            settings = prompt.settings(temperature=args.temperature, top_p=args.top_p, seed=args.seed)
+            prompt_sha256 = hashlib.sha256(args.prompt.read_bytes()).hexdigest()
+            candidates = ask(model, prompt, topics, args.samples, settings, prompt_sha256)
+        else:
+            candidates = read_candidates(args.verify)
+        tally = write_verified(verify_all(candidates, sandbox, args.workers), seen, files)
 
     if report := report_path(args.destpath):
-        write_report(report, {
-            "options": vars(args), **(asdict(model.info) if model else {}), "python": platform.python_version(),
-            "sandboxed": sandbox.closed, "counts": tally.as_dict(),
-        })  # fmt: skip
+        options = {**vars(args), "dropped_path": dropped_path, **({} if verifying else {"cache": cache})}
+        write_report(
+            report,
+            {
+                "options": options,
+                **(asdict(model.info) if model else {}),
+                "python": platform.python_version(),
+                "sandboxed": sandbox.closed,
+                "counts": tally.as_dict(),
+            },
+        )
     tally.show(f"{args.verify if verifying else args.model} -> {args.destpath}", "records" if verifying else "samples")
     if model:
         tell(f"the model was asked for {model.asked:,} texts; {model.known:,} were known")
 
 
-def ask(model: Model, prompt: Template, topics: list[str], args: argparse.Namespace) -> Iterator[Candidate]:
-    """What the model answers, sample by sample."""
-    settings = prompt.settings(temperature=args.temperature, top_p=args.top_p, seed=args.seed)
-    prompt_digest = hashlib.sha256(args.prompt.read_bytes()).hexdigest()
-    meta = {"license": model.info.license, **model.info.meta, "prompt_sha256": prompt_digest}
-    for begin in range(0, args.samples, ASKED_AT_ONCE):
-        numbers = range(begin, min(begin + ASKED_AT_ONCE, args.samples))
+def find_dropped_path(given: str | None, destpath: str) -> str | None:
+    """The file for rejected samples: the one given, or one next to `destpath`; None if the records go to stdout."""
+    if given is not None or destpath == STANDARD_STREAM:
+        return given
+    stem, ending, packed = destpath.rpartition(".jsonl")
+    return f"{stem}.dropped{ending}{packed}" if ending else f"{packed}.dropped.jsonl"
+
+
+def ask(
+    model: Model, prompt: Template, topics: list[str], samples: int, settings: Settings, prompt_sha256: str
+) -> Iterator[CodeCandidate]:
+    """Ask the model for samples, topic by topic in turn."""
+    meta = {"license": model.info.license, **model.info.meta, "prompt_sha256": prompt_sha256}
+    for begin in range(0, samples, ASKED_AT_ONCE):
+        numbers = range(begin, min(begin + ASKED_AT_ONCE, samples))
         asked = [(topics[number % len(topics)], number // len(topics)) for number in numbers]
         requests = [Request(prompt.fill(topic=topic), sample) for topic, sample in asked]
         for (topic, sample), generation in zip(asked, model.generate(requests, settings), strict=True):
-            problem = "prompt too long for the model" if generation.end == TOO_LONG else None
-            yield Candidate(generation.text, "", problem, {"meta": {**meta, "topic": topic, "sample": sample}})
+            problem = "prompt too long for the model" if generation.finish_reason == PROMPT_TOO_LONG else None
+            yield CodeCandidate(generation.text, "", problem, {"meta": {**meta, "topic": topic, "sample": sample}})
 
 
-def of_records(path: str) -> Iterator[Candidate]:
-    """The code of records made elsewhere, with the tests that are in their meta: a text, or a list of texts."""
+def read_candidates(path: str) -> Iterator[CodeCandidate]:
+    """The code of records made elsewhere. The tests in meta.tests are a string or a list of strings."""
     for row in read_with_progress([path]):
         tests = row.record["meta"].get("tests") or []
         parts = [tests] if isinstance(tests, str) else tests
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-            raise InputError(f"{row.place}: meta.tests is no text and no list of texts; write the asserts there")
-        yield Candidate(row.record["response"], "\n".join(parts), None, {"record": row.record})
+            raise InputError(f"{row.place}: meta.tests must be a string or a list of strings; put the asserts there")
+        yield CodeCandidate(row.record["response"], "\n".join(parts), None, {"record": row.record})
 
 
-def finished(candidate: Candidate, verdict: Verified | Rejected, seen: set[str]) -> dict[str, Any]:
-    """The record of a verified candidate. Raises Rejected where it is not verified, or was seen before."""
+def write_verified(
+    verdicts: Iterable[tuple[CodeCandidate, Verified | Rejected]], seen: set[str], files: RecordOutput
+) -> Tally:
+    """Write the verified candidates as records, and the others with their reasons. Adds to the digests in `seen`."""
+    tally = Tally()
+    for candidate, verdict in verdicts:
+        try:
+            record = make_verified_record(candidate, verdict, seen)
+        except Rejected as rejected:
+            tally.drop(str(rejected))
+            if files.dropped:
+                row = {"reason": str(rejected), "detail": rejected.detail, **describe_dropped(candidate)}
+                files.dropped.write(json_line(row))
+        else:
+            tally.keep()
+            files.out.write(json_line(record))
+    return tally
+
+
+def make_verified_record(candidate: CodeCandidate, verdict: Verified | Rejected, seen: set[str]) -> dict[str, Any]:
+    """The record of a verified candidate. Raises Rejected if it is not verified, or its digest is in `seen`."""
     if isinstance(verdict, Rejected):
         raise verdict
     sample = verdict.sample
     if sample.digest in seen:
         raise Rejected("a function that is there already")
+    record: dict[str, Any]
     if "record" in candidate.about:
-        given = candidate.about["record"]
-        record = {**given, "meta": {**given["meta"], **verdict.meta}}
+        record = candidate.about["record"]
+        record = {**record, "meta": {**record["meta"], **verdict.meta}}
     else:
         record = make_record(sample, {**candidate.about["meta"], "tests": sample.test_code, **verdict.meta})
     seen.add(sample.digest)
     return record
 
 
-def dropped(candidate: Candidate) -> dict[str, Any]:
-    """What is kept of a rejected candidate."""
+def describe_dropped(candidate: CodeCandidate) -> dict[str, Any]:
+    """The fields that identify a rejected candidate in --dropped_path."""
     if "record" in candidate.about:
         return {"record": candidate.about["record"]}
     meta = candidate.about["meta"]
@@ -181,34 +233,30 @@ def dropped(candidate: Candidate) -> dict[str, Any]:
 
 
 def known_digests(paths: list[str]) -> Iterator[str]:
-    """Those of the functions in records."""
+    """The digests of the functions in records."""
     for row in read_with_progress(paths):
         with suppress(Rejected):
-            yield digest(parted(extract(row.record["response"]))[0])
+            yield digest(split_tests(extract(row.record["response"]))[0])
 
 
 def read_topics(path: Path) -> list[str]:
     try:
         lines = [text.strip() for text in path.read_text("utf-8").splitlines()]
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
-        raise InputError(f"{path}: is no file of topics; give one with a topic a line, in UTF-8") from None
+        raise InputError(f"{path}: cannot be read as topics; give a UTF-8 text file with one topic per line") from None
     topics = list(dict.fromkeys(text for text in lines if text and not text.startswith("#")))
     if not topics:
-        raise InputError(f"{path}: has no topics; write one a line")
+        raise InputError(f"{path}: has no topics; write one per line")
     return topics
 
 
-def line(value: dict[str, Any]) -> bytes:
+def json_line(value: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # halves of surrogate pairs, in a model's text or in what its code says
+    except orjson.JSONEncodeError:  # lone surrogates, in a model's text or in a message of its code
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace") + b"\n"
 
 
-def tell(message: str) -> None:
-    print(message, file=sys.stderr)
-
-
 if __name__ == "__main__":
-    run(main, SandboxError)
+    run(main)

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Another source: questions of six kinds - who, what, where, when, why, how - made from text by a language model.
 
-Texts are a folder of .txt and .md files, JSON rows with --field, or records of get_stackexchange.py, whose answers are the
-texts. Of each passage the model writes the topics, a question of each kind, a short answer with the passage open, the
-question again from that answer, whether the passage answers it, and a long answer, which becomes the response. Every step is
-a prompt in generation/prompts/qa; after each its text is evaluated, and what fails is dropped with its reason. At the end the
-best are chosen, as many of one kind as of the others.
+The texts are a folder of .txt and .md files, JSON rows with --field, or the answers in records of
+get_stackexchange.py. For each passage the model writes its topics, a question of each kind, a short answer from the
+passage, the question again from that answer, whether the passage answers it, and a long answer, which becomes the
+response. Each step has a prompt in generation/prompts/qa; its text is evaluated, and questions that fail are dropped
+with the reason. At the end the best are selected, equally many of each kind.
 
     python generate_qa.py --inputpath notes --text_license "CC BY 4.0" --model EleutherAI/pythia-1.4b \\
         --destpath sources/synthetic_qa.jsonl --dropped_path sources/synthetic_qa.dropped.jsonl
     python generate_qa.py --inputpath stack-exchange/cstheory/unfiltered.jsonl --destpath sources/synthetic_qa.jsonl \\
         --model my-model --base_url http://localhost:8000/v1 --license apache-2.0
 
-A run that was ended goes on where it was when the same command is typed again: the model's answers are kept in --cache.
+An interrupted run is resumed by the same command: the model's answers are saved in --cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import blake2b
@@ -30,36 +30,65 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from generation.models import add_model_flags, open_model
+from generation.model_flags import add_model_flags, find_cache_path, model_options
+from generation.models import open_model
 from generation.qa.evaluations import KINDS, is_english
 from generation.qa.passages import MAX_WORDS, MIN_WORDS, Passage, find_passages
-from generation.qa.recipe import PROMPTS, Limits, ask, read_prompts
+from generation.qa.recipe import PROMPTS, Thresholds, ask, read_prompts
 from generation.qa.selection import Selection
-from generation.qa.texts import Skipped, read_texts
-from instructions.files import STANDARD_STREAM, report_path, write_report
-from instructions.script import Tally, positive, run, show_table
-from instructions.sources import SourceFile, open_results
+from generation.qa.texts import Skipped, Text, read_texts
+from records.file_io import report_path, write_report
+from records.record_output import open_record_output
+from records.script import Tally, positive, run, script_parser, show_table
 
-PASSAGES_AT_ONCE = 256  # go through the steps together: 1,536 questions, so that a step's last batch matters little
+PASSAGES_AT_ONCE = 256  # 1,536 questions, so that the partly filled last batch of a step matters little
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
-    add("--inputpath", nargs="+", action="extend", required=True, metavar="PATH", help="folders of .txt and .md, such files, "
-        "or records (.jsonl, .jsonl.gz, .jsonl.zst, - for stdin)")  # fmt: skip
-    add("--field", metavar="NAME", help="the inputs are JSON rows, and this field of each is the text")
-    add("--text_license", metavar="LICENSE", help='of texts that do not tell theirs, as in "CC BY-SA 4.0"')
+    add(
+        "--inputpath",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help="folders of .txt and .md files, such files, or records (.jsonl, .jsonl.gz, .jsonl.zst, - for stdin)",
+    )
+    add("--field", metavar="NAME", help="the inputs are JSON rows with the text in this field")
+    add("--text_license", metavar="LICENSE", help='for texts that do not state their own, for example "CC BY-SA 4.0"')
     add("--destpath", required=True, metavar="PATH", help=".jsonl, .jsonl.gz, .jsonl.zst, or - for stdout")
-    add("--dropped_path", metavar="PATH", help="where what is left out goes, with its reason (default: nowhere)")
-    add("--per_kind", type=positive, metavar="N", help="keep at most N questions of each kind, the best (default: as many as "
-        "there are of the scarcest kind)")  # fmt: skip
-    add("--prompts", type=Path, default=PROMPTS, metavar="DIR", help="prompt files (default: generation/prompts/qa)")
-    add("--temperature", type=float, default=0.0, metavar="T", help="of sampling (default: 0, the likeliest tokens)")
-    add("--seed", type=int, default=0, metavar="N", help="of sampling (default: 0)")
-    add("--min_words", type=positive, default=MIN_WORDS, metavar="N", help=f"of a passage (default: {MIN_WORDS})")
-    add("--max_words", type=positive, default=MAX_WORDS, metavar="N", help=f"of a passage (default: {MAX_WORDS})")
-    add_limit_flags(parser, Limits())
+    add("--dropped_path", metavar="PATH", help="where to write what is dropped, with the reasons (default: nowhere)")
+    add(
+        "--per_kind",
+        type=positive,
+        metavar="N",
+        help="keep the best N questions of each kind (default: as many as there are of the rarest kind)",
+    )
+    add(
+        "--prompts",
+        type=Path,
+        default=PROMPTS,
+        metavar="DIR",
+        help="folder of prompt files (default: generation/prompts/qa)",
+    )
+    add("--temperature", type=float, default=0.0, metavar="T", help="sampling temperature (default: 0, greedy)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the sampling (default: 0)")
+    add(
+        "--min_words",
+        type=positive,
+        default=MIN_WORDS,
+        metavar="N",
+        help=f"fewest words in a passage (default: {MIN_WORDS})",
+    )
+    add(
+        "--max_words",
+        type=positive,
+        default=MAX_WORDS,
+        metavar="N",
+        help=f"most words in a passage (default: {MAX_WORDS})",
+    )
+    add_limit_flags(parser, Thresholds())
     add_model_flags(parser)
     args = parser.parse_args()
 
@@ -69,48 +98,93 @@ def arguments() -> argparse.Namespace:
             parser.error(f"--{name}: {low} is above {high}")
     if not args.temperature >= 0:
         parser.error("--temperature must be 0 or above")
-    if args.cache is None and args.destpath != STANDARD_STREAM:
-        args.cache = f"{args.destpath}.cache"
     return args
 
 
-def add_limit_flags(parser: argparse.ArgumentParser, default: Limits) -> None:
+def add_limit_flags(parser: argparse.ArgumentParser, default: Thresholds) -> None:
     add = parser.add_argument_group("evaluations").add_argument
-    add("--min_logprob", type=float, default=default.min_logprob, metavar="X", help="mean log-probability of the tokens of "
-        f"question, answer and long answer each (default: {default.min_logprob})")  # fmt: skip
-    add("--min_agreement", type=float, default=default.min_agreement, metavar="X", help="F1 of the words of the question and "
-        f"of the one asked back from its answer (default: {default.min_agreement})")  # fmt: skip
-    add("--min_found", type=float, default=default.min_found, metavar="X", help="share of the short answer's words that are "
-        f"in the passage (default: {default.min_found})")  # fmt: skip
-    add("--min_covered", type=float, default=default.min_covered, metavar="X", help="share of the short answer's words that "
-        f"are in the long answer (default: {default.min_covered})")  # fmt: skip
-    add("--max_repetition", type=float, default=default.max_repetition, metavar="X", help="share of the long answer's runs of "
-        f"four words that came before in it (default: {default.max_repetition})")  # fmt: skip
+    add(
+        "--min_logprob",
+        type=float,
+        default=default.min_logprob,
+        metavar="X",
+        help="mean log-probability of the tokens, for question, answer and long answer each "
+        f"(default: {default.min_logprob})",
+    )
+    add(
+        "--min_agreement",
+        type=float,
+        default=default.min_agreement,
+        metavar="X",
+        help="F1 of the words of the question and of the one asked back from its answer "
+        f"(default: {default.min_agreement})",
+    )
+    add(
+        "--min_found",
+        type=float,
+        default=default.min_found,
+        metavar="X",
+        help=f"share of the short answer's words that are in the passage (default: {default.min_found})",
+    )
+    add(
+        "--min_covered",
+        type=float,
+        default=default.min_covered,
+        metavar="X",
+        help=f"share of the short answer's words that are in the long answer (default: {default.min_covered})",
+    )
+    add(
+        "--max_repetition",
+        type=float,
+        default=default.max_repetition,
+        metavar="X",
+        help=f"share of repeated four-word sequences in the long answer (default: {default.max_repetition})",
+    )
     between = ("MIN", "MAX")
-    add("--question_words", type=positive, nargs=2, default=default.question_words, metavar=between, help="of the question "
-        "(default: 4 40)")  # fmt: skip
-    add("--answer_words", type=positive, nargs=2, default=default.answer_words, metavar=between, help="of the short answer "
-        "(default: 1 40)")  # fmt: skip
-    add("--long_answer_words", type=positive, nargs=2, default=default.long_answer_words, metavar=between,
-        help="of the long one (default: 30 300)")  # fmt: skip
+    add(
+        "--question_words",
+        type=positive,
+        nargs=2,
+        default=default.question_words,
+        metavar=between,
+        help="words in the question (default: 4 40)",
+    )
+    add(
+        "--answer_words",
+        type=positive,
+        nargs=2,
+        default=default.answer_words,
+        metavar=between,
+        help="words in the short answer (default: 1 40)",
+    )
+    add(
+        "--long_answer_words",
+        type=positive,
+        nargs=2,
+        default=default.long_answer_words,
+        metavar=between,
+        help="words in the long answer (default: 30 300)",
+    )
 
 
 def main() -> None:
     args = arguments()
-    limits = Limits(**{limit.name: getattr(args, limit.name) for limit in fields(Limits)})
+    limits = Thresholds(**{limit.name: getattr(args, limit.name) for limit in fields(Thresholds)})
     prompts = read_prompts(args.prompts)
+    cache = find_cache_path(args.cache, args.destpath)
     with ExitStack() as stack:
-        inputs = [SourceFile(path) for path in args.inputpath]
-        files = stack.enter_context(open_results(inputs, args.destpath, args.dropped_path))
+        inputs = [*args.inputpath, *args.prompts.iterdir()]
+        files = stack.enter_context(open_record_output(inputs, args.destpath, args.dropped_path, cache))
         results = Results(files.out, files.dropped)
-        passages = find_fitting(args, results)
-        first = list(islice(passages, 1))  # so that bad input is told before the model is loaded
-        model = stack.enter_context(open_model(args, args.cache))
+        texts = read_texts(args.inputpath, args.field, args.text_license)
+        passages = select_passages(texts, args.min_words, args.max_words, results)
+        first = list(islice(passages, 1))  # bad input is reported before the model is loaded
+        model = stack.enter_context(open_model(model_options(args), cache))
         selection = stack.enter_context(Selection(Path(args.destpath).parent))
 
         passages = chain(first, passages)
-        while together := list(islice(passages, PASSAGES_AT_ONCE)):
-            for candidate in ask(together, model, prompts, limits, args.temperature, args.seed):
+        while batch := list(islice(passages, PASSAGES_AT_ONCE)):
+            for candidate in ask(batch, model, prompts, limits, args.temperature, args.seed):
                 if candidate.problem:
                     results.drop(results.questions, candidate.dropped(candidate.problem))
                 else:
@@ -122,29 +196,33 @@ def main() -> None:
                 results.keep(record)
 
     if report := report_path(args.destpath):
-        write_report(report, {"options": vars(args), "model": asdict(model.info), **results.as_dict()})
+        write_report(
+            report, {"options": {**vars(args), "cache": cache}, "model": asdict(model.info), **results.as_dict()}
+        )
     results.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     print(f"the model was asked for {model.asked:,} texts; {model.known:,} were known", file=sys.stderr)
 
 
-def find_fitting(args: argparse.Namespace, results: Results) -> Iterator[Passage]:
-    """The passages of all texts, each once; what is left out is counted."""
+def select_passages(
+    texts: Iterable[Text | Skipped], min_words: int, max_words: int, results: Results
+) -> Iterator[Passage]:
+    """The passages of all texts, without duplicates; the others are counted in `results`."""
     seen = set[bytes]()
-    for text in read_texts(args.inputpath, args.field, args.text_license):
+    for text in texts:
         if isinstance(text, Skipped):
             results.drop(results.texts, {"reason": text.reason, "id": text.id})
             continue
         results.texts.keep()
-        for passage in find_passages(text, args.min_words, args.max_words):
-            if problem := why_unfit(passage, seen):
+        for passage in find_passages(text, min_words, max_words):
+            if problem := why_unusable(passage, seen):
                 results.drop(results.passages, {"reason": problem, "id": passage.id})
             elif isinstance(passage, Passage):
                 results.passages.keep()
                 yield passage
 
 
-def why_unfit(passage: Passage | Skipped, seen: set[bytes]) -> str | None:
-    """Why nothing is asked about a passage; `seen` are the digests of those before it."""
+def why_unusable(passage: Passage | Skipped, seen: set[bytes]) -> str | None:
+    """Why nothing is asked about a passage, or None; adds its digest to `seen`."""
     if isinstance(passage, Skipped):
         return passage.reason
     if not is_english(passage.body):
@@ -158,7 +236,7 @@ def why_unfit(passage: Passage | Skipped, seen: set[bytes]) -> str | None:
 
 @dataclass
 class Results:
-    """Where records go, and what is left out; both are counted."""
+    """Writes records and what is dropped, and counts both."""
 
     out: BinaryIO
     dropped: BinaryIO | None
@@ -172,10 +250,10 @@ class Results:
         self.kinds[record["meta"]["kind"]] += 1
         self.out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
-    def drop(self, tally: Tally, told: dict[str, Any]) -> None:
-        tally.drop(told["reason"])
+    def drop(self, tally: Tally, row: dict[str, Any]) -> None:
+        tally.drop(row["reason"])
         if self.dropped:
-            self.dropped.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+            self.dropped.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
     def as_dict(self) -> dict[str, Any]:
         tallies = {"texts": self.texts, "passages": self.passages, "questions": self.questions}

@@ -1,8 +1,8 @@
-"""The cluster against this machine's own processes: one dump, converted by both in turn.
+"""The cluster compared with local processes: one dump, converted by both in turn.
 
-Starts a scheduler and workers on this machine (distributed.LocalCluster), as many as --workers, so that what differs is the way
-that posts take: through a scheduler, pickled twice, or through a pipe. Prints the CPU seconds of the process that hands
-them on too: they are what no cluster makes fewer.
+Starts a scheduler and --workers workers on this machine (distributed.LocalCluster), so that only the way of the posts
+differs: through a scheduler, pickled twice, or through a pipe. Also prints the CPU seconds of the process that sends them,
+which no cluster reduces.
 
     python -m benchmarks.cluster --megabytes 400
     python -m benchmarks.cluster --dump_path ~/dumps/math.stackexchange.com.7z --workers 8
@@ -22,46 +22,48 @@ from pathlib import Path
 
 from distributed import LocalCluster
 
-from benchmarks.step1 import ROOT, grown_dump
+from benchmarks.dumps import add_dumps
+from benchmarks.step1 import CACHE, grown_dump
+from records.workers import make_pool
 from stackdump.cluster import Cluster
-from stackdump.convert import BODY_SOURCES, Conversion
-from stackdump.dumps import local_dumps
-from stackdump.pool import make_pool
+from stackdump.convert import Conversion
+from stackdump.local_dumps import local_dumps
+from stackdump.options import BODY_SOURCES
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--dump_path", type=Path, help="a dump of one site (default: one grown out of ../shared)")
+    add("--dump_path", type=Path, help="a dump of one site (default: one grown from --dumps)")
     add("--megabytes", type=int, default=400, help="of the grown dump, all tables unpacked (default: 400)")
     add("--workers", type=int, default=2, help="of each side (default: 2)")
-    add("--rounds", type=int, default=3, help="turns of each side (default: 3)")
+    add("--rounds", type=int, default=3, help="runs of each side (default: 3)")
     add("--body_source", choices=BODY_SOURCES, default="html", help="as of get_stackexchange.py (default: html)")
-    args = parser.parse_args()
-    args.shared, args.cache = ROOT.parent / "shared", Path(tempfile.gettempdir()) / "grown-dumps"
-    args.method, args.order = "bzip2", "id"
-    return args
+    add_dumps(parser)
+    return parser.parse_args()
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What one conversion of the dump took: seconds."""
+    """What one conversion of the dump took, in seconds."""
 
     placing: float  # wall time: unpacking, and posts on the workers
     joining: float  # wall time
-    own_cpu: float  # of this process, which splits the dump, hands it on, and takes what comes back
+    own_cpu: float  # of this process, which splits the dump, sends it, and receives the results
 
 
 def main() -> None:
     args = arguments()
-    dump_path = args.dump_path or grown_dump(args)
+    dump_path = args.dump_path or grown_dump(CACHE, args.dumps, args.megabytes)
     sides: dict[str, list[Turn]] = {"processes": [], "cluster": []}
     with LocalCluster(
         n_workers=args.workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     ) as cluster:
         for _ in range(args.rounds):
-            sides["processes"].append(turn(dump_path, args, lambda: make_pool(args.workers)))
-            sides["cluster"].append(turn(dump_path, args, lambda: Cluster(cluster.scheduler_address)))
+            sides["processes"].append(turn(lambda: make_pool(args.workers), dump_path, args.workers, args.body_source))
+            sides["cluster"].append(
+                turn(lambda: Cluster(cluster.scheduler_address), dump_path, args.workers, args.body_source)
+            )
     megabytes = posts_size(dump_path) / 1e6
     print(f"{megabytes:.0f} MB of Posts.xml, {args.workers} workers a side, median of {args.rounds} rounds")
     print(f"{'':11}{'placing s':>10}{'joining s':>10}{'MB/s':>8}{'own CPU s':>11}{'MB/CPU s':>10}")
@@ -78,8 +80,8 @@ def main() -> None:
     print(f"cluster / processes, median of the pairs: {statistics.median(ratios):.2f} times as long")
 
 
-def turn(dump_path: Path, args: argparse.Namespace, make: Callable[[], Executor]) -> Turn:
-    """Convert the dump once."""
+def turn(make: Callable[[], Executor], dump_path: Path, workers: int, body_source: str) -> Turn:
+    """Convert the dump once, on what `make` makes."""
     [(site, dump)] = local_dumps(dump_path).items()
     with (
         make() as pool,
@@ -89,9 +91,9 @@ def turn(dump_path: Path, args: argparse.Namespace, make: Callable[[], Executor]
             dump,
             Path(folder) / "work",
             pool,
-            args.workers,
+            workers,
             here=not isinstance(pool, Cluster),
-            body_source=args.body_source,
+            body_source=body_source,
         ) as conversion,
     ):
         began, cpu = time.monotonic(), time.process_time()

@@ -1,12 +1,12 @@
-"""What questions and answers cost a model: how often it is asked, and what batches gain.
+"""What questions and answers cost: how often a model is asked, and what batches gain.
 
     python -m benchmarks.generation_qa                        counts, and a tiny model on the CPU
     python -m benchmarks.generation_qa --parts speed --size 1.4b --device cuda --dtype bfloat16 --batch_sizes 1 8 32 128
 
-counts: generate_qa.py's recipe with a model that answers everything well, so that no question drops out: how many texts it
-is asked for, and in how many batches. speed: one batch of each step with the prompts that the script uses, by a GPT-NeoX of
-random weights, which writes every text to max_tokens: real models stop earlier, so these are the most tokens that a passage
-can cost. Times are CPU seconds of one core on the CPU, seconds on a GPU. speed needs torch and transformers alone.
+counts: generate_qa.py's recipe with a model that answers everything well, so that no question is dropped: the number
+of texts and of batches. speed: one batch of each step with the prompts of the script, by a GPT-NeoX of random
+weights, which writes every text to max_tokens. Real models stop earlier, so this is the upper limit for a passage.
+Times are CPU seconds of one core on the CPU, and seconds on a GPU. speed needs only torch and transformers.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from generation.models import Model, Request, Settings, add_model_flags, open_model
-from generation.templates import read_template
+from generation.backends.base import Request, Settings
+from generation.model_flags import DTYPES
+from generation.models import Model, ModelOptions, open_model
+from generation.prompt_template import read_template
 
 PROMPTS = Path(__file__).resolve().parent.parent / "generation" / "prompts" / "qa"
 STEPS = ("topics", "question", "answer", "asked_back", "answerable", "long_answer")
-PLACES = frozenset({"passage", "kind", *STEPS})
+PLACEHOLDERS = frozenset({"passage", "kind", *STEPS})
 KINDS = 6
 BEFORE = 20  # seconds a passage in the first data set, one call after the other
 
@@ -37,20 +39,21 @@ SIZES = {
 }
 VOCABULARY, CONTEXT = 50304, 2048
 WORDS = (
-    "The lamp of the harbour stood on a rock, and the widow of the last pilot kept it for eleven winters. It burnt rape oil, "
-    "which was carried up the stairs in cans of two gallons. The lamp was lit at dusk and tended until the last boat was in. "
-    "Boats found it by its red glass, for every other light on that coast was white, and the coast was long and dark. "
-)  # fmt: skip
+    "The lamp of the harbour stood on a rock, and the widow of the last pilot kept it for eleven winters. It "
+    "burnt rape oil, which was carried up the stairs in cans of two gallons. The lamp was lit at dusk and tended "
+    "until the last boat was in. Boats found it by its red glass, for every other light on that coast was white, "
+    "and the coast was long and dark. "
+)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--parts", nargs="+", choices=("counts", "speed"), default=["counts", "speed"], help="(default: both)")
-    add("--passages", type=int, default=256, metavar="N", help="of the counts (default: 256)")
+    add("--passages", type=int, default=256, metavar="N", help="passages to count for (default: 256)")
     add("--size", choices=SIZES, default="tiny", help="of the model of random weights (default: tiny)")
     add("--device", default="cpu", help="(default: cpu)")
-    add("--dtype", default="float32", help="(default: float32)")
+    add("--dtype", choices=DTYPES, default="float32", help="(default: float32)")
     add("--batch_sizes", type=int, nargs="+", default=[1, 4, 16, 64], metavar="N", help="(default: 1 4 16 64)")
     return parser.parse_args()
 
@@ -60,38 +63,34 @@ def main() -> None:
     if "counts" in args.parts:
         show_counts(args.passages, args.batch_sizes)
     if "speed" in args.parts:
-        show_speed(args)
+        show_speed(args.size, args.device, args.dtype, args.batch_sizes)
 
 
 # ---- counts ----------------------------------------------------------------------------------------------------------
 def show_counts(number: int, batch_sizes: list[int]) -> None:
-    """Print how often a model is asked about so many passages."""
-    from generation.cache import Cache
-    from generation.models import Generation, ModelInfo
+    """Print how often a model is asked about a number of passages."""
+    from generation.answer_cache import Cache
+    from generation.backends.base import Generation, ModelInfo
     from generation.qa.passages import Passage
-    from generation.qa.recipe import Limits, ask, read_prompts
+    from generation.qa.recipe import Thresholds, ask, read_prompts
     from generation.qa.texts import Text
     from tests.qa_model import PASSAGE, good_answer, place_of
 
     class Good:
-        """A backend that answers well."""
+        """A backend that gives good answers."""
 
         info = ModelInfo("good", None, "mit")
         asked: list[int] = []
 
-        def ask(self, requests, settings, keep):
+        def ask(self, requests, settings, on_batch):
             self.asked.append(len(requests))
-            keep(
-                [
-                    (at, Generation(good_answer(place_of(each.prompt)), -0.1, 9, "stop"))
-                    for at, each in enumerate(requests)
-                ]
-            )
+            texts = [good_answer(place_of(request.prompt)) for request in requests]
+            on_batch([(index, Generation(text, -0.1, 9, "stop")) for index, text in enumerate(texts)])
 
     text = Text("text", "", "mit", False)
     passages = [Passage(text, at, PASSAGE.format(name=f"N{at}")) for at in range(number)]
     with Cache(None) as cache:
-        candidates = ask(passages, Model(Good(), cache), read_prompts(PROMPTS), Limits(), 0.0, 0)
+        candidates = ask(passages, Model(Good(), cache), read_prompts(PROMPTS), Thresholds(), 0.0, 0)
     assert not any(candidate.problem for candidate in candidates)
     calls = sum(Good.asked)
     print(f"{number} passages: {calls:,} texts, {calls / number:.0f} a passage, in {len(Good.asked)} steps")
@@ -101,74 +100,63 @@ def show_counts(number: int, batch_sizes: list[int]) -> None:
 
 
 # ---- speed -----------------------------------------------------------------------------------------------------------
-def show_speed(args: argparse.Namespace) -> None:
-    """Print what a passage takes, by the size of the batches."""
-    clock, unit = (time.process_time, "CPU s") if args.device == "cpu" else (time.perf_counter, "s")
+def show_speed(size: str, device: str, dtype: str, batch_sizes: list[int]) -> None:
+    """Print the time for a passage, by batch size."""
+    clock, unit = (time.process_time, "CPU s") if device == "cpu" else (time.perf_counter, "s")
     with tempfile.TemporaryDirectory() as folder:
-        build(Path(folder), args)
+        build(Path(folder), size, device, dtype)
         alone = 0.0
-        for size in args.batch_sizes:
-            with open_model(model_flags(folder, args, size), None) as model:
-                seconds, tokens = passage_cost(model, size, clock)
-            alone = alone or seconds
-            before = (
-                "" if args.size == "tiny" else f", {BEFORE / seconds:.1f} times the {BEFORE} s of the first data set"
+        for batch in batch_sizes:
+            options = ModelOptions(
+                folder, revision="random", license="none", device=device, dtype=dtype, batch_size=batch
             )
+            with open_model(options, None) as model:
+                seconds, tokens = passage_cost(model, batch, clock)
+            alone = alone or seconds
+            before = "" if size == "tiny" else f", {BEFORE / seconds:.1f} times the {BEFORE} s of the first data set"
             print(
-                f"{args.size}, {args.dtype} on {args.device}, batches of {size:3}: {seconds:7.3f} {unit} a passage, "
-                f"{3600 / seconds:9,.0f} passages an hour, {tokens / seconds:8,.0f} tokens/s, {alone / seconds:5.1f} times "
-                f"batches of {args.batch_sizes[0]}{before}",
+                f"{size}, {dtype} on {device}, batches of {batch:3}: {seconds:7.3f} {unit} a passage, "
+                f"{3600 / seconds:9,.0f} passages an hour, {tokens / seconds:8,.0f} tokens/s, "
+                f"{alone / seconds:5.1f} times batches of {batch_sizes[0]}{before}",
                 flush=True,
             )
 
 
-def build(folder: Path, args: argparse.Namespace) -> None:
-    """Save a GPT-NeoX of random weights, with a tokenizer that makes about as many tokens of the prompts as pythia's."""
+def build(folder: Path, size: str, device: str, dtype: str) -> None:
+    """Save a GPT-NeoX of random weights, and a tokenizer that makes about as many tokens of the prompts as pythia's."""
     import torch
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
     from tests.tiny_models import tokenizer
 
-    if args.device == "cpu":
+    if device == "cpu":
         torch.set_num_threads(1)
-    layers, width, heads = SIZES[args.size]
+    layers, width, heads = SIZES[size]
     tokens = tokenizer([WORDS, *(path.read_text("utf-8") for path in sorted(PROMPTS.iterdir()))], 2000)
     config = GPTNeoXConfig(
-        vocab_size=VOCABULARY, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * width,
-        max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        max_position_embeddings=CONTEXT,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     torch.manual_seed(0)
-    with torch.device(args.device):
-        GPTNeoXForCausalLM(config).to(getattr(torch, args.dtype)).save_pretrained(folder)
+    with torch.device(device):
+        GPTNeoXForCausalLM(config).to(getattr(torch, dtype)).save_pretrained(folder)
     tokens.save_pretrained(folder)
 
 
-def model_flags(folder: str, args: argparse.Namespace, size: int) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_model_flags(parser)
-    told = [
-        "--model",
-        folder,
-        "--revision",
-        "random",
-        "--license",
-        "none",
-        "--device",
-        args.device,
-        "--dtype",
-        args.dtype,
-    ]
-    return parser.parse_args([*told, "--batch_size", str(size)])
-
-
 def passage_cost(model: Model, size: int, clock: Callable[[], float]) -> tuple[float, int]:
-    """Seconds and tokens of one passage's texts, when they are asked for in batches of `size`."""
+    """Seconds and tokens for the texts of one passage, in batches of `size`."""
     model.generate([Request("warm up")], Settings(4))
     seconds, tokens = 0.0, 0
     for step in STEPS:
-        template = read_template(PROMPTS / f"{step}.txt", PLACES)
-        places = dict.fromkeys(PLACES, "the lamp of the harbour")
-        prompts = [template.fill(**{**places, "passage": f"{number}. {WORDS}"}) for number in range(size)]
+        template = read_template(PROMPTS / f"{step}.txt", PLACEHOLDERS)
+        values = dict.fromkeys(PLACEHOLDERS, "the lamp of the harbour")
+        prompts = [template.fill(**{**values, "passage": f"{number}. {WORDS}"}) for number in range(size)]
         began = clock()
         model.generate([Request(prompt) for prompt in prompts], Settings(template.max_tokens))
         texts = 1 if step == "topics" else KINDS

@@ -3,8 +3,8 @@
     python -m benchmarks.markdown                     converter x dump
     python -m benchmarks.markdown --linear            time against size, adversarial bodies
 
-Faithful: the share of posts whose Markdown means what the HTML meant, by the fidelity package (its README says how it
-judges). Fast: posts a second of CPU time on one core; the converters take turns, dump by dump, and the best of the
+Faithful: the share of posts whose Markdown means what the HTML meant, by the fidelity measure (tools/fidelity/README.md says
+how it judges). Fast: posts a second of CPU time on one core; the converters take turns, dump by dump, and the best of the
 rounds counts, so that noise hits all alike. Escapes: escapes, entities and tags in 1000 characters of Markdown, as
 fidelity counts them. markdownify and html-to-markdown run with their defaults, as others use them.
 """
@@ -17,11 +17,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
+from benchmarks.dumps import add_dumps
+from benchmarks.tools.fidelity.judge import count_escapes, judge
+from benchmarks.tools.fidelity.posts import read_posts, site_uses_math
 from stackdump.markdown import html_to_markdown
 
-ROOT = Path(__file__).resolve().parent.parent
 Converter = Callable[[str, bool], str]
 Posts = list[tuple[str, str]]  # id, HTML
 
@@ -97,16 +98,7 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def load_fidelity(folder: Path) -> ModuleType:
-    if not (folder / "fidelity.py").is_file():
-        sys.exit(f"no fidelity.py in {folder}: give its folder with --fidelity")
-    sys.path.insert(0, str(folder))
-    import fidelity
-
-    return fidelity
-
-
-def compare(paths: list[Path], fidelity: ModuleType, rounds: int) -> None:
+def compare(paths: list[Path], rounds: int) -> None:
     """Prints the table converter x dump."""
     from lxml.etree import XMLSyntaxError
 
@@ -115,13 +107,13 @@ def compare(paths: list[Path], fidelity: ModuleType, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as unpacked:
         for path in posts_files(paths, Path(unpacked)):
             try:
-                posts: Posts = list(fidelity.read_posts(str(path)))
+                posts: Posts = list(read_posts(str(path)))
             except XMLSyntaxError as error:
                 print(f"{path}: {error}: left out", file=sys.stderr)
                 continue
             if posts:
-                math, _ = fidelity.site_uses_math(str(path), [body for _, body in posts])
-                measured = measure(posts, math, fidelity, rounds)
+                math, _ = site_uses_math(str(path), [body for _, body in posts])
+                measured = measure(posts, math, rounds)
                 print_rows(path.parent.name, len(posts), measured)
                 for name, row in measured.items():
                     sums = totals.setdefault(name, [0.0] * 5)
@@ -131,10 +123,10 @@ def compare(paths: list[Path], fidelity: ModuleType, rounds: int) -> None:
         print_rows("all", counts["stackdump"], {name: (row[0], row[1], row[2], row[3]) for name, row in totals.items()})
 
 
-Row = tuple[float, float, float, float]  # posts equal, CPU seconds, escapes, characters
+Total = tuple[float, float, float, float]  # posts equal, CPU seconds, escapes, characters
 
 
-def measure(posts: Posts, math: bool, fidelity: ModuleType, rounds: int) -> dict[str, Row]:
+def measure(posts: Posts, math: bool, rounds: int) -> dict[str, Total]:
     best: dict[str, float] = {}
     outputs: dict[str, list[str]] = {}
     for _ in range(rounds):
@@ -150,13 +142,13 @@ def measure(posts: Posts, math: bool, fidelity: ModuleType, rounds: int) -> dict
             outputs[name] = results
     rows = {}
     for name, results in outputs.items():
-        equal = sum(fidelity.judge(body, out, math).equal for (_, body), out in zip(posts, results, strict=True))
-        escapes = sum(len(fidelity._NOISE.findall(fidelity._QUIET.sub("", out))) for out in results)
+        equal = sum(judge(body, out, math).equal for (_, body), out in zip(posts, results, strict=True))
+        escapes = sum(map(count_escapes, results))
         rows[name] = (equal, best[name], escapes, sum(map(len, results)))
     return rows
 
 
-def print_rows(dump: str, count: int, rows: dict[str, Row]) -> None:
+def print_rows(dump: str, count: int, rows: dict[str, Total]) -> None:
     base = rows.get("markdownify")
     for name, (equal, seconds, escapes, characters) in rows.items():
         ratio = f"{base[1] / seconds:.1f}x" if base else ""
@@ -191,17 +183,10 @@ def main(argv: list[str] | None = None) -> int:
         "--posts",
         type=Path,
         nargs="+",
-        default=[ROOT.parent / "shared" / "archive.org"],
         metavar="PATH",
-        help="Posts.xml files, 7z archives, or folders of them (default: ../shared/archive.org)",
+        help="Posts.xml files, 7z archives, or folders of them (default: all of --dumps)",
     )
-    parser.add_argument(
-        "--fidelity",
-        type=Path,
-        default=ROOT.parent / "shared" / "tools" / "fidelity",
-        metavar="FOLDER",
-        help="where fidelity.py is (default: ../shared/tools/fidelity beside the repository)",
-    )
+    add_dumps(parser)
     parser.add_argument(
         "--rounds", type=int, default=3, metavar="N", help="rounds, of which the best counts (default: 3)"
     )
@@ -213,7 +198,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.linear:
         linear(args.largest)
     else:
-        compare(args.posts, load_fidelity(args.fidelity), args.rounds)
+        compare(args.posts or [args.dumps], args.rounds)
     return 0
 
 

@@ -1,12 +1,12 @@
-"""How fast sources are merged, and in how much memory (Linux).
+"""Speed and memory of merging sources (Linux).
 
     python -m benchmarks.merge                             100,000 records
-    python -m benchmarks.merge --records 1000000           in the size that the aims are for
+    python -m benchmarks.merge --records 1000000           the size for which README.md gives aims
     python -m benchmarks.merge --flags --formats messages --near_duplicates
 
-Grows real records (of the sites in ../shared, where they are; else the sample's) to the number asked for, each with a line of its
-own, and writes every tenth twice, the second time with other white space. Prints megabytes of input a CPU second, the
-peak memory (PSS), and how many duplicates were found.
+Repeats real records (from real dumps, else the sample's) up to the number asked for, each with a line of its own, and
+writes every tenth twice, the second time with other white space. Prints megabytes of input a CPU second, the peak
+memory (PSS), and the number of duplicates found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,10 +21,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from benchmarks.dumps import ROOT, add_dumps, read_dump
 from benchmarks.measure import measure
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared" / "archive.org" / "stackexchange"
 SITES = ("ai", "bioinformatics", "matheducators")
 SAMPLE = ROOT / "sample" / "harbour.stackexchange.com"
 
@@ -33,8 +31,15 @@ SAMPLE = ROOT / "sample" / "harbour.stackexchange.com"
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--records", type=int, default=100_000, metavar="N", help="different ones (default: 100,000)")
-    add("--flags", nargs=argparse.REMAINDER, default=[], metavar="FLAG", help="of merge_datasets.py; has to come last")
+    add("--records", type=int, default=100_000, metavar="N", help="different records (default: 100,000)")
+    add_dumps(parser)
+    add(
+        "--flags",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="FLAG",
+        help="flags of merge_datasets.py; must come last",
+    )
     return parser.parse_args()
 
 
@@ -42,7 +47,7 @@ def main() -> None:
     args = arguments()
     with tempfile.TemporaryDirectory() as folder:
         source, destination = Path(folder, "in.jsonl"), Path(folder, "dataset")
-        written = write(source, real_records(Path(folder)), args.records)
+        written = write(source, real_records(args.dumps), args.records)
         size = source.stat().st_size / 1e6
         command = ["merge_datasets.py", "--inputpath", str(source), "--destpath", str(destination), *args.flags]
         os.chdir(ROOT)
@@ -54,16 +59,13 @@ def main() -> None:
     print(f"exact duplicates: {found:,} of {planted:,} planted")
 
 
-def real_records(folder: Path) -> list[dict[str, Any]]:
-    archives = [SHARED / f"{site}.stackexchange.com.7z" for site in SITES]
-    for dump in [path for path in archives if path.exists()] or [SAMPLE]:
-        command = [sys.executable, "get_stackexchange.py", "--dump_path", dump, "--destdir", folder / "sites"]
-        subprocess.run(list(map(str, command)), cwd=ROOT, check=True, capture_output=True)
-    return [json.loads(line) for path in sorted(folder.glob("sites/*/unfiltered.jsonl")) for line in path.open()]
+def real_records(dumps: Path) -> list[dict[str, Any]]:
+    archives = [archive for site in SITES for archive in sorted(dumps.rglob(f"{site}.stackexchange.com.7z"))]
+    return [record for dump in archives or [SAMPLE] for record in read_dump(dump)]
 
 
 def write(path: Path, records: list[dict[str, Any]], number: int) -> int:
-    """Write so many different records, and duplicates; returns how many in all."""
+    """Write that many different records, and duplicates; returns how many in all."""
     written = 0
     with path.open("w", encoding="utf-8") as out:
         for record in grown(records, number):

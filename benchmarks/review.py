@@ -3,8 +3,8 @@
     python -m benchmarks.review                          a million records of 2 kB, 20,000 judgements
     python -m benchmarks.review --records 100000 --judgements 2000
 
-Needs 2 kB of temporary disk a record. Prints milliseconds of wall time (the median and the longest) and of CPU time (the
-mean), and the memory that it all took.
+Needs 2 kB of temporary disk per record. Prints milliseconds of wall time (the median and the longest) and of CPU time
+(the mean), and the memory used.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from instructions.judgements import Judgement, JudgementFile
+from review.judgements import Judgement, JudgementFile
 from viewer.queue import Filter, Queue
-from viewer.records import RecordFile
+from viewer.record_file import RecordFile
 
 SITE = "quay.stackexchange.com/a"
 WORDS = "The harbour master watches boats come in under sail and asks whether they need a berth for the night. "
@@ -58,7 +59,7 @@ def review_records(data: Path, judged: Path) -> None:
     numbers = iter(lambda: draw.randrange(len(records) - 1), None)
     timed("the next example", lambda: records[queue.next(next(numbers))], TIMES)
     timed("go to an id", lambda: records[queue.go_to(f"{SITE}/{next(numbers)}")], TIMES)
-    timed("judge, seen in the queue", lambda: queue.judge(next(numbers), REJECT), TIMES)
+    timed("judge, seen in the queue", lambda: judge_in(queue, next(numbers)), TIMES)
     timed("undo", queue.undo, TIMES)
     timed("put in random order", lambda: queue.order_at_random(1))
     timed("the next example, random order", lambda: records[queue.next_unjudged(next(numbers))], TIMES)
@@ -74,21 +75,32 @@ def review_judgements(judged: Path) -> None:
     for session in (first, second):
         session.read()
     turns = iter(range(1_000_000))
-    timed("save a new judgement", lambda: first.judge(f"{SITE}/new{next(turns)}", REJECT), TIMES)
-    timed("save a changed judgement", lambda: first.judge(f"{SITE}/{next(turns)}", REJECT), TIMES)
-    timed("take a judgement out", lambda: first.judge(f"{SITE}/{next(turns) - TIMES}", None), TIMES)
+    timed("save a new judgement", lambda: first.judge(f"{SITE}/new{next(turns)}", REJECT, seen=None), TIMES)
+    timed("save a changed judgement", lambda: judge_again(first, next(turns)), TIMES)
+    timed("remove a judgement", lambda: first.judge(f"{SITE}/{next(turns) - TIMES}", None, seen=REJECT), TIMES)
     second.read()
     in_turn = iter([first, second] * TIMES)
-    timed("save, two viewers in turn", lambda: next(in_turn).judge(f"{SITE}/new{next(turns)}", REJECT), TIMES)
+    timed(
+        "save, two viewers in turn", lambda: next(in_turn).judge(f"{SITE}/new{next(turns)}", REJECT, seen=None), TIMES
+    )
     first.read()
     lines = judged.read_text().splitlines(keepends=True)
     judged.write_text("".join([*lines[: len(lines) // 2], "# by hand\n", *lines[len(lines) // 2 :]]))
     timed("read after an edit by hand", first.read)
-    timed("parse the whole file", lambda: JudgementFile(judged).read())
+    timed("parse the file", lambda: JudgementFile(judged).read())
 
 
-def timed(what: str, action: Callable[[], object], times: int = 1):
-    """Do something so many times, print how long it took, and return what it gave last."""
+def judge_in(queue: Queue, number: int) -> None:
+    queue.judge(number, REJECT, seen=queue.judgement(number))
+
+
+def judge_again(file: JudgementFile, number: int) -> None:
+    """Reject a record that `write_judgements` has judged."""
+    file.judge(f"{SITE}/{number}", REJECT, seen=REJECT if number % 3 == 0 else Judgement(True))
+
+
+def timed(what: str, action: Callable[[], Any], times: int = 1) -> Any:
+    """Call an action `times` times, print how long it took, and return its last result."""
     walls, cpu = [], time.process_time()
     for _ in range(times):
         began = time.perf_counter()
@@ -100,7 +112,7 @@ def timed(what: str, action: Callable[[], object], times: int = 1):
 
 
 def peak() -> float:
-    """MiB of memory at most so far."""
+    """The peak memory so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -108,13 +120,18 @@ def write_records(path: Path, count: int) -> None:
     with open(path, "w") as out:
         for number in range(count):
             meta = {"site": "quay.stackexchange.com", "answer_id": number, "answer_score": number * 7919 % 1000}
-            row = {"id": f"{SITE}/{number}", "source": "stackexchange", "instruction": f"Boat {number}\n\n{WORDS * 9}",
-                   "response": f"Answer {number}: {WORDS * 9}", "meta": meta}  # fmt: skip
+            row = {
+                "id": f"{SITE}/{number}",
+                "source": "stackexchange",
+                "instruction": f"Boat {number}\n\n{WORDS * 9}",
+                "response": f"Answer {number}: {WORDS * 9}",
+                "meta": meta,
+            }
             out.write(json.dumps(row) + "\n")
 
 
 def write_judgements(path: Path, count: int) -> None:
-    """As a reviewer leaves them: one in three rejected, with a note."""
+    """Write judgements like a reviewer's: one in three rejected, with a note."""
     rejected = "{judgement: reject, criteria: [4, 6], note: links to a blog}  # read twice"
     path.write_text("".join(f"{SITE}/{number}: {'accept' if number % 3 else rejected}\n" for number in range(count)))
 

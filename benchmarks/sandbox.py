@@ -1,10 +1,10 @@
-"""How many functions are verified in a second: generation/python_code on a typical answer of a model, and on bad ones.
+"""How many functions are verified per second: generation/python_code on a typical answer of a model, and on bad ones.
 
     python -m benchmarks.sandbox                  one worker, 100 samples of each kind
     python -m benchmarks.sandbox --workers 2      several sandboxes at once
 
-A verification is what a kept sample costs: two sandboxes, the program twice, and its mutants. Prints CPU seconds of all
-processes, which a busy machine changes little, and wall time; then where they go. Needs bubblewrap (Linux).
+A verification takes two sandboxes, two runs of the program, and its mutants. Prints rates by the CPU time of all
+processes, which depends little on other load, and by wall time; then the cost of each part. Needs bubblewrap (Linux).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 from generation.python_code.mutants import mutants
 from generation.python_code.samples import Rejected, extract, make_sample
-from generation.python_code.verification import MUTANTS, Candidate, compiled, verify_all
-from generation.sandbox import PYTHON, Limits, Program, Sandbox, open_sandbox
+from generation.python_code.verification import MUTANTS, CodeCandidate, compiled, verify_all
+from generation.sandbox.bubblewrap import PYTHON, Limits, Program, Sandbox, open_sandbox
 
 GOOD = '''from collections import Counter
 
@@ -61,9 +61,9 @@ def main() -> None:
     args = arguments()
     sandbox = open_sandbox(Limits())
     for name, answer in KINDS.items():
-        candidates = [Candidate(answer)] * args.samples
+        candidates = [CodeCandidate(answer)] * args.samples
 
-        def verify_them(candidates: list[Candidate] = candidates, name: str = name) -> None:
+        def verify_them(candidates: list[CodeCandidate] = candidates, name: str = name) -> None:
             for _, verdict in verify_all(candidates, sandbox, args.workers):
                 assert (str(verdict) if isinstance(verdict, Rejected) else "verified").startswith(name), verdict
 
@@ -73,11 +73,11 @@ def main() -> None:
 
 
 def parts(sandbox: Sandbox, times: int) -> None:
-    """What a verification is made of, in milliseconds of CPU time."""
+    """Print the cost of the parts of a verification, in milliseconds of CPU time."""
     sample = make_sample(extract(GOOD))
     program = Program(compiled(sample.program), compiled(sample.tests), 2.0)
-    made = list(mutants(sample.program, MUTANTS))
-    print(f"of {len(made)} mutants; in milliseconds of CPU time:")
+    count = len(list(mutants(sample.program, MUTANTS)))
+    print(f"of {count} mutants; in milliseconds of CPU time:")
     python = 1000 * cost(lambda: subprocess.run([PYTHON, "-S", "-c", ""], check=True), times)[0]
     print(f"  starting Python      {python:5.1f}, for scale")
     empty, runs = 1000 * cost(lambda: sandbox.run([], 1), times)[0], 10
@@ -85,13 +85,12 @@ def parts(sandbox: Sandbox, times: int) -> None:
     full = 1000 * cost(lambda: sandbox.run([program] * runs, 1, ["collections"]), times)[0]
     print(f"  a run in it          {(full - empty) / runs:5.1f}")
     print(f"  parsing the answer   {1000 * cost(lambda: make_sample(extract(GOOD)), times)[0]:5.1f}")
-    print(
-        f"  making the mutants   {1000 * cost(lambda: [compiled(m) for m in mutants(sample.program, MUTANTS)], times)[0]:5.1f}"
-    )
+    mutating = 1000 * cost(lambda: [compiled(mutant) for mutant in mutants(sample.program, MUTANTS)], times)[0]
+    print(f"  making the mutants   {mutating:5.1f}")
 
 
 def cost(work: Callable[[], object], times: int = 1) -> tuple[float, float]:
-    """CPU seconds of this process and its children, and seconds of wall time, each time."""
+    """CPU seconds of this process and its children, and wall seconds, per call."""
     before, began = cpu_seconds(), time.perf_counter()
     for _ in range(times):
         work()
@@ -100,7 +99,7 @@ def cost(work: Callable[[], object], times: int = 1) -> tuple[float, float]:
 
 def cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Step 1 against its floor: what 7-Zip needs only to unpack Posts.xml to nowhere.
+"""Step 1 compared with its lower bound: what 7-Zip needs only to unpack Posts.xml, without writing it.
 
-Grows a dump out of the real ones beside the project (../shared, with its tools/grow_dump.py; needs 7zz, Debian package
-7zip), and runs `7zz e -so` and get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds
-and wall time of both with their ratios, pair by pair, the gain over one core, and peak memory (PSS) of all processes.
+Grows a dump from real ones (tools/grow_dump.py; needs 7zz, Debian package 7zip), and runs `7zz e -so` and
+get_stackexchange.py in turn, so that a noisy machine is noisy for both. Prints CPU seconds and wall time of both with
+their ratios, pair by pair, the gain over one core, and peak memory (PSS) of all processes.
 
     python -m benchmarks.step1 --megabytes 400
     python -m benchmarks.step1 --megabytes 4000 --order random --rounds 1
@@ -11,36 +11,36 @@ and wall time of both with their ratios, pair by pair, the gain over one core, a
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.dumps import ROOT, add_dumps
 from benchmarks.measure import Cost, measure
+from benchmarks.tools.grow_dump import METHODS, ORDERS, grow_dump
 from stackdump import native
 
-ROOT = Path(__file__).resolve().parent.parent
 HOST = "grown.stackexchange.com"
+CACHE = Path(tempfile.gettempdir()) / "grown-dumps"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--megabytes", type=int, default=400, help="all tables unpacked; Posts.xml is 29 %% of it (default: 400)")
-    add("--method", choices=["bzip2", "lzma2"], default="bzip2", help="default: bzip2, as dumps up to 2025")
-    add("--order", choices=["id", "random"], default="id", help="of the rows (default: id)")
+    add("--method", choices=METHODS, default="bzip2", help="default: bzip2, as dumps up to 2025")
+    add("--order", choices=ORDERS, default="id", help="of the rows (default: id)")
     add("--cores", type=int, default=2, help="default: 2")
     add("--rounds", type=int, default=3, help="pairs of runs (default: 3)")
-    add("--shared", type=Path, default=ROOT.parent / "shared", help="default: ../shared")
-    add("--cache", type=Path, default=Path(tempfile.gettempdir()) / "grown-dumps", help="where grown dumps are kept")
+    add("--cache", type=Path, default=CACHE, help="where grown dumps are kept")
+    add_dumps(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = arguments()
-    archive = grown_dump(args)
+    archive = grown_dump(args.cache, args.dumps, args.megabytes, args.method, args.order)
     floor_command = ["7zz", "e", "-so", f"-mmt={args.cores}", str(archive), "Posts.xml"]
     writer = "compiled" if native.folder().is_dir() else "in Python"
     print(
@@ -66,25 +66,18 @@ def main() -> None:
 
 
 def convert(archive: Path, cores: int, memory: bool = False) -> Cost:
-    """One run of step 1 on so many cores, with a worker on each; its output is thrown away."""
+    """One run of step 1 on so many cores, with a worker on each; its output is deleted."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         command = [sys.executable, str(ROOT / "get_stackexchange.py"), "--dump_path", str(archive)]
         return measure([*command, "--destdir", folder, "--workers", str(cores)], cores, memory)
 
 
-def grown_dump(args: argparse.Namespace) -> Path:
-    """The dump to measure on, grown unless it is there already."""
-    folder = args.cache / f"{args.megabytes}-{args.method}-{args.order}"
-    archive = folder / f"{HOST}.7z"
+def grown_dump(cache: Path, dumps: Path, megabytes: int, method: str = "bzip2", order: str = "id") -> Path:
+    """The dump to measure with, grown unless it is in the cache."""
+    archive = cache / f"{megabytes}-{method}-{order}" / f"{HOST}.7z"
     if not archive.exists():
-        tool = args.shared / "tools" / "grow_dump.py"
-        if not tool.exists() or not shutil.which("7zz"):
-            sys.exit(f"benchmarks.step1: needs {tool} and 7zz (apt-get install 7zip)")
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / "partial.7z"
-        flags = ["--megabytes", str(args.megabytes), "--method", args.method, "--order", args.order]
-        subprocess.run([sys.executable, tool, *flags, "--out", partial], check=True, stderr=subprocess.DEVNULL)
-        partial.rename(archive)
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        grow_dump(archive, dumps, megabytes, method, order)
     return archive
 
 

@@ -1,1 +1,1 @@
-"""Records made by a language model: the models, and what their texts go through before they are records."""
+"""Records written by a language model: access to models, prompts, and the checks that their output has to pass."""

@@ -1,102 +1,46 @@
-"""A language model as prompts -> texts with log-probabilities: batched, seeded, and never asked twice for the same thing.
+"""A language model behind a cache: prompts in, texts with log-probabilities out, and nothing is asked twice.
 
-A backend asks the model: generation/local.py runs it here with transformers, generation/server.py asks an OpenAI-compatible
-server. Model puts the cache of generation/cache.py before either:
+A backend queries the model: generation/backends/local.py runs it with transformers, generation/backends/server.py
+calls an OpenAI-compatible server. generation/model_flags.py has the scripts' flags for ModelOptions.
 
-    add_model_flags(parser)
-    args = parser.parse_args()
-    with open_model(args, cache="names.cache") as model:
+    options = ModelOptions("EleutherAI/pythia-160m")
+    with open_model(options, cache="names.cache") as model:
         [generation] = model.generate([Request("Once upon a time")], Settings(max_tokens=20))
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
-from generation.cache import Cache
-from instructions.script import InputError, Progress, positive
-
-DTYPES = ("float32", "bfloat16", "float16")
-
-# how a text ended; a server may tell other ways
-STOPPED = "stop"  # by itself or at a stop string
-CUT = "length"  # at max_tokens
-TOO_LONG = "prompt too long"  # there is no text: the prompt and max_tokens do not fit into the model's context
+from generation.answer_cache import Cache
+from generation.backends.base import PROMPT_TOO_LONG, Backend, Generation, Request, Settings
+from records.errors import InputError
+from records.script import Progress
 
 
 @dataclass(frozen=True)
-class ModelInfo:
-    """Which model it is. `variant` is what else its texts depend on: the precision, a chat template."""
+class ModelOptions:
+    """Which model to use, and how to query it."""
 
-    name: str
-    revision: str | None  # None where a server does not tell it
-    license: str
-    variant: str = ""
-
-    @property
-    def meta(self) -> dict[str, str | None]:
-        """What every record that is made with the model has in its meta."""
-        return {"model": self.name, "model_revision": self.revision, "model_license": self.license}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a text is drawn. A temperature of 0 takes the likeliest token each time."""
-
-    max_tokens: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-    stop: tuple[str, ...] = ()  # a text ends before the first of these; OpenAI's own servers take at most 4
-    seed: int = 0
-
-
-class Request(NamedTuple):
-    """A prompt, and which of several texts that are drawn for it."""
-
-    prompt: str
-    sample: int = 0
-
-
-class Generation(NamedTuple):
-    """What a model wrote after a prompt, without the stop string."""
-
-    text: str
-    logprob: (
-        float | None
-    )  # of the text's tokens, their mean, before temperature and top_p; None of no tokens, or not told
-    tokens: int  # of the text, without those that hold a stop string or the end alone
-    end: str  # STOPPED, CUT or TOO_LONG
-
-
-Keep = Callable[[Sequence[tuple[int, Generation]]], None]  # takes places of requests and their generations
-
-
-class Backend(Protocol):
-    """What asks a model."""
-
-    info: ModelInfo
-
-    def ask(self, requests: Sequence[Request], settings: Settings, keep: Keep) -> None:
-        """Give `keep` each request's generation as soon as it is there, before anything further is asked; those of a batch
-        together. Raises InputError where the model cannot be asked."""
-
-
-def seed_of(request: Request, settings: Settings) -> int:
-    """A request's own seed, 31 bits, so that what is drawn for it does not depend on the requests beside it."""
-    told = json.dumps([settings.seed, request.sample, request.prompt]).encode()
-    return int.from_bytes(hashlib.blake2b(told, digest_size=4).digest()) >> 1
-
-
-def cut_at(text: str, stop: Sequence[str]) -> str:
-    """The text before the first of the stop strings."""
-    return text[: min((at for each in stop if (at := text.find(each)) >= 0), default=len(text))]
+    model: str  # a folder or a name at the Hugging Face hub; with base_url, the server's name for it
+    revision: str | None = None
+    license: str | None = None
+    chat: bool = False
+    # run by transformers
+    device: str = "auto"
+    dtype: str = "float32"
+    batch_size: int = 16
+    # at an OpenAI-compatible server
+    base_url: str | None = None
+    connections: int = 8
+    timeout: int = 300  # seconds
+    logprobs: bool = True
 
 
 class Model:
@@ -108,76 +52,76 @@ class Model:
         self._backend, self._cache = backend, cache
 
     def generate(self, requests: Sequence[Request], settings: Settings, label: str = "generating") -> list[Generation]:
-        """The generations of `requests`, in their order; equal requests have the same one.
+        """The generations of `requests`, in the same order; equal requests get the same one.
 
-        Each answer is kept as it comes: a run that is killed and started again asks only for what had not come. Raises
-        InputError where the model cannot be asked.
+        Each answer is saved as it arrives: a run that is killed and started again asks only for the missing ones.
+        Raises InputError if the model cannot be queried.
         """
         keys = [self._key(request, settings) for request in requests]
-        found = {key: Generation(*kept) for key in keys if (kept := self._cache.get(key))}
+        found = {key: Generation(*answer) for key in keys if (answer := self._cache.get(key))}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in found}
         self.asked += len(missing)
         self.known += len(found)
         missing_keys = list(missing)
         with Progress(label, len(missing), unit=" texts") as progress:
 
-            def keep(answered: Sequence[tuple[int, Generation]]) -> None:
-                new = {missing_keys[place]: generation for place, generation in answered}
-                # a server's limit may be another next time
-                self._cache.put({key: each for key, each in new.items() if each.end != TOO_LONG})
+            def save(batch: Sequence[tuple[int, Generation]]) -> None:
+                new = {missing_keys[index]: generation for index, generation in batch}
+                # not PROMPT_TOO_LONG: the server's limit may be higher next time
+                self._cache.put({key: made for key, made in new.items() if made.finish_reason != PROMPT_TOO_LONG})
                 found.update(new)
                 progress.update(len(new))
 
             if missing:
-                self._backend.ask(list(missing.values()), settings, keep)
+                self._backend.ask(list(missing.values()), settings, save)
         return [found[key] for key in keys]
 
     def _key(self, request: Request, settings: Settings) -> bytes:
         info = self.info
-        told = [info.name, info.revision, info.variant, request.prompt, request.sample, asdict(settings)]
-        return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).digest()
-
-
-def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags that open_model reads."""
-    add = parser.add_argument_group("the model").add_argument
-    add("--model", required=True, metavar="NAME", help="a folder with a transformers model, or its name at the Hugging Face "
-        "hub; with --base_url, the server's name for it")  # fmt: skip
-    add(
-        "--revision",
-        metavar="REV",
-        help="of the model (default: the newest at the hub; of a folder, its files' digest)",
-    )
-    add("--license", metavar="LICENSE", help="of the model, for the records' meta (default: what its model card tells)")
-    add("--chat", action="store_true", help="a chat model: each prompt is a user's turn, by its chat template or at "
-        "/v1/chat/completions (default: texts go on where the prompt ends)")  # fmt: skip
-    add("--cache", metavar="PATH", help="keeps the model's answers, so that a run goes on where another was ended "
-        "(default: <destpath>.cache; none with -)")  # fmt: skip
-    here = parser.add_argument_group("the model, run here by transformers").add_argument
-    here("--device", default="auto", metavar="DEVICE", help="cpu, cuda, cuda:1, .. (default: cuda where there is one)")
-    here("--dtype", choices=DTYPES, default="float32", help="numbers of the weights (default: float32; on a GPU bfloat16 is "
-         "several times as fast)")  # fmt: skip
-    here("--batch_size", type=positive, default=16, metavar="N", help="prompts at once (default: 16)")
-    server = parser.add_argument_group("the model, at an OpenAI-compatible server").add_argument
-    server("--base_url", metavar="URL", help="as in http://localhost:8000/v1; its key is taken from OPENAI_API_KEY")
-    server("--connections", type=positive, default=8, metavar="N", help="requests at once (default: 8)")
-    server("--timeout", type=positive, default=300, metavar="SECONDS", help="for an answer (default: 300)")
-    server("--without_logprobs", action="store_true", help="do not ask for log-probabilities, which some do not tell")
+        parts = [info.name, info.revision, info.variant, request.prompt, request.sample, asdict(settings)]
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).digest()
 
 
 @contextmanager
-def open_model(args: argparse.Namespace, cache: str | Path | None) -> Iterator[Model]:
-    """The model that the flags of add_model_flags name; `cache` is a file, None for none.
+def open_model(options: ModelOptions, cache: str | Path | None) -> Iterator[Model]:
+    """Load the model; `cache` is a file, or None to keep the answers in memory.
 
-    Raises InputError where it cannot be had, has no licence, or where another run uses the cache.
+    Raises InputError if the model cannot be loaded, its licence is unknown, or another run uses the cache.
     """
     try:
-        if args.base_url:
-            from generation.server import ServerBackend as Chosen
-        else:
-            from generation.local import LocalBackend as Chosen  # type: ignore[assignment]
+        load = _import_backend(options)
     except ImportError as error:
         lock = "torch" if error.name == "torch" else "generate"
         raise InputError(f"{error.name} is missing; pip install -r requirements/{lock}.txt") from None
-    with Cache(cache) as kept:
-        yield Model(Chosen(args), kept)
+    with Cache(cache) as answers:
+        yield Model(load(), answers)
+
+
+def _import_backend(options: ModelOptions) -> Callable[[], Backend]:
+    """A function that loads the model. Each backend needs packages that the other does without."""
+    if options.base_url:
+        from generation.backends.server import ServerBackend
+
+        return partial(
+            ServerBackend,
+            options.model,
+            base_url=options.base_url,
+            revision=options.revision,
+            license=options.license,
+            chat=options.chat,
+            connections=options.connections,
+            timeout=options.timeout,
+            logprobs=options.logprobs,
+        )
+    from generation.backends.local import LocalBackend
+
+    return partial(
+        LocalBackend,
+        options.model,
+        revision=options.revision,
+        license=options.license,
+        chat=options.chat,
+        device=options.device,
+        dtype=options.dtype,
+        batch_size=options.batch_size,
+    )

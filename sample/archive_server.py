@@ -1,6 +1,6 @@
-"""archive.org on loopback, as far as this project uses it: the metadata of items, redirects, ranges of files.
+"""archive.org on loopback, as far as this project uses it: search, metadata of items, redirects, ranges of files.
 
-The demo fetches the sample site from here, so that it goes the same way as a real dump; the tests add faults.
+The demo fetches the sample site from here, the same way as a real dump; the tests add faults.
 
     with ArchiveServer(root) as server:       # root/<item>/<file>
         requests.get(f"{server.url}/metadata/<item>")
@@ -13,12 +13,15 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 BLOCK = 1 << 14  # bytes sent at a time
 
@@ -27,33 +30,45 @@ BLOCK = 1 << 14  # bytes sent at a time
 class Fault:
     """What goes wrong with one request for a file."""
 
-    status: int | None = None  # answer with this and no file
-    headers: dict[str, str] = field(default_factory=dict)  # added to the answer, or in place of its own
-    drop_after: int | None = None  # close the connection after so many bytes of the body
-    flip_bit_at: int | None = None  # of the byte at this offset in the file
+    status: int | None = None  # answer with this status instead of the file
+    headers: dict[str, str] = field(default_factory=dict)  # added to the answer's, or replacing them
+    drop_after: int | None = None  # close the connection after this many bytes of the body
+    flip_bit_at: int | None = None  # in the byte at this offset in the file
     ignore_range: bool = False  # send the whole file with status 200
-    cut_by: int = 0  # serve the file as if it ended so many bytes early
-    rate: int | None = None  # send at most so many bytes a second
+    cut_by: int = 0  # serve the file as if it ended this many bytes early
+    rate: int | None = None  # send at most this many bytes a second
 
 
 @dataclass
 class Request:
-    """One request for a file, as the server has seen it."""
+    """One request for a file, as the server saw it."""
 
     file: str
     number: int  # of the requests for this file, from 1
     headers: dict[str, str]
     fault: Fault = field(default_factory=Fault)
-    status: int = 0  # of the answer, 0 before there is one
+    status: int = 0  # of the answer, 0 before it
     start: int = 0  # of the body, in the file
     sent: int = 0  # bytes of the body
 
 
 class ArchiveServer:
-    """Serves `root/<item>/...` until the `with` block ends. `fault` is asked for every request for a file."""
+    """Serves `root/<item>/...` until the `with` block ends.
 
-    def __init__(self, root: Path, fault: Callable[[Request], Fault | None] = lambda request: None):
-        self.root, self.fault = root, fault
+    fault: called for every request for a file. uploaders: of items, for their metadata. dark: items that were
+    withdrawn. searches: whether the search answers.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        fault: Callable[[Request], Fault | None] = lambda request: None,
+        *,
+        uploaders: Mapping[str, str] = MappingProxyType({}),
+        dark: Collection[str] = (),
+        searches: bool = True,
+    ):
+        self.root, self.fault, self.uploaders, self.dark, self.searches = root, fault, uploaders, dark, searches
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
@@ -69,21 +84,31 @@ class ArchiveServer:
 
     def metadata(self, item: str) -> dict[str, Any]:
         """An item's files with sizes and digests; an unknown item is {}, as at archive.org."""
+        if item in self.dark:
+            return {"is_dark": True, "metadata": {"identifier": item}}
         folder = self.root / item
         files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
         listed = [
             {
                 "name": path.relative_to(folder).as_posix(),
                 "size": str(path.stat().st_size),
-                "md5": hashlib.md5(path.read_bytes()).hexdigest(),
+                "md5": _md5(path, path.stat().st_mtime_ns),
             }
             for path in files
         ]
-        return {"files": listed} if listed else {}
+        described = {"uploader": self.uploaders[item]} if item in self.uploaders else {}
+        return {"files": listed, "metadata": {"identifier": item, **described}} if listed else {}
+
+    def search(self, query: str) -> dict[str, Any]:
+        """The items whose identifier matches a query such as `identifier:stackexchange_*`."""
+        pattern = query.removeprefix("identifier:")
+        names = sorted({folder.name for folder in self.root.iterdir()} | set(self.dark))
+        found = [{"identifier": name} for name in names if fnmatch(name, pattern)]
+        return {"response": {"numFound": len(found), "start": 0, "docs": found}}
 
     def note(self, file: str, headers: dict[str, str]) -> Request:
-        """Add a request to `requests`, and ask for its fault."""
-        with self._lock:  # or two at once would have one number
+        """Add a request to `requests`, and call `fault` for it."""
+        with self._lock:  # otherwise two at once would get the same number
             number = sum(request.file == file for request in self.requests) + 1
             request = Request(file, number, headers)
             self.requests.append(request)
@@ -95,11 +120,29 @@ class ArchiveServer:
         return sum(request.sent for request in self.requests if request.file == file)
 
 
+@cache
+def _md5(path: Path, changed: int) -> str:
+    """The digest of a file as it was when last changed."""
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def _read(path: Path, start: int, end: int, fault: Fault) -> bytearray:
+    """The bytes from start to end, not all of the file: a benchmark's is large."""
+    with path.open("rb") as file:
+        file.seek(start)
+        data = bytearray(file.read(end - start))
+    if fault.flip_bit_at is not None:
+        at = fault.flip_bit_at % path.stat().st_size
+        if start <= at < end:
+            data[at - start] ^= 1
+    return data
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone is no news."""
+        """Clients that disconnect are not reported."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,12 +150,15 @@ class _Handler(BaseHTTPRequestHandler):
     service: ArchiveServer
 
     def log_message(self, *_: object) -> None:
-        """No log on stderr."""
+        """Nothing on stderr."""
 
     def do_GET(self) -> None:
         kind, _, rest = unquote(self.path).strip("/").partition("/")
         if kind == "metadata":
             self._answer(200, json.dumps(self.service.metadata(rest)).encode())
+        elif kind.startswith("advancedsearch.php?") and self.service.searches:
+            query = parse_qs(urlsplit(self.path).query)["q"][0]
+            self._answer(200, json.dumps(self.service.search(query)).encode())
         elif kind == "download" and self._path(rest).is_file():
             self._answer(302, b"", {"Location": f"{self.service.url}/data/{rest}"})
         elif kind == "data" and self._path(rest).is_file():
@@ -138,10 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
             request.status = fault.status
             return self._answer(fault.status, b"", fault.headers)
 
-        data = bytearray(self._path(name).read_bytes())
-        if fault.flip_bit_at is not None:
-            data[fault.flip_bit_at] ^= 1
-        size = len(data) - fault.cut_by
+        path = self._path(name)
+        size = path.stat().st_size - fault.cut_by
         headers = {"ETag": f'"{hashlib.md5(name.encode()).hexdigest()}"', "Accept-Ranges": "bytes", **fault.headers}
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         start, end, status = 0, size, 200
@@ -156,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in {**headers, "Content-Length": str(end - start)}.items():
             self.send_header(key, value)
         self.end_headers()
-        self._send_body(memoryview(data)[start:end], request)
+        self._send_body(memoryview(_read(path, start, end, fault)), request)
 
     def _send_body(self, body: memoryview, request: Request) -> None:
         fault, began = request.fault, time.monotonic()

@@ -1,15 +1,15 @@
-"""A Dask cluster in place of this machine's processes, for posts to be converted on.
+"""Converts posts on a Dask cluster instead of this machine's processes.
 
-This machine unpacks the dump; each batch of rows travels to a worker through the scheduler, and its posts come back, to
-be put aside and joined here. So workers need neither the dump nor a shared folder, only this code and its libraries in
-the same versions, which every batch checks: then the records are the same bytes wherever their Markdown is made.
+This machine unpacks the dump; each batch of rows goes to a worker through the scheduler, and its posts come back to be
+joined here. So workers need neither the dump nor a shared folder, only this code and its libraries in the same
+versions, which every batch checks: then the records are the same bytes wherever their Markdown is made.
 
-Where workers reach the dump and the destination themselves, a site may be given to one of them as a whole. Its batches
-would wait for each other on one thread, so that is for sites that are small beside the others. Batches of the others are
-sent past a worker that has one: behind it each would hold up all that follow, for their posts are put aside in order.
+If workers can reach the dump and the destination themselves, a site may be converted by one of them, on one thread.
+That is for sites that are small compared with the others. Batches of the others go to workers without a site if
+possible: waiting for one, a batch would delay all that follow, because results are taken in order.
 
-Dask gives the batches and sites of a lost worker to the others, and takes in workers that come later. With no worker left
-a run waits for one.
+Dask gives the batches and sites of a lost worker to the others, and uses workers that join later. With no worker left a
+run waits for one.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from stackdump.errors import DumpError, LostError
+from records.errors import InputError, LostError
 
 SECONDS_TO_REACH = 10  # the scheduler, and then a first worker
 SECONDS_BETWEEN_LOOKS = 5.0  # at the scheduler and its workers
-AHEAD = 2  # a thread of a worker: what it works on, and what waits for it
+AHEAD = 2  # tasks for each thread of a worker: one under way, one waiting
 
-# What makes the bytes of a record, beside this package. The minor version of Python is that of the Unicode tables.
+# What makes the bytes of a record, beside these packages. The minor version of Python is that of the Unicode tables.
 LIBRARIES = ("lxml", "markdown-it-py", "mdit-py-plugins", "orjson", "selectolax")
 
-PACKAGE = "stackdump"
+PACKAGES = ("records", "download", "stackdump")  # this room, and what it uses
 INSTALL = "pip install -r requirements/cluster.txt"
 START = "start one where this code is: `python -m dask worker {} --nworkers=-1 --nthreads=1`"
 
@@ -54,34 +54,36 @@ T = TypeVar("T")
 class Cluster(Executor):
     """The workers of the Dask scheduler at `address`, such as tcp://10.0.0.5:8786 or 10.0.0.5:8786.
 
-    workers: threads of all workers when the run begins. Raises DumpError where there is no scheduler, none of its workers
-    comes, one of them has other code than this machine, or `distributed` is not installed here. What is submitted raises
-    DumpError for a worker that lacks the code, for work that its workers do not survive, and for a lost scheduler.
-    tell: takes a line when the last worker is lost. code: names of modules and packages that what is submitted needs,
-    beside this one.
+    workers: threads of all workers when the run begins. tell: takes a line when the last worker is lost.
+
+    Raises InputError if there is no scheduler, it has no worker, a worker has other code than this machine, or
+    `distributed` is not installed here. Futures raise InputError if a worker lacks the code, if several workers are
+    lost over the same task, and if the scheduler is lost.
     """
 
-    def __init__(self, address: str, tell: Callable[[str], None] = print, code: tuple[str, ...] = ()):
+    def __init__(self, address: str, tell: Callable[[str], None] = print):
         try:
             distributed: Any = import_module("distributed")
         except ImportError as error:
-            raise DumpError(f"--scheduler needs the package {error.name}; {INSTALL}") from None
+            raise InputError(f"--scheduler needs the package {error.name}; {INSTALL}") from None
         _reach(address)
-        for name in list(logging.root.manager.loggerDict):  # each of Dask's has a handler of its own
+        for name in list(logging.root.manager.loggerDict):  # each of Dask's loggers has a handler of its own
             if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
-                logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is told here, in one line
-        # a batch travels with its rows, of which Dask would warn
-        import_module("dask").config.set({
-            "distributed.admin.large-graph-warning-threshold": "1 GB",
-            "distributed.comm.timeouts.connect": SECONDS_TO_REACH,
-        })  # fmt: skip
-        self.address, self._code = address, code
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what matters is reported in one line
+        # a batch is sent with its rows, and Dask would warn of their size
+        import_module("dask").config.set(
+            {
+                "distributed.admin.large-graph-warning-threshold": "1 GB",
+                "distributed.comm.timeouts.connect": SECONDS_TO_REACH,
+            }
+        )
+        self.address = address
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of versions: those that matter are checked below
+                warnings.simplefilter("ignore")  # about versions: those that matter are checked below
                 self._client = distributed.Client(address, timeout=SECONDS_TO_REACH, set_as_default=False)
-        except Exception as error:  # noqa: BLE001 - of the transport, the operating system, or the protocol
-            raise DumpError(f"{address}: does not answer as a Dask scheduler ({error}); check --scheduler") from None
+        except Exception as error:  # noqa: BLE001 - the transport's, the system's, or the protocol's
+            raise InputError(f"{address}: does not answer as a Dask scheduler ({error}); check --scheduler") from None
         try:
             self._check(distributed.__version__)
             self._threads: dict[str, int] = self._client.nthreads()
@@ -89,7 +91,7 @@ class Cluster(Executor):
         except BaseException:
             self._client.close()
             raise
-        self._executor = self._client.get_executor(pure=False)  # or Dask would hash the rows, to find the same task
+        self._executor = self._client.get_executor(pure=False)  # otherwise Dask hashes the rows to find equal tasks
         self._slots = threading.BoundedSemaphore(self.workers * AHEAD)
         self._pending: set[Future[Any]] = set()
         self._sites: Counter[str] = Counter()  # how many are under way, by the worker that they were meant for
@@ -100,19 +102,19 @@ class Cluster(Executor):
     def _check(self, ours: str) -> None:
         found = self._client.get_versions()["scheduler"]["packages"]["distributed"]
         if found != ours:
-            raise DumpError(
+            raise InputError(
                 f"{self.address}: runs distributed {found}, and this machine {ours}; install the same on all machines"
             )
         try:
             self._client.wait_for_workers(1, timeout=SECONDS_TO_REACH)
         except TimeoutError:
-            raise DumpError(f"{self.address}: has no worker; {START.format(self.address)}") from None
-        for worker, error in self._client.run(check, fingerprint(self._code), self._code, on_error="return").items():
+            raise InputError(f"{self.address}: has no worker; {START.format(self.address)}") from None
+        for worker, error in self._client.run(check, fingerprint(), on_error="return").items():
             if error is not None:
-                raise self._told(error, worker)
+                raise self._explained(error, worker)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """As of any executor, but that it waits while the workers have enough to do, over all sites."""
+        """As any executor does, but wait while the workers have enough to do, over all sites."""
         self._slots.acquire()
         with self._lock:
             preferred = self._without_sites() if self._sites.total() else []
@@ -121,7 +123,7 @@ class Cluster(Executor):
         return future
 
     def submit_site(self, fn: Callable[..., T], /, *args: Any) -> Future[T]:
-        """As `submit`, for work of minutes or hours: it takes no place of the batches, and does not wait for one."""
+        """As `submit`, for work of minutes or hours: it does not count as one of the batches, nor wait for them."""
         with self._lock:
             preferred = self._without_sites()[:1]
             self._sites.update(preferred)
@@ -134,22 +136,22 @@ class Cluster(Executor):
             self._sites.subtract(workers)
 
     def _without_sites(self) -> list[str]:
-        """The workers that have a thread beside those that convert sites, those with most of them first."""
+        """The workers with threads that convert no sites, those with the most first."""
         spare = Counter(self._threads)
         spare.subtract(self._sites)
         return [worker for worker, threads in spare.most_common() if threads > 0]
 
     def _send(self, kind: str, call: Callable[[], T], preferred: list[str]) -> Future[T]:
         future: Future[T] = Future()
-        task = pickle.dumps((_checked, fingerprint(self._code), self._code, pickle.dumps(call)))
+        task = pickle.dumps((_checked, fingerprint(), pickle.dumps(call)))
         where = {"workers": preferred, "allow_other_workers": True} if preferred else {}
         self._pending.add(future)
-        if self._ended.is_set():  # asked for only now, or what comes between would be waited for without end
+        if self._ended.is_set():  # checked only now, or a task added in between would be waited for without end
             self._give_up(future)
             return future
         try:
             submitted = self._executor.submit(_portable(kind), task, **where)
-        except Exception:  # noqa: BLE001 - Dask's client has several for being closed
+        except Exception:  # noqa: BLE001 - Dask's client has several errors for being closed
             self._give_up(future)
         else:
             submitted.add_done_callback(lambda done: self._pass_on(done, future))
@@ -159,7 +161,7 @@ class Cluster(Executor):
         return LostError(f"{self.address}: the scheduler was lost; start it and run this again")
 
     def _is_wanted(self, future: Future[Any]) -> bool:
-        """Whether a result is waited for. It is once: of several threads that ask one may give it."""
+        """Whether a result is waited for. True once: only one of several threads may set it."""
         try:
             self._pending.remove(future)
         except KeyError:
@@ -175,36 +177,39 @@ class Cluster(Executor):
         if not self._is_wanted(future):
             return
         error = None if done.cancelled() else done.exception()
-        if done.cancelled() or (error and self._client.status != "running"):  # then the error is Dask's, of its loss
+        if done.cancelled() or (error and self._client.status != "running"):  # then the error is Dask's, about the loss
             future.set_exception(self._lost())
         elif error:
-            future.set_exception(self._told(error, "a worker"))
+            future.set_exception(self._explained(error, "a worker"))
         else:
             future.set_result(done.result())
 
-    def _told(self, error: BaseException, worker: str) -> BaseException:
-        """The error of a worker in words of ours; a bug stays what it is."""
+    def _explained(self, error: BaseException, worker: str) -> BaseException:
+        """A worker's error in our words; a bug stays as it is."""
         from distributed.scheduler import KilledWorker
 
         if isinstance(error, KilledWorker):
-            return LostError(f"{self.address}: several workers were lost one after the other at the same batch or "
-                             f"site, perhaps for want of memory; give them more of it, or fewer threads")  # fmt: skip
-        # as ImportError, or as a text of Dask's
+            return LostError(
+                f"{self.address}: several workers were lost one after the other at the same batch or site, probably "
+                f"out of memory; give them more of it, or fewer threads"
+            )
+        # an ImportError, or a message of Dask's
         if missing := re.search(r"No (?:module named|package metadata was found for) '?([\w.-]+)", str(error)):
-            return LostError(f"{worker}: has no {missing[1]}; install requirements.txt there, and "
-                             f"{START.format(self.address)}")  # fmt: skip
+            return LostError(
+                f"{worker}: has no {missing[1]}; install requirements.txt there, and {START.format(self.address)}"
+            )
         if isinstance(error, OtherCodeError):
             return LostError(f"{worker}: {error}")
         return error
 
     def _watch(self) -> None:
-        """Tell when the last worker is lost, for Dask waits for another in silence; give up what is under way when the
-        scheduler is lost, for Dask may wait for it without end."""
+        """Report when the last worker is lost, because Dask waits for another silently; give up what is under way when
+        the scheduler is lost, because Dask may wait for it without end."""
         had_workers = True
         while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
             try:
                 self._threads = self._client.nthreads()
-            except Exception:  # noqa: BLE001 - of the transport, or the client's for being closed
+            except Exception:  # noqa: BLE001 - the transport's, or the client's for being closed
                 self._ended.set()
                 return self._give_up(*self._pending)
             has_workers = bool(self._threads)
@@ -213,9 +218,9 @@ class Cluster(Executor):
             had_workers = has_workers
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the cluster to others. What is under way is cancelled if `cancel_futures`."""
+        """Leave the cluster, which others may use. With `cancel_futures`, cancel what is under way."""
         if wait and not cancel_futures:
-            wait_for(list(self._pending))  # and not by Dask's own means, which wait for a lost scheduler without end
+            wait_for(list(self._pending))  # not by Dask's own means, which wait for a lost scheduler without end
         self._ended.set()
         self._give_up(*self._pending)
         self._executor.shutdown(wait=False)
@@ -223,29 +228,34 @@ class Cluster(Executor):
 
 
 def _reach(address: str) -> None:
-    """Raise DumpError at once where nobody is there, or somebody else: Dask's client would try for long.
+    """Raise InputError at once if no scheduler is there: Dask's client would try for long.
 
-    Over TCP a scheduler speaks first; over TLS it waits for the client."""
+    Over TCP a scheduler speaks first; over TLS it waits for the client.
+    """
     try:
         url = urlsplit(address if "://" in address else f"tcp://{address}")
         host, port = url.hostname, url.port
     except ValueError:
         host = port = None
     if not host or not port or url.scheme not in ("tcp", "tls"):
-        raise DumpError(f"{address}: is no address of a Dask scheduler; give one such as tcp://10.0.0.5:8786")
+        raise InputError(f"{address}: is not the address of a Dask scheduler; give one such as tcp://10.0.0.5:8786")
     try:
         with socket.create_connection((host, port), timeout=SECONDS_TO_REACH) as connection:
             if url.scheme == "tcp" and not connection.recv(1):
                 raise OSError("it closes the connection")
     except OSError as error:
         problem = error.strerror or str(error)
-        raise DumpError(f"{address}: no Dask scheduler answers there ({problem}); check --scheduler, or start one with "
-                        f"`dask scheduler`") from None  # fmt: skip
+        raise InputError(
+            f"{address}: no Dask scheduler answers there ({problem}); check --scheduler, or start one with "
+            f"`dask scheduler`"
+        ) from None
 
 
 def _portable(kind: str) -> Callable[[bytes], Any]:
-    """A function that Dask sends whole and not by its name, so that the scheduler needs nothing of this package. Dask
-    keeps the durations of each `kind` apart, by which it shares work out."""
+    """A function that Dask sends by value and not by name, so that the scheduler does not need this package.
+
+    Dask measures durations by `kind`, and distributes work by them.
+    """
 
     def call(task: bytes) -> Any:
         import pickle
@@ -257,18 +267,20 @@ def _portable(kind: str) -> Callable[[bytes], Any]:
     return call
 
 
-# ---- on the workers ----------------------------------------------------------------------------------------------------
+# ---- on the workers --------------------------------------------------------------------------------------------------
 class OtherCodeError(Exception):
-    """A worker would not make the same bytes."""
+    """A worker's code would not make the same bytes."""
 
 
 @cache
-def fingerprint(code: tuple[str, ...] = ()) -> str:
-    """The code that makes the bytes of a record: versions, and a digest of this package and of each module or package
-    named in `code`. Raises ModuleNotFoundError for one that is not here."""
+def fingerprint() -> str:
+    """The code that makes the bytes of a record: versions of LIBRARIES, and a digest of each of PACKAGES.
+
+    Raises ModuleNotFoundError if one is missing here.
+    """
     python = ".".join(platform.python_version_tuple()[:2])
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
-    return ", ".join([f"Python {python}", *versions, *(f"{name} {_digest(name)}" for name in (PACKAGE, *code))])
+    return ", ".join([f"Python {python}", *versions, *(f"{name} {_digest(name)}" for name in PACKAGES)])
 
 
 def _digest(name: str) -> str:
@@ -277,28 +289,30 @@ def _digest(name: str) -> str:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     folder = Path(spec.origin).parent
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")) if spec.submodule_search_locations else [Path(spec.origin)]:
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def check(wanted: str, code: tuple[str, ...] = ()) -> None:
-    """Raise OtherCodeError where this machine's code is not the wanted one."""
-    found = fingerprint(code)
+def check(wanted: str) -> None:
+    """Raise OtherCodeError if this machine's code is not the wanted one."""
+    found = fingerprint()
     if found != wanted:
         ours, theirs = set(found.split(", ")), set(wanted.split(", "))
-        raise OtherCodeError(f"has {', '.join(sorted(ours - theirs))}, and the machine that starts the run "
-                             f"{', '.join(sorted(theirs - ours))}; bring both to the same")  # fmt: skip
+        raise OtherCodeError(
+            f"has {', '.join(sorted(ours - theirs))}, and the machine that starts the run "
+            f"{', '.join(sorted(theirs - ours))}; bring both to the same"
+        )
 
 
-def _checked(wanted: str, code: tuple[str, ...], call: bytes) -> Any:
-    """What the pickled `call` returns. Only code that is the same is asked to load it."""
-    check(wanted, code)
+def _checked(wanted: str, call: bytes) -> Any:
+    """What the pickled `call` returns; it is not loaded by other code."""
+    check(wanted)
     return pickle.loads(call)()
 
 
-class Unwanted(threading.Event):
-    """Set once Dask no longer wants the task that makes it: the run that sent it was stopped, or is gone."""
+class TaskCancelled(threading.Event):
+    """Set once Dask no longer wants the task that creates it: the run that sent it was stopped, or is gone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -316,5 +330,5 @@ def this_worker() -> Any:
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder in the worker's own one (`dask worker --local-directory`), which Dask empties after a killed worker."""
+    """A folder in the worker's own (`dask worker --local-directory`), which Dask empties after a killed worker."""
     return tempfile.TemporaryDirectory(dir=this_worker().local_directory)

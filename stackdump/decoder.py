@@ -1,7 +1,7 @@
 """Unpacks one packed stream of a 7z archive from stdin to stdout, as a process of its own.
 
 The native decoders of BZip2 (rapidgzip) and PPMd (pyppmd) can end a whole process on damaged data, or wait forever for
-threads that wait for a download. Here they end only this process, which `sevenzip` tells as damage, and which can be
+threads that wait for a download. Here they end only this process, which `sevenzip` reports as damage, and which can be
 killed at any moment. The first line of stdin is JSON: the stream's coders, sizes, and the number of threads.
 Started by its path, it imports nothing of the package.
 """
@@ -21,12 +21,12 @@ import rapidgzip
 BZIP2 = b"\x04\x02\x02"
 CHUNK = 1 << 20  # bytes unpacked at a time
 STEP = 1 << 16  # bytes read from stdin at a time
-KEPT = 8 << 20  # packed bytes that rapidgzip may go back, and 1 MiB a thread: it was seen to go back 7.7 MB with 16
+HISTORY = 8 << 20  # packed bytes that rapidgzip may go back, and 1 MiB a thread: it was seen going back 7.7 MB with 16
 
 
 def describe(coders: list[dict[str, Any]], packed: int, sizes: list[int], wanted: int, threads: int) -> bytes:
-    """The line of JSON that tells a decoder what comes: the packed size, the unpacked sizes by coder, and how many
-    of the unpacked bytes are wanted."""
+    """The line of JSON for a decoder: the coders, the packed size, the unpacked sizes by coder, how many unpacked bytes
+    are wanted, and the number of threads."""
     plain = [
         {key: value.hex() if isinstance(value, bytes) else value for key, value in coder.items()} for coder in coders
     ]
@@ -38,7 +38,7 @@ class Rewindable(io.RawIOBase):
 
     def __init__(self, stream: BinaryIO, size: int, kept: int):
         self._stream, self._size, self._kept = stream, size, kept
-        self._bytes, self._first = bytearray(), 0  # what is remembered, and its offset
+        self._bytes, self._first = bytearray(), 0  # what is remembered, and where it begins
         self._position = 0
         self._lock = threading.Lock()
 
@@ -62,7 +62,7 @@ class Rewindable(io.RawIOBase):
                 self._bytes += data
             start = self._position - self._first
             if start < 0:
-                fail("goes back too far")  # raised on a thread of rapidgzip's, an exception would end in an abort
+                fail("goes back too far")  # an exception on one of rapidgzip's threads would abort the process
             found = self._bytes[start : end - self._first]
             buffer[: len(found)] = found
             self._position += len(found)
@@ -75,9 +75,9 @@ class Rewindable(io.RawIOBase):
 def unpacked(
     stream: BinaryIO, coders: list[dict[str, Any]], packed: int, sizes: list[int], wanted: int, threads: int
 ) -> Iterator[bytes]:
-    """The wanted bytes in chunks, fewer where the packed ones end early."""
+    """The wanted bytes in chunks, fewer if the packed ones end early."""
     if [coder["method"] for coder in coders] == [BZIP2]:
-        source = Rewindable(stream, packed, KEPT + (threads << 20))
+        source = Rewindable(stream, packed, HISTORY + (threads << 20))
         file = rapidgzip.IndexedBzip2File(source, parallelization=threads)
         while wanted and (data := file.read(min(wanted, CHUNK))):
             wanted -= len(data)

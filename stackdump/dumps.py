@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from download.http_client import Client, tell_nobody
+from download.ranges import RemoteFile
+from records.errors import ChangedError, DamagedError, InputError
+from stackdump.archive_files import ArchiveBytes, LocalFile, UrlFile
 from stackdump.archive_org import ItemFile, by_site, download_url, item_archives
-from stackdump.errors import ChangedError, DamagedError, DumpError
-from stackdump.files import LocalFile, RemoteFile, Source, UrlFile
-from stackdump.http import Client
 from stackdump.sevenzip import Archive
-from stackdump.sites import Site, site_of_file
+from stackdump.sites import Site
+from stackdump.unpacked import is_packed, xml_chunks
+from stackdump.volumes import Volumes
 
 if TYPE_CHECKING:
     from upath import UPath
 
-CHUNK = 1 << 20  # bytes
+# Bytes of Posts.xml for each byte that is packed, measured on the dumps that `forecast` names.
+POSTS_IN_ARCHIVE = 1.5  # 1.3 to 1.7 with all tables in one archive
+POSTS_IN_PACKED_TABLE = 5.0  # 4.2 to 5.8
 
 
 @dataclass
-class Table:
+class DumpTable:
     """A table of a dump: Posts, Users or PostHistory. `chunks` is its XML; `path` names it in errors.
 
-    apart: it may be read while the tables that follow are, on another thread, but none of them is used up before it.
+    apart: it may be read on another thread, while the next table is read; but it must be read to its end first.
     """
 
     name: str
     path: str
-    size: int  # bytes of XML
+    size: int | None  # bytes of XML, if known
     crc: int | None
     chunks: Generator[bytes, None, None]
     apart: bool
@@ -43,16 +49,26 @@ class Dump(Protocol):
     def size(self) -> int:
         """Bytes, packed if it is packed."""
 
+    @property
+    def posts_size(self) -> int:
+        """Bytes of Posts.xml; an estimate if it is packed, for nothing is read."""
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        """The most bytes that the wanted tables may have to download; 0 for a dump that is read where it is."""
+
     def describe(self) -> dict[str, Any]:
         """Which dump it is: two dumps with the same description are the same dump."""
 
     def is_kept(self) -> bool:
-        """Whether the archives are where they are to be kept, if they are to be."""
+        """Whether the archives are in `keep_in`, if they are to be kept."""
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
-        """The wanted tables, as far as the dump has them, in the order that is fastest; each that is not `apart` must be
-        used up before the next is asked for. Downloads go to `work`; close the generator to end them, and throw
-        DamagedError or ChangedError into it where reading a table raises it. Raises DumpError where it cannot be read."""
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
+        """The wanted tables that the dump has, in the order that is fastest.
+
+        Each that is not `apart` must be read to its end before the next is taken. Downloads go to `work`. Close the
+        generator to end them, and throw DamagedError or ChangedError into it if reading a table raises it. Raises
+        InputError if the dump cannot be read.
+        """
 
     def stop(self) -> None:
         """End downloads under way."""
@@ -60,7 +76,7 @@ class Dump(Protocol):
 
 @dataclass
 class XmlDump:
-    """XML files that were unpacked before."""
+    """XML files outside an archive, as they are or compressed one by one (`.gz` and so on)."""
 
     files: dict[str, Path | UPath]  # by table
 
@@ -68,14 +84,23 @@ class XmlDump:
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.files.values())
 
+    @property
+    def posts_size(self) -> int:
+        path = self.files["Posts"]
+        return int(path.stat().st_size * (POSTS_IN_PACKED_TABLE if is_packed(path.name) else 1))
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        return 0
+
     def describe(self) -> dict[str, Any]:
         return {"files": [_describe(path) for path in self.files.values()]}
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
         found = [name for name in wanted if name in self.files]
         for name in found:
             path = self.files[name]
-            yield Table(name, str(path), path.stat().st_size, None, _read(path), apart=name != found[-1])
+            size = None if is_packed(path.name) else path.stat().st_size
+            yield DumpTable(name, str(path), size, None, _read(path), apart=name != found[-1])
 
     def is_kept(self) -> bool:
         return True
@@ -86,37 +111,49 @@ class XmlDump:
 
 def _describe(path: Path | UPath) -> dict[str, Any]:
     stat = path.stat()
-    told = {"name": path.name, "size": stat.st_size, "modified": stat.st_mtime_ns}
-    return told if isinstance(path, Path) else told | {"etag": path.fs.info(path.path).get("ETag")}
+    described = {"name": path.name, "size": stat.st_size, "modified": stat.st_mtime_ns}
+    return described if isinstance(path, Path) else described | {"etag": path.fs.info(path.path).get("ETag")}
 
 
-def _source(path: Path | UPath) -> Source:
+def _source(path: Path | UPath) -> ArchiveBytes:
     return LocalFile(path) if isinstance(path, Path) else UrlFile(path)
 
 
 def _read(path: Path | UPath) -> Generator[bytes, None, None]:
     source = _source(path)
     with source.reader(0, source.size) as handle:
-        while chunk := handle.read(CHUNK):
-            yield chunk
+        yield from xml_chunks(handle, str(path))
+
+
+PathsOfArchive = tuple["Path | UPath", ...]  # one, or its volumes in order
 
 
 @dataclass
 class ArchiveDump:
     """7z archives on this machine, or at a URL."""
 
-    files: dict[str, Path | UPath]  # by table; one archive may hold several
+    files: dict[str, PathsOfArchive]  # by table; one archive may hold several
+
+    def _paths(self) -> list[Path | UPath]:
+        return [path for paths in dict.fromkeys(self.files.values()) for path in paths]
 
     @property
     def size(self) -> int:
-        return sum(path.stat().st_size for path in set(self.files.values()))
+        return sum(path.stat().st_size for path in self._paths())
+
+    @property
+    def posts_size(self) -> int:
+        return _posts_size(self.files, sum(path.stat().st_size for path in self.files["Posts"]))
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        return 0
 
     def describe(self) -> dict[str, Any]:
-        return {"files": [_describe(path) for path in dict.fromkeys(self.files.values())]}
+        return {"files": [_describe(path) for path in self._paths()]}
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
-        for path, names in _by_archive(self.files, wanted).items():
-            yield from _tables_in(_source(path), names, threads)
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
+        for paths, names in _by_archive(self.files, wanted).items():
+            yield from _tables_in(open_archive(paths, threads), names)
 
     def is_kept(self) -> bool:
         return True
@@ -131,7 +168,7 @@ class ItemDump:
 
     client: Client
     files: dict[str, ItemFile]  # by table; one archive may hold several
-    keep_in: Path | None = None  # fetch the archives whole, and keep them in this folder
+    keep_in: Path | None = None  # fetch complete archives, and keep them in this folder
 
     def __post_init__(self) -> None:
         self._open: list[RemoteFile] = []
@@ -139,6 +176,13 @@ class ItemDump:
     @property
     def size(self) -> int:
         return sum(file.size for file in set(self.files.values()))
+
+    @property
+    def posts_size(self) -> int:
+        return _posts_size(self.files, self.files["Posts"].size)
+
+    def to_fetch(self, wanted: tuple[str, ...]) -> int:
+        return sum(file.size for file in _by_archive(self.files, wanted))
 
     def describe(self) -> dict[str, Any]:
         files = dict.fromkeys(self.files.values())
@@ -150,16 +194,17 @@ class ItemDump:
     def is_kept(self) -> bool:
         return self.keep_in is None or all((self.keep_in / file.base_name).exists() for file in self.files.values())
 
-    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[Table, None, None]:
-        """Where bytes turn out damaged, or the file has changed on the server, everything begun is void: the caller
-        may ask for the tables once more, and only what is damaged is fetched again."""
+    def tables(self, wanted: tuple[str, ...], work: Path, threads: int) -> Generator[DumpTable, None, None]:
+        """As for any dump. If bytes are damaged, or the file changes on the server, the caller may ask for the tables
+        once more: only what is damaged is fetched again."""
+        self._refuse_other_archives()
         for file, names in _by_archive(self.files, wanted).items():
             folder = work / file.base_name
             source = RemoteFile(self.client, download_url(self.client, file), file.size, file.md5, folder)
             source.whole |= self.keep_in is not None
             self._open.append(source)
             try:
-                yield from _tables_in(source, names, threads)
+                yield from _tables_in(Archive(source, threads), names)
                 if self.keep_in is not None:
                     source.move_to(self.keep_in / file.base_name)
             except DamagedError as error:
@@ -171,9 +216,33 @@ class ItemDump:
             finally:
                 source.close()
 
+    def _refuse_other_archives(self) -> None:
+        """Raise InputError if another archive has the name of one to be kept: it may be of an older dump."""
+        if self.keep_in is None:
+            return
+        for file in dict.fromkeys(self.files.values()):
+            path = self.keep_in / file.base_name
+            if path.exists() and not _is_file_of_item(path, file):
+                raise InputError(
+                    f"{path}: is not the archive of {file.item}; move it away, or leave out --keep_archive"
+                )
+
     def stop(self) -> None:
         for source in self._open:
             source.stop()
+
+
+def _is_file_of_item(path: Path, file: ItemFile) -> bool:
+    if path.stat().st_size != file.size:
+        return False
+    with path.open("rb") as handle:
+        return not file.md5 or hashlib.file_digest(handle, "md5").hexdigest() == file.md5
+
+
+def _posts_size(files: Mapping[str, object], packed: int) -> int:
+    """About how large the Posts.xml is that is in an archive of that size."""
+    tables_in_archive = sum(archive == files["Posts"] for archive in files.values())
+    return int(packed * (POSTS_IN_ARCHIVE if tables_in_archive > 1 else POSTS_IN_PACKED_TABLE))
 
 
 def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, list[str]]:
@@ -185,47 +254,39 @@ def _by_archive(files: dict[str, Any], wanted: tuple[str, ...]) -> dict[Any, lis
     return archives
 
 
-def _tables_in(source: Source, names: list[str], threads: int) -> Iterator[Table]:
-    archive = Archive(source, threads)
-    members = {name: member for name in names if (member := archive.find(name))}
-    if "Posts" in names and "Posts" not in members:
+def open_archive(paths: PathsOfArchive, threads: int = 1) -> Archive:
+    """Raises InputError if it is not a 7z archive, or of a kind that cannot be read."""
+    sources = [_source(path) for path in paths]
+    return Archive(sources[0] if len(sources) == 1 else Volumes(sources), threads)
+
+
+def check_posts(archive: Archive) -> None:
+    """Raise InputError unless an archive holds the posts of one site."""
+    unpack = f"unpack it (`7z x {archive.source.name.rpartition('/')[2]}`) and give"
+    posts = archive.find_all("Posts")
+    if len(posts) > 1:
+        names = ", ".join(member.name for member in posts[:5])
+        raise InputError(f"{archive.source.name}: holds the posts of {len(posts)} sites ({names}); {unpack} the folder")
+    if not posts:
         inside = ", ".join(member.name for member in archive.members[:5]) or "nothing"
-        raise DumpError(f"{source.name}: holds no Posts.xml, but {inside}; it is no dump of a site's posts")
-    tables = {member: name for name, member in members.items()}
+        if any(member.name.lower().endswith(".7z") for member in archive.members):
+            raise InputError(f"{archive.source.name}: holds other archives ({inside}); {unpack} those with --dump_path")
+        raise InputError(f"{archive.source.name}: holds no Posts.xml, but {inside}; it is not a dump of a site")
+
+
+def _tables_in(archive: Archive, names: list[str]) -> Iterator[DumpTable]:
+    if "Posts" in names:
+        check_posts(archive)
+    tables = {member: name for name in names if (member := archive.find(name))}
     streams = Counter(member.start for member in tables)
     for left, (member, chunks) in zip(reversed(range(len(tables))), archive.stream(list(tables)), strict=True):
-        path, apart = f"{source.name}: {member.name}", streams[member.start] == 1 and left > 0
-        yield Table(tables[member], path, member.size, member.crc, chunks, apart)
+        path, apart = f"{archive.source.name}: {member.name}", streams[member.start] == 1 and left > 0
+        yield DumpTable(tables[member], path, member.size, member.crc, chunks, apart)
 
 
-def item_dumps(client: Client, item: str) -> dict[Site, Dump]:
-    """The sites' dumps in an item at archive.org."""
-    archives = {file.base_name: file for file in item_archives(client, item)}
-    return {site: ItemDump(client, files) for site, files in by_site(archives).items()}
-
-
-def local_dumps(path: Path | UPath) -> dict[Site, Dump]:
-    """The sites' dumps at a path or URL: an archive, an XML file, a folder of archives, or a folder with Posts.xml.
-
-    Raises DumpError where there is none.
-    """
-    if not path.exists():
-        raise DumpError(f"{path}: no such file or folder; check --dump_path")
-    if path.is_file():
-        if path.suffix.lower() == ".xml":
-            site = site_of_file(path.resolve().parent.name if path.name.lower() == "posts.xml" else path.name)
-            return {site: XmlDump({"Posts": path})}
-        return _archive_dumps([path])
-    xml = {file.stem.lower(): file for file in path.iterdir() if file.suffix.lower() == ".xml"}
-    if "posts" in xml:
-        tables = {name: xml[name.lower()] for name in ("Posts", "Users", "PostHistory") if name.lower() in xml}
-        return {site_of_file(path.resolve().name): XmlDump(tables)}
-    archives: list[Path | UPath] = [*path.rglob("*.7z")]
-    archives.sort(key=lambda file: tuple(file.parts))
-    if not archives:
-        raise DumpError(f"{path}: holds neither a Posts.xml nor a 7z archive; check --dump_path")
-    return _archive_dumps(archives)
-
-
-def _archive_dumps(paths: list[Path | UPath]) -> dict[Site, Dump]:
-    return {site: ArchiveDump(files) for site, files in by_site({path.name: path for path in paths}).items()}
+def item_dumps(client: Client, item: str, tell: Callable[[str], None] = tell_nobody) -> dict[Site, Dump]:
+    """The sites' dumps in an item at archive.org; `tell` takes the archives that are no site's."""
+    sites, unknown = by_site({file.base_name: file for file in item_archives(client, item)})
+    if unknown:
+        tell(f"{item}: skipped, because their names are no site's: {', '.join(unknown)}")
+    return {site: ItemDump(client, files) for site, files in sites.items()}

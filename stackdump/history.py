@@ -1,4 +1,4 @@
-"""Posts in their authors' own Markdown, and whether it says the same as what the site made of it."""
+"""Posts in their authors' own Markdown, and whether it renders to what the site shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from stackdump.records import Style
+from stackdump.posts import Style
 
 
 @cache
@@ -35,6 +35,6 @@ def clean(markdown: str) -> str:
 def renders_to(markdown: str, html: str, style: Style) -> bool:
     """Whether the Markdown, rendered as CommonMark, is the same document as `html`.
 
-    Both are compared in one normal form: the Markdown that we write for them.
+    They are compared in a normal form: the Markdown that we write for both.
     """
     return style.markdown(_renderer(style.math).render(markdown)) == style.markdown(html)

@@ -1,4 +1,4 @@
-"""Answers brought to their questions, range after range, and made records."""
+"""Joins answers to their questions, range after range, and makes records of them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from pathlib import Path
 import orjson
 
 from stackdump.lookup import Lookup
-from stackdump.posts import from_line, instruction
-from stackdump.records import Post, Style, make_record
+from stackdump.pair_record import make_record
+from stackdump.posts import COMMUNITY, Post, Style, from_line, instruction
 
 OWN_MARKDOWN, SAME_DOCUMENT = (
     "author's Markdown",
     "author's Markdown that renders to the same document",
 )  # counts of posts
 
+SUSPECT_QUESTIONS, SUSPECT_ANSWERS = "questions that look planted", "answers that look planted"
+
 EMPTY = b'""'  # no text, as JSON
 
 
 @dataclass(frozen=True)
 class Joined:
-    """What one range has become: its records as JSON lines, or the file that they are in; counts of pairs and of
-    answers left out."""
+    """The result of one range: its records as JSON lines, or the file with them; counts of pairs and of answers left
+    out."""
 
     lines: bytes | Path
     counts: Counter[str]
-    size: int  # of the posts put aside, in bytes
+    size: int  # of the range's posts, in bytes
 
     def take(self) -> bytes:
-        """The lines; their file is removed."""
+        """Return the lines, and remove their file."""
         if isinstance(self.lines, bytes):
             return self.lines
         lines = self.lines.read_bytes()
@@ -40,10 +42,10 @@ class Joined:
 
 @dataclass(frozen=True)
 class Range:
-    """The posts of one range with all that is needed to join them, on whatever machine.
+    """The posts of one range with all that is needed to join them, on any machine.
 
-    posts: in an order that does not depend on that of the dump. names: of users by id. own: the authors' own Markdown by
-    post id, where that is to be taken. size: as in Joined.
+    posts: in an order that does not depend on the dump's. names: of users by id. own: the authors' own Markdown by post
+    id, if that is wanted. size: as in Joined. suspect_from: see `posts.suspect_from`; None keeps all posts.
     """
 
     posts: list[Post]
@@ -51,9 +53,10 @@ class Range:
     names: dict[int, str]
     own: dict[int, str]
     size: int
+    suspect_from: int | None
 
     def join(self) -> Joined:
-        """Join and sort; texts that wait become Markdown."""
+        """Join and sort; deferred texts become Markdown."""
         counts: Counter[str] = Counter()
         questions, answers = self._by_id(counts)
         lines: list[bytes] = []
@@ -78,28 +81,30 @@ class Range:
         return Joined(b"".join(lines), counts, self.size)
 
     def _by_id(self, counts: Counter[str]) -> tuple[dict[int, Post], dict[int, Post]]:
-        """The questions and the answers; of posts with one id the first."""
+        """The questions and the answers, of several with the same id the first, without those that look planted."""
         questions: dict[int, Post] = {}
         answers: dict[int, Post] = {}
         for post in self.posts:
-            if (answers if post.is_answer else questions).setdefault(post.id, post) is not post and post.is_answer:
+            if self.suspect_from and post.id >= self.suspect_from and post.owner_id == COMMUNITY:
+                counts[SUSPECT_ANSWERS if post.is_answer else SUSPECT_QUESTIONS] += 1
+            elif (answers if post.is_answer else questions).setdefault(post.id, post) is not post and post.is_answer:
                 counts["repeated ids"] += 1
         return questions, answers
 
     def _answer_text(self, post: Post, counts: Counter[str]) -> bytes:
-        return orjson.dumps(self._markdown(post, counts)) if post.waits else post.text
+        return orjson.dumps(self._markdown(post, counts)) if post.deferred else post.text
 
     def _question_text(self, post: Post, counts: Counter[str]) -> bytes:
-        if not post.waits:
+        if not post.deferred:
             return post.text
         return orjson.dumps(instruction(self.style.title(post.title), self._markdown(post, counts)))
 
     def _markdown(self, post: Post, counts: Counter[str]) -> str:
-        """A body that waits as Markdown: the author's own where it is known, else ours."""
+        """A deferred body as Markdown: the author's own if it is known, else ours."""
         html: str = orjson.loads(post.text)
         if not html or post.id not in self.own:
             return self.style.markdown(html)
-        from stackdump.history import clean, renders_to  # a Markdown reader, only where it is needed: it takes 10 MB
+        from stackdump.history import clean, renders_to  # a Markdown reader, loaded only if needed: it takes 10 MB
 
         markdown = clean(self.own[post.id])
         counts[OWN_MARKDOWN] += 1
@@ -114,16 +119,17 @@ def _order(answer: Post) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class SpooledRange:
-    """A range as it lies in files of this machine, with the names and own Markdown of all ranges."""
+    """A range in files of this machine, with the names and own Markdown of all ranges."""
 
     range_: int
     files: list[Path]
     style: Style
     names: Lookup
     bodies: Lookup
+    suspect_from: int | None
 
     def load(self) -> Range:
-        """Read the range; its files are removed."""
+        """Read the range, and remove its files."""
         lines: list[bytes] = []
         for file in self.files:
             lines += file.read_bytes().splitlines()
@@ -131,14 +137,14 @@ class SpooledRange:
         posts = list(map(from_line, sorted(lines)))
         owners = {post.owner_id for post in posts if post.owner_id is not None}
         own = self.bodies.of([post.id for post in posts]) if self.bodies.exists() else {}
-        return Range(posts, self.style, self.names.of(owners), own, sum(map(len, lines)))
+        return Range(posts, self.style, self.names.of(owners), own, sum(map(len, lines)), self.suspect_from)
 
     def join(self) -> Joined:
         """Join the range in this process."""
         return self.load().join()
 
     def join_into_file(self) -> Joined:
-        """Join the range in a worker of this machine: the lines are left in a file."""
+        """Join the range in a worker of this machine; the lines stay in a file."""
         joined = self.join()
         path = self.files[0].with_name(f"{self.range_}.jsonl")
         path.write_bytes(joined.take())

@@ -1,9 +1,10 @@
-"""The Markdown writer as machine code, where that has been made: 0.6 of the time a post, and the same bytes.
+"""The Markdown writer as machine code, if it has been compiled: 0.6 of the time a post, and the same bytes.
 
     python -m stackdump.native        (`make demo` and `make bench` do it)
 
-It needs a C compiler and requirements/native.txt; mypyc compiles the modules as they are (https://mypyc.readthedocs.io).
-What it makes lies in a folder named after the sources' digest, so that it is never used for sources that have changed since.
+It needs a C compiler and requirements/native.txt; mypyc compiles the modules as they are
+(https://mypyc.readthedocs.io). The result is in a folder named after the digest of the sources, so it is never used
+for sources that have changed since.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "markdown"
 MODULES = [PACKAGE / f"{name}.py" for name in ("emphasis", "escape", "paragraph", "tex", "writer")]
-GROUP = "stackdump_markdown"  # mypyc names the library that the modules share after it
+GROUP = "stackdump_markdown"  # the library that the modules share is named after it
 
 
 def folder() -> Path:
-    """Where the compiled modules of these sources are for this Python, if they have been made."""
+    """Where the compiled modules of these sources are for this Python, if they exist."""
     digest = hashlib.sha256(b"\0".join(module.read_bytes() for module in MODULES)).hexdigest()
     return PACKAGE.parent.parent / "build" / f"native-{sysconfig.get_config_var('SOABI')}-{digest[:16]}"
 
 
 def use(path: list[str]) -> None:
-    """Have the compiled modules found first: `path` is the package's `__path__`."""
+    """Let Python find the compiled modules first: `path` is the package's `__path__`."""
     compiled = folder()
     if compiled.is_dir():
         path.insert(0, str(compiled / "stackdump" / "markdown"))
@@ -39,7 +40,7 @@ def use(path: list[str]) -> None:
 
 
 def obstacle() -> str | None:
-    """What is missing here to compile, or None."""
+    """What is missing to compile, or None."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
     if not shutil.which(compiler):
         return f"no C compiler: {compiler}"
@@ -52,10 +53,10 @@ def obstacle() -> str | None:
 
 
 def build() -> None:
-    """Compile into `folder()`. Raises CalledProcessError where that fails."""
+    """Compile into `folder()`. Raises CalledProcessError if that fails."""
     final = folder()
     final.parent.mkdir(exist_ok=True)
-    # Beside its final place, so that it is put there whole, and whoever comes second finds it done.
+    # Beside its final place, so that a rename puts it there complete; whoever comes second finds it there.
     with tempfile.TemporaryDirectory(prefix=".native-", dir=final.parent) as name:
         work = Path(name)
         shutil.copytree(PACKAGE.parent, work / "stackdump", ignore=shutil.ignore_patterns("__pycache__"))

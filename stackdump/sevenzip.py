@@ -1,15 +1,16 @@
 """A member of a 7z archive as a stream, without unpacking the archive or having all of it.
 
-A 7z file is a short head, packed streams, and a header at the end that tells where each stream lies, how it is packed,
+A 7z file is a short head, packed streams, and a header at the end that says where each stream is, how it is packed,
 and the size and CRC-32 of each member (format: 7zFormat.txt of the LZMA SDK). Several members may share one packed
-stream ("solid"): to reach the last, those before it are decoded too. py7zr reads the header and
-decodes most methods; BZip2, that of the dumps up to 2025, is decoded by rapidgzip, on several cores.
+stream ("solid"): to reach the last, those before it are decoded too. py7zr reads
+the header and decodes most methods; BZip2, that of the dumps up to 2025, is decoded by rapidgzip, on several cores.
 """
 
 from __future__ import annotations
 
 import io
 import lzma
+import re
 import struct
 import subprocess
 import sys
@@ -23,59 +24,74 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import py7zr
 from py7zr.archiveinfo import Folder
-from py7zr.compressor import SevenZipDecompressor
+from py7zr.compressor import SevenZipDecompressor, SupportedMethods
 
+from download.window import Window
+from records.errors import DamagedError, InputError
 from stackdump import decoder
-from stackdump.errors import DamagedError, DumpError
-from stackdump.files import Source, Window
+from stackdump.archive_files import ArchiveBytes
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 HEAD = 32  # bytes
+VOLUME = re.compile(r"\.\d{3,}$")  # the end of the name of an archive's volume, as in .7z.001
 LARGEST_HEADER = 1 << 26  # bytes; that would be millions of members
-ENCRYPTION = b"\x06\xf1\x07"  # AES, whichever
+ENCRYPTION = b"\x06\xf1"  # AES, whichever
 METHODS_OF_LIBLZMA = frozenset(
     map(bytes.fromhex, ("00", "030101", "21", "03", "03030103", "04", "0303030b"))
 )  # and Copy
+# Names of methods that py7zr has no decoder for. Source: Methods.txt of the LZMA SDK.
+UNSUPPORTED = {
+    "04": "BCJ",
+    "0a": "ARM64",
+    "0b": "RISCV",
+    "020302": "Swap2",
+    "020304": "Swap4",
+    "0303011b": "BCJ2",
+    "04f71104": "LZ4",
+    "04f71105": "LZ5",
+    "04f71106": "Lizard",
+}
+UNPACK = "unpack the archive with 7-Zip, and give the folder"
 CHUNK = 1 << 20  # bytes decoded at a time
-AHEAD = 1 << 16  # bytes that a download may run ahead where the rest of a stream is not needed
+AHEAD = 1 << 16  # bytes that a download may run ahead if the rest of a stream is not needed
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive: where its packed stream lies, and where it lies in what that stream unpacks to."""
+    """A file in an archive: where its packed stream is, and where it is in what that stream unpacks to."""
 
     name: str
     size: int  # unpacked
-    crc: int | None  # None where the archive does not say
+    crc: int | None  # None if the archive does not say
     start: int  # of the packed stream, in the archive
     end: int
     offset: int  # in the unpacked stream
-    last: bool  # nothing that follows in the packed stream
+    last: bool  # nothing follows in the packed stream
     folder: Folder
-
-    @property
-    def method(self) -> str:
-        return "+".join(coder["method"].hex() for coder in self.folder.coders)
 
 
 class Archive:
-    """A 7z archive. Raises DumpError where it is none, or of a kind that cannot be read."""
+    """A 7z archive. Raises InputError if it is not one, or of a kind that cannot be read."""
 
-    def __init__(self, source: Source, threads: int = 1):
+    def __init__(self, source: ArchiveBytes, threads: int = 1):
         self.source, self.threads = source, threads
         self.members = _read_members(source)
 
     def find(self, table: str) -> Member | None:
-        """The member `<table>.xml`, in whatever case and folder, or None."""
+        """The member `<table>.xml`, in any case and folder, or None."""
+        return next(iter(self.find_all(table)), None)
+
+    def find_all(self, table: str) -> list[Member]:
+        """The members `<table>.xml`: several if the archive holds several sites."""
         wanted = f"{table}.xml".lower()
-        return next((m for m in self.members if m.name.lower().rpartition("/")[2] == wanted), None)
+        return [member for member in self.members if member.name.lower().rpartition("/")[2] == wanted]
 
     def stream(self, wanted: list[Member]) -> Iterator[tuple[Member, Generator[bytes, None, None]]]:
         """The wanted members, each with its bytes in chunks; a solid stream is decoded once for all of its members.
 
-        Where several come out of one packed stream, the chunks of one must be used up before the next member is asked
-        for; any other's may be read at any time. At the end of each its size and CRC-32 have been checked: DamagedError
-        where they are not right.
+        If several are in one packed stream, the chunks of one must be read to the end before the next member is taken;
+        any other's may be read at any time. At the end of a member its size and CRC-32 are checked. Raises DamagedError
+        if they are wrong.
         """
         by_stream: dict[int, list[Member]] = {}
         for member in wanted:
@@ -92,13 +108,16 @@ class Archive:
 
     def _members_of_one_stream(self, members: list[Member]) -> Iterator[tuple[Member, Generator[bytes, None, None]]]:
         first, last = members[0], members[-1]
+        for coder in first.folder.coders:  # before anything is fetched
+            if problem := _unreadable(coder["method"]):
+                raise InputError(f"{self.source.name}: {first.name} {problem}")
         ahead = None if last.last else AHEAD
         wanted = last.offset + last.size
         with self.source.reader(first.start, first.end, ahead) as packed, self._decoder(first, packed, wanted) as take:
             position = 0
             for member in members:
                 for _ in self._chunks(member, take, member.offset - position):
-                    pass  # what lies before it in the solid stream
+                    pass  # what is before it in the solid stream
                 yield member, self._checked(member, self._chunks(member, take, member.size))
                 position = member.offset + member.size
 
@@ -106,7 +125,7 @@ class Archive:
         while size > 0:
             try:
                 data = take(min(size, CHUNK))
-            except DumpError:
+            except InputError:
                 raise
             except OSError as error:
                 if error.errno is not None:  # the disk's or the network's error, not the data's
@@ -133,10 +152,8 @@ class Archive:
 
     @contextmanager
     def _decoder(self, member: Member, packed: Window, wanted: int) -> Iterator[Callable[[int], bytes]]:
-        """A function that returns up to so many of the next unpacked bytes, b"" at the end; `wanted` in all."""
+        """A function that returns at most so many of the next unpacked bytes, b"" at the end; `wanted` in all."""
         coders = member.folder.coders
-        if any(coder["method"].startswith(ENCRYPTION) for coder in coders):
-            raise DumpError(f"{self.source.name}: {member.name} is encrypted, which no dump is; give another archive")
         if not {coder["method"] for coder in coders} <= METHODS_OF_LIBLZMA:
             with _decoder_process(member, packed, wanted, self.threads) as read:
                 yield read
@@ -145,7 +162,7 @@ class Archive:
             sizes = member.end - member.start, member.folder.unpacksizes
             decompressor = SevenZipDecompressor(coders, *sizes, member.folder.crc)
         except (py7zr.exceptions.ArchiveError, lzma.LZMAError, ValueError, TypeError, KeyError) as error:
-            raise DumpError(
+            raise InputError(
                 f"{self.source.name}: {member.name} is packed in a way that cannot be read ({error})"
             ) from None
         yield lambda size: _take(decompressor, packed, size)
@@ -153,7 +170,7 @@ class Archive:
 
 @contextmanager
 def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) -> Iterator[Callable[[int], bytes]]:
-    """`decoder` at work in a process of its own, fed by a thread."""
+    """Run `decoder` in a process of its own, fed by a thread."""
     command = [sys.executable, "-P", decoder.__file__]
     process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     assert process.stdin and process.stdout and process.stderr
@@ -161,22 +178,22 @@ def _decoder_process(member: Member, packed: Window, wanted: int, threads: int) 
     if sys.platform == "linux":
         from fcntl import F_SETPIPE_SZ, fcntl
 
-        with suppress(OSError):  # what a user may have in pipes is limited
-            fcntl(stdout, F_SETPIPE_SZ, CHUNK)  # or the decoder waits for us sixteen times a chunk
+        with suppress(OSError):  # the memory of a user's pipes is limited
+            fcntl(stdout, F_SETPIPE_SZ, CHUNK)  # otherwise the decoder waits for us sixteen times a chunk
     failures: list[Exception] = []
 
     def feed() -> None:
-        with suppress(BrokenPipeError), stdin:  # the decoder may have enough, or have died
+        with suppress(BrokenPipeError), stdin:  # the decoder may be done, or dead
             folder, size = member.folder, member.end - member.start
             stdin.write(decoder.describe(folder.coders, size, folder.unpacksizes, wanted, threads))
             try:
                 while data := packed.read(decoder.STEP):
                     stdin.write(data)
-            except (DumpError, OSError) as error:  # of the disk or the network
+            except (InputError, OSError) as error:  # the disk's or the network's
                 if not isinstance(error, BrokenPipeError):
                     failures.append(error)
-                    process.kill()  # at an end in the middle, rapidgzip might wait for more
-            except ValueError:  # `packed` was closed: no more is wanted
+                    process.kill()  # at an early end, rapidgzip might wait for more
+            except ValueError:  # `packed` is closed: no more is wanted
                 pass
 
     def read(size: int) -> bytes:
@@ -207,7 +224,7 @@ class _Decompressor(Protocol):
 
 
 def _take(decompressor: _Decompressor, packed: Window, size: int) -> bytes:
-    """The next unpacked bytes; b"" only where the packed stream is used up too."""
+    """The next unpacked bytes; b"" only at the end of the packed stream."""
     while True:
         before = decompressor.consumed
         data = decompressor.decompress(packed, size)
@@ -215,47 +232,61 @@ def _take(decompressor: _Decompressor, packed: Window, size: int) -> bytes:
             return bytes(data)
 
 
-def _read_members(source: Source) -> list[Member]:
+def _read_members(source: ArchiveBytes) -> list[Member]:
     start = _header_start(source)
     try:
         with py7zr.SevenZipFile(_header_view(source, start), "r") as archive:
             header: Any = archive.header
             return _members(header) if header.main_streams is not None else []
-    except (DumpError, MemoryError):
+    except (InputError, MemoryError):
         raise
+    except py7zr.exceptions.PasswordRequired:
+        raise InputError(f"{source.name}: the header {_unreadable(ENCRYPTION)}") from None
+    except py7zr.exceptions.UnsupportedCompressionMethodError:
+        raise InputError(f"{source.name}: the header is packed with a method that is not supported; {UNPACK}") from None
     except OSError as error:
         if error.errno is not None:  # the disk's or the network's error, not the data's
             raise
         raise _bad_header(source, str(error)) from None
-    except Exception as error:  # noqa: BLE001 - py7zr meets damage with errors of many kinds
+    except Exception as error:  # noqa: BLE001 - py7zr has errors of many kinds for damage
         raise _bad_header(source, str(error) or type(error).__name__) from None
 
 
-def _header_start(source: Source) -> int:
-    """Where the header begins. Raises DumpError unless the head is that of a 7z archive that is all there."""
+def _unreadable(method: bytes) -> str:
+    """Why data packed with this method cannot be read; "" if it can."""
+    if method.startswith(ENCRYPTION):
+        return "is encrypted, which dumps never are; give another archive"
+    if any(known["id"] == method for known in SupportedMethods.methods):
+        return ""
+    name = UNSUPPORTED.get(method.hex(), f"the method {method.hex()}")
+    return f"is packed with {name}, which is not supported; {UNPACK}"
+
+
+def _header_start(source: ArchiveBytes) -> int:
+    """Where the header begins. Raises InputError unless the head is that of a complete 7z archive."""
     with source.reader(0, HEAD) as reader:
         head = io.BufferedReader(reader).read()
     if not head.startswith(MAGIC):
-        seen = "is empty" if not head else f"is no 7z archive, it begins with {head[:16]!r}"
-        raise DumpError(f"{source.name}: {seen}; fetch it again, or give the right path")
+        seen = "is empty" if not head else f"is not a 7z archive, it begins with {head[:16]!r}"
+        raise InputError(f"{source.name}: {seen}; fetch it again, or give the right path")
     if len(head) < HEAD:
-        raise DumpError(f"{source.name}: is cut after {source.size} bytes; fetch it again")
+        raise InputError(f"{source.name}: is cut after {source.size} bytes; fetch it again")
     offset, size = struct.unpack_from("<QQ", head, 12)
     if HEAD + offset + size > source.size:
-        whole = HEAD + offset + size
-        raise DumpError(f"{source.name}: is cut, it has {source.size:,} bytes of {whole:,}; fetch it again")
+        hint = "put its other volumes beside it" if VOLUME.search(source.name) else "fetch it again"
+        raise InputError(f"{source.name}: is cut, it has {source.size:,} bytes of {HEAD + offset + size:,}; {hint}")
     if size > LARGEST_HEADER:
         raise _bad_header(source, f"it claims to be {size:,} bytes long")
     return HEAD + int(offset)
 
 
-def _bad_header(source: Source, problem: str) -> DamagedError:
+def _bad_header(source: ArchiveBytes, problem: str) -> DamagedError:
     return DamagedError(f"{source.name}: is damaged, its 7z header cannot be read ({problem}); fetch it again")
 
 
-def _header_view(source: Source, start: int) -> BinaryIO:
-    """The archive as a seekable file. Of a remote one only the head, the header at `start`, and what else py7zr asks
-    for are fetched: where the header is packed, that is one piece right before it."""
+def _header_view(source: ArchiveBytes, start: int) -> BinaryIO:
+    """The archive as a seekable file. Of a remote one only the head, the header at `start`, and what else py7zr reads
+    are fetched: if the header is packed, that is one piece right before it."""
     pieces = (0, HEAD), (start, source.size)
 
     def read_at(offset: int, size: int) -> bytes:

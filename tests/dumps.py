@@ -10,10 +10,9 @@ from xml.sax.saxutils import quoteattr
 
 import py7zr
 
-from stackdump.files import LocalFile
+from stackdump.archive_files import LocalFile
 from stackdump.sevenzip import Archive
 
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 BZIP2 = [{"id": py7zr.FILTER_BZIP2}]
 LZMA2 = [{"id": py7zr.FILTER_LZMA2, "preset": 1}]
 

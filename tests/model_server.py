@@ -1,4 +1,4 @@
-"""A server on loopback that speaks OpenAI's protocol and answers from a script, with the faults of real ones.
+"""A server on loopback that speaks OpenAI's protocol, answers from a script, and can show the faults of real servers.
 
 with ModelServer(lambda asked: "a text") as server:
     run_script("generate_qa.py", "--base_url", server.url, ..)
@@ -21,22 +21,22 @@ class Reply(NamedTuple):
     """A completion."""
 
     text: str
-    logprob: float | None = -0.1  # of each token; None: the server tells none
+    logprob: float | None = -0.1  # of each token; None if the server returns none
     finish: str = "stop"
 
 
 class Fault(NamedTuple):
-    """Something else than a completion."""
+    """An answer that is not a completion."""
 
     status: int = 200
     body: str = '{"error": {"message": "a fault of the script", "type": "fault", "code": null}}'
     headers: dict[str, str] = {}
     seconds: float = 0  # before the answer
-    cut: bool = False  # the connection breaks in the middle of the body
+    cut: bool = False  # close the connection in the middle of the body
 
 
 class Asked(NamedTuple):
-    """A request: what is asked, and how often this has been asked, counted from 1."""
+    """A request, and how often the same one has arrived, counted from 1."""
 
     path: str
     body: dict[str, Any]
@@ -48,19 +48,19 @@ class Asked(NamedTuple):
 
 
 class ModelServer:
-    """`answer` gives a text, a Reply or a Fault for a request; it may be called by several threads."""
+    """`answer` returns a text, a Reply or a Fault for a request; several threads call it."""
 
     def __init__(self, answer: Callable[[Asked], str | Reply | Fault]):
         self.answer = answer
         self.asked: list[Asked] = []  # every request
-        self.answered: list[str] = []  # the prompts to which a whole completion was sent
-        self.together = self.most_together = 0  # requests in work at once
+        self.answered: list[str] = []  # the prompts whose completion was sent
+        self.together = self.most_together = 0  # concurrent requests
         self.lock = threading.Lock()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body in one packet: between two, TCP waits 40 ms
+            wbufsize = -1  # head and body in one packet: TCP would wait 40 ms between two
 
             def do_POST(self):
                 server._post(self)
@@ -117,22 +117,23 @@ def _send(handler: BaseHTTPRequestHandler, fault: Fault) -> None:
         handler.end_headers()
         handler.wfile.write(body[: len(body) // 2] if fault.cut else body)
     except OSError:
-        pass  # the client did not wait for it
+        pass  # the client has left
     if fault.cut:
         handler.close_connection = True
 
 
 def _completion(asked: Asked, reply: Reply) -> dict[str, Any]:
     tokens = TOKENS.findall(reply.text)
-    told = reply.logprob is not None and asked.body.get("logprobs")
+    with_logprobs = reply.logprob is not None and asked.body.get("logprobs")
     choice: dict[str, Any] = {"index": 0, "finish_reason": reply.finish}
     if asked.path == "/v1/chat/completions":
         choice["message"] = {"role": "assistant", "content": reply.text}
         content = [{"token": token, "logprob": reply.logprob, "bytes": None, "top_logprobs": []} for token in tokens]
-        choice["logprobs"] = {"content": content} if told else None
+        choice["logprobs"] = {"content": content} if with_logprobs else None
     else:
         choice["text"] = reply.text
-        choice["logprobs"] = {"tokens": tokens, "token_logprobs": [reply.logprob] * len(tokens)} if told else None
+        logprobs = {"tokens": tokens, "token_logprobs": [reply.logprob] * len(tokens)}
+        choice["logprobs"] = logprobs if with_logprobs else None
     return {
         "id": "completion",
         "object": "chat.completion" if "message" in choice else "text_completion",

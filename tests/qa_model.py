@@ -1,6 +1,6 @@
-"""A scripted model for generate_qa.py: it recognises the step by the end of the prompt, and answers well.
+"""A scripted model for generate_qa.py: recognises the step by the end of the prompt, and gives a good answer.
 
-Passages are invented, each about a lamp of another name. `Script(question=..)` puts another answer in place of a step's.
+The passages are invented, each about a lamp of another name. `Script(question=..)` replaces the answer of a step.
 """
 
 import re
@@ -11,9 +11,9 @@ from tests.model_server import Asked, Fault, Reply
 
 PASSAGE = (
     "The lamp of {name} stood on a rock outside the harbour, and the widow Marta Venn kept it for eleven winters. "
-    "It burnt rape oil, which was carried up the stairs in cans of two gallons. The lamp was lit at dusk and tended until "
-    "the last boat was in. Boats found it by its red glass, for every other light on that coast was white. In the end the "
-    "lamp was put out because oil had grown dear, and the rock has been dark since the spring of that year."
+    "It burnt rape oil, which was carried up the stairs in cans of two gallons. The lamp was lit at dusk and tended "
+    "until the last boat was in. Boats found it by its red glass, for every other light on that coast was white. In "
+    "the end the lamp was put out because oil had grown dear, and the rock has been dark since the spring of that year."
 )
 ANSWERS = {
     "Who": ("Who kept the lamp of {name} for eleven winters?", "the widow Marta Venn"),
@@ -24,8 +24,9 @@ ANSWERS = {
     "How": ("How did boats find the lamp of {name}?", "by its red glass"),
 }
 LONG = (
-    "On the coast where it stood, the lamp of {name} was known to every sailor. What can be said in short is this: {answer}. "
-    "People who lived there remembered that for a long time, and told it to their children, who wrote it down with care."
+    "On the coast where it stood, the lamp of {name} was known to every sailor. What can be said in short is this: "
+    "{answer}. People who lived there remembered that for a long time, and told it to their children, who wrote it "
+    "down with care."
 )
 NAME = re.compile(r"The lamp of (\w+) stood")
 FORMS = (  # the last lines of each prompt
@@ -55,7 +56,7 @@ def place_of(prompt: str) -> Place:
 
 
 class Script:
-    """Answers every prompt of the recipe well, but for the steps that are given."""
+    """Gives a good answer to every prompt of the recipe, except in the steps that `instead` replaces."""
 
     def __init__(self, **instead: Answer):
         self.instead = instead

@@ -2,37 +2,42 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from get_stackexchange import share_out
-from instructions.remote import location, written_to
-from instructions.script import InputError
+from records.errors import InputError
+from records.file_io import open_input
+from records.fsspec_paths import location, written_to
 from sample.archive_server import ArchiveServer
+from tests import needs
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
 from tests.dumps import BZIP2, LZMA2, answer, large_tables, noise, pack, question, small_posts, table
 
-distributed = pytest.importorskip("distributed", reason="requirements/cluster.txt is not installed")
-upath = pytest.importorskip("upath", reason="requirements/cluster.txt is not installed")
-fsspec = pytest.importorskip("fsspec", reason="requirements/cluster.txt is not installed")
-memory = pytest.importorskip("fsspec.implementations.memory", reason="requirements/cluster.txt is not installed")
+distributed = needs.package("distributed", "cluster")
+upath = needs.package("upath", "cluster")
+fsspec = needs.package("fsspec", "cluster")
+memory = needs.package("fsspec.implementations.memory", "cluster")
 
-from stackdump.cluster import Cluster, OtherCodeError, check, fingerprint  # noqa: E402
-from stackdump.dumps import local_dumps  # noqa: E402
-from stackdump.errors import DumpError  # noqa: E402
-from stackdump.files import BLOCK, UrlFile  # noqa: E402
-from stackdump.sites import Site  # noqa: E402
+from stackdump.archive_files import BLOCK, UrlFile
+from stackdump.cluster import PACKAGES, Cluster, OtherCodeError, check, fingerprint
+from stackdump.local_dumps import local_dumps
+from stackdump.options import Options
+from stackdump.run_sites import share_out
+from stackdump.sites import Site
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = "get_stackexchange.py"
 SITES = ("cooking", "music", "quay")
@@ -145,7 +150,7 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
     """Long posts, so that the run is known to be in the middle when its first records are written."""
     body = "<p>" + "<em>so</em> <code>it</code> goes, " * 3000 + "</p>"
     posts = [post for n in range(1, 90) for post in (question(n * 5000), answer(n * 5000 + 1, n * 5000, Body=body))]
-    dump = tmp_path / "quay"
+    dump = tmp_path / "quay.stackexchange.com"
     dump.mkdir()
     (dump / "Posts.xml").write_bytes(table("posts", posts))
     command = ("--dump_path", dump, "--destdir")
@@ -171,9 +176,9 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
         ("tcp://127.0.0.1:9", "no Dask scheduler answers there"),
         ("127.0.0.1:9", "no Dask scheduler answers there"),
         ("no-such-host.invalid:8786", "no Dask scheduler answers there"),
-        ("nonsense", "is no address of a Dask scheduler; give one such as tcp://"),
-        ("tcp://127.0.0.1:99999", "is no address of a Dask scheduler"),
-        ("http://127.0.0.1:8787", "is no address of a Dask scheduler"),
+        ("nonsense", "is not the address of a Dask scheduler; give one such as tcp://"),
+        ("tcp://127.0.0.1:99999", "is not the address of a Dask scheduler"),
+        ("http://127.0.0.1:8787", "is not the address of a Dask scheduler"),
     ],
 )
 def test_a_scheduler_that_is_not_there_is_told_in_one_line(tmp_path, address, problem):
@@ -185,7 +190,7 @@ def test_a_scheduler_that_is_not_there_is_told_in_one_line(tmp_path, address, pr
 def test_a_server_that_is_no_scheduler_is_told(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_TO_REACH", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))  # as HTTP servers are before a request
-    with silent, pytest.raises(DumpError, match="no Dask scheduler answers there"):
+    with silent, pytest.raises(InputError, match="no Dask scheduler answers there"):
         Cluster(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
 
 
@@ -193,14 +198,16 @@ def test_a_scheduler_without_workers_is_told(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_TO_REACH", 1)
     with distributed.LocalCluster(
         n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-    ) as empty, pytest.raises(DumpError, match=r"has no worker; start one .*python -m dask worker tcp://"):  # fmt: skip
+    ) as empty, pytest.raises(InputError, match=r"has no worker; start one .*python -m dask worker tcp://"):  # fmt: skip
         Cluster(empty.scheduler_address)
 
 
 def test_a_worker_with_other_code_is_told(monkeypatch, cluster):
     with monkeypatch.context() as patch:
-        patch.setattr("stackdump.cluster.fingerprint", lambda code: fingerprint(code).replace("Python 3", "Python 2"))
-        with pytest.raises(DumpError, match=r"tcp://.*has Python 3\.\d+, and the machine that starts the run Python 2"):
+        patch.setattr("stackdump.cluster.fingerprint", lambda: fingerprint().replace("Python 3", "Python 2"))
+        with pytest.raises(
+            InputError, match=r"tcp://.*has Python 3\.\d+, and the machine that starts the run Python 2"
+        ):
             Cluster(cluster.scheduler_address)
     check(fingerprint())
     with pytest.raises(OtherCodeError, match="stackdump 0"):
@@ -246,7 +253,7 @@ def test_workers_from_the_shell_do_and_a_lost_scheduler_is_told(dumps, expected,
         with Cluster(address) as pool:
             future = pool.submit(signal.pause)
             scheduler.kill()
-            with pytest.raises(DumpError, match="the scheduler was lost; start it and run this again"):
+            with pytest.raises(InputError, match="the scheduler was lost; start it and run this again"):
                 future.result(timeout=40)
 
 
@@ -258,23 +265,25 @@ def test_a_worker_that_lacks_the_code_is_told(dumps, tmp_path):
     )
 
 
-def test_a_worker_that_lacks_the_script_is_told(tmp_path):
-    (tmp_path / "stackdump").symlink_to(ROOT / "stackdump")
+def test_workers_need_the_rooms_but_no_script(dumps, expected, tmp_path):
+    for room in PACKAGES:
+        (tmp_path / room).symlink_to(ROOT / room)
     with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
-        run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
-    ended(
-        (run.status, run.stderr), "has no get_stackexchange; install", "start one where this code is: `python -m dask"
-    )
+        command = ("--dump_path", dumps, "--sites", "quay", "--destdir", tmp_path / "out", "--scheduler", address)
+        run = run_script(SCRIPT, *command)
+    assert run.status == 0, run.stderr
+    assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == expected["quay"]
 
 
-def test_a_worker_with_another_script_is_told(tmp_path):
-    (tmp_path / "stackdump").symlink_to(ROOT / "stackdump")
-    (tmp_path / "instructions").symlink_to(ROOT / "instructions")
-    (tmp_path / SCRIPT).write_text("raise SystemExit  # not to be run")
+def test_a_worker_with_another_version_of_a_room_is_reported(tmp_path):
+    for room in ("download", "records"):
+        (tmp_path / room).symlink_to(ROOT / room)
+    shutil.copytree(ROOT / "stackdump", tmp_path / "stackdump")
+    (tmp_path / "stackdump" / "join.py").write_text("raise SystemExit  # not to be run")
     with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
         run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
-    ended((run.status, run.stderr), "has get_stackexchange ", "bring both to the same")
-    assert "has get_stackexchange" in run.stderr and "instructions" not in run.stderr  # which are the same
+    ended((run.status, run.stderr), "has stackdump ", "bring both to the same")
+    assert "records" not in run.stderr and "download" not in run.stderr  # which are the same
 
 
 def test_batches_are_sent_past_a_worker_that_has_a_site(cluster, tmp_path):
@@ -294,7 +303,7 @@ def test_batches_are_sent_past_a_worker_that_has_a_site(cluster, tmp_path):
 
 
 def test_a_batch_that_kills_worker_after_worker_is_told(cluster):
-    with Cluster(cluster.scheduler_address) as pool, pytest.raises(DumpError, match="several workers were lost"):
+    with Cluster(cluster.scheduler_address) as pool, pytest.raises(InputError, match="several workers were lost"):
         pool.submit(signal.raise_signal, signal.SIGKILL).result(timeout=50)
 
 
@@ -374,8 +383,8 @@ def test_what_is_local_needs_none_of_the_packages(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, int]]:
     """The address of an S3 server on loopback."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    moto = pytest.importorskip("moto.server", reason="moto is not installed")
+    needs.package("s3fs", "dev")
+    moto = needs.package("moto.server", "dev")
     server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     yield server.get_host_and_port()
@@ -579,10 +588,10 @@ def test_which_sites_are_sent_whole():
     sizes = {"a": 70, "b": 10, "c": 12, "d": 8}
     chosen = {Site(name): SimpleNamespace(size=size) for name, size in sizes.items()}
     s3_ = upath.UPath("memory://a")
-    args = Namespace(scheduler="tcp://x", dump_path=s3_, destdir=s3_)
+    options = Options(scheduler="tcp://x", dump_path=(s3_,), destdir=s3_)
 
     def whole(threads: int, **more: object) -> tuple[str, int]:
-        sites, at_once = share_out(chosen, Namespace(**(vars(args) | more)), threads)
+        sites, at_once = share_out(chosen, replace(options, **more), threads)
         return "".join(site.host for site in sites), at_once
 
     assert whole(1) == ("acbd", 1)  # all of them, large ones first
@@ -590,7 +599,7 @@ def test_which_sites_are_sent_whole():
     assert whole(8) == ("cbd", 2)
     assert whole(10) == ("bd", 1)
     assert whole(100) == ("", 1)
-    for more in ({"scheduler": None}, {"dump_path": Path("a")}, {"dump_path": None}, {"destdir": Path("a")}):
+    for more in ({"scheduler": None}, {"dump_path": (Path("a"),)}, {"dump_path": ()}, {"destdir": Path("a")}):
         assert whole(4, **more) == ("", 4)
     chosen = {Site(name): SimpleNamespace(size=0) for name in sizes}
     assert whole(2) == ("abcd", 1)
@@ -605,6 +614,21 @@ def test_a_folder_of_xml_in_s3_is_a_dump(bucket, tmp_path):
         assert run.status == 0, run.stderr
     here, there = (tmp_path / name / "harbour" / "unfiltered.jsonl" for name in ("here", "there"))
     assert here.read_bytes() == there.read_bytes()
+
+
+def test_compressed_records_in_s3_are_ours_to_replace(bucket, expected, dumps, tmp_path):
+    command = ("--dump_path", dumps / "quay.stackexchange.com.7z", "--destdir", bucket, "--compress", "zst")
+    for flags in ((), ("--force",)):
+        run = run_script(SCRIPT, *command, *flags)
+        assert run.status == 0, run.stderr
+        assert names_in(bucket) == {"quay/unfiltered.jsonl.zst", "quay/report.json"}
+    local = tmp_path / "copy.jsonl.zst"
+    local.write_bytes((bucket / "quay" / "unfiltered.jsonl.zst").read_bytes())
+    with open_input(local) as stream:
+        assert stream.read() == expected["quay"]
+    assert "is complete; --force" in run_script(SCRIPT, *command).stderr
+    assert run_script(SCRIPT, *command[:-2]).status == 0
+    assert names_in(bucket) == {"quay/unfiltered.jsonl", "quay/report.json"}
 
 
 class Gate:
@@ -678,7 +702,7 @@ def test_file_urls_and_paths_are_local_paths():
 
 
 def test_an_archive_over_http_is_read_by_ranges(tmp_path):
-    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    needs.package("aiohttp", "dev")
     path = pack(tmp_path / "www" / "item" / "quay.stackexchange.com.7z", large_tables(), solid=False)
     with ArchiveServer(tmp_path / "www") as server:
         url = f"{server.url}/download/item/{path.name}"
@@ -693,7 +717,7 @@ def test_an_archive_over_http_is_read_by_ranges(tmp_path):
 
 
 def local_members(path: Path):
-    from stackdump.files import LocalFile
+    from stackdump.archive_files import LocalFile
     from stackdump.sevenzip import Archive
 
     return Archive(LocalFile(path)).members
@@ -770,7 +794,7 @@ def test_a_file_that_shrinks_under_its_reader_is_told(counting):
     (counting / "file").write_bytes(bytes(1000))
     source = UrlFile(counting / "file")
     (counting / "file").write_bytes(bytes(10))
-    with source.reader(0, 1000) as window, pytest.raises(DumpError, match="sends 10 bytes where 1,000 were asked for"):
+    with source.reader(0, 1000) as window, pytest.raises(InputError, match="sends 10 bytes where 1,000 were asked for"):
         window.read(10)
 
 

@@ -1,6 +1,5 @@
 """Step 1 through faults of the server, the disk, the archive and the user's own hand: the same bytes, or one clear line."""
 
-import importlib.util
 import os
 import random
 import shutil
@@ -17,13 +16,13 @@ from typing import NamedTuple
 import py7zr
 import pytest
 
+from download.ranges import WHOLE
 from sample.archive_server import ArchiveServer, Fault, Request
-from stackdump.files import WHOLE
+from tests import needs
 from tests.conftest import ROOT, Run, run_script
 from tests.dumps import (
     BZIP2,
     LZMA2,
-    SHARED,
     apart_tables,
     files_in,
     large_tables,
@@ -49,7 +48,7 @@ def run_prepared(preparation: str, *args: object) -> Run:
 
 
 # The preparation for waits that are short, but for those that the server asks for.
-HASTY = "import stackdump.files; stackdump.files.backoff = lambda attempt: 0.05"
+HASTY = "import download.ranges; download.ranges.backoff = lambda attempt: 0.05"
 
 
 def full_disk(size: int) -> str:
@@ -172,6 +171,19 @@ def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_out
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
+def test_posts_that_the_disk_takes_a_part_of_are_an_error(tmp_path):
+    """The system writes what fits, and reports an error only to the next write, which need not come."""
+    code = (
+        "from collections import Counter; from pathlib import Path; from stackdump.posts import Placed;"
+        f"from stackdump.spool import write_posts; {full_disk(1000)};"
+        f"write_posts(Placed({{0: b'x' * 3000}}, Counter(), 0), Path({str(tmp_path)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1 and "File too large" in done.stderr, done
+
+
 def start(*args: object) -> subprocess.Popen:
     command = [sys.executable, SCRIPT, *map(str, args)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
@@ -209,6 +221,7 @@ def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, larg
 KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
     draw = random.Random(number)
@@ -248,7 +261,10 @@ def test_a_stopped_run_ends_as_it_should_and_keeps_its_download(www, large_outpu
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
-def test_two_runs_on_one_site_do_not_mix(www, tmp_path):
+@pytest.mark.parametrize(
+    ("compress", "problem"), [((), "another run is writing it"), (("--compress", "zst"), "another run is using it")]
+)
+def test_two_runs_on_one_site_do_not_mix(www, large_output, tmp_path, compress, problem):
     gate = {"closed": True}
 
     def fault(request):
@@ -259,11 +275,13 @@ def test_two_runs_on_one_site_do_not_mix(www, tmp_path):
         command = fetching(server.url, "large", tmp_path)
         first = start(*command)
         wait_until(lambda: len(server.requests) >= 4)
-        second = run_script(SCRIPT, *command)
+        second = run_script(SCRIPT, *command, *compress)
         gate["closed"] = False
         assert first.wait(timeout=60) == 0
     assert second.status == 1
-    assert "another run is writing it" in second.stderr
+    assert problem in second.stderr
+    assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == large_output
+    assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
 
 
 def test_a_destination_that_cannot_be_written_is_told_in_one_line(tmp_path):
@@ -395,7 +413,7 @@ def test_damage_once_in_each_of_two_tables_is_mended(apart, apart_output, tmp_pa
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
 
 
-SLOW = 400_000  # bytes a second: all of the slow table would take more than five seconds
+SLOW = 50_000  # bytes a second: all of the slow table would take more than half a minute, which no test waits for
 
 
 def slowed(server: ArchiveServer, apart: Apart, slow: str, quick: str, fault: Fault | None = None):
@@ -579,56 +597,58 @@ def test_a_trouble_that_stays_ends_in_one_line_whatever_passes(layout, tmp_path,
     assert_one_line(run, problem, tmp_path)
 
 
-# ---- the stand-in for archive.org beside the project, on real dumps ---------------------------------------------------------
-STAND_IN = SHARED / "tools" / "archive_org.py"
+# ---- real dumps --------------------------------------------------------------------------------------------------------------
 LARGE, SMALL = "ai", "genai"  # one stream, fetched in parts; a stream for each table, but fetched whole
 REAL = {LARGE: "stackexchange", SMALL: "stackexchange_20251231"}
-REAL_PASSING = [
-    (LARGE, ["drop=400000"]),
-    (LARGE, ["drop_once=20"]),
-    (LARGE, ["unavailable=1"]),
-    (LARGE, ["throttle=1"]),
-    (LARGE, ["norange=1"]),
-    (LARGE, ["rate=2000000"]),
-    (LARGE, ["changed=3"]),
-    (SMALL, ["drop=100000"]),
-    (SMALL, ["drop_once=100000", "norange=1"]),
-    (SMALL, ["drop=100000", "changed=2"]),
-    (LARGE, ["drop=900000", "throttle=1"]),
-    (LARGE, ["unavailable=1", "changed=4"]),
-    (LARGE, ["norange=1", "changed=2"]),
-    (LARGE, ["throttle=1", "rate=2000000"]),
-]
-REAL_LASTING = [
-    (LARGE, ["corrupt=100000"], "Posts.xml is damaged"),
-    (SMALL, ["corrupt=173000"], "Users.xml is damaged"),
-    (LARGE, ["truncate=50"], "bytes on the server and"),
-    (LARGE, ["corrupt=1000000", "drop=900000"], "Posts.xml is damaged"),
-    (LARGE, ["corrupt=100000", "norange=1"], "Posts.xml is damaged"),
-    (SMALL, ["corrupt=173000", "drop_once=100000"], "Users.xml is damaged"),
-    (SMALL, ["truncate=50", "throttle=1"], "bytes on the server and"),
-]
+WAIT = {"Retry-After": "1"}
+FAULTS_OF_REAL = {
+    "drop": lambda r: Fault(drop_after=100_000),
+    "drop early": lambda r: Fault(drop_after=20 if r.number == 1 else None),
+    "drop once": lambda r: Fault(drop_after=100_000 if r.number == 1 else None),
+    "busy": lambda r: Fault(status=503, headers=WAIT) if r.number == 1 else Fault(),
+    "throttled": lambda r: Fault(status=429, headers=WAIT) if r.number == 1 else Fault(),
+    "no range": lambda r: Fault(ignore_range=True),
+    "slow": lambda r: Fault(rate=2_000_000),
+    "changed": lambda r: Fault(headers={"ETag": '"b"'} if r.number >= 2 else {}),
+    "changed later": lambda r: Fault(headers={"ETag": '"b"'} if r.number >= 4 else {}),
+    "damage": lambda r: Fault(flip_bit_at=100_000),
+    "damage late": lambda r: Fault(flip_bit_at=1_000_000),
+    "damage of Users": lambda r: Fault(flip_bit_at=173_000),
+    "cut": lambda r: Fault(cut_by=50),
+}
 TOLD = {
     "drop": "the connection broke at byte",
-    "drop_once": "the connection broke at byte",
-    "unavailable": "the server answers 503",
-    "throttle": "the server answers 429",
+    "drop early": "the connection broke at byte",
+    "drop once": "the connection broke at byte",
+    "busy": "the server answers 503",
+    "throttled": "the server answers 429",
     "changed": "has changed on the server",
+    "changed later": "has changed on the server",
 }
-
-
-@pytest.fixture(scope="module")
-def stand_in():
-    if not STAND_IN.exists():
-        pytest.skip("needs ../shared, the stand-in and real dumps")
-    spec = importlib.util.spec_from_file_location("archive_org", STAND_IN)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ArchiveOrg
+REAL_PASSING = [
+    *((LARGE, (name,)) for name in ("drop", "drop early", "busy", "throttled", "no range", "slow", "changed")),
+    (SMALL, ("drop",)),
+    (SMALL, ("drop once", "no range")),
+    (SMALL, ("drop", "changed")),
+    (LARGE, ("drop", "throttled")),
+    (LARGE, ("busy", "changed later")),
+    (LARGE, ("no range", "changed")),
+    (LARGE, ("throttled", "slow")),
+]
+REAL_LASTING = [
+    (LARGE, ("damage",), "Posts.xml is damaged"),
+    (SMALL, ("damage of Users",), "Users.xml is damaged"),
+    (LARGE, ("cut",), "bytes on the server and"),
+    (LARGE, ("damage late", "drop"), "Posts.xml is damaged"),
+    (LARGE, ("damage", "no range"), "Posts.xml is damaged"),
+    (SMALL, ("damage of Users", "drop once"), "Users.xml is damaged"),
+    (SMALL, ("cut", "throttled"), "bytes on the server and"),
+]
+needs_real_dumps = needs.shared("archive.org")
 
 
 def real_archive(site: str) -> Path:
-    [archive] = (SHARED / "archive.org" / REAL[site]).rglob(f"{site}.stackexchange.com.7z")
+    [archive] = (needs.SHARED / "archive.org" / REAL[site]).rglob(f"{site}.stackexchange.com.7z")
     return archive
 
 
@@ -641,27 +661,31 @@ def real_output(tmp_path_factory) -> dict[str, bytes]:
     return {site: (folder / site / "unfiltered.jsonl").read_bytes() for site in REAL}
 
 
-def fetch_real(stand_in, site: str, faults: list[str], folder: Path) -> Run:
-    """Fetch a real dump through faults of the stand-in; assert that those that pass did happen."""
-    archive, server = real_archive(site), stand_in(SHARED / "archive.org", faults=faults)
-    with server as url:
-        run = run_prepared(HASTY, *fetching(url, REAL[site], folder, site))
-    for fault in faults:
-        assert TOLD.get(fault.partition("=")[0], "") in run.stderr
-    if "norange=1" in faults:
-        [file] = server.stats
-        assert server.stats[file]["bytes"] > archive.stat().st_size  # the first answer was of no use
+def fetch_real(site: str, names: tuple[str, ...], folder: Path) -> Run:
+    """Fetch a real dump through faults; assert that those that step 1 tells did happen."""
+    with ArchiveServer(
+        needs.SHARED / "archive.org", lambda r: merged([FAULTS_OF_REAL[name](r) for name in names])
+    ) as server:
+        run = run_prepared(HASTY, *fetching(server.url, REAL[site], folder, site))
+    for name in names:
+        assert TOLD.get(name, "") in run.stderr
+    if "no range" in names:  # the first answer was of no use
+        assert sum(request.sent for request in server.requests) > real_archive(site).stat().st_size
     return run
 
 
-@pytest.mark.parametrize(("site", "faults"), REAL_PASSING, ids=str)
-def test_a_real_dump_is_the_same_through_the_stand_ins_faults(stand_in, real_output, tmp_path, site, faults):
-    run = fetch_real(stand_in, site, faults, tmp_path)
+@pytest.mark.slow
+@needs_real_dumps
+@pytest.mark.parametrize(("site", "names"), REAL_PASSING, ids=str)
+def test_a_real_dump_is_the_same_through_faults_that_pass(real_output, tmp_path, site, names):
+    run = fetch_real(site, names, tmp_path)
     assert run.status == 0, run.stderr
     assert (tmp_path / site / "unfiltered.jsonl").read_bytes() == real_output[site]
     assert files_in(tmp_path) == {f"{site}/unfiltered.jsonl", f"{site}/report.json"}
 
 
-@pytest.mark.parametrize(("site", "faults", "problem"), REAL_LASTING, ids=str)
-def test_a_real_dump_that_cannot_be_had_ends_in_one_line(stand_in, tmp_path, site, faults, problem):
-    assert_one_line(fetch_real(stand_in, site, faults, tmp_path), problem, tmp_path)
+@pytest.mark.slow
+@needs_real_dumps
+@pytest.mark.parametrize(("site", "names", "problem"), REAL_LASTING, ids=str)
+def test_a_real_dump_that_cannot_be_had_ends_in_one_line(tmp_path, site, names, problem):
+    assert_one_line(fetch_real(site, names, tmp_path), problem, tmp_path)

@@ -1,4 +1,4 @@
-"""generate_python.py as a user runs it: with a scripted model at a server, with a tiny model, and on records made elsewhere."""
+"""generate_python.py as users run it: with a scripted model at a server, a tiny model, and records made elsewhere."""
 
 import json
 import os
@@ -16,8 +16,9 @@ from test_sandbox import sandbox_or_skip
 
 import generate_python
 from generation.python_code.samples import extract, make_sample
-from generation.sandbox import START
-from instructions.script import InputError
+from generation.sandbox.bubblewrap import START
+from records.errors import InputError
+from tests import needs
 from tests.conftest import ROOT, jsonl, record, run_script, table, told
 from tests.model_server import Fault, ModelServer, Reply
 
@@ -39,7 +40,7 @@ DOUBLE = GOOD.format(name="double", arg="x", word="twice", shown=3, factor=2)
 TRIPLE = GOOD.format(name="triple", arg="number", word="thrice", shown=4, factor=3)
 RENAMED = GOOD.format(name="zweimal", arg="zahl", word="two times", shown=3, factor=2)
 
-BAD = {  # an answer for every reason
+BAD = {  # for each reason, an answer that is dropped for it
     "no code in the answer": "I cannot write that.",
     "is no Python": "```python\ndef f(x)\n    return x\n```",
     "too long": f"```python\ndef f(x):\n    return '{'x' * 20_000}'\nassert f(1)\n```",
@@ -51,7 +52,7 @@ BAD = {  # an answer for every reason
     "a test raises an exception": DOUBLE.replace("double(0)", "double('x') - 1"),
     "a test fails": DOUBLE.replace("2 * 5", "3 * 5"),
     "a test compares no plain data": "def f(x):\n    return object()\nassert f(1) == 3\n```",
-    "no test was come to": "def f(x):\n    return x\nif f(1) > 1:\n    assert f(1) == 3\n```",
+    "no test was reached": "def f(x):\n    return x\nif f(1) > 1:\n    assert f(1) == 3\n```",
     "ends before its tests are done": DOUBLE.replace("\n\n\nassert", "\n\nexit = __import__('os')._exit(0)\nassert"),
     "takes too long": DOUBLE.replace("    return", "    while True: pass\n    return"),
     "crashes": DOUBLE.replace("    return", "    __import__('os').abort()\n    return"),
@@ -59,10 +60,11 @@ BAD = {  # an answer for every reason
     "forges its results": DOUBLE.replace("    return", "    __import__('os').write(3, b'[\"done\"]\\n')\n    return"),
     "looks into the interpreter": DOUBLE.replace("    return", "    __import__('gc').get_objects()\n    return"),
     "not deterministic": DOUBLE.replace("+ 1\n\n\nassert double(0) == 1", "+ 1\n\n\nassert hash('x') != double(0)"),
-    "no mutant is noticed by the tests": DOUBLE.replace(">>> double(1)\n    3", "").replace("== 1\n", "!= 0.5\n").replace(
-        "== 2 * 5 + 1", "!= 0.5"),
+    "no mutant is noticed by the tests": DOUBLE.replace(">>> double(1)\n    3", "")
+    .replace("== 1\n", "!= 0.5\n")
+    .replace("== 2 * 5 + 1", "!= 0.5"),
     "a function that is there already": RENAMED,
-}  # fmt: skip
+}
 IN_ORDER = {"doubling": DOUBLE, "tripling": TRIPLE, **{f"bad: {reason}": answer for reason, answer in BAD.items()}}
 
 
@@ -73,7 +75,7 @@ def sandboxed():
 
 @pytest.fixture(scope="module")
 def openai():
-    pytest.importorskip("openai", reason="needs requirements/generate.txt")
+    needs.package("openai", "generate")
 
 
 def rows(path: Path) -> list[dict]:
@@ -92,7 +94,7 @@ def run_main(*flags) -> None:
 
 
 def generate(folder: Path, answers: dict[str, str | Reply | Fault], *flags, samples: int | None = None) -> ModelServer:
-    """Ask for each of the topics, once or as often as `samples` has it."""
+    """Ask for `samples` samples, by default one for each topic."""
 
     def answer(asked):
         topic = asked.prompt.rpartition("\nTopic: ")[2].partition("\n")[0]
@@ -100,15 +102,20 @@ def generate(folder: Path, answers: dict[str, str | Reply | Fault], *flags, samp
 
     with ModelServer(answer) as server:
         run_main(
-            "--samples", samples or len(answers), "--topics", topics_of(folder, answers), "--destpath", folder / "out.jsonl",
-            "--model", "scripted", "--license", "apache-2.0", "--base_url", server.url, *flags,
-        )  # fmt: skip
+            *("--samples", samples or len(answers)),
+            *("--topics", topics_of(folder, answers)),
+            *("--destpath", folder / "out.jsonl"),
+            *("--model", "scripted"),
+            *("--license", "apache-2.0"),
+            *("--base_url", server.url),
+            *flags,
+        )
     return server
 
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory, openai):
-    """The run of IN_ORDER: its folder, and what it said."""
+    """The folder of a run over IN_ORDER."""
     folder = tmp_path_factory.mktemp("generated")
     generate(folder, IN_ORDER)
     return folder
@@ -128,10 +135,17 @@ def test_a_good_answer_becomes_a_record(generated):
     }
     assert meta.pop("prompt_sha256") and meta.pop("python").startswith("3.")
     assert meta == {
-        "license": "apache-2.0", "model": "scripted", "model_revision": None, "model_license": "apache-2.0",
-        "topic": "doubling", "sample": 0, "tests": "assert double(0) == 1\nassert double(5) == 2 * 5 + 1",
-        "tests_run": 3, "mutants": 5, "mutants_killed": 5,
-    }  # fmt: skip
+        "license": "apache-2.0",
+        "model": "scripted",
+        "model_revision": None,
+        "model_license": "apache-2.0",
+        "topic": "doubling",
+        "sample": 0,
+        "tests": "assert double(0) == 1\nassert double(5) == 2 * 5 + 1",
+        "tests_run": 3,
+        "mutants": 5,
+        "mutants_killed": 5,
+    }
 
 
 @pytest.mark.parametrize("reason", BAD)
@@ -140,27 +154,27 @@ def test_a_bad_answer_is_kept_with_its_reason(generated, reason):
     assert (row["reason"], row["text"], row["sample"]) == (reason, BAD[reason], 0)
 
 
-def test_every_reason_that_the_code_has_is_among_the_bad_answers():
+def test_every_reason_in_the_code_has_a_bad_answer():
     package = ROOT / "generation" / "python_code"
     code = "".join(path.read_text("utf-8") for path in [ROOT / SCRIPT, *package.glob("*.py")])
     reasons = set(re.findall(r'Rejected\("([^"]+)"', code)) | set(re.findall(r'^    "\w+": "([a-z ]+)",$', code, re.M))
     assert reasons - set(BAD) == {"breaks its sandbox", "nested too deep"}
 
 
-def test_nothing_but_the_good_is_kept_and_the_counts_add_up(generated):
+def test_only_good_answers_are_kept_and_the_counts_add_up(generated):
     assert [row["meta"]["topic"] for row in rows(generated / "out.jsonl")] == ["doubling", "tripling"]
     report = json.loads((generated / "out.jsonl.report.json").read_text())
     assert report["counts"] == {"read": len(IN_ORDER), "dropped": dict.fromkeys(sorted(BAD), 1), "kept": 2}
     assert (report["name"], report["license"], report["sandboxed"]) == ("scripted", "apache-2.0", True)
 
 
-def test_the_details_tell_what_went_wrong(generated):
+def test_the_details_say_what_went_wrong(generated):
     detail = {row["reason"]: row["detail"] for row in rows(generated / "out.dropped.jsonl")}
     assert detail["the program raises an exception"].startswith("ModuleNotFoundError: ")
     assert detail["a test fails"] == "check 2 with [11, 16]"
 
 
-def test_typed_again_it_asks_nothing_and_writes_the_same_whatever_the_workers(tmp_path, openai):
+def test_a_second_run_asks_nothing_and_writes_the_same_with_any_number_of_workers(tmp_path, openai):
     few = {topic: IN_ORDER[topic] for topic in ("doubling", "tripling", "bad: a test fails")}
     server = generate(tmp_path, few, "--workers", "1", samples=7)
     before = {name: (tmp_path / name).read_bytes() for name in ("out.jsonl", "out.dropped.jsonl")}
@@ -177,14 +191,14 @@ def test_a_topic_is_asked_for_again_with_another_seed(tmp_path, openai):
     assert {asked.body["temperature"] for asked in server.asked} == {0.8}
 
 
-def test_a_chat_model_gets_the_prompt_as_a_turn_and_may_chat(tmp_path, openai):
+def test_a_chat_model_gets_the_prompt_as_a_turn_and_may_add_prose(tmp_path, openai):
     answer = f"Of course!\n\n```python\n{DOUBLE}\nI hope that helps."
     server = generate(tmp_path, {"doubling": answer}, "--chat")
     assert server.asked[0].path == "/v1/chat/completions"
     assert len(rows(tmp_path / "out.jsonl")) == 1
 
 
-def test_users_bring_their_own_prompt(tmp_path, openai):
+def test_users_can_bring_their_own_prompt(tmp_path, openai):
     prompt = tmp_path / "mine.txt"
     prompt.write_text("max_tokens: 9\nstop: [END]\n---\nWrite code.\nTopic: {topic}\n")
     server = generate(tmp_path, {"doubling": DOUBLE}, "--prompt", prompt)
@@ -192,7 +206,7 @@ def test_users_bring_their_own_prompt(tmp_path, openai):
     assert (server.asked[0].body["max_tokens"], server.asked[0].body["stop"]) == (9, ["END"])
 
 
-def test_functions_of_other_records_do_not_come_again(tmp_path, openai):
+def test_functions_of_excluded_records_are_dropped(tmp_path, openai):
     other = record(response=f"Try this:\n\n```python\n{RENAMED}")
     (tmp_path / "other.jsonl").write_bytes(jsonl(other, record(2, response="no code")))
     generate(tmp_path, {"doubling": DOUBLE, "tripling": TRIPLE}, "--exclude", tmp_path / "other.jsonl")
@@ -200,7 +214,7 @@ def test_functions_of_other_records_do_not_come_again(tmp_path, openai):
     assert [row["reason"] for row in rows(tmp_path / "out.dropped.jsonl")] == ["a function that is there already"]
 
 
-def test_text_that_is_no_unicode_is_kept_as_far_as_it_is(tmp_path, openai):
+def test_lone_surrogates_in_a_text_are_replaced(tmp_path, openai):
     generate(tmp_path, {"doubling": "no code \ud800 here"})
     assert rows(tmp_path / "out.dropped.jsonl")[0]["text"] == "no code ? here"
 
@@ -219,9 +233,10 @@ def test_the_merge_takes_the_records(generated, tmp_path):
     assert "python_code  2" in run.stderr
 
 
+@pytest.mark.slow
 def test_a_tiny_model_goes_through_the_script(tmp_path, openai):
-    pytest.importorskip("torch", reason="needs requirements/generate.txt")
-    pytest.importorskip("transformers", reason="needs requirements/generate.txt")
+    needs.package("torch", "torch")
+    needs.package("transformers", "generate")
     from tests import tiny_models
 
     model = tiny_models.causal(tmp_path / "model", context=8192)
@@ -263,15 +278,20 @@ def test_records_made_elsewhere(tmp_path):
     assert (kept["meta"]["tests_run"], kept["meta"]["site"]) == (2, "quay.stackexchange.com")
     dropped = rows(tmp_path / "out.dropped.jsonl")
     assert [(row["reason"], row["record"]["meta"]["answer_id"]) for row in dropped] == [
-        ("a test fails", 2), ("no code in the answer", 3), ("no test", 4),
-    ]  # fmt: skip
+        ("a test fails", 2),
+        ("no code in the answer", 3),
+        ("no test", 4),
+    ]
     assert table(run.stderr) == {
-        "records read": 4, "dropped: a test fails": 1, "dropped: no code in the answer": 1, "dropped: no test": 1,
+        "records read": 4,
+        "dropped: a test fails": 1,
+        "dropped: no code in the answer": 1,
+        "dropped: no test": 1,
         "records kept": 1,
-    }  # fmt: skip
+    }
 
 
-def test_asserts_count_when_python_is_told_to_leave_them_out(tmp_path):
+def test_asserts_count_under_python_optimize(tmp_path):
     wrong = "def f(x):\n    assert x < 3\n    return x\n"
     (tmp_path / "in.jsonl").write_bytes(
         jsonl(record(1, response=wrong + "assert f(2) == 5"), record(2, response=wrong + "f(4)\nassert f(2) == 2"))
@@ -286,13 +306,13 @@ def test_asserts_count_when_python_is_told_to_leave_them_out(tmp_path):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_goes_on_running_when_it_is_ended(sent, tmp_path):
+def test_nothing_keeps_running_after_a_signal(sent, tmp_path):
     sleeping = "import time\ndef f():\n    return time.sleep(1000)\nassert f()"
     (tmp_path / "in.jsonl").write_bytes(jsonl(*[record(number, response=sleeping) for number in range(50)]))
     command = [SCRIPT, "--verify", tmp_path / "in.jsonl", "--destpath", tmp_path / "out.jsonl", "--workers", "2"]
     script = subprocess.Popen([sys.executable, *map(str, command)], cwd=ROOT, stderr=subprocess.PIPE)
     below: list[psutil.Process] = []
-    while sum(started(each) for each in below) < 2:
+    while sum(is_sandbox(process) for process in below) < 2:
         assert script.poll() is None
         below = psutil.Process(script.pid).children(recursive=True)
         time.sleep(0.01)
@@ -303,8 +323,8 @@ def test_nothing_goes_on_running_when_it_is_ended(sent, tmp_path):
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def started(process: psutil.Process) -> bool:
-    """Whether it is a sandbox, by its command."""
+def is_sandbox(process: psutil.Process) -> bool:
+    """Whether a process is a sandbox, judging by its command."""
     try:
         return START in process.cmdline()
     except psutil.Error:
@@ -319,8 +339,8 @@ def test_standard_streams(tmp_path):
     assert [json.loads(line)["meta"]["tests_run"] for line in run.stdout.splitlines()] == [3]
 
 
-# ---- what is refused -------------------------------------------------------------------------------------------------
-def test_without_a_sandbox_it_refuses_unless_it_is_told_not_to(tmp_path):
+# ---- errors ----------------------------------------------------------------------------------------------------------
+def test_without_a_sandbox_it_refuses_unless_allowed(tmp_path):
     (tmp_path / "in.jsonl").write_bytes(jsonl(record(response=DOUBLE)))
     flags = ["--verify", tmp_path / "in.jsonl", "--destpath", tmp_path / "out.jsonl"]
     with patch.dict(os.environ, {"PATH": str(tmp_path)}):
@@ -332,12 +352,12 @@ def test_without_a_sandbox_it_refuses_unless_it_is_told_not_to(tmp_path):
     assert json.loads((tmp_path / "out.jsonl.report.json").read_text())["sandboxed"] is False
 
 
-def test_bad_input_is_told_in_one_line(tmp_path):
+def test_bad_input_is_reported_in_one_line(tmp_path):
     def asked(*flags):
         return run_script(SCRIPT, "--samples", "1", "--model", "m", "--destpath", tmp_path / "out.jsonl", *flags)
 
     (tmp_path / "empty.txt").write_text("# nothing\n")
-    told(asked("--topics", tmp_path / "none.txt"), SCRIPT, "none.txt", "no file of topics")
+    told(asked("--topics", tmp_path / "none.txt"), SCRIPT, "none.txt", "cannot be read as topics")
     told(asked("--topics", tmp_path / "empty.txt"), SCRIPT, "empty.txt", "has no topics")
     told(asked("--prompt", tmp_path / "none.txt"), SCRIPT, "none.txt", "no such prompt file")
     told(verify(tmp_path, record(meta={"tests": 3})), SCRIPT, "in.jsonl:1", "meta.tests")
@@ -373,17 +393,12 @@ def test_wrong_arguments(flags):
 
 def test_without_the_optional_requirements_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
-    monkeypatch.delitem(sys.modules, "generation.server", raising=False)
+    monkeypatch.delitem(sys.modules, "generation.backends.server", raising=False)
     with pytest.raises(InputError, match="pip install -r requirements/generate.txt"):
         run_main(
-            "--samples",
-            1,
-            "--model",
-            "m",
-            "--base_url",
-            "http://127.0.0.1:1",
-            "--license",
-            "x",
-            "--destpath",
-            tmp_path / "o",
+            *("--samples", 1),
+            *("--model", "m"),
+            *("--base_url", "http://127.0.0.1:1"),
+            *("--license", "x"),
+            *("--destpath", tmp_path / "o"),
         )

@@ -1,4 +1,4 @@
-"""generate_qa.py as a user runs it: with a scripted model at a server, and with tiny models of random weights."""
+"""generate_qa.py as users run it: with a scripted model at a server, and with tiny models of random weights."""
 
 import json
 import os
@@ -13,9 +13,11 @@ from unittest.mock import patch
 
 import pytest
 
-pytest.importorskip("openai", reason="needs requirements/generate.txt")
-pytest.importorskip("torch", reason="needs requirements/generate.txt")
-pytest.importorskip("transformers", reason="needs requirements/generate.txt")
+from tests import needs
+
+needs.package("openai", "generate")
+needs.package("torch", "torch")
+needs.package("transformers", "generate")
 
 import generate_qa
 from generation.qa.recipe import PROMPTS, RECIPE
@@ -23,6 +25,8 @@ from tests import tiny_models
 from tests.conftest import ROOT, Run, jsonl, record, run_script, table, told
 from tests.model_server import KEY, Fault, ModelServer, Reply
 from tests.qa_model import ANSWERS, LONG, PASSAGE, Place, Script, good_answer, place_of
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = "generate_qa.py"
 NAMES = ("Orrin", "Teld", "Vask")
@@ -41,17 +45,23 @@ def notes(tmp_path) -> Path:
 
 def flags(server: ModelServer, inputpath, folder: Path, *more) -> list:
     return [
-        "--inputpath", inputpath, "--text_license", "CC BY 4.0", "--destpath", folder / "qa.jsonl", "--dropped_path",
-        folder / "dropped.jsonl", "--model", "scripted", "--license", "apache-2.0", "--base_url", server.url, *more,
-    ]  # fmt: skip
+        *("--inputpath", inputpath),
+        *("--text_license", "CC BY 4.0"),
+        *("--destpath", folder / "qa.jsonl"),
+        *("--dropped_path", folder / "dropped.jsonl"),
+        *("--model", "scripted"),
+        *("--license", "apache-2.0"),
+        *("--base_url", server.url),
+        *more,
+    ]
 
 
 def generate(server: ModelServer, inputpath, folder: Path, *more) -> Run:
     return run_script(SCRIPT, *flags(server, inputpath, folder, *more))
 
 
-def made(script, inputpath, folder: Path, *more) -> tuple[list[dict], list[dict]]:
-    """The records and the rows left out, when the model answers by this script."""
+def run_scripted(script, inputpath, folder: Path, *more) -> tuple[list[dict], list[dict]]:
+    """The records and the dropped rows when the model answers like this."""
     with (
         ModelServer(script) as server,
         patch.object(sys, "argv", [SCRIPT, *map(str, flags(server, inputpath, folder, *more))]),
@@ -73,60 +83,73 @@ def for_one(answer, kind: str = "Why", name: str = "Teld"):
 # records
 # ----------------------------------------------------------------------------------------------------------------------
 def test_a_passage_becomes_a_question_of_each_kind(notes, tmp_path):
-    records, dropped = made(Script(), notes, tmp_path)
+    records, dropped = run_scripted(Script(), notes, tmp_path)
     assert dropped == []
     assert [(r["meta"]["text_id"], r["meta"]["kind"]) for r in records] == [
         (f"{name}.txt", kind) for name in NAMES for kind in KINDS
     ]
     first = records[0]
-    question, answer = (each.format(name="Orrin") for each in ANSWERS["Who"])
+    question, answer = (text.format(name="Orrin") for text in ANSWERS["Who"])
     assert first["source"] == "synthetic_qa" and first["id"].startswith("synthetic_qa/")
     assert (first["instruction"], first["response"]) == (question, LONG.format(name="Orrin", answer=answer))
     meta = first["meta"]
     assert (meta["answer"], meta["asked_back"], meta["passage"]) == (answer, question, PASSAGE.format(name="Orrin"))
     assert meta["topics"] == ["the lamp of Orrin", "its keeper", "its end"]
-    told = {name: meta[name] for name in ("license", "model", "model_revision", "model_license")}
-    assert told == {"license": "CC BY 4.0", "model": "scripted", "model_revision": None, "model_license": "apache-2.0"}
+    assert (meta["license"], meta["model"]) == ("CC BY 4.0", "scripted")
+    assert (meta["model_revision"], meta["model_license"]) == (None, "apache-2.0")
     logprobs = {f"{step.name}_logprob": -0.1 for step in RECIPE}
     assert meta["scores"] == {
-        **logprobs, "agreement": 1.0, "found": 1.0, "covered": 1.0, "repetition": 0.0, "score": 0.952419,
-    }  # fmt: skip
+        **logprobs,
+        "agreement": 1.0,
+        "found": 1.0,
+        "covered": 1.0,
+        "repetition": 0.0,
+        "score": 0.952419,
+    }
 
 
-def test_ids_are_stable_and_unique_and_follow_passage_and_question(notes, tmp_path):
-    records, _ = made(Script(), notes, tmp_path)
+def test_ids_are_unique_and_depend_on_passage_and_question_alone(notes, tmp_path):
+    records, _ = run_scripted(Script(), notes, tmp_path)
     ids = {r["id"] for r in records}
     assert len(ids) == len(records) == 18
     (notes / "Orrin.txt").rename(notes / "other.txt")
     (tmp_path / "qa.jsonl.cache").unlink()
-    again, _ = made(Script(long_answer=lambda place: good_answer(place).replace("known", "dear")), notes, tmp_path)
+    again, _ = run_scripted(
+        Script(long_answer=lambda place: good_answer(place).replace("known", "dear")), notes, tmp_path
+    )
     assert {r["id"] for r in again} == ids
     (tmp_path / "qa.jsonl.cache").unlink()
-    script = Script(question=for_one("Why did the lamp of Teld go dark?"), asked_back=for_one("Why did the lamp of Teld go dark?"))  # fmt: skip
-    changed, _ = made(script, notes, tmp_path)
+    script = Script(
+        question=for_one("Why did the lamp of Teld go dark?"), asked_back=for_one("Why did the lamp of Teld go dark?")
+    )
+    changed, _ = run_scripted(script, notes, tmp_path)
     assert len({r["id"] for r in changed} - ids) == 1
 
 
 def test_the_merge_takes_the_records(notes, tmp_path):
-    made(Script(), notes, tmp_path)
+    run_scripted(Script(), notes, tmp_path)
     run = run_script("merge_datasets.py", "--inputpath", tmp_path / "qa.jsonl", "--destpath", tmp_path / "data")
     assert run.status == 0, run.stderr
     assert "synthetic_qa  18" in run.stderr
 
 
-def test_posts_give_their_licence_and_what_attribution_needs(tmp_path):
+def test_posts_give_their_licence_and_attribution(tmp_path):
     meta = {
-        "answer_license": "CC BY-SA 3.0", "question_license": "CC BY-SA 4.0", "answer_url": "https://quay.stackexchange.com/a/1",
-        "question_url": "https://quay.stackexchange.com/q/1", "answer_author": "Ada", "answer_author_url": None,
-    }  # fmt: skip
+        "answer_license": "CC BY-SA 3.0",
+        "question_license": "CC BY-SA 4.0",
+        "answer_url": "https://quay.stackexchange.com/a/1",
+        "question_url": "https://quay.stackexchange.com/q/1",
+        "answer_author": "Ada",
+        "answer_author_url": None,
+    }
     (tmp_path / "in.jsonl").write_bytes(jsonl(record(meta=meta, response=PASSAGE.format(name="Orrin"))))
-    records, _ = made(Script(), tmp_path / "in.jsonl", tmp_path)
+    records, _ = run_scripted(Script(), tmp_path / "in.jsonl", tmp_path)
     assert len(records) == 6
-    told = records[0]["meta"]
-    assert (told["license"], told["text_id"]) == ("CC BY-SA 3.0", "quay.stackexchange.com/a/1")
-    assert told["site"] == "quay.stackexchange.com" and told["title"] == "Knot 1"
-    assert told["question_url"] == meta["question_url"] and told["answer_url"] == meta["answer_url"]
-    assert told["answer_author"] == "Ada" and "answer_author_url" not in told
+    found = records[0]["meta"]
+    assert (found["license"], found["text_id"]) == ("CC BY-SA 3.0", "quay.stackexchange.com/a/1")
+    assert found["site"] == "quay.stackexchange.com" and found["title"] == "Knot 1"
+    assert found["question_url"] == meta["question_url"] and found["answer_url"] == meta["answer_url"]
+    assert found["answer_author"] == "Ada" and "answer_author_url" not in found
 
 
 @pytest.mark.parametrize("form", ["lines", "array"])
@@ -135,9 +158,8 @@ def test_json_rows_with_a_field(tmp_path, form):
     texts[1] |= {"license": "CC0-1.0"}
     path = tmp_path / "pages.jsonl"
     path.write_bytes(jsonl(*texts) if form == "lines" else json.dumps(texts).encode())
-    records, _ = made(Script(), path, tmp_path, "--field", "body")
-    told = {(r["meta"]["text_id"], r["meta"]["url"], r["meta"]["license"]) for r in records}
-    assert told == {
+    records, _ = run_scripted(Script(), path, tmp_path, "--field", "body")
+    assert {(r["meta"]["text_id"], r["meta"]["url"], r["meta"]["license"]) for r in records} == {
         ("page Orrin", "https://Orrin.test", "CC BY 4.0"),
         ("page Teld", "https://Teld.test", "CC0-1.0"),
         ("page Vask", "https://Vask.test", "CC BY 4.0"),
@@ -160,15 +182,24 @@ def test_users_can_bring_their_own_prompts(notes, tmp_path):
         assert generate(server, notes, tmp_path, "--prompts", prompts).status == 0
     asked = [asked for asked in server.asked if asked.prompt.startswith("OURS The lamp of ")]
     assert len(asked) == 18
-    assert all(each.body["max_tokens"] == 99 and "stop" not in each.body for each in asked)
+    assert all(request.body["max_tokens"] == 99 and "stop" not in request.body for request in asked)
 
 
 def test_compressed_and_standard_streams(notes, tmp_path):
     with ModelServer(Script()) as server:
         generate(server, notes, tmp_path)
         stdin = jsonl(*({"text": PASSAGE.format(name=name), "id": f"{name}.txt"} for name in NAMES))
-        run = run_script(SCRIPT, "--inputpath", "-", "--field", "text", "--text_license", "CC BY 4.0", "--destpath", "-", "--model",
-                         "scripted", "--license", "apache-2.0", "--base_url", server.url, stdin=stdin)  # fmt: skip
+        run = run_script(
+            SCRIPT,
+            *("--inputpath", "-"),
+            *("--field", "text"),
+            *("--text_license", "CC BY 4.0"),
+            *("--destpath", "-"),
+            *("--model", "scripted"),
+            *("--license", "apache-2.0"),
+            *("--base_url", server.url),
+            stdin=stdin,
+        )
     assert run.status == 0 and run.stdout == (tmp_path / "qa.jsonl").read_text("utf-8")
 
 
@@ -177,7 +208,8 @@ def test_compressed_and_standard_streams(notes, tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 GERMAN = (
     "Die Lampe stand auf einem Felsen vor dem Hafen, und die Witwe hielt sie elf Winter lang in Ordnung, "
-    "bis das Öl zu teuer wurde und niemand mehr die Treppe zu ihr hinaufsteigen wollte, nicht einmal für Geld oder gute Worte."
+    "bis das Öl zu teuer wurde und niemand mehr die Treppe zu ihr hinaufsteigen wollte, nicht einmal für "
+    "Geld oder gute Worte."
 )
 LOOP = "The oil had grown dear and the lamp was put out. " * 8
 
@@ -212,13 +244,15 @@ REJECTED = {
     "long answer: repetition above 0.1": {"long_answer": LOOP},
     "long answer: speaks of the passage": {"long_answer": LONG + " So the passage says, because oil had grown dear."},
     "long answer: not English": {"long_answer": GERMAN},
-    "long answer: below 0.5 of the short answer in it": {"long_answer": LONG.format(name="Teld", answer="nobody knows")},
-}  # fmt: skip
+    "long answer: below 0.5 of the short answer in it": {
+        "long_answer": LONG.format(name="Teld", answer="nobody knows")
+    },
+}
 
 
 @pytest.fixture(scope="module")
 def rejected(tmp_path_factory) -> tuple[list[dict], list[dict], dict[str, str]]:
-    """One run over a passage for each reason, and the name of its lamp: there one step fails, for why alone."""
+    """One run with a passage for each reason, where a step fails for "Why" only, and the lamps' names by reason."""
     folder = tmp_path_factory.mktemp("rejected")
     names = {reason: f"N{number}" for number, reason in enumerate(REJECTED)}
     (folder / "notes").mkdir()
@@ -231,7 +265,7 @@ def rejected(tmp_path_factory) -> tuple[list[dict], list[dict], dict[str, str]]:
         bad = REJECTED[reasons[place.name]].get(place.step)
         return good_answer(place) if bad is None or place.kind not in ("Why", "") else bad
 
-    return *made(answer, folder / "notes", folder, "--per_kind", 99), names
+    return *run_scripted(answer, folder / "notes", folder, "--per_kind", 99), names
 
 
 @pytest.mark.parametrize("reason", REJECTED)
@@ -244,18 +278,28 @@ def test_what_fails_an_evaluation_is_dropped_with_its_reason(rejected, reason):
     assert kept == set(KINDS) - wrong
 
 
-def test_every_reason_of_the_recipe_is_tried():
+def test_every_reason_of_the_recipe_is_tested():
     """A new evaluation needs a line in REJECTED."""
     source = (ROOT / "generation" / "qa" / "recipe.py").read_text("utf-8")
     evaluations = (ROOT / "generation" / "qa" / "evaluations.py").read_text("utf-8")
-    words = ("declined", "not yes", "speaks of the passage", "not English", "not self-contained", "prompt too long for the model",
-             "cut at max_tokens", "does not begin with its word", "has not one question mark, at its end", "is a fragment")  # fmt: skip
+    words = (
+        "declined",
+        "not yes",
+        "speaks of the passage",
+        "not English",
+        "not self-contained",
+        "prompt too long for the model",
+        "cut at max_tokens",
+        "does not begin with its word",
+        "has not one question mark, at its end",
+        "is a fragment",
+    )
     for word in words:
         assert f'"{word}"' in source + evaluations
         assert any(reason.endswith(f": {word}") for reason in REJECTED)
 
 
-def test_a_dropped_question_goes_no_further_and_keeps_what_is_known_of_it(notes, tmp_path):
+def test_a_dropped_question_skips_the_remaining_steps_and_keeps_its_texts_and_scores(notes, tmp_path):
     with ModelServer(Script(answer=for_one("because a storm broke the glass"))) as server:
         generate(server, notes, tmp_path, "--per_kind", 9)
     places = [place_of(prompt) for prompt in server.prompts]
@@ -281,17 +325,21 @@ def test_a_dropped_question_goes_no_further_and_keeps_what_is_known_of_it(notes,
 )
 def test_thresholds_are_flags(notes, tmp_path, more, bad, kept):
     script = Script(**{step: for_one(answer) for step, answer in bad.items()})
-    records, dropped = made(script, notes, tmp_path, *more, "--per_kind", 9)
-    questions = {(each["meta"]["kind"], each["meta"]["text_id"]) for each in records}
+    records, dropped = run_scripted(script, notes, tmp_path, *more, "--per_kind", 9)
+    questions = {(r["meta"]["kind"], r["meta"]["text_id"]) for r in records}
     assert (("why", "Teld.txt") in questions) == kept, dropped
 
 
-def test_without_log_probabilities_what_needs_them_is_left_out(notes, tmp_path):
-    records, _ = made(Script(), notes, tmp_path, "--without_logprobs")
+def test_without_log_probabilities_the_checks_that_need_them_are_skipped(notes, tmp_path):
+    records, _ = run_scripted(Script(), notes, tmp_path, "--without_logprobs")
     assert len(records) == 18
     assert records[0]["meta"]["scores"] == {
-        "agreement": 1.0, "found": 1.0, "covered": 1.0, "repetition": 0.0, "score": 1.0
-    }  # fmt: skip
+        "agreement": 1.0,
+        "found": 1.0,
+        "covered": 1.0,
+        "repetition": 0.0,
+        "score": 1.0,
+    }
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -307,19 +355,19 @@ def test_the_best_of_near_duplicates_is_kept(notes, tmp_path):
             return Reply(question.replace("in the end", "in the evening"), -0.2)
         return Reply(question, -0.05 if place.name == "Teld" else -0.2)
 
-    records, dropped = made(Script(question=asked, asked_back=asked), notes, tmp_path, "--per_kind", 9)
+    records, dropped = run_scripted(Script(question=asked, asked_back=asked), notes, tmp_path, "--per_kind", 9)
     assert [r["meta"]["text_id"] for r in records if r["meta"]["kind"] == "why"] == ["Teld.txt"]
     assert [row["reason"] for row in dropped] == ["near duplicate of a better question"] * 2
     assert {row["record"]["meta"]["text_id"] for row in dropped} == {"Orrin.txt", "Vask.txt"}
 
 
-def test_each_kind_has_as_many_as_the_scarcest_and_those_are_the_best(notes, tmp_path):
+def test_the_best_of_each_kind_are_kept_as_many_as_the_rarest_kind_has(notes, tmp_path):
     def answered(place: Place):
         logprob = {"Orrin": -0.3, "Teld": -0.1, "Vask": -0.2}[place.name]
         text = "unanswerable" if place.kind == "Who" and place.name == "Teld" else good_answer(place)
         return Reply(text, logprob)
 
-    records, dropped = made(Script(answer=answered), notes, tmp_path)
+    records, dropped = run_scripted(Script(answer=answered), notes, tmp_path)
     kept = Counter((r["meta"]["kind"], r["meta"]["text_id"]) for r in records)
     assert Counter(kind for kind, _ in kept) == dict.fromkeys(KINDS, 2)
     best = {(kind, f"{name}.txt") for kind in KINDS[1:] for name in ("Teld", "Vask")}
@@ -327,15 +375,15 @@ def test_each_kind_has_as_many_as_the_scarcest_and_those_are_the_best(notes, tmp
     assert Counter(row["reason"] for row in dropped) == {"answer: declined": 1, "beyond the 2 best of its kind": 5}
 
 
-def test_per_kind_bounds_each_kind(notes, tmp_path):
-    records, dropped = made(Script(), notes, tmp_path, "--per_kind", 1)
+def test_per_kind_limits_each_kind(notes, tmp_path):
+    records, dropped = run_scripted(Script(), notes, tmp_path, "--per_kind", 1)
     assert Counter(r["meta"]["kind"] for r in records) == dict.fromkeys(KINDS, 1)
     assert Counter(row["reason"] for row in dropped) == {"beyond the 1 best of its kind": 12}
 
 
-def test_a_kind_without_any_question_does_not_take_the_others_with_it(notes, tmp_path):
+def test_a_kind_without_questions_does_not_limit_the_others(notes, tmp_path):
     script = Script(question=lambda place: "no" if place.kind == "Who" else good_answer(place))
-    records, _ = made(script, notes, tmp_path)
+    records, _ = run_scripted(script, notes, tmp_path)
     assert Counter(r["meta"]["kind"] for r in records) == dict.fromkeys(KINDS[1:], 3)
 
 
@@ -369,7 +417,7 @@ def test_the_counts_add_up_and_the_report_has_them(notes, tmp_path):
     assert KEY not in run.stderr
 
 
-def test_the_model_is_asked_in_six_steps_whatever_the_number_of_passages(notes, tmp_path):
+def test_the_model_is_asked_in_six_steps_for_any_number_of_passages(notes, tmp_path):
     """31 texts a passage: its topics once, then five steps of six questions. Each step is done for all passages."""
     with ModelServer(Script()) as server:
         run = generate(server, notes, tmp_path, "--connections", 1)
@@ -383,9 +431,9 @@ def test_the_model_is_asked_in_six_steps_whatever_the_number_of_passages(notes, 
 # kills
 # ----------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("at", [1, 40, 92])
-def test_a_killed_run_goes_on_where_it_was_and_makes_the_same_bytes(notes, tmp_path, at):
+def test_a_killed_run_is_resumed_and_writes_the_same_bytes(notes, tmp_path, at):
     right = tmp_path / "right"
-    made(Script(), notes, right)
+    run_scripted(Script(), notes, right)
     process: list[subprocess.Popen] = []
 
     def answer(asked):
@@ -398,26 +446,33 @@ def test_a_killed_run_goes_on_where_it_was_and_makes_the_same_bytes(notes, tmp_p
     killed: list[int] = []
     with ModelServer(answer) as server:
         command = [
-            sys.executable, SCRIPT, "--inputpath", notes, "--text_license", "CC BY 4.0", "--destpath", tmp_path / "qa.jsonl",
-            "--dropped_path", tmp_path / "dropped.jsonl", "--model", "scripted", "--license", "apache-2.0", "--base_url",
-            server.url, "--connections", "1",
-        ]  # fmt: skip
+            sys.executable,
+            SCRIPT,
+            *("--inputpath", notes),
+            *("--text_license", "CC BY 4.0"),
+            *("--destpath", tmp_path / "qa.jsonl"),
+            *("--dropped_path", tmp_path / "dropped.jsonl"),
+            *("--model", "scripted"),
+            *("--license", "apache-2.0"),
+            *("--base_url", server.url),
+            *("--connections", "1"),
+        ]
         server.lock.acquire()
         process.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
         server.lock.release()
         assert process[0].wait(timeout=60) == -signal.SIGKILL
         assert not (tmp_path / "qa.jsonl").exists()
-        before = server.prompts[: at - 1]  # those whose answers had come
+        before = server.prompts[: at - 1]  # those that were answered
         run = generate(server, notes, tmp_path, "--connections", "1")
         assert run.status == 0, run.stderr
-    assert Counter(before + server.prompts[at:]).most_common(1)[0][1] == 1, "nothing that was answered is asked again"
-    assert len(set(server.prompts)) == 93 and len(server.prompts) == 94, "what was on its way is"
+    assert Counter(before + server.prompts[at:]).most_common(1)[0][1] == 1, "no answered prompt is asked again"
+    assert len(set(server.prompts)) == 93 and len(server.prompts) == 94, "the pending one is asked again"
     for name in ("qa.jsonl", "dropped.jsonl"):
         assert (tmp_path / name).read_bytes() == (right / name).read_bytes()
 
 
 def test_the_second_run_asks_nothing_and_writes_the_same(notes, tmp_path):
-    made(Script(answer=for_one("unanswerable")), notes, tmp_path)
+    run_scripted(Script(answer=for_one("unanswerable")), notes, tmp_path)
     first = {path.name: path.read_bytes() for path in tmp_path.glob("*.json*") if path.suffix != ".cache"}
     with ModelServer(lambda asked: Fault(500)) as server:
         run = generate(server, notes, tmp_path)
@@ -428,7 +483,7 @@ def test_the_second_run_asks_nothing_and_writes_the_same(notes, tmp_path):
 
 
 def test_changed_thresholds_ask_only_for_what_is_new(notes, tmp_path):
-    made(Script(answer=for_one(Reply("because oil had grown dear", -1.5))), notes, tmp_path)
+    run_scripted(Script(answer=for_one(Reply("because oil had grown dear", -1.5))), notes, tmp_path)
     with ModelServer(Script()) as server:
         assert generate(server, notes, tmp_path, "--min_logprob", "-2").status == 0
     assert [place_of(prompt)[:2] for prompt in server.prompts] == [
@@ -441,7 +496,7 @@ def test_changed_thresholds_ask_only_for_what_is_new(notes, tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def one_core(monkeypatch):
-    """Matrices this small are not worth a second thread."""
+    """More threads do not pay for matrices this small."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
@@ -455,7 +510,7 @@ def tiny(tmp_path_factory):
 
 
 def lenient(folder: Path) -> Path:
-    """Prompts without examples for short texts, as they come fast and are nonsense anyhow."""
+    """Prompts without examples and with few tokens: tiny models write nonsense anyway."""
     prompts = shutil.copytree(PROMPTS, folder)
     for path in prompts.iterdir():
         head, _, prompt = path.read_text().partition("---\n")
@@ -466,9 +521,14 @@ def lenient(folder: Path) -> Path:
 
 def tiny_flags(notes: Path, folder: Path, model: Path, batch_size: int) -> list:
     return [
-        "--inputpath", notes, "--text_license", "CC BY 4.0", "--destpath", folder / "qa.jsonl", "--dropped_path",
-        folder / "dropped.jsonl", "--model", model, "--device", "cpu", "--batch_size", batch_size,
-    ]  # fmt: skip
+        *("--inputpath", notes),
+        *("--text_license", "CC BY 4.0"),
+        *("--destpath", folder / "qa.jsonl"),
+        *("--dropped_path", folder / "dropped.jsonl"),
+        *("--model", model),
+        *("--device", "cpu"),
+        *("--batch_size", batch_size),
+    ]
 
 
 @pytest.mark.usefixtures("one_core")
@@ -477,7 +537,7 @@ def tiny_flags(notes: Path, folder: Path, model: Path, batch_size: int) -> list:
     [("causal", []), ("causal", ["--temperature", "1.0", "--seed", "5"]), ("encoder-decoder", [])],
     ids=["causal", "causal, sampled", "encoder-decoder"],
 )
-def test_a_tiny_model_goes_through_the_script_in_batches_as_one_by_one(notes, tmp_path, tiny, kind, more):
+def test_a_tiny_model_gives_the_same_in_batches_as_one_by_one(notes, tmp_path, tiny, kind, more):
     outputs = []
     for batch_size in (7, 1):
         folder = tmp_path / str(batch_size)
@@ -494,7 +554,7 @@ def test_a_tiny_model_goes_through_the_script_in_batches_as_one_by_one(notes, tm
 
 DYING = """
 import os, runpy, sys
-from generation.cache import Cache
+from generation.answer_cache import Cache
 
 real, batches = Cache.put, []
 
@@ -510,8 +570,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.mark.usefixtures("one_core")
-def test_a_tiny_model_that_is_killed_between_batches_makes_the_same_bytes(notes, tmp_path, tiny):
-    """The answers of a batch are kept together: a half-kept one would leave a batch of another length, and other roundings."""
+def test_a_run_killed_between_batches_is_resumed_and_writes_the_same_bytes(notes, tmp_path, tiny):
+    """Batches are saved as a whole: the rest of a batch would be padded differently, and its numbers rounded."""
     prompts = lenient(tmp_path / "prompts")
     flags = [*map(str, tiny_flags(notes, tmp_path / "killed", tiny["causal"], 5)), "--prompts", str(prompts)]
     script = DYING.replace("sys.argv[0]", repr(SCRIPT))
@@ -530,20 +590,28 @@ def test_a_tiny_model_that_is_killed_between_batches_makes_the_same_bytes(notes,
 # bad input
 # ----------------------------------------------------------------------------------------------------------------------
 def refused(inputpath, folder: Path, *parts: str, more=(), license=("--text_license", "CC BY 4.0"), status=1):
-    run = run_script(SCRIPT, "--inputpath", inputpath, "--destpath", folder / "qa.jsonl", "--model", "m", "--license", "mit",
-                     "--base_url", "http://127.0.0.1:1/v1", *license, *more)  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        *("--inputpath", inputpath),
+        *("--destpath", folder / "qa.jsonl"),
+        *("--model", "m"),
+        *("--license", "mit"),
+        *("--base_url", "http://127.0.0.1:1/v1"),
+        *license,
+        *more,
+    )
     if status == 1:
         told(run, SCRIPT, *parts)
     assert run.status == status and all(part in run.stderr for part in parts), run.stderr
     assert not (folder / "qa.jsonl").exists()
 
 
-def test_bad_input_is_told_in_one_line_before_the_model_is_asked(notes, tmp_path):
+def test_bad_input_is_reported_in_one_line_before_the_model_is_asked(notes, tmp_path):
     (tmp_path / "none").mkdir()
-    refused(tmp_path / "none", tmp_path, "none: holds no .txt and no .md file")
+    refused(tmp_path / "none", tmp_path, "none: contains no .txt or .md file")
     refused(tmp_path / "gone.txt", tmp_path, "gone.txt: no such file")
     refused(tmp_path / "gone.jsonl", tmp_path, "gone.jsonl: no such file")
-    refused(notes, tmp_path, "Orrin.txt: tells no licence of its text; give it with --text_license", license=())
+    refused(notes, tmp_path, "Orrin.txt: no licence for this text; give it with --text_license", license=())
     (tmp_path / "in.jsonl").write_bytes(jsonl({"body": "a"}, {"text": "b"}))
     refused(
         tmp_path / "in.jsonl", tmp_path, 'in.jsonl:1: has no "text"; give the right --field', more=["--field", "text"]
@@ -553,19 +621,24 @@ def test_bad_input_is_told_in_one_line_before_the_model_is_asked(notes, tmp_path
     refused(tmp_path / "bad.jsonl", tmp_path, "bad.jsonl:1: is not JSON")
     refused(tmp_path / "bad.jsonl", tmp_path, "bad.jsonl:1: is not JSON", more=["--field", "text"])
     refused(notes, tmp_path, "topics.txt: no such prompt file", more=["--prompts", notes])
-    refused(notes, tmp_path, "is --destpath too", more=["--dropped_path", tmp_path / "qa.jsonl"])
+    refused(notes, tmp_path, "is written for --destpath too", more=["--dropped_path", tmp_path / "qa.jsonl"])
 
 
 @pytest.mark.parametrize(
     "more",
-    [["--min_words", "9", "--max_words", "8"], ["--answer_words", "5", "4"], ["--temperature", "-1"], ["--per_kind", "0"],
-     ["--temperature", "nan"]],
-)  # fmt: skip
+    [
+        ["--min_words", "9", "--max_words", "8"],
+        ["--answer_words", "5", "4"],
+        ["--temperature", "-1"],
+        ["--per_kind", "0"],
+        ["--temperature", "nan"],
+    ],
+)
 def test_wrong_arguments(notes, tmp_path, more):
     refused(notes, tmp_path, "error: ", more=more, status=2)
 
 
-def test_the_output_may_not_be_an_input(tmp_path):
+def test_the_output_must_not_be_an_input(tmp_path):
     path = tmp_path / "qa.jsonl"
     path.write_bytes(jsonl(record()))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", path, "--model", "m", "--license", "mit")
@@ -573,15 +646,15 @@ def test_the_output_may_not_be_an_input(tmp_path):
     assert path.read_bytes() == jsonl(record())
 
 
-def test_a_model_that_fails_in_the_middle_leaves_the_old_output(notes, tmp_path):
-    (tmp_path / "qa.jsonl").write_text("old")
+def test_a_failure_in_the_middle_leaves_the_old_output(notes, tmp_path):
+    (tmp_path / "qa.jsonl").write_bytes(jsonl(record()))
     with ModelServer(Script(answer=Fault(400, '{"error": {"message": "out of memory"}}'))) as server:
         run = generate(server, notes, tmp_path)
     told(run, SCRIPT, "out of memory")
-    assert (tmp_path / "qa.jsonl").read_text() == "old" and not list(tmp_path.glob(".*"))
+    assert (tmp_path / "qa.jsonl").read_bytes() == jsonl(record()) and not list(tmp_path.glob(".*"))
 
 
-def test_texts_without_a_passage_make_an_empty_file_and_ask_nothing(tmp_path):
+def test_texts_without_a_passage_give_an_empty_file_and_ask_nothing(tmp_path):
     (tmp_path / "a.txt").write_text("A lamp.")
     with ModelServer(Script()) as server:
         run = generate(server, tmp_path / "a.txt", tmp_path)
@@ -589,8 +662,8 @@ def test_texts_without_a_passage_make_an_empty_file_and_ask_nothing(tmp_path):
     assert table(run.stderr)["dropped: below 80 words"] == 1
 
 
-def test_two_runs_with_one_cache(notes, tmp_path):
-    from generation.cache import Cache
+def test_two_runs_cannot_share_a_cache(notes, tmp_path):
+    from generation.answer_cache import Cache
 
     with Cache(tmp_path / "qa.jsonl.cache"), ModelServer(Script()) as server:
         told(generate(server, notes, tmp_path), SCRIPT, "another run uses this cache")
@@ -608,7 +681,14 @@ def test_without_the_optional_requirements_it_says_what_to_install(notes, tmp_pa
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / f"{missing}.py").write_text(f"raise ModuleNotFoundError('no', name={missing!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
-    run = run_script(SCRIPT, "--inputpath", notes, "--text_license", "CC0-1.0", "--destpath", tmp_path / "qa.jsonl", "--model", "m",
-                     "--license", "mit", *flags)  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        *("--inputpath", notes),
+        *("--text_license", "CC0-1.0"),
+        *("--destpath", tmp_path / "qa.jsonl"),
+        *("--model", "m"),
+        *("--license", "mit"),
+        *flags,
+    )
     told(run, SCRIPT, f"{missing} is missing; pip install -r requirements/{lock}.txt")
     assert os.environ["PYTHONPATH"] and run_script(SCRIPT, "--help").status == 0

@@ -3,13 +3,13 @@
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from records.file_io import open_input
 from sample.archive_server import ArchiveServer
 from sample.demo import HOST, ITEM
 from tests.conftest import ROOT, SAMPLE_DUMP, run_script
@@ -191,22 +191,28 @@ def test_authors_own_markdown_is_taken_on_request_and_compared_with_the_html(tmp
 
 
 def test_a_dump_without_history_says_so(tmp_path):
-    dump = tmp_path / "quay"
+    dump = tmp_path / "quay.stackexchange.com"
     dump.mkdir()
     (dump / "Posts.xml").write_bytes(table("posts", small_posts()))
     run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out", "--body_source", "history")
     assert run.status == 1
-    assert "has no PostHistory.xml beside it; leave --body_source history out" in run.stderr
+    assert "has no PostHistory.xml beside it; leave out --body_source history" in run.stderr
 
 
 def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
-    dump = tmp_path / "quay"
-    dump.mkdir()
-    (dump / "Posts.xml").write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
-    run = run_script(SCRIPT, "--dump_path", dump, "--destdir", tmp_path / "out")
+    posts = tmp_path / "dump" / "Posts.xml"
+    posts.parent.mkdir()
+    posts.write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
+    run = run_script(SCRIPT, "--dump_path", posts, "--sites", "cs", "--destdir", tmp_path / "out")
     assert run.status == 1
-    assert "the post 2 has the Score 'many'" in run.stderr.splitlines()[-1]
-    shutil.rmtree(dump)
+    [line] = run.stderr.splitlines()
+    assert f"cs.stackexchange.com: {posts}: the post 2 has the Score 'many'" in line
+    posts.write_bytes(table("posts", small_posts()))
+    users = posts.with_name("Users.xml")
+    users.write_bytes(table("users", [{"Id": "x", "DisplayName": "Ada"}]))
+    run = run_script(SCRIPT, "--dump_path", posts, "--sites", "cs", "--destdir", tmp_path / "out")
+    assert run.status == 1
+    assert f"cs.stackexchange.com: {users}: the user x has the Id 'x'" in run.stderr.splitlines()[-1]
 
 
 # ---- the same bytes ------------------------------------------------------------------------------------------------------
@@ -330,7 +336,7 @@ def test_a_local_dump_is_taken_in_every_form(tmp_path):
     named = tmp_path / "dump"
     named.mkdir()
     (named / "Posts.xml").write_bytes(posts)
-    alone = tmp_path / "quay.Posts.xml"
+    alone = tmp_path / "quay.stackexchange.com.Posts.xml"
     alone.write_bytes(posts)
     forms = [[archive], [archive.parent], [archive, "--sites", "quay"], [folder], [named, "--sites", "quay"], [alone]]
     outputs = set()
@@ -361,6 +367,54 @@ def test_what_is_complete_is_not_done_again_unless_something_changed(www, tmp_pa
         assert (tmp_path / "harbour" / "unfiltered.jsonl").stat().st_size > 0
 
 
+# ---- compressed ------------------------------------------------------------------------------------------------------
+def test_compressed_records_are_the_same_and_the_next_step_reads_them(sample_records, tmp_path):
+    command = (SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path, "--compress", "zst")
+    run = run_script(*command)
+    path = tmp_path / "harbour" / "unfiltered.jsonl.zst"
+    assert run.status == 0 and f"-> {path}\n" in run.stderr
+    with open_input(path) as stream:
+        assert stream.read() == sample_records.read_bytes()
+    assert files_in(tmp_path) == {"harbour/unfiltered.jsonl.zst", "harbour/report.json"}
+    plain = json.loads(sample_records.with_name("report.json").read_text())
+    report = json.loads((tmp_path / "harbour" / "report.json").read_text())
+    assert report["output"] == plain["output"] | {"file": path.name, "bytes_compressed": path.stat().st_size}
+    assert report | {"output": plain["output"]} == plain
+    filtered = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for source, out in zip([path, sample_records], filtered, strict=True):
+        assert (
+            run_script(
+                "filter_for_score.py", "--inputpath", source, "--destpath", out, "--min_answer_votes", "3"
+            ).status
+            == 0
+        )
+    assert filtered[0].read_bytes() == filtered[1].read_bytes()
+
+
+def test_compressed_records_are_complete_by_the_same_rules(tmp_path):
+    command = (SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path, "--compress", "zst")
+    assert run_script(*command).status == 0
+    path = tmp_path / "harbour" / "unfiltered.jsonl.zst"
+    complete = path.read_bytes()
+    assert f"{path} is complete; --force does it again" in run_script(*command).stderr
+    assert "is complete" not in run_script(*command, "--force").stderr
+    assert path.read_bytes() == complete
+    path.write_bytes(b"")
+    assert "is complete" not in run_script(*command).stderr
+    assert path.read_bytes() == complete
+
+
+def test_a_complete_site_in_the_other_compression_is_replaced_by_one_file(tmp_path):
+    for flags, name in (
+        ([], "unfiltered.jsonl"),
+        (["--compress", "zst"], "unfiltered.jsonl.zst"),
+        ([], "unfiltered.jsonl"),
+    ):
+        run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path, *flags)
+        assert run.status == 0 and "is complete" not in run.stderr
+        assert files_in(tmp_path) == {f"harbour/{name}", "harbour/report.json"}
+
+
 def test_an_archive_is_kept_whole_on_request(www, tmp_path):
     with ArchiveServer(www) as server:
         command = (SCRIPT, "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
@@ -380,7 +434,7 @@ def test_one_failing_site_does_not_stop_the_others(tmp_path):
     with ArchiveServer(tmp_path / "www") as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--dump", "mixed", "--destdir", tmp_path / "out")
     assert run.status == 1
-    assert "is no 7z archive" in run.stderr.splitlines()[-1]
+    assert "is not a 7z archive" in run.stderr.splitlines()[-1]
     for line in ("ai: complete", "cs: failed", "math: complete"):
         assert line in run.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {"ai", "math"}

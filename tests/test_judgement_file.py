@@ -1,4 +1,4 @@
-"""Writing into a judgement file: what is judged is there, whatever happens, and nothing else has changed by a byte."""
+"""Writing to a judgement file: judgements survive whatever happens, and not a byte of anything else changes."""
 
 import json
 import os
@@ -9,14 +9,15 @@ import stat
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instructions.judgements import Judgement, JudgementFile, load_judgements
-from instructions.script import InputError
+from records.errors import InputError
+from review.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from tests.conftest import ROOT
 
 SITE = "quay.stackexchange.com/a"
@@ -39,24 +40,31 @@ def written(path: Path, text: str | bytes) -> JudgementFile:
     return JudgementFile(path)
 
 
+def judge(file: JudgementFile, record_id: str, judgement: Judgement | None) -> Judgement | None:
+    """Judge with the current judgement as the one seen, and return that one."""
+    seen = file.read().get(record_id)
+    file.judge(record_id, judgement, seen=seen)
+    return seen
+
+
 # ----------------------------------------------------------------------------------------------------------------------
-# what becomes of the text
+# the text after a judgement
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_file_that_is_not_there_is_made_with_the_first_judgement(path):
+def test_missing_file_is_created_with_the_first_judgement(path):
     file = JudgementFile(path)
     assert file.read() == {} and not path.parent.exists()
-    assert file.judge(A, ACCEPT) is None
-    file.judge(B, reject(4, 6, note="links to a blog"))
+    assert judge(file, A, ACCEPT) is None
+    judge(file, B, reject(4, 6, note="links to a blog"))
     assert path.read_text() == f"{A}: accept\n{B}: {{judgement: reject, criteria: [4, 6], note: links to a blog}}\n"
 
 
-def test_the_earlier_judgement_is_returned_and_none_takes_it_out(path):
+def test_none_removes_a_judgement(path):
     file = written(path, f"# head\n{A}: accept\n{B}: reject\n")
-    assert file.judge(A, reject(2)) == ACCEPT
-    assert file.judge(A, None) == reject(2)
-    assert file.judge(C, None) is None
+    assert judge(file, A, reject(2)) == ACCEPT
+    assert judge(file, A, None) == reject(2)
+    assert judge(file, C, None) is None
     assert path.read_text() == f"# head\n{B}: reject\n"
 
 
@@ -71,7 +79,7 @@ def test_the_earlier_judgement_is_returned_and_none_takes_it_out(path):
         ("\n  judgement: reject\n  criteria:\n  - 4\n  - 6  # both", ACCEPT, " accept  # both"),
         ("\n  judgement: reject\n  note: |\n    two\n    lines", reject(1), " {judgement: reject, criteria: [1]}"),
         ("  # why\n  {judgement: reject, note: 'no #1'}", ACCEPT, "  # why\n  accept"),
-        # fields of the reviewer's own, and comments in between, stay where they are
+        # the reviewer's own fields, and comments between fields, stay in place
         (" {judgement: reject, seen: [1, 2]}", ACCEPT, " {judgement: accept, seen: [1, 2]}"),
         (" {seen: x, judgement: accept}", reject(4, note="a"), " {seen: x, judgement: reject, criteria: [4], note: a}"),
         (" {judgement: reject, criteria: [4], seen: x}", ACCEPT, " {judgement: accept, criteria: [], seen: x}"),
@@ -90,10 +98,10 @@ def test_the_earlier_judgement_is_returned_and_none_takes_it_out(path):
     ],
 )
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_an_entry_judged_anew_keeps_what_else_is_written_in_it(path, before, judgement, after, line_end):
+def test_a_changed_entry_keeps_everything_else_in_it(path, before, judgement, after, line_end):
     text = f"# head\n{A}:{{}}\n{B}: accept\n\n  # end\n".replace("\n", line_end)
     file = written(path, text.format(before.replace("\n", line_end)))
-    file.judge(A, judgement)
+    judge(file, A, judgement)
     assert path.read_bytes().decode() == text.format(after.replace("\n", line_end))
     assert file.read() == load_judgements(path) == {A: judgement, B: ACCEPT}
 
@@ -110,38 +118,38 @@ def test_an_entry_judged_anew_keeps_what_else_is_written_in_it(path, before, jud
         (f"%YAML 1.1\n---\n  {A}: accept\n...\n", f"%YAML 1.1\n---\n  {A}: accept\n  {{}}\n...\n"),
     ],
 )
-def test_a_new_judgement_goes_to_the_end(path, before, after):
-    written(path, before).judge(C, ACCEPT)
+def test_a_new_judgement_is_appended(path, before, after):
+    judge(written(path, before), C, ACCEPT)
     assert path.read_bytes().decode() == after.replace("{}", f"{C}: accept")
     assert load_judgements(path)[C] == ACCEPT
 
 
-def test_the_last_judgement_of_a_document_that_has_an_end_can_be_taken_out(path):
+def test_the_last_judgement_of_a_document_with_an_end_mark_can_be_removed(path):
     for start in ("", "--- # start\n"):
         file = written(path, f"# head\n{start}{A}: accept\n...\n# end\n")
-        file.judge(A, None)
+        judge(file, A, None)
         assert load_judgements(path) == {} and path.read_text().endswith("...\n# end\n")
-        file.judge(B, ACCEPT)
+        judge(file, B, ACCEPT)
         assert load_judgements(path) == {B: ACCEPT}
 
 
 def test_utf_16_stays_utf_16(path):
     for encoding in ("utf-16-le", "utf-16-be"):
-        written(path, f"\ufeff# é\n{A}: accept\n".encode(encoding)).judge(A, reject(note="🚤"))
+        judge(written(path, f"\ufeff# é\n{A}: accept\n".encode(encoding)), A, reject(note="🚤"))
         assert path.read_bytes() == f"\ufeff# é\n{A}: {{judgement: reject, note: 🚤}}\n".encode(encoding)
 
 
-def test_what_is_judged_as_it_was_leaves_the_file_alone(path):
+def test_the_same_judgement_again_leaves_the_file_alone(path):
     file = written(path, f'{A}:   "accept"\n')
     before = path.stat()
-    assert file.judge(A, ACCEPT) == ACCEPT
+    assert judge(file, A, ACCEPT) == ACCEPT
     assert path.stat() == before
 
 
-def test_taking_out_does_not_pull_a_comment_into_the_text_before_it(path):
+def test_removing_an_entry_does_not_make_a_comment_part_of_the_note_before_it(path):
     text = f"{A}:\n  judgement: reject\n  note: |+\n    text\n{B}: accept\n\n    # a comment\n{C}: accept\n"
     file = written(path, text)
-    file.judge(B, None)
+    judge(file, B, None)
     assert file.read() == load_judgements(path) == {A: reject(note="text\n"), C: ACCEPT}
     assert path.read_text() == text.replace(f"{B}: accept", "#")
 
@@ -151,14 +159,14 @@ def test_taking_out_does_not_pull_a_comment_into_the_text_before_it(path):
 def test_any_note_and_id_come_back(tmp_path, note, record_id):
     path = tmp_path / "any.yaml"
     path.unlink(missing_ok=True)
-    JudgementFile(path).judge(record_id, reject(note=note))
+    judge(JudgementFile(path), record_id, reject(note=note))
     assert load_judgements(path) == {record_id: reject(note=note)}
     assert path.read_bytes().count(b"\n") == 1
 
 
-def test_half_a_character_as_browsers_send_it_is_replaced(path):
+def test_half_a_character_from_a_browser_is_replaced(path):
     file = JudgementFile(path)
-    file.judge(A, reject(note="\ud83d!"))
+    assert file.judge(A, reject(note="\ud83d!"), seen=None) == reject(note="\ufffd!")
     assert file.read() == load_judgements(path) == {A: reject(note="\ufffd!")}
 
 
@@ -177,7 +185,7 @@ judgements = st.builds(
 
 
 class Hand:
-    """A person who writes entries in one way or another; every comment and every field of their own has a number."""
+    """A person who writes entries in many styles; every comment and every field of their own has a number."""
 
     def __init__(self, draw):
         self.draw = draw
@@ -237,8 +245,8 @@ class Hand:
         if form == "flow over lines":
             fields = self.fields(judgement, False)
             lines = [
-                f"    {each}{',' if number < len(fields) else ''}{self.end_of_line()}"
-                for number, each in enumerate(fields, 1)
+                f"    {field}{',' if number < len(fields) else ''}{self.end_of_line()}"
+                for number, field in enumerate(fields, 1)
             ]
             return f"{key}: {{{self.end_of_line()}{''.join(lines)}    }}{end}", judgement
         fields = self.fields(Judgement(judgement.accepted, judgement.criteria) if "note" in form else judgement, True)
@@ -246,60 +254,65 @@ class Hand:
             note, judgement = self.block_note(judgement)
             fields.append(note)
         lines = ""
-        for each in fields:
-            lines += f"  {each}" + ("\n" if "\n" in each else self.end_of_line())
+        for field in fields:
+            lines += f"  {field}" + ("\n" if "\n" in field else self.end_of_line())
             lines += self.choose("", "", self.comment(["  "]), "\n")
         return f"{key}:{self.end_of_line()}{lines}", judgement
 
 
 @st.composite
 def hand_written(draw):
-    """A file as pieces (id or None, text), and what it says."""
+    """A file as pieces (id or None, text), and its judgements."""
     hand = Hand(draw)
-    pieces, said = [(None, hand.choose("", "\ufeff") + hand.choose("", "---\n", "--- # x\n", "%YAML 1.1\n---\n"))], {}
+    pieces, expected = (
+        [(None, hand.choose("", "\ufeff") + hand.choose("", "---\n", "--- # x\n", "%YAML 1.1\n---\n"))],
+        {},
+    )
     for record_id in draw(st.lists(st.sampled_from(IDS), max_size=5, unique=True)):
         text, judgement = hand.entry(record_id, draw(judgements))
         pieces += [(None, hand.between(pieces[-1][1])), (record_id, text)]
-        said[record_id] = judgement
+        expected[record_id] = judgement
     pieces.append((None, hand.between(pieces[-1][1])))
-    pieces.append((None, hand.choose("", "", *(["...\n", "...\n# end\n"] if said or "---" in pieces[0][1] else []))))
+    pieces.append(
+        (None, hand.choose("", "", *(["...\n", "...\n# end\n"] if expected or "---" in pieces[0][1] else [])))
+    )
     line_end, indent = hand.choose("\n", "\r\n"), hand.choose("", "", "  ")
     pieces = [
         (record_id, re.sub(r"^(?=.)", indent, text, flags=re.M) if record_id else text) for record_id, text in pieces
     ]
-    return [(record_id, text.replace("\n", line_end)) for record_id, text in pieces], said
+    return [(record_id, text.replace("\n", line_end)) for record_id, text in pieces], expected
 
 
 @given(hand_written(), st.lists(st.tuples(st.sampled_from(IDS), st.none() | judgements), max_size=8), st.booleans())
 @settings(
     deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_only_the_lines_of_the_ids_judged_differ(tmp_path, file, sequence, one_session):
-    pieces, said = file
+def test_only_the_lines_of_judged_ids_differ(tmp_path, file, sequence, one_session):
+    pieces, expected = file
     path = tmp_path / "hand.yaml"
     path.write_bytes("".join(text for _, text in pieces).encode())
-    assert load_judgements(path) == said
+    assert load_judgements(path) == expected
 
-    session, changed, taken_out = JudgementFile(path), set(), set()
+    session, changed, removed = JudgementFile(path), set(), set()
     for record_id, judgement in sequence:
         session = session if one_session else JudgementFile(path)
-        assert session.judge(record_id, judgement) == said.get(record_id)
-        if judgement != said.get(record_id):
+        assert judge(session, record_id, judgement) == expected.get(record_id)
+        if judgement != expected.get(record_id):
             changed.add(record_id)
         if judgement is None:
-            taken_out.add(record_id)
-            said.pop(record_id, None)
+            removed.add(record_id)
+            expected.pop(record_id, None)
         else:
-            said[record_id] = judgement
+            expected[record_id] = judgement
         read = load_judgements(path)
-        assert session.read() == read == said
-        assert [each.line for each in session.read().values()] == [each.line for each in read.values()]
+        assert session.read() == read == expected
+        assert [entry.line for entry in session.read().values()] == [entry.line for entry in read.values()]
 
     new = path.read_bytes().decode()
     same = "".join("(?s:.*?)" if record_id in changed else re.escape(text) for record_id, text in pieces[:-1])
     assert re.fullmatch(f"{same}(?s:.*){re.escape(pieces[-1][1])}", new), new
     for record_id, text in pieces:
-        if record_id in changed - taken_out:
+        if record_id in changed - removed:
             assert set(re.findall(r"mark\d+_", text)) <= set(re.findall(r"mark\d+_", new)), (text, new)
 
 
@@ -325,11 +338,13 @@ def test_only_the_lines_of_the_ids_judged_differ(tmp_path, file, sequence, one_s
     ],
 )
 @pytest.mark.parametrize("tail", ["", "...\n", " ...\n"])
-def test_a_session_reads_an_edit_as_a_new_one_does(path, after, tail):
+def test_an_open_session_reads_an_edit_like_a_new_one(path, after, tail):
     entries = {
-        "A": f"{A}: accept\n", "B": f"{B}:\n  judgement: reject\n  note: |\n    text\n", "C": f"{C}: reject\n",
+        "A": f"{A}: accept\n",
+        "B": f"{B}:\n  judgement: reject\n  note: |\n    text\n",
+        "C": f"{C}: reject\n",
         "D": f"{SITE}/4: accept\n",
-    }  # fmt: skip
+    }
     for start, end in (("", ""), ("", "...\n"), ("\ufeff", "")):
         session = written(path, start + "{A}{B}{C}{D}".format(**entries) + end)
         session.read()
@@ -341,37 +356,37 @@ def test_a_session_reads_an_edit_as_a_new_one_does(path, after, tail):
 @settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_a_session_reads_edits_by_hand_as_a_new_one_does(tmp_path, file, other, data):
-    """Whatever is cut out or put in: the same judgements, lines and next text, or the same words of what is wrong."""
+def test_an_open_session_reads_any_edit_by_hand_like_a_new_one(tmp_path, file, other, data):
+    """Whatever is removed or inserted: the same judgements, lines and next text, or the same error."""
     path = tmp_path / "hand.yaml"
-    whole, others = ["".join(text for _, text in pieces).encode() for pieces, _ in (file, other)]
-    path.write_bytes(whole)
+    current, others = ["".join(text for _, text in pieces).encode() for pieces, _ in (file, other)]
+    path.write_bytes(current)
     session = JudgementFile(path)
     session.read()
     for _ in range(3):
         cuts = (
-            [match.end() for match in re.finditer(rb"\n|$", whole)]
+            [match.end() for match in re.finditer(rb"\n|$", current)]
             if data.draw(st.booleans())
-            else range(len(whole) + 1)
+            else range(len(current) + 1)
         )
         start, stop = sorted((data.draw(st.sampled_from(cuts)), data.draw(st.sampled_from(cuts))))
         new = data.draw(
             st.sampled_from(
-                [b"", b" ", b"\n", b"x", b"  y\n", b"- z\n", b"---\n", b"...\n", b"'", b"{", others, whole[:start]]
+                [b"", b" ", b"\n", b"x", b"  y\n", b"- z\n", b"---\n", b"...\n", b"'", b"{", others, current[:start]]
             )
         )
-        whole = whole[:start] + new + whole[stop if data.draw(st.booleans()) else start :]
-        path.write_bytes(whole)
+        current = current[:start] + new + current[stop if data.draw(st.booleans()) else start :]
+        path.write_bytes(current)
         assert outcome(session.read) == outcome(JudgementFile(path).read)
     outcomes = []
-    for each in (session, JudgementFile(path)):
-        path.write_bytes(whole)
-        outcomes.append((outcome(lambda each=each: each.judge(A, reject(7))), path.read_bytes()))
+    for file in (session, JudgementFile(path)):
+        path.write_bytes(current)
+        outcomes.append((outcome(lambda file=file: judge(file, A, reject(7))), path.read_bytes()))
     assert outcomes[0] == outcomes[1]
 
 
 def outcome(action):
-    """What an action returns, with the lines; or what is told."""
+    """What an action returns, with the line numbers, or its error."""
     try:
         result = action()
     except InputError as error:
@@ -380,22 +395,23 @@ def outcome(action):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# others at the same file, and the end in the middle
+# several writers, and a sudden end
 # ----------------------------------------------------------------------------------------------------------------------
 
 WRITER = f"""
 import sys
-from instructions.judgements import Judgement, JudgementFile
+from review.judgements import Judgement, JudgementFile
 path, first, last, step = sys.argv[1], *map(int, sys.argv[2:])
 file = JudgementFile(path)
 for number in range(first, last, step):
-    file.judge(f"{SITE}/{{number}}", Judgement(number % 2 == 0, (number % 7 + 1,), f"the {{number}}th: # 🚤"))
+    judgement = Judgement(number % 2 == 0, (number % 7 + 1,), f"the {{number}}th: # 🚤")
+    file.judge(f"{SITE}/{{number}}", judgement, seen=None)
     print(number, flush=True)
 """
 
 
 def writer(path: Path, first: int, last: int, step: int = 1) -> subprocess.Popen[str]:
-    """A process that judges these numbers, one after the other, and prints each when it is saved."""
+    """A process that judges these numbers, one after the other, and prints each once it is saved."""
     command = [sys.executable, "-c", WRITER, *map(str, (path, first, last, step))]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
@@ -409,6 +425,7 @@ def numbers_in(path: Path) -> list[int]:
     return numbers
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_no_judgement_that_was_shown_as_saved_is_lost(path):
     """1,000 judgements, the writer killed some twenty times."""
     draw, saved, kills = random.Random(5), 0, 0
@@ -421,24 +438,25 @@ def test_killed_at_any_moment_no_judgement_that_was_shown_as_saved_is_lost(path)
             process.send_signal(signal.SIGKILL)
             saved += len(process.stdout.readlines())
             kills += process.wait() == -signal.SIGKILL
-        there = numbers_in(path)
-        assert there == list(range(len(there))) and len(there) - saved in (0, 1)  # one may be saved, but not yet told
-        saved = len(there)
+        numbers = numbers_in(path)
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) - saved in (0, 1)  # one may be saved, but not yet printed
+        saved = len(numbers)
     assert kills >= 5
 
 
 def test_two_viewers_on_one_file_lose_nothing(path):
     written(path, f"# by hand\n{SITE}/1000: {{judgement: accept, criteria: [7], note: 'the 1000th: # 🚤'}}  # kept\n")
     viewers = [writer(path, first, 1000, 2) for first in (0, 1)]
-    told = [[int(line) for line in viewer.stdout] for viewer in viewers]
+    printed = [[int(line) for line in viewer.stdout] for viewer in viewers]
     assert [viewer.wait() for viewer in viewers] == [0, 0]
-    assert told == [list(range(0, 1000, 2)), list(range(1, 1000, 2))]
-    there = numbers_in(path)
-    assert sorted(there) == list(range(1001)) and there[0] == 1000
+    assert printed == [list(range(0, 1000, 2)), list(range(1, 1000, 2))]
+    numbers = numbers_in(path)
+    assert sorted(numbers) == list(range(1001)) and numbers[0] == 1000
     assert path.read_text().startswith(
         f"# by hand\n{SITE}/1000: {{judgement: accept, criteria: [7], note: 'the 1000th: # 🚤'}}  # kept\n"
     )
-    turns = sum(here % 2 != then % 2 for here, then in zip(there, there[1:], strict=False))
+    turns = sum(first % 2 != second % 2 for first, second in pairwise(numbers))
     assert turns > 2, "the two did not write at the same time"
 
 
@@ -448,7 +466,7 @@ def test_two_threads_lose_nothing(path, one_session):
 
     def judge(session: JudgementFile, first: int) -> None:
         for number in range(first, 200, 2):
-            session.judge(f"{SITE}/{number}", ACCEPT)
+            session.judge(f"{SITE}/{number}", ACCEPT, seen=None)
 
     threads = [
         threading.Thread(target=judge, args=(file if one_session else JudgementFile(path), first)) for first in (0, 1)
@@ -460,16 +478,16 @@ def test_two_threads_lose_nothing(path, one_session):
     assert len(load_judgements(path)) == len(file.read()) == 200
 
 
-def test_edits_by_hand_are_taken_up_before_the_next_judgement(path):
+def test_edits_by_hand_are_read_before_the_next_judgement(path):
     file = written(path, f"{A}: accept\n")
     assert file.read() == {A: ACCEPT}
     path.write_text(f"# mine\n{A}: reject\n\n{B}: accept  # by hand\n")
     assert file.read() == {A: reject(), B: ACCEPT}
     path.write_text(f"# mine\n{B}: accept  # by hand\n{A}: accept\n")
-    assert file.judge(C, ACCEPT) is None
+    assert judge(file, C, ACCEPT) is None
     assert path.read_text() == f"# mine\n{B}: accept  # by hand\n{A}: accept\n{C}: accept\n"
     path.unlink()
-    assert file.judge(A, ACCEPT) is None
+    assert judge(file, A, ACCEPT) is None
     assert path.read_text() == f"{A}: accept\n"
 
 
@@ -489,45 +507,76 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (f"{A}: accept\n{B}: maybe\n", 2, "the judgement is 'maybe'"),
         (f"{A}: accept\n{A}: accept\n", 2, "is judged twice, first in line 1"),
         (f"{A}: accept\n\t{B}: accept\n", 2, "is not YAML"),
-        (f"{A}: {{judgement: reject, critera: [4]}}\n", 1, "critera is no field; write criteria"),
+        (f"{A}: {{judgement: reject, critera: [4]}}\n", 1, "critera is not a field; write criteria"),
         (BOMB, 1, "a judgement is `accept`"),
         (f"{A}: {'[' * 100_000}", 1, "write one `<id>: accept`"),
-        # what can be read, but not changed in one place alone
-        (f"{A}: &a {{judgement: reject}}\n{B}: *a\n", 2, "*a stands for what is written elsewhere"),
-        (f"# head\n{{{A}: accept}}\n", 2, "the viewer writes no file in braces"),
-        (f"{A}: accept\n?\n  {B}\n: accept\n", 3, "write `<id>: ..` on lines of its own"),
+        # can be read, but an entry cannot be changed without others
+        (f"{A}: &a {{judgement: reject}}\n{B}: *a\n", 2, "*a is an alias, so the viewer cannot change it alone"),
+        (f"# head\n{{{A}: accept}}\n", 2, "the viewer cannot change entries in braces"),
+        (f"{A}: accept\n?\n  {B}\n: accept\n", 3, "put `<id>: ..` on its own line"),
     ],
 )  # fmt: skip
-def test_file_that_cannot_be_written_into_is_told_and_left_alone(path, text, line, message):
+def test_file_that_cannot_be_changed_is_reported_and_left_alone(path, text, line, message):
     file = written(path, f"{A}: accept\n")
     file.read()
     path.write_text(text)
-    for attempt in (file.read, lambda: file.judge(C, ACCEPT), lambda: file.judge(A, None)):
+    for attempt in (file.read, lambda: judge(file, C, ACCEPT), lambda: judge(file, A, None)):
         with pytest.raises(InputError) as caught:
             attempt()
         assert str(caught.value).startswith(f"{path}:{line}: ") and message in str(caught.value)
         assert "\n" not in str(caught.value)
     assert path.read_text() == text
     path.write_text(f"{A}: accept\n")
-    assert file.judge(C, ACCEPT) is None, "it goes on when the file is mended"
+    assert judge(file, C, ACCEPT) is None, "it continues once the file is corrected"
 
 
-def test_id_that_yaml_has_no_room_for_is_told(path):
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        (None, f"{A}: reject\n"),
+        (ACCEPT, f"{A}: reject\n"),
+        (ACCEPT, "# nothing more\n"),
+        (ACCEPT, f"{A}: {{judgement: accept, note: but see the comments}}\n"),
+        (reject(4), f"{A}: {{judgement: reject, criteria: [4, 6]}}\n"),
+    ],
+    ids=["judged", "changed", "removed", "a note added", "a criterion added"],
+)
+@pytest.mark.parametrize("judgement", [reject(2), None], ids=["judging", "removing"])
+def test_a_judgement_that_the_reviewer_has_not_seen_is_not_changed(path, seen, text, judgement):
+    file = written(path, "# head\n")
+    file.read()
+    path.write_text(text)
+    with pytest.raises(ConflictError) as conflict:
+        file.judge(A, judgement, seen=seen)
+    assert path.read_text() == text
+    assert conflict.value.judgement == load_judgements(path).get(A)
+    file.judge(A, judgement, seen=conflict.value.judgement)
+    assert load_judgements(path).get(A) == judgement
+
+
+def test_a_comment_or_an_own_field_does_not_make_another_judgement(path):
     file = written(path, f"{A}: accept\n")
-    with pytest.raises(InputError, match="cannot be written there"):
-        file.judge("x" * 2000, ACCEPT)
+    path.write_text(f"{A}: {{judgement: accept, seen: twice}}  # mine\n")
+    file.judge(A, reject(), seen=ACCEPT)
+    assert path.read_text() == f"{A}: {{judgement: reject, seen: twice}}  # mine\n"
+
+
+def test_id_too_long_for_yaml_is_reported(path):
+    file = written(path, f"{A}: accept\n")
+    with pytest.raises(InputError, match="cannot be written to this file"):
+        judge(file, "x" * 2000, ACCEPT)
     assert path.read_text() == f"{A}: accept\n" and file.read() == {A: ACCEPT}
 
 
 def test_failed_write_leaves_file_and_session_as_they_were(path, tmp_path):
     file = written(path, f"{A}: accept\n")
     file.read()
-    (path.parent / f".{path.name}.tmp").mkdir()  # where the new text would be written first
+    (path.parent / f".{path.name}.tmp").mkdir()  # in the place of the temporary file
     with pytest.raises(OSError):
-        file.judge(B, ACCEPT)
+        judge(file, B, ACCEPT)
     assert path.read_text() == f"{A}: accept\n" and file.read() == {A: ACCEPT}
     (path.parent / f".{path.name}.tmp").rmdir()
-    assert file.judge(B, ACCEPT) is None and file.read() == {A: ACCEPT, B: ACCEPT}
+    assert judge(file, B, ACCEPT) is None and file.read() == {A: ACCEPT, B: ACCEPT}
 
 
 def test_link_and_permissions_stay(path, tmp_path):
@@ -535,7 +584,7 @@ def test_link_and_permissions_stay(path, tmp_path):
     path.chmod(0o640)
     link = tmp_path / "link.yaml"
     link.symlink_to(path)
-    JudgementFile(link).judge(B, ACCEPT)
+    judge(JudgementFile(link), B, ACCEPT)
     assert link.is_symlink() and path.read_text() == f"{A}: accept\n{B}: accept\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert sorted(os.listdir(tmp_path)) == ["judgements", "link.yaml"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
+from benchmarks.tools.fidelity.judge import judge
+from benchmarks.tools.fidelity.posts import read_posts, site_uses_math
 from stackdump.markdown import html_to_markdown, text_to_markdown
-
-SHARED = Path(__file__).parents[2] / "shared"
-FIDELITY = SHARED / "tools" / "fidelity"
+from tests import needs
 
 BLOCKS = {
     "paragraphs": ("<p>a</p>\n\n<p>b</p>\n", "a\n\nb"),
@@ -269,37 +267,30 @@ def test_threads_share_nothing():
         assert list(pool.map(lambda post: html_to_markdown(post, False), posts)) == alone
 
 
-# ---- the measure, where it is at hand ----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def fidelity():
-    if not FIDELITY.is_dir():
-        pytest.skip("needs ../shared/tools/fidelity")
-    sys.path.insert(0, str(FIDELITY))
-    return pytest.importorskip("fidelity")
+# ---- meaning, by the measure -------------------------------------------------------------------------------------
 
 
 @cases(block=BLOCKS, list=LISTS, code=CODE, inline=INLINE, escape=ESCAPES, table=TABLES)
-def test_the_expected_markdown_means_the_html(fidelity, html, markdown):
-    verdict = fidelity.judge(html, markdown, False)
+def test_the_expected_markdown_means_the_html(html, markdown):
+    verdict = judge(html, markdown, False)
     assert verdict.equal, (verdict.classes, verdict.want, verdict.got)
 
 
 @cases(math=MATH)
-def test_the_expected_math_means_the_html(fidelity, html, markdown):
-    verdict = fidelity.judge(html, markdown, True)
+def test_the_expected_math_means_the_html(html, markdown):
+    verdict = judge(html, markdown, True)
     assert verdict.equal, (verdict.classes, verdict.want, verdict.got)
 
 
-def test_every_post_of_the_dumps_keeps_its_meaning(fidelity, tmp_path):
+@pytest.mark.slow
+def test_every_post_of_the_dumps_keeps_its_meaning(tmp_path):
     """All dumps under ../shared/archive.org that hold a readable Posts.xml."""
+    import py7zr
     from lxml.etree import XMLSyntaxError
 
-    py7zr = pytest.importorskip("py7zr")
-    archives = sorted((SHARED / "archive.org").rglob("*.7z"))
+    archives = sorted((needs.SHARED / "archive.org").rglob("*.7z"))
     if not archives:
-        pytest.skip("needs ../shared/archive.org")
+        pytest.skip("needs ../shared/archive.org, beside this folder")
     failed, judged = [], 0
     for archive in archives:
         folder = tmp_path / archive.stem
@@ -311,13 +302,13 @@ def test_every_post_of_the_dumps_keeps_its_meaning(fidelity, tmp_path):
             continue  # broken on purpose, or without posts
         for name in names:
             try:
-                posts = list(fidelity.read_posts(str(folder / name)))
+                posts = list(read_posts(str(folder / name)))
             except XMLSyntaxError:
                 continue
-            math, _ = fidelity.site_uses_math(str(folder / name), [body for _, body in posts])
+            math, _ = site_uses_math(str(folder / name), [body for _, body in posts])
             for post_id, body in posts:
                 judged += 1
-                verdict = fidelity.judge(body, html_to_markdown(body, math), math)
+                verdict = judge(body, html_to_markdown(body, math), math)
                 if not verdict.equal:
                     failed.append((archive.stem, post_id, verdict.classes, verdict.want, verdict.got))
     assert judged and not failed

@@ -6,7 +6,6 @@ import random
 import re
 import sys
 from html import unescape
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,12 +13,15 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
+from benchmarks.tools.fidelity.judge import judge
+from benchmarks.tools.fidelity.reference import Reference
 from stackdump.markdown import bodies, html_to_markdown, text_to_markdown
 from stackdump.markdown.paragraph import Options
 from stackdump.markdown.repair import repaired
 from stackdump.markdown.writer import Writer
 
-FIDELITY = Path(__file__).parents[2] / "shared" / "tools" / "fidelity"
+pytestmark = pytest.mark.slow
+
 quick = settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 # ---- random posts ------------------------------------------------------------------------------------------------
@@ -248,33 +250,23 @@ def test_a_renderer_shows_the_same_title(title):
 # ---- meaning, by the measure -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def judge():
-    if not FIDELITY.is_dir():
-        pytest.skip("needs ../shared/tools/fidelity")
-    sys.path.insert(0, str(FIDELITY))
-    return pytest.importorskip("fidelity").judge
-
-
 @quick
 @given(html=posts)
-def test_meaning_is_kept(judge, html):
+def test_meaning_is_kept(html):
     verdict = judge(html, html_to_markdown(html, False), False)
     assert verdict.equal, (verdict.classes, verdict.want, verdict.got)
 
 
 @quick
 @given(html=tex_posts)
-def test_meaning_is_kept_with_math(judge, html):
+def test_meaning_is_kept_with_math(html):
     verdict = judge(html, html_to_markdown(html, True), True)
     assert verdict.equal, (verdict.classes, verdict.want, verdict.got)
 
 
 @quick
 @given(html=posts)
-def test_converting_again_changes_nothing(judge, html):
-    from reference import Reference
-
+def test_converting_again_changes_nothing(html):
     markdown = html_to_markdown(html, False)
     rendered, _ = Reference(False).render(markdown)
     verdict = judge(html, html_to_markdown(rendered, False), False)

@@ -11,12 +11,14 @@ import pytest
 from stackdump.native import obstacle
 from tests.conftest import ROOT, SAMPLE_DUMP
 
+pytestmark = pytest.mark.slow
+
 # Prints which file the writer is of, and the Markdown of all posts of a Posts.xml and of what no site would write.
 CONVERT = """
 import sys
 from pathlib import Path
 from stackdump.markdown import html_to_markdown, writer
-from stackdump.rows import RowReader
+from stackdump.xml_rows import RowReader
 print(writer.__file__)
 bodies = [row.get("Body", "") for row in RowReader("posts", "Posts.xml").rows([Path(sys.argv[1]).read_bytes()])]
 bodies += ["<p>" * 60 + "$x$ \\\\ *a*", "<em><b>a</em></b>", "<ol start=7><li>a<p>b</p></ol>", "<pre><code>`</code></pre>", "\\ud800"]
@@ -35,7 +37,8 @@ def native(folder: Path, **environment: str) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "stackdump", tmp_path / "stackdump")
+    for room in ("stackdump", "records"):
+        shutil.copytree(ROOT / room, tmp_path / room)
     return tmp_path
 
 

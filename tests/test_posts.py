@@ -5,17 +5,16 @@ import random
 
 import pytest
 
+from records.errors import InputError
 from sample.archive_server import ArchiveServer
-from stackdump.errors import DumpError
-from stackdump.posts import Batch
-from stackdump.records import Style
-from stackdump.sites import site_of_file
+from stackdump.posts import Batch, Style
+from stackdump.sites import Site
 from tests.conftest import run_script
 from tests.dumps import answer, noise, pack, question, read_jsonl, table
 
 FORMULA = "<p>a <span class='math-container'>$x_1$</span></p>".replace("'", '"')
 LONG = "word_ " * 10_000  # some of these make a batch
-NO_MATHJAX = site_of_file("quay.stackexchange.com.7z")
+NO_MATHJAX = Site("quay.stackexchange.com")
 
 
 def convert(tmp_path, posts, name="out"):
@@ -83,14 +82,14 @@ def test_a_question_that_says_to_have_no_answers_is_joined_to_one_all_the_same(t
 @pytest.mark.parametrize("row", ['<row PostTypeId="1" />', '<row Id="1" />', '<row Id="x" PostTypeId="1" />',
                                  '<row Id="2" PostTypeId="2" ParentId="" />'])  # fmt: skip
 def test_a_row_without_what_every_post_has_is_named(row):
-    with pytest.raises(DumpError, match=f"^Posts.xml: the row {row[5:11]}.* is no Posts.xml of a dump"):
+    with pytest.raises(InputError, match=f"^Posts.xml: the row {row[5:11]}.* is not the Posts.xml of a dump"):
         Batch(f"  {row}\n".encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
 
 
 @pytest.mark.parametrize("score", ["", "ten", "9223372036854775808", "-9223372036854775808"])
 def test_a_number_that_is_none_of_64_bits_is_told_with_its_post(score):
     row = f'  <row Id="7" PostTypeId="2" ParentId="3" Score="{score}" Body="" />\n'
-    with pytest.raises(DumpError, match=f"^the post 7 has the Score '{score}', which is no whole number"):
+    with pytest.raises(InputError, match=f"^the post 7 has the Score '{score}', which is not a whole number"):
         Batch(row.encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
 
 
@@ -99,3 +98,66 @@ def test_an_empty_owner_or_accepted_answer_is_none(tmp_path):
     [record] = read_jsonl(convert(tmp_path, posts) / "unfiltered.jsonl")
     assert record["meta"]["question_author_url"] is record["meta"]["answer_author_url"] is None
     assert record["meta"]["accepted"] is False
+
+
+# ---- whose posts -------------------------------------------------------------------------------------------------------
+def counts_of(folder):
+    return json.loads((folder / "report.json").read_text())["counts"]
+
+
+def test_posts_of_the_answer_bot_are_counted_apart_and_left_out(tmp_path):
+    posts = [question(1), answer(2, 1), answer(3, 1, OwnerUserId=-2), question(4, OwnerUserId=-2), answer(5, 4)]
+    folder = convert(tmp_path, posts)
+    assert [record["meta"]["answer_id"] for record in read_jsonl(folder / "unfiltered.jsonl")] == [2]
+    counts = counts_of(folder)
+    assert counts["posts of the Answer Bot"] == 2
+    assert counts["dropped: orphans"] == 1
+    assert counts["rows of Posts.xml"] == counts["questions"] + counts["answers"] + counts["posts of the Answer Bot"]
+
+
+SUSPECTS = [
+    question(2_000_000_000, OwnerUserId=-1),
+    answer(2_000_000_001, 2_000_000_000, OwnerUserId=-1),
+    answer(900_000_000, 10, OwnerUserId=-1),  # to a real question
+]
+WIKIS = [answer(60_000, 10, OwnerUserId=-1), answer(90, 20, OwnerUserId=-1)]  # real posts of the community's
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_posts_that_look_planted_are_left_out_and_told_whatever_the_order_of_the_rows(tmp_path, workers):
+    people = [question(10), answer(11, 10), question(20), answer(50_000, 20)]
+    expected = None
+    for seed in range(3):
+        posts = [*people, *WIKIS, *SUSPECTS]
+        random.Random(seed).shuffle(posts)
+        dump = tmp_path / str(seed) / "quay.stackexchange.com" / "Posts.xml"
+        dump.parent.mkdir(parents=True)
+        dump.write_bytes(table("posts", posts))
+        command = ("get_stackexchange.py", "--dump_path", dump, "--destdir", tmp_path / str(seed), "--workers", workers)
+        run = run_script(*command)
+        assert run.status == 0, run.stderr
+        assert "quay: 3 posts of user -1 are left out, for they look planted" in run.stderr
+        assert "no other post's is above 50,000; --keep_suspects keeps them" in run.stderr
+        folder = tmp_path / str(seed) / "quay"
+        found = (folder / "unfiltered.jsonl").read_bytes()
+        assert expected in (None, found)
+        expected = found
+        assert {record["meta"]["answer_id"] for record in read_jsonl(folder / "unfiltered.jsonl")} == {
+            11,
+            90,
+            50_000,
+            60_000,
+        }
+        counts = counts_of(folder)
+        assert (counts["posts that look planted"], counts["questions"], counts["answers"]) == (3, 2, 4)
+
+    assert "is complete" in run_script(*command).stderr
+    kept = run_script(*command, "--keep_suspects")
+    assert kept.status == 0, kept.stderr
+    assert "look planted" not in kept.stderr
+    assert len(read_jsonl(folder / "unfiltered.jsonl")) == 6
+
+
+def test_where_all_posts_are_the_communitys_none_looks_planted(tmp_path):
+    folder = convert(tmp_path, [question(10, OwnerUserId=-1), answer(900_000_000, 10, OwnerUserId=-1)])
+    assert len(read_jsonl(folder / "unfiltered.jsonl")) == 1

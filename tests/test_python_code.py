@@ -10,7 +10,7 @@ from test_sandbox import sandbox_or_skip
 from generation.python_code.checks import assertion_holds, make_checks, operands_of
 from generation.python_code.mutants import changes, mutants
 from generation.python_code.samples import Rejected, digest, extract, instruction, make_record, make_sample, parse
-from generation.python_code.verification import MUTANTS, Candidate, Verified, verify, verify_all
+from generation.python_code.verification import MUTANTS, CodeCandidate, Verified, verify, verify_all
 from tests.conftest import ROOT
 
 DOUBLE = '''def double(x: int) -> int:
@@ -40,14 +40,14 @@ ANSWERS = {
     "a block": FENCED,
     "chatter around a block": f"Sure! Here it is:\n\n{FENCED}\n\nIt doubles x, as you can see.",
     "a block without a language": f"```\n{DOUBLE}```\n",
-    "a block of another spelling": f"~~~~ Py title=x\n{DOUBLE}~~~~\n",
+    "a block in another spelling": f"~~~~ Py title=x\n{DOUBLE}~~~~\n",
     "an indented block": "1. So:\n\n" + "".join(f"    {line}\n" for line in FENCED.splitlines()),
     "a block that is not closed": f"Here:\n```python\n{DOUBLE}",
     "the end of a block that the prompt opened": f"\n{DOUBLE}```\n\nTopic: other things\n```python\ndef other(): ...",
     "the end of one, and chatter": f"{DOUBLE}```\nThis doubles x.",
     "chatter after bare code": f"{DOUBLE}\nThis function doubles x, as you see.\nIt's short!",
     "chatter before bare code": f"Here you are:\n\n{DOUBLE}",
-    "a block in another language beside it": f"```bash\npip install x\n```\n{FENCED}",
+    "a block next to one in another language": f"```bash\npip install x\n```\n{FENCED}",
     "line ends of Windows": FENCED.replace("\n", "\r\n"),
     "two blocks": FENCED.replace("\n\n\n", "\n```\nand its tests:\n```python\n\n"),
 }
@@ -104,12 +104,12 @@ def test_the_program_ends_where_its_tests_begin():
         ("import os", False),
     ],
 )
-def test_what_stands_before_the_tests_is_theirs_unless_the_program_uses_it(between, prepares):
+def test_statements_before_the_tests_belong_to_them_unless_the_program_uses_them(between, prepares):
     sample = make_sample(f"def f(x):\n    return x + N\n{between}\nassert f(1)")
     assert (between in sample.test_code, between in sample.code) == (prepares, not prepares)
 
 
-def test_comments_that_head_the_tests_are_not_in_the_program():
+def test_comments_above_the_tests_are_not_in_the_program():
     sample = make_sample("def f(x):\n    return x\n\n# Tests\n\n@decorate\ndef test_f():\n    assert f(2)\n")
     assert sample.code == "def f(x):\n    return x"
     assert sample.test_code.startswith("@decorate\ndef test_f")
@@ -145,7 +145,7 @@ def test_an_assertion_is_judged_by_the_values_of_its_operands(test, operands, va
     tree = ast.parse(test, mode="eval").body
     assert [ast.unparse(operand) for operand in operands_of(tree)] == operands
     assert assertion_holds(tree, values) is expected
-    assert (len(operands) == len(values)) and "2" not in [ast.unparse(each) for each in operands_of(tree)]
+    assert (len(operands) == len(values)) and "2" not in [ast.unparse(operand) for operand in operands_of(tree)]
 
 
 EXAMPLES = [
@@ -179,7 +179,7 @@ def test_checks_keep_literals_to_themselves():
     assert len(checks) == 1 and checks[0](["the secret", 18]) and not checks[0](["the secret", 17])
 
 
-def test_test_functions_that_nobody_calls_are_called(sandbox):
+def test_test_functions_that_are_not_called_are_called(sandbox):
     tests = "def test_f():\n    assert double(1) == {}\n"
     assert outcome(DOUBLE + tests.format(2), sandbox) == (2, 3)
     assert outcome(DOUBLE + tests.format(3), sandbox) == "a test fails"
@@ -213,11 +213,11 @@ def test_mutants_of(body, mutated):
             ast.parse('def f(a, b):\n    """Do."""\n' + "".join(f"    {line}\n" for line in text.splitlines()))
         )
 
-    made = {ast.unparse(mutant) for mutant in mutants(ast.parse(program(body)), 99)}
-    assert made == {program(text) for text in mutated}
+    found = {ast.unparse(mutant) for mutant in mutants(ast.parse(program(body)), 99)}
+    assert found == {program(text) for text in mutated}
 
 
-def test_only_functions_are_mutated_and_the_program_is_left_as_it_was():
+def test_only_functions_are_mutated_and_the_program_is_not_changed():
     program = ast.parse("X = 1\nassert X < 2\n@deco(3)\ndef f(a: 4 = 5) -> 6:\n    return a\nclass A:\n    y = 7\n")
     before = ast.dump(program)
     assert {re.sub(r"\s+", " ", ast.unparse(m)) for m in mutants(program, 99)} == {
@@ -242,7 +242,7 @@ def test_mutants_are_spread_over_a_long_program():
 
 
 # ---- digests and records ---------------------------------------------------------------------------------------------
-def test_programs_that_differ_in_names_and_words_alone_are_the_same():
+def test_programs_that_differ_only_in_names_and_words_have_the_same_digest():
     other = '''
 import math as m
 
@@ -257,18 +257,18 @@ def twice(number: float, *, times: int = 2) -> int:
     result = math.floor(number) * times
     return result if number else twice(number=1, times=times)
 """
-    assert digest(parse(other)) != digest(parse(this))  # an alias of a module is no name of the program's own
+    assert digest(parse(other)) != digest(parse(this))  # the alias of a module is not among the names it ignores
     assert digest(parse(other.replace("math as m", "math").replace("m.", "math."))) == digest(parse(this))
 
 
 @pytest.mark.parametrize(
     "change", [("2 * x", "3 * x"), ("2 * x", "x * 2"), ("x: int", "y: int, x"), ("return 2", "return -2")]
 )
-def test_programs_that_do_something_else_are_not_the_same(change):
+def test_programs_that_do_something_else_have_another_digest(change):
     assert digest(parse(DOUBLE)) != digest(parse(DOUBLE.replace(*change)))
 
 
-def test_digests_stay_as_they_are():
+def test_digests_are_stable():
     assert digest(parse(DOUBLE)) == "e3a7cdfa0c4a4d33"
 
 
@@ -297,8 +297,12 @@ def test_the_task_is_the_docstring_without_its_examples(docstring, task):
     assert instruction(sample).partition("\n\n")[2] == task
 
 
-def test_the_task_is_that_of_the_function_which_is_tested():
-    code = 'def main(a, b=2):\n    """Do."""\n    return helper(a)\ndef helper(x):\n    """Help."""\n    return x\nassert main(1) == 1'
+def test_the_task_is_that_of_the_tested_function():
+    code = (
+        'def main(a, b=2):\n    """Do."""\n    return helper(a)\n'
+        'def helper(x):\n    """Help."""\n    return x\n'
+        "assert main(1) == 1"
+    )
     assert "`main(a, b=2)`" in instruction(make_sample(code))
 
 
@@ -356,19 +360,19 @@ def test_verdict(code, expected, sandbox):
     assert outcome(code, sandbox) == expected
 
 
-def test_a_program_that_needs_long_is_rejected_and_a_mutant_that_never_ends_is_noticed(sandbox):
+def test_an_endless_program_is_rejected_and_an_endless_mutant_is_noticed(sandbox):
     assert outcome("def f():\n    while True: pass\nassert f()", sandbox) == "takes too long"
     code = "def f(n):\n    while n > 0:\n        n -= 1\n    return 7\nassert f(3)"
     verified = verify(make_sample(code), sandbox)
     assert 0 < verified.mutants_killed <= verified.mutants <= MUTANTS
 
 
-def test_candidates_come_back_in_their_order_whatever_the_workers(sandbox):
+def test_candidates_keep_their_order_with_any_number_of_workers(sandbox):
     texts = [DOUBLE.replace("8", str(8 + n % 2)) for n in range(7)] + ["no", DOUBLE]
     found = []
     for workers in (1, 3):
-        told = verify_all((Candidate(text) for text in texts), sandbox, workers)
-        found.append([(c.text, str(v) if isinstance(v, Rejected) else v.mutants_killed) for c, v in told])
+        verdicts = verify_all((CodeCandidate(text) for text in texts), sandbox, workers)
+        found.append([(c.text, str(v) if isinstance(v, Rejected) else v.mutants_killed) for c, v in verdicts])
     assert found[0] == found[1]
     assert found[0] == [
         (t, 3) if "== 8" in t else (t, "a test fails" if "assert" in t else "no code in the answer") for t in texts
@@ -380,21 +384,21 @@ def test_code_that_is_nested_too_deep_is_rejected(sandbox):
         f"def f(x):\n    return {'x + ' * 3000}1\nassert f(1)",
         f"def f(x):\n    return {'-' * 3000}1\nassert f(1)",
     ]
-    for _, verdict in verify_all((Candidate(text) for text in texts), sandbox, 1):
+    for _, verdict in verify_all((CodeCandidate(text) for text in texts), sandbox, 1):
         assert str(verdict) in ("nested too deep", "is no Python")
 
 
-def test_tests_may_stand_apart_from_the_code(sandbox):
-    apart = verify(make_sample("def f(x):\n    return x + 1\n", "assert f(1) == 2\nassert f(2) == 3"), sandbox)
-    assert isinstance(apart, Verified) and apart.tests_run == 2
-    assert apart.sample.test_code == "assert f(1) == 2\nassert f(2) == 3"
+def test_tests_may_be_separate_from_the_code(sandbox):
+    verified = verify(make_sample("def f(x):\n    return x + 1\n", "assert f(1) == 2\nassert f(2) == 3"), sandbox)
+    assert isinstance(verified, Verified) and verified.tests_run == 2
+    assert verified.sample.test_code == "assert f(1) == 2\nassert f(2) == 3"
 
 
 PROMPT = (ROOT / "generation" / "prompts" / "python" / "function.txt").read_text("utf-8")
 
 
 @pytest.mark.parametrize("topic", re.findall(r"^Topic: ([^{].*)$", PROMPT, re.M))
-def test_the_examples_of_the_prompt_are_what_they_ask_for(topic, sandbox):
+def test_the_examples_in_the_prompt_are_verified(topic, sandbox):
     answer = PROMPT.partition(f"Topic: {topic}\n")[2].partition("\nTopic:")[0]
     verified = verify(make_sample(extract(answer)), sandbox)
     assert verified.tests_run >= 3 and verified.mutants_killed >= verified.mutants / 2

@@ -1,4 +1,4 @@
-"""What is measured of questions and answers without a model: each measure with texts that pass and texts that do not."""
+"""Evaluations of questions and answers without a model, each with texts that pass and texts that fail."""
 
 import pytest
 
@@ -45,11 +45,11 @@ def test_token_f1_is_that_of_squad(text, other, f1):
         ("", "anything", 0.0),
     ],
 )
-def test_share_found_counts_words_with_a_meaning(text, where, share):
+def test_share_found_counts_content_words(text, where, share):
     assert share_found(text, where) == share
 
 
-def test_repetition_is_the_share_of_word_runs_that_came_before():
+def test_repetition_is_the_share_of_repeated_word_sequences():
     assert repetition("one two three four five six") == 0
     assert repetition("one two three four one two three four") == pytest.approx(1 - 4 / 5)
     assert repetition("and so on " * 50) > 0.9
@@ -96,7 +96,7 @@ def test_whole_questions_are_well_formed(question, kind):
         ("Why not?", "Why", "is a fragment"),
     ],
 )
-def test_what_is_no_whole_question_of_its_kind(question, kind, reason):
+def test_questions_that_are_incomplete_or_of_another_kind(question, kind, reason):
     assert why_malformed(question, kind) == reason
 
 
@@ -140,15 +140,23 @@ def test_questions_that_can_stand_alone(question):
         ("What is our duty?", "our"),
     ],
 )
-def test_questions_that_need_something_else(question, word):
+def test_questions_that_cannot_stand_alone(question, word):
     assert points_outside(question) == word
 
 
 # ---- answers ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "answer",
-    ["unanswerable", "Unanswerable.", "It is not mentioned in the passage", "The passage does not say.", "I don't know", "I do not know", "Unknown"],
-)  # fmt: skip
+    [
+        "unanswerable",
+        "Unanswerable.",
+        "It is not mentioned in the passage",
+        "The passage does not say.",
+        "I don't know",
+        "I do not know",
+        "Unknown",
+    ],
+)
 def test_answers_that_decline(answer):
     assert declines(answer)
 
@@ -163,7 +171,7 @@ def test_yes_has_to_be_the_first_word():
     assert not any(map(says_yes, ("no", "", "not yes", "maybe", "yesterday")))
 
 
-def test_an_answer_may_not_speak_of_its_passage():
+def test_answers_that_mention_the_text():
     assert mentions_the_text("The passage says that oil was dear.")
     assert mentions_the_text("As described above, oil was dear.")
     assert mentions_the_text("The author mentions that oil was dear.")
@@ -171,13 +179,13 @@ def test_an_answer_may_not_speak_of_its_passage():
     assert not mentions_the_text("The passage of time made oil dear. The author of the book agrees.")
 
 
-def test_bounds_belong_to_what_is_allowed():
+def test_bounds_are_inclusive():
     assert word_count_outside("one two", (2, 3)) is word_count_outside("one two three", (2, 3)) is None
     assert word_count_outside("one", (2, 3)) == "below 2 words"
     assert word_count_outside("one two three four", (2, 3)) == "above 3 words"
 
 
-def test_english_is_told_from_other_languages():
+def test_english_is_distinguished_from_other_languages():
     assert is_english("The lamp stood on a rock outside the harbour and was kept by a widow for eleven winters.")
     assert not is_english(
         "La lampe se trouvait sur un rocher devant le port et la veuve la gardait depuis onze hivers."
@@ -200,5 +208,5 @@ def test_english_is_told_from_other_languages():
         ('"', '"'),
     ],
 )
-def test_labels_and_quotation_marks_around_a_text_go(written, text):
+def test_labels_and_quotation_marks_around_a_text_are_removed(written, text):
     assert tidy(written) == text

@@ -1,18 +1,18 @@
-"""Texts, their passages, and the prompt files: what is taken, what is left out, and why."""
+"""Texts, passages and prompt files: what is used, what is skipped, and why."""
 
 import json
 import time
 
 import pytest
 
+from generation.prompt_template import read_template
 from generation.qa.passages import Passage, find_passages
 from generation.qa.recipe import PROMPTS, RECIPE, read_prompts
 from generation.qa.texts import LARGEST_FILE, Skipped, Text, read_texts
-from generation.templates import read_template
-from instructions.script import InputError
+from records.errors import InputError
 from tests.conftest import jsonl, record
 
-PLACES = frozenset({"passage", "kind"})
+PLACEHOLDERS = frozenset({"passage", "kind"})
 
 
 def words(count: int, word: str = "lamp") -> str:
@@ -20,42 +20,48 @@ def words(count: int, word: str = "lamp") -> str:
 
 
 def passages(body: str, markdown: bool = True, low: int = 5, high: int = 9) -> list[str]:
-    """The bodies of the passages, and the reasons of what is left out."""
+    """The bodies of the passages, and the reasons for what is skipped."""
     found = find_passages(Text("t", body, "mit", markdown), low, high)
-    return [each.body if isinstance(each, Passage) else each.reason for each in found]
+    return [part.body if isinstance(part, Passage) else part.reason for part in found]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # passages
 # ----------------------------------------------------------------------------------------------------------------------
-def test_paragraphs_of_a_fitting_length_are_passages():
+def test_paragraphs_of_suitable_length_are_passages():
     assert passages(f"{words(5)}\n\n{words(9, 'boat')}\n") == [words(5), words(9, "boat")]
     assert passages(words(4)) == ["below 5 words"]
     assert passages(words(10)) == ["above 9 words"]
 
 
 @pytest.mark.parametrize("markdown", [True, False])
-def test_short_neighbours_are_taken_together(markdown):
+def test_short_neighbours_are_joined(markdown):
     assert passages("one two\n\nthree four\n\nfive six", markdown) == ["one two three four five six"]
     assert passages("one two three\n\n" + words(8), markdown) == ["below 5 words", words(8)]
 
 
-def test_short_paragraphs_are_not_taken_together_over_something_else():
-    none = "no paragraph, but a heading, list, quotation, table or code"
-    assert passages("one two three\n\n# Lamps\n\nfour five six") == ["below 5 words", none, "below 5 words"]
+def test_short_paragraphs_are_not_joined_across_other_blocks():
+    skipped = "no paragraph, but a heading, list, quotation, table or code"
+    assert passages("one two three\n\n# Lamps\n\nfour five six") == ["below 5 words", skipped, "below 5 words"]
 
 
 @pytest.mark.parametrize(
     "block",
-    ["# one two three four five", "* one two three four five", "> one two three four five", "    one two three four five",
-     "```\none two three four five\n```", "<p>one two three four five</p>"],
-)  # fmt: skip
+    [
+        "# one two three four five",
+        "* one two three four five",
+        "> one two three four five",
+        "    one two three four five",
+        "```\none two three four five\n```",
+        "<p>one two three four five</p>",
+    ],
+)
 def test_in_markdown_only_paragraphs_are_text(block):
     assert passages(block) == ["no paragraph, but a heading, list, quotation, table or code"]
     assert passages(block, markdown=False) != passages(block)
 
 
-def test_marks_go_and_lines_join():
+def test_markup_is_removed_and_lines_are_joined():
     body = "The *lamp* of [Orrin](https://a.test) is\n**red**, and `burns` &amp; shines\\!"
     assert passages(body, high=20) == ["The lamp of Orrin is red, and burns & shines!"]
 
@@ -67,18 +73,26 @@ def test_line_ends_of_every_system():
 
 def test_a_passage_knows_its_place():
     text = Text("t", f"# Title\n\none two three\n\nfour five six\n\n{words(7)}", "mit", True)
-    found = [each for each in find_passages(text, 5, 9) if isinstance(each, Passage)]
-    assert [(each.paragraph, each.id) for each in found] == [(2, "t#2"), (4, "t#4")]
+    found = [part for part in find_passages(text, 5, 9) if isinstance(part, Passage)]
+    assert [(passage.paragraph, passage.id) for passage in found] == [(2, "t#2"), (4, "t#4")]
 
 
 @pytest.mark.parametrize(
     "body",
-    ["x" * 5_000_000, "[" * 2_000_000, "*_" * 1_000_000, "lamp " * 1_000_000, "\n" * 1_000_000, "> " * 500_000, "`" * 1_000_001],
+    [
+        "x" * 5_000_000,
+        "[" * 2_000_000,
+        "*_" * 1_000_000,
+        "lamp " * 1_000_000,
+        "\n" * 1_000_000,
+        "> " * 500_000,
+        "`" * 1_000_001,
+    ],
     ids=["one word", "brackets", "marks", "words", "blank lines", "quotations", "backticks"],
-)  # fmt: skip
-def test_a_huge_paragraph_is_left_out_at_once(body):
+)
+def test_a_huge_paragraph_is_skipped_quickly(body):
     began = time.process_time()
-    assert not [each for each in find_passages(Text("t", body, "mit", True)) if isinstance(each, Passage)]
+    assert not any(isinstance(part, Passage) for part in find_passages(Text("t", body, "mit", True)))
     assert time.process_time() - began < 20
 
 
@@ -87,17 +101,17 @@ def test_a_huge_paragraph_is_left_out_at_once(body):
 # ----------------------------------------------------------------------------------------------------------------------
 def texts(path, name=None, license="mit") -> list:
     found = read_texts([str(path)], name, license)
-    return [(each.id, each.reason if isinstance(each, Skipped) else each.body) for each in found]
+    return [(text.id, text.reason if isinstance(text, Skipped) else text.body) for text in found]
 
 
-def test_a_folder_is_read_with_all_below_it_in_order(tmp_path):
+def test_a_folder_is_read_recursively_in_a_fixed_order(tmp_path):
     for name in ("b.txt", "a/z.md", "a/b/c.txt", "a/no.pdf", "c.TXT"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     assert texts(tmp_path) == [("a/b/c.txt", "a/b/c.txt"), ("a/z.md", "a/z.md"), ("b.txt", "b.txt")]
 
 
-def test_files_that_are_no_text_are_left_out_and_told(tmp_path):
+def test_files_that_are_not_text_are_skipped_with_a_reason(tmp_path):
     (tmp_path / "binary.txt").write_bytes(b"\x89PNG\0")
     (tmp_path / "bom.txt").write_bytes(b"\xef\xbb\xbflamp")
     (tmp_path / "empty.md").write_bytes(b" \n\n")
@@ -105,33 +119,46 @@ def test_files_that_are_no_text_are_left_out_and_told(tmp_path):
     with (tmp_path / "large.txt").open("wb") as large:
         large.truncate(LARGEST_FILE + 1)
     assert texts(tmp_path) == [
-        ("binary.txt", "binary"), ("bom.txt", "lamp"), ("empty.md", "empty"), ("large.txt", "above 64 MB"), ("latin.txt", "not UTF-8"),
-    ]  # fmt: skip
+        ("binary.txt", "binary"),
+        ("bom.txt", "lamp"),
+        ("empty.md", "empty"),
+        ("large.txt", "above 64 MB"),
+        ("latin.txt", "not UTF-8"),
+    ]
 
 
-def test_a_name_that_is_no_utf8_can_be_written(tmp_path):
+def test_a_file_name_that_is_not_utf8_is_escaped(tmp_path):
     (tmp_path / "M\udcf6we.txt").write_text("lamp")
     [(id, body)] = texts(tmp_path)
     assert (id.encode(), body) == (b"M\\udcf6we.txt", "lamp")
 
 
-def test_rows_without_a_text_are_left_out_and_half_characters_replaced(tmp_path):
+def test_rows_without_a_text_are_skipped_and_lone_surrogates_escaped(tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_text('{"t": "a \\ud800 lamp", "id": "\\udfff"}\n{"t": null}\n{"t": 7, "id": 9}\n{"t": " "}\n')
     assert texts(path, "t") == [
-        ("\\udfff", "a \\ud800 lamp"), ("in.jsonl:2", "no text"), ("in.jsonl:3", "no text"), ("in.jsonl:4", "empty"),
-    ]  # fmt: skip
+        ("\\udfff", "a \\ud800 lamp"),
+        ("in.jsonl:2", "no text"),
+        ("in.jsonl:3", "no text"),
+        ("in.jsonl:4", "empty"),
+    ]
 
 
 def test_a_text_has_its_own_licence_or_the_one_given(tmp_path):
     path = tmp_path / "in.jsonl"
-    path.write_bytes(jsonl(record(1), record(2, meta={"answer_license": None}), record(3, meta={"answer_license": None, "license": "MIT"})))  # fmt: skip
+    path.write_bytes(
+        jsonl(
+            record(1),
+            record(2, meta={"answer_license": None}),
+            record(3, meta={"answer_license": None, "license": "MIT"}),
+        )
+    )
     assert [text.license for text in read_texts([str(path)], None, "CC0-1.0")] == ["CC BY-SA 4.0", "CC0-1.0", "MIT"]
-    with pytest.raises(InputError, match="in.jsonl:2: tells no licence of its text; give it with --text_license"):
+    with pytest.raises(InputError, match="in.jsonl:2: no licence for this text; give it with --text_license"):
         list(read_texts([str(path)], None, None))
 
 
-def test_what_is_no_field_of_attribution_is_not_taken(tmp_path):
+def test_only_attribution_fields_are_used(tmp_path):
     row = {"t": "lamp", "url": "https://a.test", "author": ["Ada"], "title": "", "secret": "x"}
     (tmp_path / "in.jsonl").write_text(json.dumps(row))
     [text] = read_texts([str(tmp_path / "in.jsonl")], "t", "mit")
@@ -143,10 +170,10 @@ def test_what_is_no_field_of_attribution_is_not_taken(tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 def template(tmp_path, text: str):
     (tmp_path / "prompt.txt").write_text(text)
-    return read_template(tmp_path / "prompt.txt", PLACES)
+    return read_template(tmp_path / "prompt.txt", PLACEHOLDERS)
 
 
-def test_every_step_has_a_prompt_that_ends_where_the_model_goes_on():
+def test_every_step_has_a_prompt_that_the_model_can_continue():
     prompts = read_prompts(PROMPTS)
     assert list(prompts) == [step.name for step in RECIPE]
     for prompt in prompts.values():
@@ -157,7 +184,7 @@ def test_every_step_has_a_prompt_that_ends_where_the_model_goes_on():
         assert prompt.stop and prompt.max_tokens
 
 
-def test_the_prompt_stands_below_the_line_of_dashes(tmp_path):
+def test_the_prompt_is_below_the_line_of_dashes(tmp_path):
     prompt = template(
         tmp_path, "# what for\nmax_tokens: 9\nstop: [\"\\n\", '###']\n-----\n{kind}: {passage}\n---\nend:\n"
     )
@@ -166,7 +193,7 @@ def test_the_prompt_stands_below_the_line_of_dashes(tmp_path):
     assert (settings.max_tokens, settings.stop, settings.seed) == (9, ("\n", "###"), 3)
 
 
-def test_what_is_filled_in_is_not_filled_in_again(tmp_path):
+def test_placeholders_in_values_are_left_alone(tmp_path):
     prompt = template(tmp_path, "max_tokens: 9\nstop: []\n---\n{passage} {kind} {1} {} {Passage}")
     assert prompt.fill(passage="{kind}", kind="{passage}") == "{kind} {passage} {1} {} {Passage}"
 
@@ -174,28 +201,28 @@ def test_what_is_filled_in_is_not_filled_in_again(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("max_tokens: 9\nstop: []\n---\n{pasage}", r"has \{pasage\}; the places to fill in are kind, passage"),
-        ("max_tokens: 9\nstop: []\n{passage}", "is no prompt file|must have max_tokens and stop"),
+        ("max_tokens: 9\nstop: []\n---\n{pasage}", r"unknown placeholder \{pasage\}; use kind, passage"),
+        ("max_tokens: 9\nstop: []\n{passage}", "not a prompt file|must have max_tokens and stop"),
         ("{passage}", "must have max_tokens and stop, a line of dashes, and the prompt"),
         ("max_tokens: 9\n---\n{passage}", "must have max_tokens and stop"),
         ("max_tokens: 9\nstop: []\ntop: 1\n---\n{passage}", "must have max_tokens and stop"),
-        ("max_tokens: many\nstop: []\n---\n{passage}", "max_tokens must be a number from 1 on"),
-        ("max_tokens: 0\nstop: []\n---\n{passage}", "max_tokens must be a number from 1 on"),
-        ("max_tokens: true\nstop: []\n---\n{passage}", "max_tokens must be a number from 1 on"),
-        ("max_tokens: 9\nstop: ['']\n---\n{passage}", "stop a list of texts"),
-        ("max_tokens: 9\nstop: x\n---\n{passage}", "stop a list of texts"),
-        ("max_tokens: [9\nstop: []\n---\n{passage}", "is no prompt file"),
+        ("max_tokens: many\nstop: []\n---\n{passage}", "max_tokens must be a whole number from 1 on"),
+        ("max_tokens: 0\nstop: []\n---\n{passage}", "max_tokens must be a whole number from 1 on"),
+        ("max_tokens: true\nstop: []\n---\n{passage}", "max_tokens must be a whole number from 1 on"),
+        ("max_tokens: 9\nstop: ['']\n---\n{passage}", "stop a list of strings"),
+        ("max_tokens: 9\nstop: x\n---\n{passage}", "stop a list of strings"),
+        ("max_tokens: [9\nstop: []\n---\n{passage}", "not a prompt file"),
         ("max_tokens: 9\nstop: []\n---\n\n", "the prompt is empty"),
     ],
 )
-def test_a_bad_prompt_file_is_told(tmp_path, text, problem):
+def test_a_bad_prompt_file_is_reported(tmp_path, text, problem):
     with pytest.raises(InputError, match=problem):
         template(tmp_path, text)
 
 
-def test_a_prompt_file_that_is_not_there_or_no_text(tmp_path):
+def test_a_prompt_file_that_is_missing_or_not_text_is_reported(tmp_path):
     with pytest.raises(InputError, match="gone.txt: no such prompt file"):
-        read_template(tmp_path / "gone.txt", PLACES)
+        read_template(tmp_path / "gone.txt", PLACEHOLDERS)
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="binary.txt: is no prompt file"):
-        read_template(tmp_path / "binary.txt", PLACES)
+    with pytest.raises(InputError, match="binary.txt: not a prompt file"):
+        read_template(tmp_path / "binary.txt", PLACEHOLDERS)

@@ -1,20 +1,21 @@
-"""The whole pipeline on real dumps, served by the stand-in for archive.org that lies beside the project.
+"""The whole pipeline on real dumps, served by the stand-in for archive.org.
 
 These tests need ../shared and are skipped where it is absent; what they show on real data, the other tests show on the
 sample and on made dumps.
 """
 
-import importlib.util
 import json
 from pathlib import Path
 
 import py7zr
 import pytest
 
+from sample.archive_server import ArchiveServer
+from tests import needs
 from tests.conftest import run_script
-from tests.dumps import SHARED, naive_pairs, naive_posts, read_jsonl
+from tests.dumps import naive_pairs, naive_posts, read_jsonl
 
-ARCHIVES = sorted((SHARED / "archive.org").rglob("*.7z"))
+ARCHIVES = sorted((needs.SHARED / "archive.org").rglob("*.7z"))
 MALFORMED = {
     "bit-flipped.7z": "Posts.xml is damaged",
     "cut-mid-row.Posts.xml": "is cut after row 26",
@@ -23,20 +24,17 @@ MALFORMED = {
     "lfs-pointer.Posts.xml": "is a Git LFS pointer",
     "no-posts.7z": "holds no Posts.xml",
     "no-root.Posts.xml": "has no <posts> element",
-    "not-an-archive.7z": "is no 7z archive",
+    "not-an-archive.7z": "is not a 7z archive",
     "truncated.7z": "is cut",
 }
 
-pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared, the real dumps")
+pytestmark = [pytest.mark.slow, needs.shared("archive.org")]
 
 
 @pytest.fixture(scope="module")
 def archive_org():
-    spec = importlib.util.spec_from_file_location("archive_org", SHARED / "tools" / "archive_org.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with module.ArchiveOrg(SHARED / "archive.org") as url:
-        yield url
+    with ArchiveServer(needs.SHARED / "archive.org") as server:
+        yield server.url
 
 
 def posts_of(archive: Path) -> list[dict[str, str]]:
@@ -49,7 +47,7 @@ def posts_of(archive: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda path: path.stem)
 def test_a_real_dump_goes_through_every_step(archive_org, archive, tmp_path):
-    item = archive.relative_to(SHARED / "archive.org").parts[0]
+    item = archive.relative_to(needs.SHARED / "archive.org").parts[0]
     site = archive.name.removesuffix(".7z").removesuffix("-Posts")
     run = run_script(
         "get_stackexchange.py", "--base_url", archive_org, "--dump", item, "--sites", site, "--destdir", tmp_path
@@ -113,12 +111,13 @@ def test_the_dump_of_july_2024_is_read_in_full_and_what_was_replaced_is_counted(
 
 
 def test_every_malformed_file_is_known():
-    assert {path.name for path in (SHARED / "malformed").iterdir()} == set(MALFORMED)
+    assert {path.name for path in (needs.SHARED / "malformed").iterdir()} == set(MALFORMED)
 
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_dump_ends_in_one_line_and_leaves_nothing(name, tmp_path):
-    run = run_script("get_stackexchange.py", "--dump_path", SHARED / "malformed" / name, "--destdir", tmp_path / "out")
+    path = needs.SHARED / "malformed" / name
+    run = run_script("get_stackexchange.py", "--dump_path", path, "--sites", "ai", "--destdir", tmp_path / "out")
     assert run.status == 1
     [line] = run.stderr.splitlines()
     assert f"malformed/{name}: " in line

@@ -1,6 +1,5 @@
-"""Models at a server: OpenAI's protocol on loopback, and what real servers do wrong."""
+"""Models at a server: OpenAI's protocol on loopback, and the faults of real servers."""
 
-import argparse
 import json
 import os
 import socket
@@ -13,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("openai", reason="needs requirements/generate.txt")
+from tests import needs
 
-from generation import server as server_module
-from generation.cache import Cache
-from generation.models import CUT, STOPPED, TOO_LONG, Generation, Model, Request, Settings, add_model_flags, open_model
-from generation.server import ServerBackend
-from instructions.script import InputError
+needs.package("openai", "generate")
+
+from generation.backends import server as server_module
+from generation.backends.base import PROMPT_TOO_LONG, Generation, Request, Settings
+from generation.models import ModelOptions, open_model
+from records.errors import InputError
 from tests.model_server import KEY, Fault, ModelServer, Reply
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = [Request(prompt) for prompt in ("one", "two", "three", "four")]
 SOON = {"Retry-After": "0.01"}
@@ -31,93 +33,93 @@ def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def flags(url: str, *more) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_model_flags(parser)
-    return parser.parse_args(["--model", "tiny", "--license", "mit", "--base_url", url, *map(str, more)])
+def at_server(url: str, **options) -> ModelOptions:
+    return ModelOptions(**{"model": "tiny", "license": "mit", "base_url": url, **options})
 
 
-def generate(answer, requests=REQUESTS, settings=None, more=(), cache=None):
-    """What the model gives when the server answers so, and the server."""
-    with ModelServer(answer) as server, open_model(flags(server.url, *more), cache) as model:
+def generate(answer, requests=REQUESTS, settings=None, cache=None, **options):
+    """The generations when the server answers like this, and the server."""
+    with ModelServer(answer) as server, open_model(at_server(server.url, **options), cache) as model:
         return model.generate(requests, settings or Settings(9)), server
 
 
-def failure(answer, requests=REQUESTS[:1], more=()) -> str:
-    with pytest.raises(InputError) as told:
-        generate(answer, requests, more=more)
-    message = str(told.value)
+def failure(answer, requests=REQUESTS[:1], **options) -> str:
+    with pytest.raises(InputError) as caught:
+        generate(answer, requests, **options)
+    message = str(caught.value)
     assert message.startswith("http://127.0.0.1:") and "\n" not in message and KEY not in message
     return message
 
 
 def answered_after(*faults: Fault):
-    """An answer that comes after these faults, in their order."""
+    """An answer after these faults, in their order."""
     return lambda asked: faults[asked.times - 1] if asked.times <= len(faults) else "a lamp"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# what is asked, and what comes
+# requests and answers
 # ----------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("more", "path"), [([], "/v1/completions"), (["--chat"], "/v1/chat/completions")])
-def test_texts_come_with_their_log_probability(more, path):
+@pytest.mark.parametrize(("chat", "path"), [(False, "/v1/completions"), (True, "/v1/chat/completions")])
+def test_texts_come_with_their_log_probability(chat, path):
     replies = {"one": Reply(" a lamp", -0.25), "two": Reply("cut off", -1.0, "length"), "three": "", "four": " now"}
-    generations, server = generate(lambda asked: replies[asked.prompt], more=more)
+    generations, server = generate(lambda asked: replies[asked.prompt], chat=chat)
     assert generations == [
-        Generation(" a lamp", -0.25, 2, STOPPED),
-        Generation("cut off", -1.0, 2, CUT),
-        Generation("", None, 0, STOPPED),
-        Generation(" now", -0.1, 1, STOPPED),
+        Generation(" a lamp", -0.25, 2, "stop"),
+        Generation("cut off", -1.0, 2, "length"),
+        Generation("", None, 0, "stop"),
+        Generation(" now", -0.1, 1, "stop"),
     ]
     assert {asked.path for asked in server.asked} == {path}
 
 
-@pytest.mark.parametrize("more", [[], ["--chat"]])
-def test_every_setting_reaches_the_server(more):
+@pytest.mark.parametrize("chat", [False, True])
+def test_every_setting_reaches_the_server(chat):
     settings = Settings(17, temperature=0.5, top_p=0.8, stop=("\n", "###"), seed=4)
-    _, server = generate(lambda asked: "a lamp", settings=settings, more=more)
+    _, server = generate(lambda asked: "a lamp", settings=settings, chat=chat)
     for asked in server.asked:
-        told = {name: asked.body[name] for name in ("model", "max_tokens", "temperature", "top_p", "stop")}
-        assert told == {"model": "tiny", "max_tokens": 17, "temperature": 0.5, "top_p": 0.8, "stop": ["\n", "###"]}
-        assert asked.body["logprobs"] is True if more else asked.body["logprobs"] == 1
+        sent = {name: asked.body[name] for name in ("model", "max_tokens", "temperature", "top_p", "stop")}
+        assert sent == {"model": "tiny", "max_tokens": 17, "temperature": 0.5, "top_p": 0.8, "stop": ["\n", "###"]}
+        assert asked.body["logprobs"] is True if chat else asked.body["logprobs"] == 1
     assert sorted(server.prompts) == sorted(request.prompt for request in REQUESTS)
 
 
-def test_seeds_differ_by_prompt_sample_and_seed_and_are_the_same_again():
+def test_seeds_depend_on_prompt_sample_and_seed_alone():
     requests = [Request("one"), Request("one", 1), Request("two")]
 
     def seeds(seed):
-        _, server = generate(lambda asked: "a lamp", requests, Settings(9, seed=seed), ["--connections", 1])
+        _, server = generate(lambda asked: "a lamp", requests, Settings(9, seed=seed), connections=1)
         return [asked.body["seed"] for asked in server.asked]
 
     assert len({*seeds(0), *seeds(1)}) == 6
     assert seeds(0) == seeds(0)
 
 
-def test_a_server_that_does_not_stop_is_cut_and_the_rest_does_not_count():
+def test_a_text_beyond_a_stop_string_is_cut_and_the_rest_does_not_count():
     [one], _ = generate(lambda asked: "a lamp ### and more", REQUESTS[:1], Settings(9, stop=("###",)))
-    assert (one.text, one.tokens, one.end) == ("a lamp ", 3, STOPPED), "the space before ### is of the third token"
+    assert (one.text, one.tokens, one.finish_reason) == ("a lamp ", 3, "stop"), (
+        "the space before ### belongs to the third token"
+    )
 
 
-def test_half_a_surrogate_pair_does_not_end_the_run(tmp_path):
+def test_a_lone_surrogate_does_not_end_the_run(tmp_path):
     [one], _ = generate(lambda asked: "a \ud800 lamp", REQUESTS[:1], cache=tmp_path / "cache")
     assert one.text == "a ? lamp"
 
 
-def test_as_many_requests_at_once_as_there_are_connections():
+def test_there_are_as_many_concurrent_requests_as_connections():
     gate = threading.Barrier(4, timeout=20)
 
     def answer(asked):
-        gate.wait()  # opens when four are there
-        time.sleep(0.2)  # in which a fifth would come
+        gate.wait()  # opens when four have arrived
+        time.sleep(0.2)  # a fifth would arrive meanwhile
         return "a lamp"
 
-    _, server = generate(answer, [Request(str(number)) for number in range(12)], more=["--connections", 4])
+    _, server = generate(answer, [Request(str(number)) for number in range(12)], connections=4)
     assert server.most_together == 4
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# faults that pass
+# temporary faults
 # ----------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "fault",
@@ -136,18 +138,18 @@ def test_as_many_requests_at_once_as_there_are_connections():
     ],
     ids=lambda fault: f"{fault.status} {'cut' if fault.cut else fault.body[:20]}",
 )
-def test_a_fault_that_passes_is_passed_over(fault):
+def test_a_temporary_fault_is_retried(fault):
     generations, server = generate(answered_after(fault))
     assert [one.text for one in generations] == ["a lamp"] * 4
     assert len(server.asked) == 8
 
 
-def test_an_answer_that_does_not_come_in_time_is_asked_for_again():
-    generations, server = generate(answered_after(Fault(seconds=2)), REQUESTS[:1], more=["--timeout", 1])
+def test_a_timeout_is_retried():
+    generations, server = generate(answered_after(Fault(seconds=2)), REQUESTS[:1], timeout=1)
     assert generations[0].text == "a lamp" and len(server.asked) == 2
 
 
-def test_retry_after_is_heeded():
+def test_retry_after_is_respected():
     times = []
 
     def answer(asked):
@@ -159,7 +161,7 @@ def test_retry_after_is_heeded():
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# faults that stay
+# permanent faults
 # ----------------------------------------------------------------------------------------------------------------------
 def error(message: str, code: str | None = None) -> str:
     return json.dumps({"error": {"message": message, "type": "fault", "code": code}})
@@ -177,50 +179,51 @@ NAN = '{"choices": [{"text": "a", "finish_reason": "stop", "logprobs": {"tokens"
         (Fault(404, error("The model `tiny` does not exist")), "check --model and --base_url"),
         (Fault(400, error("top_p must be above 0")), "top_p must be above 0"),
         (Fault(422, "no\njson"), "answers 422"),
-        (Fault(body="<html>"), "its answer is no completion"),
-        (Fault(body='{"choices": [{"text": 7, "finish_reason": "stop"}]}'), "its answer is no completion"),
+        (Fault(body="<html>"), "the answer is not a completion"),
+        (Fault(body='{"choices": [{"text": 7, "finish_reason": "stop"}]}'), "the answer is not a completion"),
         (Fault(body=NAN), "a log-probability of nan"),
-        (Fault(cut=True), "check --base_url, and that the server runs"),
+        (Fault(cut=True), "check --base_url, and that the server is running"),
         (Fault(seconds=1.5), "no answer within 1 s"),
     ],
     ids=lambda value: f"{value.status}" if isinstance(value, Fault) else "",
 )
-def test_a_fault_that_stays_is_told_in_one_line_without_the_key(monkeypatch, fault, problem):
+def test_a_permanent_fault_is_reported_in_one_line_without_the_key(monkeypatch, fault, problem):
     monkeypatch.setattr(server_module, "RETRIES", 1)
-    assert problem in failure(lambda asked: fault, more=["--timeout", 1])
+    assert problem in failure(lambda asked: fault, timeout=1)
 
 
-def test_a_server_that_is_not_there_is_told(monkeypatch):
+def test_a_server_that_cannot_be_reached_is_reported(monkeypatch):
     monkeypatch.setattr(server_module, "RETRIES", 0)
     with ModelServer(lambda asked: "") as server:
         gone = server.url
     for url in (gone, "127.0.0.1", "gopher://127.0.0.1"):
-        with pytest.raises(InputError) as told, open_model(flags(url), None) as model:
+        with pytest.raises(InputError) as caught, open_model(at_server(url), None) as model:
             model.generate(REQUESTS[:1], Settings(9))
-        assert "check --base_url" in str(told.value) and "\n" not in str(told.value)
+        assert "check --base_url" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("more", [[], ["--chat"]])
-def test_missing_log_probabilities_are_told_unless_none_are_asked_for(more):
+@pytest.mark.parametrize("chat", [False, True])
+def test_missing_log_probabilities_are_reported_unless_none_are_asked_for(chat):
     def silent(asked):
         return Reply("a lamp", None)
 
-    assert "tells no log-probabilities; let it tell them, or give --without_logprobs" in failure(silent, more=more)
-    generations, server = generate(silent, REQUESTS[:1], more=[*more, "--without_logprobs"])
-    assert generations == [Generation("a lamp", None, 2, STOPPED)]
+    problem = "returns no log-probabilities; configure it to return them, or give --without_logprobs"
+    assert problem in failure(silent, chat=chat)
+    generations, server = generate(silent, REQUESTS[:1], chat=chat, logprobs=False)
+    assert generations == [Generation("a lamp", None, 2, "stop")]
     assert "logprobs" not in server.asked[0].body
 
 
 @pytest.mark.parametrize(
-    "told", [error("too long", "context_length_exceeded"), error("This model's maximum context length is 2048 tokens.")]
+    "body", [error("too long", "context_length_exceeded"), error("This model's maximum context length is 2048 tokens.")]
 )
-def test_a_prompt_beyond_the_context_is_told_and_the_others_are_answered(told):
-    generations, _ = generate(lambda asked: Fault(400, told) if asked.prompt == "two" else "a lamp")
-    assert generations[1] == Generation("", None, 0, TOO_LONG)
+def test_a_prompt_beyond_the_context_is_reported_and_the_others_are_answered(body):
+    generations, _ = generate(lambda asked: Fault(400, body) if asked.prompt == "two" else "a lamp")
+    assert generations[1] == Generation("", None, 0, PROMPT_TOO_LONG)
     assert [one.text for one in generations] == ["a lamp", "", "a lamp", "a lamp"]
 
 
-def test_after_a_failure_what_is_on_its_way_is_kept_and_nothing_new_is_asked(tmp_path):
+def test_after_a_failure_pending_answers_are_saved_and_nothing_new_is_asked(tmp_path):
     others = threading.Barrier(3, timeout=20)
 
     def answer(asked):
@@ -228,16 +231,16 @@ def test_after_a_failure_what_is_on_its_way_is_kept_and_nothing_new_is_asked(tmp
             others.wait()
             return Fault(400, error("one is one too many"))
         others.wait()
-        time.sleep(0.2)  # until the failure is there
+        time.sleep(0.2)  # until the failure has arrived
         return "a lamp"
 
     with ModelServer(answer) as server:
         with pytest.raises(InputError, match="one is one too many"):  # noqa: SIM117
-            with open_model(flags(server.url, "--connections", 3), tmp_path / "cache") as model:
+            with open_model(at_server(server.url, connections=3), tmp_path / "cache") as model:
                 model.generate(REQUESTS, Settings(9))
         assert sorted(server.prompts) == ["one", "three", "two"]
         server.answer = lambda asked: "a lamp"
-        with open_model(flags(server.url), tmp_path / "cache") as model:
+        with open_model(at_server(server.url), tmp_path / "cache") as model:
             model.generate(REQUESTS, Settings(9))
         assert sorted(server.prompts) == ["four", "one", "one", "three", "two"]
 
@@ -246,22 +249,25 @@ def test_after_a_failure_what_is_on_its_way_is_kept_and_nothing_new_is_asked(tmp
 # licence and key
 # ----------------------------------------------------------------------------------------------------------------------
 def test_the_licence_has_to_be_given():
-    args = flags("http://127.0.0.1:1/v1")
-    args.license = None
-    with pytest.raises(InputError, match="tiny: a server does not tell a model's licence; give it with --license"):
-        ServerBackend(args)
+    options = at_server("http://127.0.0.1:1/v1", license=None)
+    problem = "tiny: a server does not report a model's licence; give it with --license"
+    with pytest.raises(InputError, match=problem), open_model(options, None):
+        pass
 
 
 def test_the_key_is_sent_and_is_in_no_file(tmp_path):
     keys = []
 
-    class Noting(ModelServer):
+    class KeyRecorder(ModelServer):
         def _post(self, handler):
             keys.append(handler.headers["Authorization"])
             super()._post(handler)
 
-    with Noting(lambda asked: "a lamp") as server, Cache(tmp_path / "cache") as cache:
-        Model(ServerBackend(flags(server.url)), cache).generate(REQUESTS, Settings(9))
+    with (
+        KeyRecorder(lambda asked: "a lamp") as server,
+        open_model(at_server(server.url), tmp_path / "cache") as model,
+    ):
+        model.generate(REQUESTS, Settings(9))
         files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert set(keys) == {f"Bearer {KEY}"}
     assert b"a lamp" in files and KEY.encode() not in files
@@ -272,7 +278,7 @@ def test_the_key_is_sent_and_is_in_no_file(tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    pytest.importorskip("torch", reason="needs requirements/generate.txt")
+    needs.package("torch", "torch")
     from tests import tiny_models
 
     folder = tiny_models.causal(tmp_path_factory.mktemp("served") / "tiny")
@@ -284,7 +290,7 @@ def tiny(tmp_path_factory):
 def served(tiny, tmp_path_factory):
     """The address of `transformers serve` with a tiny model."""
     for module in ("fastapi", "uvicorn"):
-        pytest.importorskip(module, reason="needs transformers[serving], see requirements/dev.txt")
+        needs.package(module, "dev")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -304,26 +310,21 @@ def served(tiny, tmp_path_factory):
             server.terminate()
 
 
-@pytest.mark.parametrize("more", [[], ["--chat"]])
-def test_a_real_server_gives_what_the_model_gives_here(tiny, served, more):
+@pytest.mark.parametrize("chat", [False, True])
+def test_a_real_server_gives_the_same_as_transformers(tiny, served, chat):
     requests = [Request(prompt) for prompt in ("Who", "The harbour master lights", "How deep is")]
     settings = Settings(12, stop=("e",))
-    args = flags(served, "--without_logprobs", "--connections", 1, *more)
-    args.model = str(tiny)
-    with open_model(args, None) as model:
-        there = model.generate(requests, settings)
-    here = argparse.ArgumentParser()
-    add_model_flags(here)
-    with open_model(here.parse_args(["--model", str(tiny), "--device", "cpu", *more]), None) as model:
-        assert [one.text for one in there] == [one.text for one in model.generate(requests, settings)]
-    assert any(one.text for one in there) and all(one.tokens for one in there)
+    options = at_server(served, model=str(tiny), logprobs=False, connections=1, chat=chat)
+    with open_model(options, None) as model:
+        from_server = model.generate(requests, settings)
+    with open_model(ModelOptions(str(tiny), device="cpu", chat=chat), None) as model:
+        assert [one.text for one in from_server] == [one.text for one in model.generate(requests, settings)]
+    assert any(one.text for one in from_server) and all(one.tokens for one in from_server)
 
 
-def test_a_real_server_that_tells_no_log_probabilities(tiny, served):
-    args = flags(served)
-    args.model = str(tiny)
+def test_a_real_server_that_returns_no_log_probabilities(tiny, served):
     with (
-        pytest.raises(InputError, match="tells no log-probabilities; .* give --without_logprobs"),
-        open_model(args, None) as model,
+        pytest.raises(InputError, match="returns no log-probabilities; .* give --without_logprobs"),
+        open_model(at_server(served, model=str(tiny)), None) as model,
     ):
         model.generate(REQUESTS, Settings(4))

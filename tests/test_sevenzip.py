@@ -6,10 +6,11 @@ from itertools import zip_longest
 import py7zr
 import pytest
 
-from stackdump.errors import DamagedError, DumpError
-from stackdump.files import LocalFile
+from records.errors import DamagedError, InputError
+from stackdump.archive_files import LocalFile
 from stackdump.sevenzip import Archive
-from tests.dumps import BZIP2, LZMA2, SHARED, noise, pack
+from tests import needs
+from tests.dumps import BZIP2, LZMA2, noise, pack
 
 METHODS = {
     "BZip2": BZIP2,
@@ -88,7 +89,7 @@ def test_one_wrong_bit_anywhere_is_found(tmp_path, method):
         path.write_bytes(damaged)
         try:
             found = read(path, "Posts")
-        except DumpError as error:
+        except InputError as error:
             assert str(path) in str(error)
         else:  # a byte that carries nothing: a time stamp, the version, padding
             assert found == right, position
@@ -100,7 +101,7 @@ def test_an_archive_cut_anywhere_is_told_in_one_line(tmp_path, method):
     whole = path.read_bytes()
     for size in [*range(0, 40), *range(40, len(whole), 1000), len(whole) - 1]:
         path.write_bytes(whole[:size])
-        with pytest.raises(DumpError) as told:
+        with pytest.raises(InputError) as told:
             read(path, "Posts")
         assert str(path) in str(told.value)
         assert "\n" not in str(told.value)
@@ -121,12 +122,13 @@ def test_an_encrypted_archive_is_told_in_one_line(tmp_path):
     path = tmp_path / "a.7z"
     with py7zr.SevenZipFile(path, "w", password="quay") as archive:
         archive.writestr(b"<posts/>", "Posts.xml")
-    with pytest.raises(DumpError, match="is encrypted"):
+    with pytest.raises(InputError, match="is encrypted"):
         read(path, "Posts")
 
 
-@pytest.mark.skipif(not (SHARED / "archive.org").exists(), reason="needs ../shared/archive.org")
-@pytest.mark.parametrize("path", sorted((SHARED / "archive.org").rglob("*.7z")), ids=lambda path: path.stem)
+@pytest.mark.slow
+@needs.shared("archive.org")
+@pytest.mark.parametrize("path", sorted((needs.SHARED / "archive.org").rglob("*.7z")), ids=lambda path: path.stem)
 def test_real_archives_read_as_py7zr_reads_them(path):
     ours = read(path, "Posts", "Users", threads=2)
     factory = py7zr.io.BytesIOFactory(1 << 30)

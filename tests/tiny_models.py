@@ -14,7 +14,8 @@ from transformers import (
 
 TEXTS = [
     "The harbour master lights the lamp at dusk and counts the boats that come in under sail.",
-    "Who keeps the lamp? What does it burn? Where do the boats go? When is high water? Why do ropes rot? How deep is it?",
+    "Who keeps the lamp? What does it burn? Where do the boats go? When is high water? "
+    "Why do ropes rot? How deep is it?",
     "A bowline holds a boat of three tons; a reef knot does not. Dry the ropes, or they rot within a year.",
     "def double(number):\n    return 2 * number\n\nassert double(4) == 8\n",
 ]
@@ -38,9 +39,16 @@ def causal(folder: Path, context: int = 2048, license: str | None = "apache-2.0"
     tokens = tokenizer()
     torch.manual_seed(0)
     config = GPTNeoXConfig(
-        vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=context, bos_token_id=0, eos_token_id=0, initializer_range=0.3,
-    )  # fmt: skip
+        vocab_size=len(tokens),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=context,
+        bos_token_id=0,
+        eos_token_id=0,
+        initializer_range=0.3,
+    )
     return _save(GPTNeoXForCausalLM(config), tokens, folder, license)
 
 
@@ -50,9 +58,19 @@ def encoder_decoder(folder: Path, license: str | None = "apache-2.0") -> Path:
     tokens.pad_token = PAD
     torch.manual_seed(0)
     config = T5Config(
-        vocab_size=len(tokens), d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2, pad_token_id=1, eos_token_id=0,
-        decoder_start_token_id=1, initializer_factor=3.0, feed_forward_proj="gated-gelu", tie_word_embeddings=False,
-    )  # fmt: skip
+        vocab_size=len(tokens),
+        d_model=32,
+        d_kv=16,
+        d_ff=64,
+        num_layers=2,
+        num_heads=2,
+        pad_token_id=1,
+        eos_token_id=0,
+        decoder_start_token_id=1,
+        initializer_factor=3.0,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+    )
     return _save(T5ForConditionalGeneration(config), tokens, folder, license)
 
 

@@ -1,24 +1,33 @@
-// The keys of the review widget, and its judgements with what is in the fields at that moment.
+// The keys of the review widget, and its judgements together with the values of the fields at that moment.
 //
-// Everything works without this file too, by the buttons alone. Kernel side: viewer/widget.py, which tells what each key
-// does ("actions") and which showing of a record this is ("shown").
+// Without this file the buttons still work. The kernel's side is viewer/controls.py, which says what each key does
+// ("actions"), which record is shown ("record"), and counts how often a record or a conflict has been shown ("shown").
 
-const TYPING = "input, textarea, select";
+const TYPING = "input, textarea";
+const FIELD = "input, textarea, select";
+const STEPS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"]; // in a list
+const JUDGING = ["accept", "reject", "overwrite"];
+const NO_KERNEL = ".review-unanswered, .jupyter-widgets-disconnected"; // see heartbeat.js
 
 function render({ model, el }) {
   const listeners = new AbortController();
   const { signal } = listeners;
+  let stepping = false; // through the options of a closed list, where each step is a choice
 
   whenAttached(() => {
     const root = el.closest(".review");
     root.tabIndex = 0;
-    root.dataset.lmSuppressShortcuts = "true"; // Lumino, under JupyterLab and Notebook, leaves keys below this to us
-    // while they come down: the fields of ipywidgets let no keys up again
+    keepKeys(root);
+    // in the capture phase, because the fields of ipywidgets stop keys from bubbling
     root.addEventListener("keydown", (event) => onKey(event, root), { capture: true, signal });
     root.addEventListener("click", (event) => onClick(event, root), { capture: true, signal });
+    root.addEventListener("change", (event) => onChange(event, root), { signal });
     const toTop = () => root.querySelectorAll(".review-pane").forEach((pane) => (pane.scrollTop = 0));
-    model.on("change:shown", toTop);
-    signal.addEventListener("abort", () => model.off("change:shown", toTop));
+    const onAnswer = () => root.dispatchEvent(new Event("review-answer", { bubbles: true }));
+    for (const [event, act] of [["change:record", toTop], ["msg:custom", onAnswer]]) {
+      model.on(event, act);
+      signal.addEventListener("abort", () => model.off(event, act));
+    }
   });
 
   function whenAttached(begin) {
@@ -27,18 +36,46 @@ function render({ model, el }) {
     else requestAnimationFrame(() => whenAttached(begin));
   }
 
+  // Keeps every key that is pressed in the viewer from the notebook, whose command mode would cut the cell at `x`, turn
+  // it into text at `r`, and run it again at Shift+Enter.
+  function keepKeys(root) {
+    root.dataset.lmSuppressShortcuts = "true";
+    let focused = null; // the last element that had the focus, if it is in the viewer
+    const onFocus = ({ target }) => {
+      focused = root.contains(target) ? target : null;
+      // The notebook (Lumino) looks up keys before it calls our listeners, from the focused element upwards to the
+      // first that matches or has this mark: a mark on the root alone would come too late for a button.
+      if (focused) focused.dataset.lmSuppressShortcuts = "true";
+    };
+    document.addEventListener("focusin", onFocus, { signal });
+    for (const type of ["keydown", "keypress"]) root.addEventListener(type, (event) => event.stopPropagation(), { signal });
+    // a focused link disappears with its post, and the keys would go nowhere
+    const rendered = new MutationObserver(() => {
+      if (focused && !focused.isConnected && document.activeElement === document.body) root.focus({ preventScroll: true });
+    });
+    rendered.observe(root, { childList: true, subtree: true });
+    signal.addEventListener("abort", () => rendered.disconnect());
+  }
+
   function onKey(event, root) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest(TYPING)) {
-      // what was typed is sent by the field itself, when it loses the focus
-      if (event.key === "Escape" || (event.key === "Enter" && !event.target.closest("select"))) root.focus();
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      passOn(event);
+      return;
+    }
+    const isInList = event.target.matches("select");
+    if (event.target.closest(TYPING) || (isInList && event.key === "Escape")) {
+      // the field itself sends what was typed, when it loses the focus
+      if (event.key === "Escape" || event.key === "Enter") root.focus();
       return;
     }
     if (event.key === "Escape") {
-      (root.closest(".jp-Cell") ?? document.body).focus(); // the notebook has the keys again
+      (root.closest(".jp-Cell") ?? document.body).focus(); // gives the keys back to the notebook
       return;
     }
-    if (event.target.closest("button, summary, a[href]") && (event.key === "Enter" || event.key === " ")) return;
+    stepping = isInList && STEPS.includes(event.key);
+    if (stepping) return;
+    const isPress = event.key === "Enter" || event.key === " ";
+    if (isPress && event.target.closest("button, select, summary, a[href]")) return;
     const action = model.get("actions")[event.key];
     if (!action) {
       scroll(event, root);
@@ -46,13 +83,22 @@ function render({ model, el }) {
     }
     event.preventDefault();
     const control = root.querySelector(`.review-${action}`);
-    const field = control.querySelector(TYPING);
+    const field = control.querySelector(FIELD);
     if (field) {
       field.focus();
       field.select?.();
     } else if (!event.repeat) {
+      root.focus({ preventScroll: true });
       control.click();
     }
+  }
+
+  // The application's keys with Ctrl, Cmd or Alt (Ctrl+S saves, Ctrl+Shift+C opens the palette) keep working, as if
+  // they were pressed outside of the notebook, and so do the browser's (Ctrl+C, Ctrl+F). The notebook's (Ctrl+Enter runs
+  // the cell, Ctrl+Shift+Up moves it) do nothing.
+  function passOn(event) {
+    if (event.getModifierState("AltGraph")) return; // it types a character
+    if (!document.body.dispatchEvent(new KeyboardEvent(event.type, event))) event.preventDefault();
   }
 
   function scroll(event, root) {
@@ -64,21 +110,31 @@ function render({ model, el }) {
     pane.scrollBy({ top: by });
   }
 
+  function onChange(event, root) {
+    if (event.target.matches("select") && !stepping) root.focus({ preventScroll: true });
+  }
+
   function onClick(event, root) {
-    if (event.target.closest(TYPING) || event.target.closest("a[href], summary")) return;
-    const button = event.target.closest(".review-accept, .review-reject");
-    if (button) {
-      // The button's own message could overtake those of the fields, for the kernel may take them in several threads.
-      event.stopPropagation();
-      // a double click must not judge the next record, which nobody has seen
-      if (event.detail < 2) judge(button.matches(".review-accept") ? "accept" : "reject", root);
+    stepping = false;
+    if (event.target.closest(FIELD)) return;
+    const button = event.target.closest("button");
+    if (button && root.matches(NO_KERNEL)) {
+      event.stopPropagation(); // nobody would answer, as the message on the screen says
+      return;
     }
-    if (event.isTrusted && !String(window.getSelection())) setTimeout(() => takeFocus(root)); // after the notebook took it
+    const action = button && JUDGING.find((each) => button.matches(`.review-${each}`));
+    if (action) {
+      // The kernel may handle messages in several threads, so the button's own could overtake those of the fields.
+      event.stopPropagation();
+      // a double click must not judge the next record unseen
+      if (event.detail < 2) judge(action, root);
+    }
+    if (event.isTrusted) setTimeout(() => takeFocus(root)); // after the notebook has taken it
   }
 
   function takeFocus(root) {
-    const isTyping = root.contains(document.activeElement) && document.activeElement.matches(TYPING);
-    if (!isTyping) root.focus({ preventScroll: true });
+    const isInField = root.contains(document.activeElement) && document.activeElement.matches(FIELD);
+    if (!isInField) root.focus({ preventScroll: true });
   }
 
   function judge(action, root) {

@@ -1,1 +1,1 @@
-"""Python functions that a model has written: the code in its answers, its tests, and running both."""
+"""Python functions written by a model: extracting them and their tests from its answers, and running both."""

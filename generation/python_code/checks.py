@@ -1,12 +1,12 @@
-"""Tests as checks that can be judged from outside: the process under test tells values, and what they must be stays here.
+"""Turns tests into checks that are judged outside the sandbox: the process under test only reports values.
 
     assert f(3) == 9 and not g(0)   becomes   CHECK(0, f(3), g(0))
     >>> f(3)                        becomes   CHECK(1, f(3))
     9
 
-and holds(..) of a check decides from the values that came back, with Python's own comparisons of plain data. Literals are not
-among the operands: the process that computes f(3) is never told the 9. So it makes no difference what becomes of `assert`,
-of AssertionError or of objects that are equal to everything in there; and who forges the values has to know them.
+Whether a check holds is decided here from the reported values, with Python's own comparisons of plain data. Literals
+are not among the operands: the process that computes f(3) never sees the 9. So it does not help a program to redefine
+AssertionError or to return objects that equal everything, and to forge the values it would have to know them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from generation.runner import CHECK
+from generation.sandbox.runner import CHECK
 
-Holds = Callable[[list[Any]], bool]  # whether a check holds, by the values of its operands
+Holds = Callable[[list[Any]], bool]  # whether a check holds, given the values of its operands
 
-TEST_NAME = re.compile(r"test|check$")  # of a function that is a test
+TEST_NAME = re.compile(r"test|check$")  # matches the names of test functions
 OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -39,7 +39,7 @@ OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 
 def has_asserts(statement: ast.stmt) -> bool:
-    """Whether a statement is a test: asserts that are not inside a function which is no test itself."""
+    """Whether a statement is a test: it contains asserts, and is not a class or a function that is not a test."""
     if isinstance(statement, ast.FunctionDef) and not TEST_NAME.match(statement.name):
         return False
     return not isinstance(statement, ast.ClassDef | ast.AsyncFunctionDef) and any(
@@ -48,19 +48,19 @@ def has_asserts(statement: ast.stmt) -> bool:
 
 
 def make_checks(program: list[ast.stmt], tests: list[ast.stmt]) -> tuple[ast.Module, list[Holds]]:
-    """The examples in the program's docstrings and the tests, as a module that reports, and what its checks must hold.
+    """Turn the examples in the program's docstrings and the tests into a module that reports values, and its checks.
 
-    Changes `tests`. Raises ValueError where an example is not written as doctest wants it, SyntaxError where it is no Python.
+    Modifies `tests`. Raises ValueError if an example is malformed, SyntaxError if it is not Python.
     """
-    made = _Checks()
-    body = [statement for text in docstrings(program) for statement in made.examples(text)]
-    body += [made.visit(statement) for statement in tests]
+    maker = _CheckMaker()
+    body = [statement for text in docstrings(program) for statement in maker.examples(text)]
+    body += [maker.visit(statement) for statement in tests]
     body += [ast.Expr(ast.Call(ast.Name(name, ast.Load()), [], [])) for name in uncalled(tests)]
-    return ast.fix_missing_locations(ast.Module(body, [])), made.checks
+    return ast.fix_missing_locations(ast.Module(body, [])), maker.checks
 
 
 def docstrings(statements: list[ast.stmt]) -> Iterator[str]:
-    """Those of the functions and classes, and of what is in them."""
+    """The docstrings of functions and classes, nested ones too."""
     for statement in statements:
         for node in ast.walk(statement):
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and (text := ast.get_docstring(node)):
@@ -74,7 +74,9 @@ def uncalled(tests: list[ast.stmt]) -> list[str]:
     return [name for name in defined if name.startswith("test") and name not in named]
 
 
-class _Checks(ast.NodeTransformer):
+class _CheckMaker(ast.NodeTransformer):
+    """Replaces asserts and examples by calls that report, and collects the checks."""
+
     def __init__(self) -> None:
         self.checks: list[Holds] = []
 
@@ -93,19 +95,19 @@ class _Checks(ast.NodeTransformer):
         return self.check(partial(assertion_holds, node.test), operands_of(node.test))
 
     def examples(self, text: str) -> Iterator[ast.stmt]:
-        """The statements of a docstring's examples."""
+        """The examples in a docstring, as statements."""
         for example in doctest.DocTestParser().get_examples(text):
             statements = ast.parse(example.source).body
             value = statements[0].value if len(statements) == 1 and isinstance(statements[0], ast.Expr) else None
             if example.exc_msg is not None:
-                yield self.raising(statements, example.exc_msg.partition(":")[0].strip())
+                yield self.check_raised(statements, example.exc_msg.partition(":")[0].strip())
             elif example.want and value:
-                yield self.showing(value, example)
+                yield self.check_shown(value, example)
             else:
                 yield from statements
 
-    def showing(self, value: ast.expr, example: doctest.Example) -> ast.stmt:
-        """`>>> value`, or `>>> print(value)`, and what it shows."""
+    def check_shown(self, value: ast.expr, example: doctest.Example) -> ast.stmt:
+        """The check of `>>> value` or `>>> print(value)`."""
         text = partial(text_is_shown, example)
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print":
             if len(value.args) == 1 and not value.keywords and not isinstance(value.args[0], ast.Starred):
@@ -115,14 +117,14 @@ class _Checks(ast.NodeTransformer):
             return self.check(partial(literal_is_shown, example), [value])
         return self.check(text, [ast.Call(ast.Name("repr", ast.Load()), [value], [])])
 
-    def raising(self, statements: list[ast.stmt], name: str) -> ast.stmt:
-        """An example that ends with an exception of this name."""
-        told = self.check(lambda values: values[0] == name.rpartition(".")[2], [ast.Name("__raised__", ast.Load())])
+    def check_raised(self, statements: list[ast.stmt], name: str) -> ast.stmt:
+        """The check of an example that ends with an exception of this name."""
+        report = self.check(lambda values: values[0] == name.rpartition(".")[2], [ast.Name("__raised__", ast.Load())])
         template = "try: __raised__ = None\nexcept Exception as error: __raised__ = type(error).__name__\nfinally: pass"
         [attempt] = ast.parse(template).body
         assert isinstance(attempt, ast.Try)
         attempt.body += statements
-        attempt.finalbody = [told]
+        attempt.finalbody = [report]
         return attempt
 
 
@@ -136,7 +138,7 @@ def is_literal(source: str | ast.expr) -> bool:
 
 
 def operands_of(test: ast.expr) -> list[ast.expr]:
-    """What has to be evaluated to decide a test: what stands between comparisons, `and`, `or`, `not`, and is no literal."""
+    """The expressions that decide a test: the operands of comparisons, `and`, `or` and `not` that are not literals."""
     match test:
         case ast.BoolOp(values=parts):
             return [operand for part in parts for operand in operands_of(part)]
@@ -148,12 +150,12 @@ def operands_of(test: ast.expr) -> list[ast.expr]:
 
 
 def assertion_holds(test: ast.expr, values: list[Any]) -> bool:
-    """Whether a test is true, by the values of its operands."""
+    """Whether a test is true, given the values of its operands."""
     return bool(value_of(test, iter(values)))
 
 
 def value_of(test: ast.expr, values: Iterator[Any]) -> Any:
-    """The value of a test; the values are taken in the order of operands_of, each once."""
+    """The value of a test. Takes the values of its operands in the order of operands_of."""
     match test:
         case ast.BoolOp(op=op, values=parts):
             *firsts, last = [value_of(part, values) for part in parts]
@@ -162,18 +164,18 @@ def value_of(test: ast.expr, values: Iterator[Any]) -> Any:
             return not value_of(part, values)
         case ast.Compare(left=left, ops=ops, comparators=others):
             terms = [value_of(part, values) for part in (left, *others)]
-            return all(OPERATORS[type(op)](*terms[place : place + 2]) for place, op in enumerate(ops))
+            return all(OPERATORS[type(op)](*terms[index : index + 2]) for index, op in enumerate(ops))
     return ast.literal_eval(test) if is_literal(test) else next(values)
 
 
 def text_is_shown(example: doctest.Example, values: list[Any]) -> bool:
-    """Whether the one value, a text, is what the example shows."""
+    """Whether the only value, a string, is what the example shows."""
     options = sum(flag for flag, on in example.options.items() if on)
     return isinstance(values[0], str) and doctest.OutputChecker().check_output(example.want, values[0] + "\n", options)
 
 
 def literal_is_shown(example: doctest.Example, values: list[Any]) -> bool:
-    """Whether the one value is what the example shows; sets and dictionaries in any order."""
-    wanted = ast.literal_eval(example.want.strip())
-    same = type(values[0]) is type(wanted) and isinstance(wanted, set | dict) and values[0] == wanted
+    """Whether the only value is what the example shows; the order of sets and dictionaries does not matter."""
+    expected = ast.literal_eval(example.want.strip())
+    same = type(values[0]) is type(expected) and isinstance(expected, set | dict) and values[0] == expected
     return same or text_is_shown(example, [repr(values[0])])

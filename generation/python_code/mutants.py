@@ -1,9 +1,9 @@
-"""Mutants: a program with one small fault each. Tests that let all of them pass test nothing.
+"""Mutants: copies of a program with one small fault each. Tests that pass for all of them test nothing.
 
-Own code, for the tools that there are (mutmut, cosmic-ray) test projects: they write mutants into a tree of files, run its
-test suite for each, and keep a session in between. What is needed here is the program with a fault in it, as an AST. The
-faults are the usual ones of theirs (https://mutmut.readthedocs.io); the idea is that of DeMillo, Lipton and Sayward, "Hints on
-Test Data Selection", Computer 11(4), 1978.
+The existing tools (mutmut, cosmic-ray) test projects: they write mutants into a source tree, run its test suite for
+each, and keep a session on disk. Here only the mutated AST is needed. The faults are the ones that those tools use
+(https://mutmut.readthedocs.io); the idea is from DeMillo, Lipton and Sayward, "Hints on Test Data Selection",
+Computer 11(4), 1978.
 """
 
 from __future__ import annotations
@@ -13,33 +13,50 @@ import copy
 from collections.abc import Callable, Iterator
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,
-    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
 ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
-    ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd, ast.LShift: ast.RShift,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitAnd,
+    ast.LShift: ast.RShift,
     ast.RShift: ast.LShift,
-}  # fmt: skip
+}
 
-UNCHANGED = ("annotation", "returns", "decorator_list")  # fields whose values say nothing to the tests
+UNCHANGED = ("annotation", "returns", "decorator_list")  # fields of AST nodes that are not mutated
 
-Change = tuple[ast.AST, str, object]  # a node, one of its fields, and what the field becomes
+Change = tuple[ast.AST, str, object]  # a node, one of its fields, and the new value
 
 
 def mutants(program: ast.Module, most: int) -> Iterator[ast.Module]:
-    """Copies of a program with one fault in its functions each, `most` of them, spread evenly over the program."""
+    """Copies of a program with one fault each in its functions: at most `most`, spread evenly over the program."""
     count = sum(1 for _ in changes(program))
-    chosen = {place * count // most for place in range(most)} if count > most else set(range(count))
-    for place in sorted(chosen):
+    chosen = {index * count // most for index in range(most)} if count > most else set(range(count))
+    for index in sorted(chosen):
         mutant = copy.deepcopy(program)
-        node, name, value = list(changes(mutant))[place]
+        node, name, value = list(changes(mutant))[index]
         setattr(node, name, value)
         yield ast.fix_missing_locations(mutant)
 
 
 def changes(node: ast.AST, in_function: bool = False) -> Iterator[Change]:
-    """All the faults that the functions below a node can get, in the order of the source."""
+    """All possible faults in the functions below a node, in source order."""
     if in_function and (change := CHANGES.get(type(node))):
         yield from change(node)
     in_function = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -50,7 +67,7 @@ def changes(node: ast.AST, in_function: bool = False) -> Iterator[Change]:
 
 
 def is_text(node: ast.AST) -> bool:
-    """Whether it is a docstring, or a text that stands for a comment."""
+    """Whether a node is a docstring, or a string used as a comment."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
@@ -70,12 +87,12 @@ def _operator(node: ast.BinOp | ast.AugAssign) -> Iterator[Change]:
 
 
 def _comparison(node: ast.Compare) -> Iterator[Change]:
-    for place, op in enumerate(node.ops):
-        yield node, "ops", [*node.ops[:place], COMPARISONS[type(op)](), *node.ops[place + 1 :]]
+    for index, op in enumerate(node.ops):
+        yield node, "ops", [*node.ops[:index], COMPARISONS[type(op)](), *node.ops[index + 1 :]]
 
 
 def _condition(node: ast.If | ast.IfExp | ast.While) -> Iterator[Change]:
-    if not isinstance(node.test, ast.Compare | ast.Constant):  # those are changed themselves
+    if not isinstance(node.test, ast.Compare | ast.Constant):  # these are mutated themselves
         yield node, "test", ast.UnaryOp(ast.Not(), node.test)
 
 

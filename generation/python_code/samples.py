@@ -1,4 +1,4 @@
-"""The code in a model's answer, its function and its tests, and the record that they make."""
+"""Extracts the code from a model's answer, splits it into program and tests, and makes a record of it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from generation.python_code.checks import Holds, has_asserts, make_checks
-from instructions.conala import fenced
-from instructions.sources import Unfit
+from records.code_block import fenced
+from records.json_rows import SkipRow
 
 SOURCE = "python_code"  # the label in the tuple files
-LONGEST = 20_000  # characters of code; few-shot answers have some hundred
-LONGEST_ANSWER = 10 * LONGEST
-MOST_CUT = 100  # lines of chatter after code that has no fence
+MAX_CODE = 20_000  # characters; answers to few-shot prompts have a few hundred
+MAX_ANSWER = 10 * MAX_CODE
+MAX_TRAILING_LINES = 100  # of prose after code without a fence
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S)
 _CLOSING_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})", re.M)
 _CODE_BEGINS = re.compile(r"^(?:def|class|import|from|async def)\b|^@", re.M)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LANGUAGES = ("", "python", "python3", "py", "pycon")
 
 
-class Rejected(Unfit):
-    """Code that makes no record. The message is the reason, to be counted; `detail` is about this code alone."""
+class Rejected(SkipRow):
+    """Code that does not become a record. The message is the reason, which is counted; `detail` is about this code."""
 
     def __init__(self, reason: str, detail: str = ""):
         super().__init__(reason)
@@ -36,23 +37,24 @@ class Rejected(Unfit):
 
 @dataclass(frozen=True)
 class Sample:
-    """A program of functions, and tests of them."""
+    """A program of functions, and its tests."""
 
-    code: str  # the program as it was written
+    code: str  # the program's source
     test_code: str
     program: ast.Module
-    tests: ast.Module  # reports instead of asserting
+    tests: ast.Module  # reports values instead of asserting
     checks: list[Holds]
-    digest: str  # of the program, whatever its names are and its docstrings say
+    digest: str  # of the program; names and docstrings do not matter
 
 
-# ---- the code in a text ----------------------------------------------------------------------------------------------
+# ---- extracting code -------------------------------------------------------------------------------------------------
 def extract(text: str) -> str:
-    """The Python code in a model's answer: its fenced blocks, else the lines from the first definition on that parse.
+    """The Python code in a model's answer: its fenced blocks, or else the lines from the first definition on that
+    parse.
 
-    Raises Rejected where there is none.
+    Raises Rejected if there is none.
     """
-    if len(text) > LONGEST_ANSWER:
+    if len(text) > MAX_ANSWER:
         raise Rejected("too long")
     text = text.replace("\r\n", "\n")
     if before_fence := _code_to_closing_fence(text):
@@ -65,16 +67,17 @@ def extract(text: str) -> str:
 
 
 def _code_to_closing_fence(text: str) -> str:
-    """The code of an answer that goes on inside the block that its prompt has opened."""
+    """The code of an answer that continues a block opened by the prompt."""
     closing = _CLOSING_FENCE.search(text)
     head = text[: closing.start()] if closing else ""
     return head.strip("\n") if _CODE_BEGINS.search(head) and parses(head) else ""
 
 
 def _unfenced(text: str) -> str:
+    """The code from the first definition on, without trailing prose."""
     begin = _CODE_BEGINS.search(text)
     lines = text[begin.start() :].split("\n") if begin else []
-    for end in range(len(lines), max(0, len(lines) - MOST_CUT), -1):
+    for end in range(len(lines), max(0, len(lines) - MAX_TRAILING_LINES), -1):
         if parses(code := "\n".join(lines[:end])):
             return code
     return "\n".join(lines)
@@ -89,24 +92,24 @@ def parses(code: str) -> bool:
 
 
 def parse(code: str) -> ast.Module:
-    """Raises Rejected where the code is no Python of the version that runs this."""
+    """Parse code. Raises Rejected if it is not valid in the running version of Python."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # invalid escapes such as "\d" are told as warnings
+        warnings.simplefilter("ignore")  # about invalid escapes such as "\d"
         try:
             return ast.parse(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # ValueError: a null byte
             raise Rejected("is no Python", str(error)) from None
 
 
-# ---- its function and its tests --------------------------------------------------------------------------------------
+# ---- program and tests -----------------------------------------------------------------------------------------------
 def make_sample(code: str, more_tests: str = "") -> Sample:
-    """Part code into its program and its tests, which begin at the first assert outside of functions, or where that is prepared.
+    """Split code into the program and its tests, and turn the tests into checks.
 
-    more_tests: asserts that are kept apart from the code. Raises Rejected where there is no function or no test.
+    more_tests: further asserts. Raises Rejected if there is no function or no test.
     """
-    if len(code) + len(more_tests) > LONGEST:
+    if len(code) + len(more_tests) > MAX_CODE:
         raise Rejected("too long")
-    program, tests = parted(code)
+    program, tests = split_tests(code)
     if not any(isinstance(statement, ast.FunctionDef) for statement in program.body):
         raise Rejected("no function")
     lines = code.split("\n")
@@ -118,26 +121,29 @@ def make_sample(code: str, more_tests: str = "") -> Sample:
     if not checks:
         raise Rejected("no test")
     test_code = "\n".join(filter(None, ["\n".join(lines[begin:]).strip("\n"), more_tests.strip("\n")]))
-    return Sample(_without_last_comments(lines[:begin]), test_code, program, module, checks, digest(program))
+    return Sample(_without_trailing_comments(lines[:begin]), test_code, program, module, checks, digest(program))
 
 
-def parted(code: str) -> tuple[ast.Module, list[ast.stmt]]:
-    """The program, and the tests after it. Raises Rejected where the code is no Python."""
+def split_tests(code: str) -> tuple[ast.Module, list[ast.stmt]]:
+    """The program and the tests after it, which begin at the first assert outside a function, or at their preparation.
+
+    Raises Rejected if the code is not Python.
+    """
     statements = parse(code).body
-    first = next((place for place, statement in enumerate(statements) if has_asserts(statement)), len(statements))
+    first = next((index for index, statement in enumerate(statements) if has_asserts(statement)), len(statements))
     while first < len(statements) and prepares_tests(statements[first - 1], statements[: first - 1]):
         first -= 1
     return ast.Module(statements[:first], []), statements[first:]
 
 
 def prepares_tests(statement: ast.stmt, before: list[ast.stmt]) -> bool:
-    """Whether a statement after the functions does nothing for them: `print(f(1))`, or `CASES = ..` that no function uses."""
-    if not any(isinstance(each, ast.FunctionDef) for each in before):
+    """Whether a statement belongs to the tests: `print(f(1))`, or `CASES = ..` that no function before it uses."""
+    if not any(isinstance(earlier, ast.FunctionDef) for earlier in before):
         return False
     if not isinstance(statement, ast.Assign):
         return isinstance(statement, ast.Expr)
     assigned = {node.id if isinstance(node, ast.Name) else None for node in statement.targets}
-    used = {node.id for each in before for node in ast.walk(each) if isinstance(node, ast.Name)}
+    used = {node.id for earlier in before for node in ast.walk(earlier) if isinstance(node, ast.Name)}
     return None not in assigned and not assigned & used
 
 
@@ -146,8 +152,8 @@ def _first_line(statement: ast.stmt) -> int:
     return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
 
 
-def _without_last_comments(lines: list[str]) -> str:
-    """The program's text without what heads its tests: "# Tests"."""
+def _without_trailing_comments(lines: list[str]) -> str:
+    """The program's source without a heading of the tests, such as "# Tests"."""
     end = len(lines)
     while end and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
         end -= 1
@@ -155,12 +161,13 @@ def _without_last_comments(lines: list[str]) -> str:
 
 
 def digest(program: ast.Module) -> str:
-    """The same for programs that differ in names of their own, docstrings, comments, annotations and layout alone."""
-    return hashlib.sha256(ast.unparse(_Nameless(program).visit(parse(ast.unparse(program)))).encode()).hexdigest()[:16]
+    """A digest that ignores the names a program defines, docstrings, comments, annotations and layout."""
+    normalized = _Normalizer(program).visit(parse(ast.unparse(program)))
+    return hashlib.sha256(ast.unparse(normalized).encode()).hexdigest()[:16]
 
 
-class _Nameless(ast.NodeTransformer):
-    """Numbers the names that a program binds itself, and takes away what does nothing."""
+class _Normalizer(ast.NodeTransformer):
+    """Numbers the names that a program binds, and removes annotations and docstrings."""
 
     def __init__(self, program: ast.Module):
         self.numbers: dict[str, str] = {}
@@ -176,10 +183,7 @@ class _Nameless(ast.NodeTransformer):
         for name in ("annotation", "returns"):
             if hasattr(node, name) and not isinstance(node, ast.AnnAssign):
                 setattr(node, name, None)
-        if (
-            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
+        if isinstance(node, _DEFINITIONS) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
         return super().generic_visit(node)
 
@@ -197,9 +201,9 @@ def bound_names(program: ast.Module) -> Iterator[str]:
 
 # ---- the record ------------------------------------------------------------------------------------------------------
 def make_record(sample: Sample, meta: dict[str, Any]) -> dict[str, Any]:
-    """A verified sample as a record: the task in words, and the program as a fenced block; the tests stay in meta.
+    """A verified sample as a record: the task in words, and the program as a fenced block.
 
-    Raises Rejected where no docstring tells the task.
+    Raises Rejected if there is no docstring to take the task from.
     """
     return {
         "id": f"{SOURCE}/{sample.digest}",
@@ -211,7 +215,7 @@ def make_record(sample: Sample, meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def instruction(sample: Sample) -> str:
-    """The task in words, out of the docstring of the function that the tests name first."""
+    """The task in words, from the docstring of the function that the tests use first."""
     function = tested_function(sample)
     task = (ast.get_docstring(function) or "").partition(">>>")[0].strip()
     task = re.sub(r"\n*\s*(?:Examples?|Tests?|Doctests?|Usage)\s*:*\s*(?:-+\s*)?$", "", task, flags=re.I).strip()

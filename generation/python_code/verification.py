@@ -1,19 +1,19 @@
-"""Verification: whether a function does what its own tests say, tested by running it, and whether they say anything.
+"""Verification: runs a function with its own tests, and with faults put in, to see whether the tests mean anything.
 
-A sample is run from the start in two sandboxes, which differ in all that a program may not depend on (see Sandbox.run), and
-its mutants in the second. It is verified when both runs came to the end, in both every check that was come to holds, there
-was one, the values were the same, and the checks of at least one mutant do not hold.
+A sample is run from scratch in two sandboxes that differ in everything a program must not depend on (see
+Sandbox.run); its mutants run in the second. It is verified if both runs reach the end, at least one check is reached
+and every one that is holds, both runs report the same values, and the tests fail for at least one mutant.
 
-What that means. What gets out of the sandbox is bounded by generation/sandbox.py. A verdict does not rest on the program's good
-behaviour where it can do without: the kernel tells how it ended, what its checks must hold is known here and not there, lines
-that it writes by itself lack the secret word, and who looks for the frames and objects that know the word is ended. It rests
-on it in one point: a program could still take over the interpreter that it runs in, with ctypes say, and tell the right values
-without computing them. It must have them to do so; and if nothing in its functions matters, its mutants pass too, and it is
-rejected. What remains is a function that was made to look like one. Models that write code do not do that; someone who writes
-against this file can.
+What a verdict is worth: generation/sandbox/bubblewrap.py limits what a program can reach. Wherever possible, a
+verdict does not depend on the program's cooperation: the kernel reports how it ended, the expected values of its
+checks are known only here, lines that it writes itself lack the secret word, and looking for the frames and objects
+that hold the word ends it. One way remains: a program could take over its own interpreter, with ctypes for example,
+and report the right values without computing them. It would have to contain these values, and unless its functions
+matter for them, its mutants pass too and it is rejected. What remains are programs that were written to deceive this
+verification. Models that write code do not do that; a person could.
 
-A time limit can part two runs of the same sample only where it needs about as much as it may: a mutant ten times the CPU time
-of the program.
+A time limit can make two runs of the same sample differ only if it needs about as much time as it is allowed; for a
+mutant that is ten times the CPU time of the program.
 """
 
 from __future__ import annotations
@@ -30,49 +30,53 @@ from typing import Any, NamedTuple
 from generation.python_code.checks import Holds
 from generation.python_code.mutants import mutants
 from generation.python_code.samples import Rejected, Sample, extract, make_sample
-from generation.runner import LOOKED_INTO
-from generation.sandbox import Outcome, Program, Sandbox
+from generation.sandbox.bubblewrap import Outcome, Program, Sandbox
+from generation.sandbox.runner import LOOKED_INTO
 
-CPU_SECONDS = 2.0  # of a run; the functions take milliseconds
-MUTANTS = 8  # of a sample: that one is noticed matters, how many of the rest is a measure
-MUTANT_SECONDS = 0.1  # at least, for a mutant, which otherwise has ten times the CPU time of the program
-MUTANT_FACTOR = 10
-# imported once for a sample and its mutants; what only defines things, so that it cannot matter who imports it
-SHARED_MODULES = {
-    "abc", "bisect", "calendar", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
-    "functools", "heapq", "itertools", "json", "math", "operator", "re", "statistics", "string", "textwrap", "typing",
-}  # fmt: skip
+CPU_SECONDS = 2.0  # limit of a run; the functions take milliseconds
+MUTANTS = 8  # at most, per sample: one that is noticed is required, the number of the others is a measure of the tests
+MUTANT_FACTOR = 10  # a mutant may take this many times the CPU time of the program
+MIN_MUTANT_SECONDS = 0.1
+# Imported once for a sample and its mutants. These modules only define things, so it does not matter who imports them.
+SHARED_MODULES = set(
+    "abc bisect calendar collections contextlib copy dataclasses datetime decimal enum fractions functools heapq "
+    "itertools json math operator re statistics string textwrap typing".split()
+)
 
 
-class Candidate(NamedTuple):
+class CodeCandidate(NamedTuple):
     """A text with code in it."""
 
     text: str  # a model's answer, or a record's response
     tests: str = ""  # that are not in the text
     problem: str | None = None  # why there is no text
-    about: Any = None  # what the caller wants to find again
+    about: Any = None  # for the caller
 
 
 class Verified(NamedTuple):
-    """A sample, and what was run of it."""
+    """A verified sample, and how it was tested."""
 
     sample: Sample
-    tests_run: int  # checks that were come to, in one run
+    tests_run: int  # checks that were reached in one run
     mutants: int
-    mutants_killed: int  # that the tests have noticed
+    mutants_killed: int  # for which the tests failed
 
     @property
     def meta(self) -> dict[str, Any]:
-        ran = {"tests_run": self.tests_run, "mutants": self.mutants, "mutants_killed": self.mutants_killed}
-        return {**ran, "python": platform.python_version()}
+        return {
+            "tests_run": self.tests_run,
+            "mutants": self.mutants,
+            "mutants_killed": self.mutants_killed,
+            "python": platform.python_version(),
+        }
 
 
 def verify_all(
-    candidates: Iterable[Candidate], sandbox: Sandbox, workers: int
-) -> Iterator[tuple[Candidate, Verified | Rejected]]:
-    """Verify candidates side by side; what became of them, in their order."""
+    candidates: Iterable[CodeCandidate], sandbox: Sandbox, workers: int
+) -> Iterator[tuple[CodeCandidate, Verified | Rejected]]:
+    """Verify candidates in parallel; yields each with its verdict, in their order."""
 
-    def verdict(candidate: Candidate) -> Verified | Rejected:
+    def verdict(candidate: CodeCandidate) -> Verified | Rejected:
         try:
             if candidate.problem:
                 raise Rejected(candidate.problem)
@@ -82,9 +86,9 @@ def verify_all(
         except RecursionError:
             return Rejected("nested too deep")
 
-    waiting: deque[tuple[Candidate, Future[Verified | Rejected]]] = deque()
+    waiting: deque[tuple[CodeCandidate, Future[Verified | Rejected]]] = deque()
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        # of the code, such as invalid escapes; what a thread filters by itself ends when another thread's filter does
+        # about the code, such as invalid escapes; set here because threads would undo each other's filters
         warnings.simplefilter("ignore", SyntaxWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
@@ -95,36 +99,36 @@ def verify_all(
                     yield candidate, future.result()
             for candidate, future in waiting:
                 yield candidate, future.result()
-        except BaseException:  # Ctrl-C: do not wait for what may take long
+        except BaseException:  # Ctrl-C: do not wait for running programs
             sandbox.stop()
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def verify(sample: Sample, sandbox: Sandbox) -> Verified:
-    """Run a sample. Raises Rejected where it is not verified, SandboxError where the sandbox does not start."""
+    """Run a sample. Raises Rejected if it is not verified, SandboxError if the sandbox does not start."""
     tests = compiled(sample.tests)
     program = Program(compiled(sample.program), tests, CPU_SECONDS)
     modules = sorted(SHARED_MODULES & set(imported(sample.program)))
     [first] = sandbox.run([program], seed=1, modules=modules)
     require_passed(first, sample.checks)
 
-    seconds = min(CPU_SECONDS, max(MUTANT_SECONDS, MUTANT_FACTOR * first.cpu_seconds))
+    seconds = min(CPU_SECONDS, max(MIN_MUTANT_SECONDS, MUTANT_FACTOR * first.cpu_seconds))
     changed = [Program(compiled(mutant), tests, seconds) for mutant in mutants(sample.program, MUTANTS)]
-    second, *of_mutants = sandbox.run([program, *changed], seed=2, modules=modules)
+    second, *mutated = sandbox.run([program, *changed], seed=2, modules=modules)
     require_passed(second, sample.checks)
     if second.reports != first.reports:
         raise Rejected("not deterministic")
-    if any(outcome.end == "lost" for outcome in of_mutants):
+    if any(outcome.end == "lost" for outcome in mutated):
         raise Rejected(ENDS["lost"])
-    killed = sum(why_failed(outcome, sample.checks) is not None for outcome in of_mutants)
+    killed = sum(why_failed(outcome, sample.checks) is not None for outcome in mutated)
     if not killed:
         raise Rejected("no mutant is noticed by the tests")
     return Verified(sample, len(first.reports) - 1, len(changed), killed)
 
 
 def imported(program: ast.Module) -> Iterator[str]:
-    """The modules that a program names."""
+    """The modules that a program imports."""
     for node in ast.walk(program):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -133,12 +137,16 @@ def imported(program: ast.Module) -> Iterator[str]:
 
 
 def compiled(tree: ast.Module) -> CodeType:
-    """Compiled with its asserts, however this Python was started."""
+    """Compile with asserts, even under python -O. Raises Rejected if the code is not valid."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return compile(tree, "<sample>", "exec", dont_inherit=True, optimize=0)
-        except (SyntaxError, ValueError, MemoryError) as error:  # what the parser lets pass: `return` outside
+        except (
+            SyntaxError,
+            ValueError,
+            MemoryError,
+        ) as error:  # errors that the parser does not find, such as `return` outside a function
             raise Rejected("is no Python", str(error)) from None
 
 
@@ -148,13 +156,13 @@ def require_passed(outcome: Outcome, checks: list[Holds]) -> None:
 
 
 def why_failed(outcome: Outcome, checks: list[Holds]) -> Rejected | None:
-    """Why a run does not pass; None where it does."""
+    """Why a run does not pass, or None if it does."""
     if outcome.end == f"exit-{LOOKED_INTO}":
         return Rejected("looks into the interpreter")
     if outcome.end != "exit-0":
         return Rejected(ENDS[outcome.end.partition("-")[0]], f"ended with {outcome.end}")
     executed = 0
-    for place, report in enumerate(outcome.reports):
+    for index, report in enumerate(outcome.reports):
         match report:
             case ["check", int(number), list(values)] if 0 <= number < len(checks):
                 executed += 1
@@ -167,8 +175,8 @@ def why_failed(outcome: Outcome, checks: list[Holds]) -> Rejected | None:
             case ["raised", str(stage), str(name), str(message)]:
                 reason = "the program raises" if stage == "program" else "a test raises"
                 return Rejected(f"{reason} an exception", f"{name}: {message}")
-            case ["done"] if place == len(outcome.reports) - 1:
-                return None if executed else Rejected("no test was come to")
+            case ["done"] if index == len(outcome.reports) - 1:
+                return None if executed else Rejected("no test was reached")
             case _:
                 return Rejected(ENDS["forged"])
     return Rejected(ENDS["exit"])

@@ -1,1 +1,1 @@
-"""Questions and answers made from text, by a list of prompts with an evaluation after each."""
+"""Questions and answers made from text, by a series of prompts with an evaluation after each."""

@@ -1,7 +1,7 @@
-"""What is measured of questions and answers, without a model: numbers between 0 and 1, and the reason why one is unfit.
+"""Checks of questions and answers that need no model: scores between 0 and 1, and reasons for rejection.
 
-Words are compared as SQuAD's evaluation does it (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250): lower case, without
-punctuation and without a, an, the.
+Words are compared as in SQuAD's evaluation (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250): in lower case,
+without punctuation, and without a, an and the.
 """
 
 from __future__ import annotations
@@ -9,37 +9,40 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from instructions.criteria import language
-from instructions.criteria.passage import Passage
+from review.criteria import language
+from review.criteria.parsed_response import ParsedResponse
 
 KINDS = ("Who", "What", "Where", "When", "Why", "How")
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ARTICLES = {"a", "an", "the"}
 
-# ---- words that mean nothing alone -----------------------------------------------------------------------------------
+# ---- function words --------------------------------------------------------------------------------------------------
 _QUESTION_WORDS = set("who whom whose what which where when why how many much long often far old large big".split())
 _AUXILIARIES = set(
     "is are was were be been am do does did has have had can could will would shall should may might must "
-    "isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't shouldn't".split()
+    "isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't "
+    "shouldn't".split()
 )
 _SMALL_WORDS = set(
-    "of in on at to for from by with into about over under after before and or but because not no then also there".split()
+    "of in on at to for from by with into about over under after before and or but because not no then also "
+    "there".split()
 )
 _FUNCTION_WORDS = _ARTICLES | _QUESTION_WORDS | _AUXILIARIES | _SMALL_WORDS
 _NEVER_LAST = _ARTICLES | {"and", "or", "but", "because", "that", "which", "whose", "if", "than", "as"}
 
-# ---- what points to something outside the question -------------------------------------------------------------------
+# ---- references to something outside the question --------------------------------------------------------------------
 _PERSONAL = {"he", "she", "it", "they", "him", "her", "them", "we", "us", "i", "me"}
 _POSSESSIVE = {"his", "its", "their", "hers", "theirs", "himself", "herself", "itself", "themselves"}
 _OURS = {"we", "us", "our", "ours", "i", "me", "my", "mine"}
-_CLAUSE_OPENERS = {"when", "if", "while", "because", "after", "before", "as", "that", "until", "once", "and", "although", "since", "where", "so", "than"}  # fmt: skip
+_CLAUSE_OPENERS = set("when if while because after before as that until once and although since where so than".split())
 _DEMONSTRATIVES = {"this", "these", "those"}
 _EXPLETIVE = re.compile(
     r"\b(?:(?:is|was|would|be) it (?:\w+ ){1,2}(?:to|that|for)|(?:does|did|will|would) it take to)\b"
 )
 _THE_PASSAGE = (
-    r"\b(?:the|this|that|given|above|following) (?:passage|excerpt|paragraph)\b(?! (?:of|to|from|between|through|across)\b)"
+    r"\b(?:the|this|that|given|above|following) (?:passage|excerpt|paragraph)\b"
+    r"(?! (?:of|to|from|between|through|across)\b)"
     r"|\baccording to the (?:text|article|author|story|document)\b"
     r"|\b(?:above|below|previous|following|aforementioned) (?:text|article|sentence|example|section)\b"
     r"|\b(?:mentioned|described|discussed|stated|given|listed|shown) (?:above|below|here|in the (?:text|article))\b"
@@ -47,48 +50,51 @@ _THE_PASSAGE = (
 _ITS_AUTHOR = r"\b(?:the|this) (?:text|article|author|writer|narrator|speaker|document|sentence)\b"
 _SAYS = r" (?:says?|states?|mentions?|describes?|explains?|argues?|notes?|tells?|does not|also)\b"
 _OUTSIDE = re.compile(rf"{_THE_PASSAGE}|{_ITS_AUTHOR}(?! of\b)")
-_OF_THE_PASSAGE = re.compile(rf"{_THE_PASSAGE}|{_ITS_AUTHOR}{_SAYS}")  # an answer may be about documents
+_OF_THE_PASSAGE = re.compile(rf"{_THE_PASSAGE}|{_ITS_AUTHOR}{_SAYS}")  # stricter: an answer may be about documents
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, in lower case, with their apostrophes."""
+    """The words of a text in lower case; apostrophes are part of them."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
 def token_f1(text: str, other: str) -> float:
-    """SQuAD's F1: the harmonic mean of precision and recall of the words that both have, each as often as both have it."""
+    """SQuAD's F1: the harmonic mean of precision and recall of the words that both texts share."""
     a, b = _compared(text), _compared(other)
     common = (Counter(a) & Counter(b)).total()
     return 2 * common / (len(a) + len(b)) if common else 0.0
 
 
-def share_found(text: str, where: str) -> float:
-    """Which share of a text's words, function words aside, stands anywhere in `where`; 0 where it has none but those."""
+def share_found(text: str, other: str) -> float:
+    """The share of a text's words that occur in another; function words count only if the text has no others."""
     wanted = [word for word in _compared(text) if word not in _FUNCTION_WORDS] or _compared(text)
-    there = set(_compared(where))
-    return sum(word in there for word in wanted) / len(wanted) if wanted else 0.0
+    present = set(_compared(other))
+    return sum(word in present for word in wanted) / len(wanted) if wanted else 0.0
 
 
 def repetition(text: str, n: int = 4) -> float:
-    """The share of n-grams of words that came before in the text: seq-rep-n of Welleck et al. 2020,
-    https://arxiv.org/abs/1908.04319, by which people's texts have 0.006 and degenerate ones above 0.4 (n = 4)."""
+    """The share of word n-grams that repeat earlier ones: seq-rep-n of Welleck et al. 2020.
+
+    With n = 4, human texts have 0.006, degenerate ones above 0.4 (https://arxiv.org/abs/1908.04319).
+    """
     words = words_of(text)
     ngrams = list(zip(*(words[start:] for start in range(n)), strict=False))
     return 1 - len(set(ngrams)) / len(ngrams) if ngrams else 0.0
 
 
 def is_english(text: str) -> bool:
-    """Whether it may be English, as the review criteria tell it: only what is clearly another language is none."""
-    return not any(language.find(Passage.of("", text)))
+    """Whether a text may be English: False only if it is clearly in another language."""
+    return not any(language.find(ParsedResponse.of("", text)))
 
 
 def _compared(text: str) -> list[str]:
+    """The words that comparisons count."""
     return [word for word in words_of(text) if word not in _ARTICLES]
 
 
 # ---- questions -------------------------------------------------------------------------------------------------------
 def why_malformed(question: str, kind: str) -> str | None:
-    """Why this is no whole question of its kind; None where it is one."""
+    """Why this is not a complete question of its kind, or None if it is."""
     words = words_of(question)
     if not words or words[0] != kind.lower():
         return "does not begin with its word"
@@ -100,8 +106,11 @@ def why_malformed(question: str, kind: str) -> str | None:
 
 
 def _is_fragment(words: list[str], kind: str) -> bool:
-    """Without a verb, as far as that can be told without a parser: where, when, why and how ask with an auxiliary, but
-    for "how many" and "how much", which may be the subject; and no question ends in the middle of a phrase."""
+    """Whether a question lacks a verb or stops in the middle of a phrase, as far as that can be found without a parser.
+
+    Questions with where, when, why and how need an auxiliary, except "how many" and "how much", which may be the
+    subject.
+    """
     if len(words) < 3 or words[-1] in _NEVER_LAST:
         return True
     if kind in ("Who", "What") or words[1] in ("many", "much"):
@@ -110,11 +119,11 @@ def _is_fragment(words: list[str], kind: str) -> bool:
 
 
 def points_outside(question: str) -> str | None:
-    """The first word by which a question needs more than itself to be understood; None where there is none.
+    """The first word or phrase that cannot be understood without the passage, or None.
 
-    A pronoun may stand for something that the question has named: possessives where any word with a meaning stands before
-    them, the others only in a clause after it ("What happens to a boat when it is overloaded?"). Strict: some good
-    questions go, as "How does a pilot know where the tide will carry him?" does.
+    A pronoun may refer to something in the question itself: a possessive to any content word before it, other
+    pronouns only if they begin a later clause ("What happens to a boat when it is overloaded?"). This is strict, and
+    rejects some good questions, such as "How does a pilot know where the tide will carry him?".
     """
     text = " ".join(words_of(question))
     if found := _OUTSIDE.search(text):
@@ -132,19 +141,20 @@ def points_outside(question: str) -> str | None:
 
 
 def _owns(words: list[str], at: int, named: bool) -> bool:
-    """Whether "her" is a possessive: a word with a meaning follows it."""
+    """Whether the word is "her" as a possessive: a content word follows it."""
     return named and words[at] == "her" and any(word not in _FUNCTION_WORDS for word in words[at + 1 : at + 2])
 
 
 # ---- answers ---------------------------------------------------------------------------------------------------------
 _DECLINED = re.compile(
-    r"\b(?:unanswerable|cannot be (?:answered|determined)|can't be (?:answered|determined)|unknown|not (?:mentioned|stated|specified|given|known|told|provided)"
+    r"\b(?:unanswerable|cannot be (?:answered|determined)|can't be (?:answered|determined)|unknown"
+    r"|not (?:mentioned|stated|specified|given|known|told|provided)"
     r"|(?:do|does|did) not (?:know|say|tell|mention|state|specify|provide)|don't know|no answer)\b"
 )
 
 
 def declines(answer: str) -> bool:
-    """Whether a short answer says that there is none."""
+    """Whether a short answer says that the question cannot be answered."""
     return bool(_DECLINED.search(" ".join(words_of(answer))))
 
 
@@ -153,12 +163,12 @@ def says_yes(answer: str) -> bool:
 
 
 def mentions_the_text(answer: str) -> bool:
-    """Whether an answer speaks of the passage, which its reader does not have."""
+    """Whether an answer refers to the passage, which its readers do not see."""
     return bool(_OF_THE_PASSAGE.search(" ".join(words_of(answer))))
 
 
 def word_count_outside(text: str, bounds: tuple[int, int]) -> str | None:
-    """ "below 4 words" or "above 40 words", None where a text keeps within the bounds."""
+    """What is wrong with a text's length, such as "below 4 words", or None if it is within the bounds."""
     low, high = bounds
     count = len(text.split())
     return f"below {low} words" if count < low else f"above {high} words" if count > high else None

@@ -1,4 +1,4 @@
-"""Passages of a text: whole paragraphs, short neighbours taken together, of a fitting number of words."""
+"""Splits texts into passages of suitable length: whole paragraphs, with short neighbours joined."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from markdown_it import MarkdownIt
 
 from generation.qa.texts import Skipped, Text
 
-MIN_WORDS = (
-    80  # SQuAD leaves out paragraphs below 500 characters, which is about as much: https://arxiv.org/abs/1606.05250
-)
-MAX_WORDS = 300  # with the longest of the prompts and its answer 1,300 tokens or so: fits contexts of 2,048
-LONG_WORD = 12  # characters; English words have five or six with their space
+MIN_WORDS = 80  # about the 500 characters that SQuAD requires of a paragraph: https://arxiv.org/abs/1606.05250
+MAX_WORDS = 300  # with the longest prompt and its answer about 1,300 tokens: fits contexts of 2,048
+LONG_WORD = 12  # characters; English words have five or six, including the space
 
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n")
 _BLOCKS = MarkdownIt("commonmark").disable("inline")
@@ -25,10 +23,10 @@ _BREAKS = {"softbreak", "hardbreak"}
 
 @dataclass(frozen=True)
 class Passage:
-    """One or several paragraphs of a text, as one line of plain text."""
+    """One or more paragraphs of a text, as one line of plain text."""
 
     text: Text
-    paragraph: int  # the first of them, counted from 1
+    paragraph: int  # number of the first one, from 1
     body: str
 
     @property
@@ -37,33 +35,33 @@ class Passage:
 
 
 def find_passages(text: Text, min_words: int = MIN_WORDS, max_words: int = MAX_WORDS) -> Iterator[Passage | Skipped]:
-    """The passages of a text, in order, and what is left out.
+    """The passages of a text, in order, and the parts that are skipped.
 
-    A paragraph below `min_words` is taken together with those that follow it, as far as nothing else than paragraphs stands
-    between. In Markdown a paragraph loses its marks; headings, lists, quotations, tables and code are no paragraphs.
+    A paragraph below `min_words` is joined with those directly after it. Markdown paragraphs become plain text;
+    headings, lists, quotations, tables and code are skipped.
     """
-    held: list[str] = []
+    pending: list[str] = []
     number = 0
     for number, paragraph in enumerate(_markdown(text.body) if text.is_markdown else _plain(text.body), 1):
         words = _words(paragraph) if paragraph else 0
-        if held and (not paragraph or sum(map(_words, held)) + words > max_words):
-            yield Skipped(f"{text.id}#{number - len(held)}", f"below {min_words} words")
-            held = []
+        if pending and (not paragraph or sum(map(_words, pending)) + words > max_words):
+            yield Skipped(f"{text.id}#{number - len(pending)}", f"below {min_words} words")
+            pending = []
         if paragraph is None:
             yield Skipped(f"{text.id}#{number}", "no paragraph, but a heading, list, quotation, table or code")
         elif words > max_words:
             yield Skipped(f"{text.id}#{number}", f"above {max_words} words")
         elif words:
-            held.append(_one_line(paragraph, text.is_markdown))
-            if sum(map(_words, held)) >= min_words:
-                yield Passage(text, number - len(held) + 1, " ".join(held))
-                held = []
-    if held:
-        yield Skipped(f"{text.id}#{number - len(held) + 1}", f"below {min_words} words")
+            pending.append(_one_line(paragraph, text.is_markdown))
+            if sum(map(_words, pending)) >= min_words:
+                yield Passage(text, number - len(pending) + 1, " ".join(pending))
+                pending = []
+    if pending:
+        yield Skipped(f"{text.id}#{number - len(pending) + 1}", f"below {min_words} words")
 
 
 def _words(paragraph: str) -> int:
-    """Its words, but at least one for so many characters: the prompt must not grow with a text without spaces."""
+    """The number of words, and at least one per LONG_WORD characters: text without spaces must not fill the prompt."""
     return max(len(paragraph.split()), len(paragraph) // LONG_WORD)
 
 
@@ -72,7 +70,7 @@ def _plain(body: str) -> Iterator[str | None]:
 
 
 def _markdown(body: str) -> Iterator[str | None]:
-    """The paragraphs at the top level as they are written; None for another block."""
+    """The source of each paragraph at the top level; None for any other block."""
     tokens = _BLOCKS.parse(body)
     for at, token in enumerate(tokens):
         if token.level == 0 and token.nesting >= 0:
@@ -82,9 +80,8 @@ def _markdown(body: str) -> Iterator[str | None]:
 def _one_line(paragraph: str, is_markdown: bool) -> str:
     if is_markdown:
         [inline] = _INLINE.parseInline(paragraph)
-        shown = (
+        paragraph = "".join(
             token.content if token.type in _SHOWN else " " if token.type in _BREAKS else ""
             for token in inline.children or []
         )
-        paragraph = "".join(shown)
     return " ".join(paragraph.split())

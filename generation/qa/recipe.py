@@ -1,15 +1,15 @@
-"""From passages to questions with answers: a prompt a step, and what is evaluated after it.
+"""From passages to questions with answers: one prompt per step, and the evaluations after it.
 
     topics        what the passage is about
-    question      of each kind: who, what, where, when, why, how
-    answer        the short answer, with the passage open
-    asked_back    the question again, from the answer; as much as it agrees with the first, question and answer belong together
+    question      one of each kind: who, what, where, when, why, how
+    answer        a short answer, with the passage given
+    asked_back    the question again, from the answer; if both questions agree, question and answer belong together
                   (roundtrip consistency, after Alberti et al. 2019, https://arxiv.org/abs/1906.05416)
-    answerable    whether the passage answers the question, by the model's own word
-    long_answer   what becomes the response
+    answerable    whether the passage answers the question, according to the model
+    long_answer   the text that becomes the response
 
-A step is done for all questions of all passages at hand before the next one, so that the model is asked in few large batches;
-a question that fails an evaluation goes no further. Each step is a file of generation/prompts/qa.
+Each step is done for all questions of all given passages before the next, so that the model gets a few large batches. A
+question that fails an evaluation skips the remaining steps. The prompts are files in generation/prompts/qa.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from generation.models import CUT, TOO_LONG, Model, Request
+from generation.backends.base import PROMPT_TOO_LONG, Request
+from generation.models import Model
+from generation.prompt_template import Template, read_template
 from generation.qa.evaluations import (
     KINDS,
     declines,
@@ -37,11 +39,10 @@ from generation.qa.evaluations import (
     word_count_outside,
 )
 from generation.qa.passages import Passage
-from generation.templates import Template, read_template
 
 SOURCE = "synthetic_qa"  # the label in the tuple files
 PROMPTS = Path(__file__).parent.parent / "prompts" / "qa"
-DIGITS = 6  # of the scores that are kept
+SCORE_DIGITS = 6
 
 _LABEL = re.compile(
     r"(?:(?:question|answer|long answer|short answer|topics|q|a)\s*:\s*|[-*]\s+|\d{1,2}[.)]\s+)(?=\S)", re.I
@@ -49,23 +50,26 @@ _LABEL = re.compile(
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The thresholds. A text of a model that was never seen is judged by them, so look at the scores of the first
-    hundred records and dropped questions, and set them anew."""
+class Thresholds:
+    """The thresholds of the evaluations.
 
-    min_logprob: float = -1.0  # a mean probability of 0.37 a token. What a model is sure of is right more often
-    min_agreement: float = 0.5  # a question about something else may share its first word and its function words
-    min_found: float = 0.7  # lets an answer inflect or add a word in three or four
-    min_covered: float = 0.5  # the long answer may put the short one in other words, but must be about it
-    max_repetition: float = 0.1  # between people's 0.006 and the 0.4 of texts that loop
+    They are not tuned to any model: with a new one, check the scores of the first hundred records and dropped
+    questions, and adjust them.
+    """
+
+    min_logprob: float = -1.0  # a mean token probability of 0.37; confident answers are right more often
+    min_agreement: float = 0.5  # an unrelated question may share its first word and its function words
+    min_found: float = 0.7  # allows for one inflected or added word in three or four
+    min_covered: float = 0.5  # the long answer may rephrase the short one, but has to be about it
+    max_repetition: float = 0.1  # human text has 0.006, text that loops above 0.4
     question_words: tuple[int, int] = (4, 40)
     answer_words: tuple[int, int] = (1, 40)
     long_answer_words: tuple[int, int] = (30, 300)
 
 
 @dataclass
-class Candidate:
-    """A question of one kind about one passage, with what the steps so far have made of it."""
+class QuestionCandidate:
+    """A question of one kind about one passage, with the results of the steps so far."""
 
     passage: Passage
     kind: str
@@ -75,14 +79,14 @@ class Candidate:
 
     @property
     def id(self) -> str:
-        """Stable: of the passage and the question."""
-        told = "\n".join([self.passage.body, self.kind, self.texts.get("question", "")])
-        return f"{SOURCE}/{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}"
+        """Depends only on the passage and the question."""
+        key = "\n".join([self.passage.body, self.kind, self.texts.get("question", "")])
+        return f"{SOURCE}/{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
 
     @property
     def score(self) -> float:
-        """By which the best of a kind are chosen: the mean of the scores that are shares, and of the mean probabilities
-        of a token in question, answer and long answer."""
+        """Ranks questions of the same kind: the mean of agreement, found and covered, and of the mean token
+        probabilities of question, answer and long answer."""
         shares = [self.scores[name] for name in ("agreement", "found", "covered")]
         logprobs = [self.scores.get(f"{step}_logprob") for step in WEIGHED]
         shares += [math.exp(logprob) for logprob in logprobs if logprob is not None]
@@ -105,39 +109,47 @@ class Candidate:
                 "topics": [topic.strip() for topic in self.texts["topics"].split(";") if topic.strip()],
                 "answer": self.texts["answer"],
                 "asked_back": self.texts["asked_back"],
-                "scores": {**self.rounded_scores, "score": round(self.score, DIGITS)},
+                "scores": {**self.rounded_scores, "score": round(self.score, SCORE_DIGITS)},
             },
         }
 
     def dropped(self, reason: str) -> dict[str, Any]:
-        """What is told of it when it is left out."""
-        told = {"reason": reason, "id": self.id, "text_id": self.passage.text.id, "paragraph": self.passage.paragraph}
-        return {**told, "kind": self.kind.lower(), **self.texts, "scores": self.rounded_scores}
+        """The row that is written if the question is dropped."""
+        return {
+            "reason": reason,
+            "id": self.id,
+            "text_id": self.passage.text.id,
+            "paragraph": self.passage.paragraph,
+            "kind": self.kind.lower(),
+            **self.texts,
+            "scores": self.rounded_scores,
+        }
 
     @property
     def rounded_scores(self) -> dict[str, float]:
-        return {name: round(score, DIGITS) for name, score in self.scores.items()}
+        return {name: round(score, SCORE_DIGITS) for name, score in self.scores.items()}
 
 
 # ---- the steps -------------------------------------------------------------------------------------------------------
-Evaluation = Callable[[Candidate, Limits], str | None]  # gives the reason to drop a candidate, and may note its scores
+# Returns the reason to drop a candidate, or None; may add scores to it.
+Evaluation = Callable[[QuestionCandidate, Thresholds], str | None]
 
 
 class Step(NamedTuple):
-    """One prompt; `evaluate` sees the candidate with the text that came."""
+    """A prompt, and the evaluation of the text that the model wrote for it."""
 
     name: str
     evaluate: Evaluation
 
 
-def _question(candidate: Candidate, limits: Limits) -> str | None:
+def _check_question(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     question = candidate.texts["question"]
     if problem := why_malformed(question, candidate.kind) or word_count_outside(question, limits.question_words):
         return problem
     return "not self-contained" if points_outside(question) else None
 
 
-def _answer(candidate: Candidate, limits: Limits) -> str | None:
+def _check_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     answer = candidate.texts["answer"]
     if declines(answer):
         return "declined"
@@ -147,16 +159,16 @@ def _answer(candidate: Candidate, limits: Limits) -> str | None:
     return _below(candidate, "found", limits.min_found, "found in the passage")
 
 
-def _asked_back(candidate: Candidate, limits: Limits) -> str | None:
+def _check_asked_back(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     candidate.scores["agreement"] = token_f1(candidate.texts["question"], candidate.texts["asked_back"])
     return _below(candidate, "agreement", limits.min_agreement, "agreement with the question")
 
 
-def _answerable(candidate: Candidate, limits: Limits) -> str | None:
+def _check_answerable(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     return None if says_yes(candidate.texts["answerable"]) else "not yes"
 
 
-def _long_answer(candidate: Candidate, limits: Limits) -> str | None:
+def _check_long_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
     text = candidate.texts["long_answer"]
     if outside := word_count_outside(text, limits.long_answer_words):
         return outside
@@ -171,58 +183,63 @@ def _long_answer(candidate: Candidate, limits: Limits) -> str | None:
     return _below(candidate, "covered", limits.min_covered, "of the short answer in it")
 
 
-def _below(candidate: Candidate, score: str, least: float, what: str) -> str | None:
+def _below(candidate: QuestionCandidate, score: str, least: float, what: str) -> str | None:
     return f"below {least} {what}" if candidate.scores[score] < least else None
 
 
 RECIPE = (
     Step("topics", lambda candidate, limits: None),
-    Step("question", _question),
-    Step("answer", _answer),
-    Step("asked_back", _asked_back),
-    Step("answerable", _answerable),
-    Step("long_answer", _long_answer),
+    Step("question", _check_question),
+    Step("answer", _check_answer),
+    Step("asked_back", _check_asked_back),
+    Step("answerable", _check_answerable),
+    Step("long_answer", _check_long_answer),
 )
 WEIGHED = ("question", "answer", "long_answer")  # the texts whose log-probability counts
-PLACES = frozenset({"passage", "kind", *(step.name for step in RECIPE)})
+PLACEHOLDERS = frozenset({"passage", "kind", *(step.name for step in RECIPE)})
 
 
 def read_prompts(folder: Path) -> dict[str, Template]:
-    """The prompt file of each step, `<step>.txt`. Raises InputError where one is missing or has an unknown place."""
-    return {step.name: read_template(folder / f"{step.name}.txt", PLACES) for step in RECIPE}
+    """The prompt file of each step, `<step>.txt`. Raises InputError if one is missing or malformed."""
+    return {step.name: read_template(folder / f"{step.name}.txt", PLACEHOLDERS) for step in RECIPE}
 
 
 def ask(
     passages: Sequence[Passage],
     model: Model,
     prompts: dict[str, Template],
-    limits: Limits,
+    limits: Thresholds,
     temperature: float,
     seed: int,
-) -> list[Candidate]:
-    """One candidate of each kind for each passage, taken through all steps; those with a `problem` fell out on the way."""
-    candidates = [Candidate(passage, kind) for passage in passages for kind in KINDS]
+) -> list[QuestionCandidate]:
+    """Take one candidate of each kind for each passage through all steps; `problem` is set on those that failed."""
+    candidates = [QuestionCandidate(passage, kind) for passage in passages for kind in KINDS]
     for step in RECIPE:
         template = prompts[step.name]
-        left = [candidate for candidate in candidates if candidate.problem is None]
-        requests = [Request(template.fill(passage=each.passage.body, kind=each.kind, **each.texts)) for each in left]
+        remaining = [candidate for candidate in candidates if candidate.problem is None]
+        requests = [
+            Request(template.fill(passage=candidate.passage.body, kind=candidate.kind, **candidate.texts))
+            for candidate in remaining
+        ]
         settings = template.settings(temperature=temperature, seed=seed)
-        for candidate, generation in zip(left, model.generate(requests, settings, step.name), strict=True):
+        for candidate, generation in zip(remaining, model.generate(requests, settings, step.name), strict=True):
             candidate.texts[step.name] = tidy(generation.text)
             if generation.logprob is not None:
                 candidate.scores[f"{step.name}_logprob"] = generation.logprob
-            problem = _why_unusable(candidate, step.name, generation.end, limits) or step.evaluate(candidate, limits)
+            problem = _why_unusable(candidate, step.name, generation.finish_reason, limits) or step.evaluate(
+                candidate, limits
+            )
             candidate.problem = problem and f"{step.name.replace('_', ' ')}: {problem}"
     return candidates
 
 
-def _why_unusable(candidate: Candidate, step: str, end: str, limits: Limits) -> str | None:
+def _why_unusable(candidate: QuestionCandidate, step: str, finish_reason: str, limits: Thresholds) -> str | None:
     logprob = candidate.scores.get(f"{step}_logprob")
-    if end == TOO_LONG:
+    if finish_reason == PROMPT_TOO_LONG:
         return "prompt too long for the model"
     if not candidate.texts[step]:
         return "empty"
-    if end == CUT and step in WEIGHED:
+    if finish_reason == "length" and step in WEIGHED:
         return "cut at max_tokens"
     if step in WEIGHED and logprob is not None and logprob < limits.min_logprob:
         return f"mean log-probability below {limits.min_logprob}"
@@ -230,7 +247,7 @@ def _why_unusable(candidate: Candidate, step: str, end: str, limits: Limits) -> 
 
 
 def tidy(text: str) -> str:
-    """What was written without the label, list mark or quotation marks that chat models put around it."""
+    """A text without the label, list marker or quotation marks that chat models put around it."""
     text = text.strip()
     label = _LABEL.match(text)
     text = text[label.end() :] if label else text

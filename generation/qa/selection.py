@@ -1,6 +1,6 @@
-"""The best questions of each kind, as many of one as of the other, without near duplicates.
+"""Selects the best questions of each kind, equally many of each, without near duplicates.
 
-Candidates wait in a temporary file until all are known; in memory stay some 300 bytes of each.
+Candidates are kept in a temporary file until all are there; memory holds about 300 bytes for each.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from instructions.duplicates import NearDuplicates
+from quality.duplicates import NearDuplicates
 
-SIMILAR = 0.8  # Jaccard similarity of two questions' word pairs: ten words of which one is another are not yet similar
+SIMILAR = 0.8  # Jaccard similarity of word pairs; two questions of ten words that differ in one are below it
 NGRAM = 2
 
 
-class _Place(NamedTuple):
-    score: float  # below zero, so that the best sorts first
+class _Entry(NamedTuple):
+    score: float  # negated, so that the best sorts first
     id: str
     kind: str
     start: int
@@ -28,16 +28,18 @@ class _Place(NamedTuple):
 
 
 class Selection:
-    """Takes in records of meta.kind and meta.scores.score, and gives them back with the reason to drop each, or None."""
+    """Collects records, then returns each with the reason to drop it, or None.
+
+    Records are compared by meta.kind and meta.scores.score. folder is for temporary files.
+    """
 
     def __init__(self, folder: Path):
-        """folder: for the temporary files."""
         self.folder = folder
 
     def __enter__(self) -> Selection:
         self._file = tempfile.TemporaryFile(dir=self.folder)
         self._near = NearDuplicates(self.folder, SIMILAR, NGRAM)
-        self._places: list[_Place] = []
+        self._entries: list[_Entry] = []
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,23 +48,25 @@ class Selection:
 
     def add(self, record: dict[str, Any]) -> None:
         line, meta = orjson.dumps(record), record["meta"]
-        place = _Place(-meta["scores"]["score"], record["id"], meta["kind"], self._file.tell(), len(line))
+        entry = _Entry(-meta["scores"]["score"], record["id"], meta["kind"], self._file.tell(), len(line))
         self._file.write(line)
-        self._places.append(place)
-        self._near.add(record["id"], record["instruction"], place[:2])
+        self._entries.append(entry)
+        self._near.add(record["id"], record["instruction"], entry[:2])
 
     def choose(self, per_kind: int | None) -> Iterator[tuple[dict[str, Any], str | None]]:
-        """The records in the order in which they came in. per_kind: how many of each kind are kept at most; None for as
-        many as the scarcest kind has, of those that there are at all."""
-        reasons = {loser.id: "near duplicate of a better question" for loser in self._near.losers()}
-        left = sorted(place for place in self._places if place.id not in reasons)
-        counts = Counter(place.kind for place in left)
+        """The records in the order in which they were added, each with the reason to drop it, or None.
+
+        per_kind: the most to keep of each kind; None for as many as the rarest kind has.
+        """
+        reasons = {duplicate.id: "near duplicate of a better question" for duplicate in self._near.duplicates()}
+        remaining = sorted(entry for entry in self._entries if entry.id not in reasons)
+        counts = Counter(entry.kind for entry in remaining)
         limit = min(counts.values(), default=0) if per_kind is None else per_kind
         seen = Counter[str]()
-        for place in left:
-            seen[place.kind] += 1
-            if seen[place.kind] > limit:
-                reasons[place.id] = f"beyond the {limit} best of its kind"
-        for place in self._places:
-            self._file.seek(place.start)
-            yield orjson.loads(self._file.read(place.size)), reasons.get(place.id)
+        for entry in remaining:
+            seen[entry.kind] += 1
+            if seen[entry.kind] > limit:
+                reasons[entry.id] = f"beyond the {limit} best of its kind"
+        for entry in self._entries:
+            self._file.seek(entry.start)
+            yield orjson.loads(self._file.read(entry.size)), reasons.get(entry.id)

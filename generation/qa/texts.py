@@ -1,4 +1,4 @@
-"""Texts to ask about: folders of .txt and .md, JSON rows with a field, and records of this project."""
+"""The texts to ask questions about: folders of .txt and .md, fields of JSON rows, and records of this project."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from instructions.files import require_input
-from instructions.records import read_with_progress
-from instructions.script import InputError
-from instructions.sources import SourceFile, read_rows
+from records.errors import InputError
+from records.file_io import require_input
+from records.json_rows import SourceFile, read_rows
+from records.record import read_with_progress
 
 MARKDOWN, PLAIN = ".md", ".txt"
-LARGEST_FILE = 1 << 26  # bytes; it is read as a whole
-BINARY = b"\0"  # no text holds it, and nearly every other kind of file does
+LARGEST_FILE = 1 << 26  # bytes; files are read into memory
+BINARY = b"\0"  # in nearly every binary file, and in no text
 
-
-# what attribution has to name, by the names that these have in records
-OF_ROWS = ("url", "title", "author", "author_url")
-OF_RECORDS = ("site", "title", "question_url", "answer_url", "answer_author", "answer_author_url")
+# the fields that attribution needs
+ATTRIBUTION_OF_ROWS = ("url", "title", "author", "author_url")
+ATTRIBUTION_OF_RECORDS = ("site", "title", "question_url", "answer_url", "answer_author", "answer_author_url")
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text, its licence, which is that of what is derived from it, and what attribution has to name."""
+    """A text, its licence, which questions made from it inherit, and the fields that attribution needs."""
 
     id: str
     body: str
@@ -34,7 +33,7 @@ class Text:
 
 
 class Skipped(NamedTuple):
-    """A text, or a part of one, that is left out."""
+    """A text or a part of one that is not used."""
 
     id: str
     reason: str
@@ -43,11 +42,12 @@ class Skipped(NamedTuple):
 def read_texts(paths: Iterable[str], name: str | None, license: str | None) -> Iterator[Text | Skipped]:
     """The texts at `paths`, in a fixed order.
 
-    name: the paths are JSON rows (an array or lines), and the field of this name is the text; the fields id, license, url,
-    title, author and author_url are taken where they are there. Without it a path is a folder, read with all below it, a
-    .txt or .md file, or records of this project, whose responses are the texts. license: of texts that tell none.
+    If name is given, the paths are JSON rows (an array or lines), this field is the text, and the fields id, license,
+    url, title, author and author_url are used if present. Otherwise a path is a folder, searched recursively for .txt
+    and .md, such a file, or records of this project, whose responses are the texts. license is for texts that do not
+    state their own.
 
-    Raises InputError where a path is none of these, and where a text has no licence.
+    Raises InputError if a path is none of these, or if a text has no licence.
     """
     for path in paths:
         if name is not None:
@@ -64,7 +64,7 @@ def read_texts(paths: Iterable[str], name: str | None, license: str | None) -> I
 def _folder(folder: Path, license: str | None) -> Iterator[Text | Skipped]:
     files = [path for path in sorted(folder.rglob("*")) if path.suffix in (MARKDOWN, PLAIN) and path.is_file()]
     if not files:
-        raise InputError(f"{folder}: holds no {PLAIN} and no {MARKDOWN} file; give another --inputpath")
+        raise InputError(f"{folder}: contains no {PLAIN} or {MARKDOWN} file; give another --inputpath")
     for path in files:
         yield _file(path, path.relative_to(folder).as_posix(), license)
 
@@ -87,25 +87,30 @@ def _rows(path: str, name: str, license: str | None) -> Iterator[Text | Skipped]
     for row in read_rows(SourceFile(path)):
         if name not in row.value:
             raise InputError(f'{row.place}: has no "{name}"; give the right --field')
-        body, told = row.value[name], _texts_of(row.value, ("id", "license", *OF_ROWS))
-        id, license_ = told.pop("id", f"{Path(path).name}:{row.number}"), told.pop("license", license)
-        yield _text(row.place, id, body, True, license_, told) if isinstance(body, str) else Skipped(id, "no text")
+        body, fields = row.value[name], _strings_of(row.value, ("id", "license", *ATTRIBUTION_OF_ROWS))
+        id, own_license = fields.pop("id", f"{Path(path).name}:{row.number}"), fields.pop("license", license)
+        if isinstance(body, str):
+            yield _text(row.place, id, body, True, own_license, attribution=fields)
+        else:
+            yield Skipped(id, "no text")
 
 
 def _records(path: str, license: str | None) -> Iterator[Text | Skipped]:
     for row in read_with_progress([path]):
         meta = row.record["meta"]
-        told = _texts_of(meta, ("license", "answer_license"))
-        license_ = told.get("answer_license") or told.get("license") or license
-        yield _text(row.place, row.record["id"], row.record["response"], True, license_, _texts_of(meta, OF_RECORDS))
+        licenses = _strings_of(meta, ("license", "answer_license"))
+        own_license = licenses.get("answer_license") or licenses.get("license") or license
+        attribution = _strings_of(meta, ATTRIBUTION_OF_RECORDS)
+        yield _text(row.place, row.record["id"], row.record["response"], True, own_license, attribution)
 
 
-def _texts_of(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+def _strings_of(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+    """The fields of these names that are strings and not empty."""
     return {name: _writable(fields[name]) for name in names if isinstance(fields.get(name), str) and fields[name]}
 
 
 def _writable(text: str) -> str:
-    """A text without half surrogate pairs, as names of files and JSON can have them."""
+    """A text that UTF-8 can encode: lone surrogates, which file names and JSON can have, become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -113,7 +118,7 @@ def _text(
     place: str, id: str, body: str, is_markdown: bool, license: str | None, attribution: dict[str, str] | None = None
 ) -> Text | Skipped:
     if not license:
-        raise InputError(f"{place}: tells no licence of its text; give it with --text_license")
+        raise InputError(f"{place}: no licence for this text; give it with --text_license")
     if not body.strip():
         return Skipped(id, "empty")
     return Text(id, _writable(body), license, is_markdown, attribution or {})

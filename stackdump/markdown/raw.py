@@ -55,7 +55,7 @@ class Cell:
 
 
 @dataclass
-class Table:
+class HtmlTable:
     rows: list[list[Cell]]
 
     def is_simple(self) -> bool:
@@ -78,7 +78,7 @@ class Table:
         return True
 
 
-def read_table(tokens: list[str]) -> Table | None:
+def read_table(tokens: list[str]) -> HtmlTable | None:
     """The table between its tags ([text, tag, .., text]); None if it holds anything but rows of cells."""
     rows: list[list[Cell]] = []
     n = 1
@@ -107,7 +107,7 @@ def read_table(tokens: list[str]) -> Table | None:
         elif name == "tr":
             rows.append([])
         n += 2
-    return Table(rows) if not tokens[-1].strip(WS) else None
+    return HtmlTable(rows) if not tokens[-1].strip(WS) else None
 
 
 def _cell_end(tokens: list[str], n: int, name: str) -> int | None:
@@ -123,7 +123,7 @@ def _cell_end(tokens: list[str], n: int, name: str) -> int | None:
     return None
 
 
-def write_table(table: Table, rows: list[list[str]]) -> str:
+def write_table(table: HtmlTable, rows: list[list[str]]) -> str:
     """Pipes and dashes around the cells' Markdown."""
     head = next(row for row in table.rows if row)
     lines = [f"| {' | '.join(cells)} |" for cells in rows if cells]

@@ -18,7 +18,7 @@ from stackdump.markdown.escape import (
     write_breaks,
 )
 from stackdump.markdown.paragraph import TAG_OF_MARK, IllNestedError, Options, Paragraph
-from stackdump.markdown.raw import Table, attributes, raw_code, raw_html, read_table, write_table
+from stackdump.markdown.raw import HtmlTable, attributes, raw_code, raw_html, read_table, write_table
 
 MAX_DEPTH: Final = 40  # quotes and lists inside each other; deeper ones are written without their mark
 MAX_NUMBER: Final = 999_999_999  # of a list item, in CommonMark
@@ -499,7 +499,7 @@ class Writer(Paragraph):
         self.write_lines(lines)
         return end + 2
 
-    def pipes(self, table: Table) -> str | None:
+    def pipes(self, table: HtmlTable) -> str | None:
         """The table as GFM writes it; None if GFM cannot."""
         if not table.is_simple():
             return None

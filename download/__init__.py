@@ -1,0 +1,1 @@
+"""Files from servers: the HTTP client, resumable ranges, and published files that are fetched once and verified."""

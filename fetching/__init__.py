@@ -1,1 +1,0 @@
-"""Files that others have published, fetched once, verified, and kept."""

@@ -1,0 +1,116 @@
+"""The flags that choose a language model, for every script that uses one.
+
+add_model_flags(parser)
+options = model_options(parser.parse_args())
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from generation.models import ModelOptions
+from records.file_io import STANDARD_STREAM
+from records.script import positive
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of model_options, and --cache."""
+    add = parser.add_argument_group("the model").add_argument
+    add(
+        "--model",
+        required=True,
+        metavar="NAME",
+        help="a folder with a transformers model, or its name at the Hugging Face hub; with --base_url, the server's "
+        "name for it",
+    )
+    add(
+        "--revision",
+        metavar="REV",
+        help="the model's revision (default: the newest at the hub; for a folder, a digest of its files)",
+    )
+    add(
+        "--license", metavar="LICENSE", help="the model's licence, for the records' meta (default: from its model card)"
+    )
+    add(
+        "--chat",
+        action="store_true",
+        help="a chat model: each prompt is sent as a user's turn, through the chat template or to /v1/chat/completions "
+        "(default: the model continues the prompt)",
+    )
+    add(
+        "--cache",
+        metavar="PATH",
+        help="where the model's answers are saved, so that an interrupted run can be resumed "
+        "(default: <destpath>.cache; none with -)",
+    )
+    local = parser.add_argument_group("a model run by transformers").add_argument
+    local(
+        "--device",
+        default=ModelOptions.device,
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1, .. (default: cuda if available, else cpu)",
+    )
+    local(
+        "--dtype",
+        choices=DTYPES,
+        default=ModelOptions.dtype,
+        help="data type of the weights (default: float32; bfloat16 is several times as fast on a GPU)",
+    )
+    local(
+        "--batch_size",
+        type=positive,
+        default=ModelOptions.batch_size,
+        metavar="N",
+        help="prompts in a batch (default: 16)",
+    )
+    server = parser.add_argument_group("a model at an OpenAI-compatible server").add_argument
+    server(
+        "--base_url",
+        metavar="URL",
+        help="for example http://localhost:8000/v1; the key is read from OPENAI_API_KEY",
+    )
+    server(
+        "--connections",
+        type=positive,
+        default=ModelOptions.connections,
+        metavar="N",
+        help="concurrent requests (default: 8)",
+    )
+    server(
+        "--timeout",
+        type=positive,
+        default=ModelOptions.timeout,
+        metavar="SECONDS",
+        help="seconds to wait for an answer (default: 300)",
+    )
+    server(
+        "--without_logprobs",
+        action="store_true",
+        help="do not ask for log-probabilities, which some servers do not return",
+    )
+
+
+def model_options(args: argparse.Namespace) -> ModelOptions:
+    """The options that the flags of add_model_flags were given."""
+    return ModelOptions(
+        args.model,
+        revision=args.revision,
+        license=args.license,
+        chat=args.chat,
+        device=args.device,
+        dtype=args.dtype,
+        batch_size=args.batch_size,
+        base_url=args.base_url,
+        connections=args.connections,
+        timeout=args.timeout,
+        logprobs=not args.without_logprobs,
+    )
+
+
+def find_cache_path(given: str | None, destpath: str) -> str | None:
+    """The cache: the file given as --cache, or one next to `destpath`; None if the records go to stdout."""
+    if given is not None or destpath == STANDARD_STREAM:
+        return given
+    return f"{destpath}.cache"

@@ -1,0 +1,144 @@
+"""The data set card: README.md with the front matter that the Hugging Face hub reads.
+
+The text is in card.md.jinja. https://huggingface.co/docs/hub/datasets-cards describes the front matter; `configs` lists
+the files of each split for load_dataset.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from merging.formats import PARQUET, SHAPES, DataFile
+from merging.origins import Origin, origin_of
+from merging.statistics import SourceStatistics, Statistics
+from records.licenses import Terms
+
+FILE_NAME = "README.md"
+TEMPLATE = Path(__file__).with_name("card.md.jinja")
+SIZES = {
+    10**3: "n<1K",
+    10**4: "1K<n<10K",
+    10**5: "10K<n<100K",
+    10**6: "100K<n<1M",
+    10**7: "1M<n<10M",
+    10**8: "10M<n<100M",
+}
+LARGEST = "100M<n<1B"
+MOST_SITES = 30  # listed by name
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~$#])")
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that a card describes."""
+
+    title: str
+    languages: list[str]
+    statistics: Statistics
+    terms: Terms
+    data_files: list[DataFile]
+    digests: dict[str, dict[str, Any]]  # bytes and sha256 of each file written, by name
+    inputs: list[dict[str, Any]]  # file and sha256
+    dropped: dict[tuple[str, str], int]  # records by source and reason
+    command: str
+    attributed: int  # records in ATTRIBUTION.jsonl
+    plots: dict[str, str]  # captions by path
+
+    def text(self) -> str:
+        """The card, as Markdown."""
+        front_matter = yaml.safe_dump(self.front_matter(), sort_keys=False, allow_unicode=True, width=120)
+        sources, configs = self._sources(), self._configs()
+        return _template().render(
+            front_matter=front_matter,
+            title=self.title,
+            records=self._records(),
+            publisher_cautions=[(source, origin.caution) for source, origin, _ in sources if origin.caution],
+            synthetic=self._synthetic(),
+            adversarial=[source for source, origin, _ in sources if origin.adversarial],
+            license_cautions=self.terms.cautions(),
+            data_files=self.data_files,
+            default_config=configs[0]["config_name"] if configs else None,
+            sources=sources,
+            models=[
+                (source, *model, count)
+                for source, _, numbers in sources
+                for model, count in sorted(numbers.models.items())
+            ],
+            dropped=sorted(self.dropped.items()),
+            licenses=self.terms.hub_names(),
+            attributed=self.attributed,
+            plots=self.plots,
+            command=" ".join(self.command.splitlines()),
+            inputs=self.inputs,
+            digests=self.digests,
+        )
+
+    def front_matter(self) -> dict[str, Any]:
+        """What the hub reads: licence, languages, size, and which files belong to which split."""
+        licenses = self.terms.hub_names()
+        sources = [source for source, _, _ in self._sources()]
+        fields: dict[str, Any] = {
+            "pretty_name": self.title,
+            "license": licenses[0] if len(licenses) == 1 else licenses,
+            "language": self.languages,
+            "size_categories": [_size(self._records())],
+            "task_categories": ["text-generation", "question-answering"],
+            "tags": ["instruction-tuning", *sources, *(["synthetic"] if self._synthetic() else [])],
+            "source_datasets": sorted({origin_of(source).hub_source for source in sources}),
+        }
+        configs = self._configs()
+        # without a format that load_dataset reads, the hub must not take the tuple files for one
+        return {**fields, "configs": configs} if configs else {**fields, "viewer": False}
+
+    def _configs(self) -> list[dict[str, Any]]:
+        configs: list[dict[str, Any]] = []
+        for name in SHAPES:
+            files = [
+                {"split": file.split, "path": file.path.as_posix()}
+                for file in self.data_files
+                if file.format == name and file.path.suffix == PARQUET and file.records
+            ]
+            if files:
+                first = {} if configs else {"default": True}
+                configs.append({"config_name": name, **first, "data_files": files})
+        return configs
+
+    def _sources(self) -> list[tuple[str, Origin, SourceStatistics]]:
+        return [(source, origin_of(source), numbers) for source, numbers in self.statistics.by_source()]
+
+    def _records(self) -> int:
+        return sum(numbers.records for _, _, numbers in self._sources())
+
+    def _synthetic(self) -> list[str]:
+        return [source for source, origin, numbers in self._sources() if origin.synthetic or numbers.models]
+
+
+def _size(records: int) -> str:
+    return next((name for bound, name in SIZES.items() if records < bound), LARGEST)
+
+
+def _plain(text: str) -> str:
+    """Text on one line, with everything escaped that Markdown would take for markup."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"plain": _plain, "number": "{:,}".format}
+    environment.globals["MOST_SITES"] = MOST_SITES
+    return environment.get_template(TEMPLATE.name)

@@ -1,0 +1,64 @@
+"""Where the sources come from, by label: for the card and for attribution."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Origin(NamedTuple):
+    """Where a source's records come from."""
+
+    title: str
+    address: str
+    changes: str  # made to the original works
+    hub_source: str = "original"  # in the card's source_datasets
+    synthetic: bool = False  # written by a model
+    adversarial: bool = False  # contains attempts to make a model do harm
+    caution: str = ""  # what the publisher says against this use, shortened from the data set's card on the hub
+
+
+ORIGINS = {
+    "stackexchange": Origin(
+        "Stack Exchange, by its dumps at archive.org",
+        "https://archive.org/details/stackexchange",
+        "HTML changed to Markdown; title and question joined",
+    ),
+    "anthrop_helpful": Origin(
+        "HH-RLHF, helpful",
+        "https://huggingface.co/datasets/Anthropic/hh-rlhf",
+        "first exchange of a dialogue",
+        hub_source="extended|Anthropic/hh-rlhf",
+        synthetic=True,
+        caution="The publisher says of the HH-RLHF preference data that it is meant to train preference models, "
+        "is not meant for supervised training of dialogue agents, and that training on it is likely to lead to harmful "
+        "models.",
+    ),
+    "anthrop_redteam": Origin(
+        "HH-RLHF, red-team attempts",
+        "https://huggingface.co/datasets/Anthropic/hh-rlhf",
+        "first exchange of a dialogue",
+        hub_source="extended|Anthropic/hh-rlhf",
+        synthetic=True,
+        adversarial=True,
+        caution="The publisher says of the red-team data that it is meant to understand how crowdworkers attack "
+        "models, and is not meant for fine-tuning or preference modelling. It holds offensive and upsetting text.",
+    ),
+    "conala": Origin(
+        "CoNaLa",
+        "https://conala-corpus.github.io",
+        "by the authors of CoNaLa: question reworded, code taken out of the answer; here: code fenced",
+        hub_source="extended|neulab/conala",
+    ),
+    "python_code": Origin("Python functions, written by a model", "", "", synthetic=True),
+    "synthetic_qa": Origin(
+        "questions and answers on paragraphs of text, written by a model",
+        "",
+        "question and answer that a model wrote about a paragraph of the text",
+        synthetic=True,
+    ),
+}
+
+
+def origin_of(source: str) -> Origin:
+    """The origin of a source; for an unknown label one with the label as its title."""
+    return ORIGINS.get(source, Origin(source, "", ""))

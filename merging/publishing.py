@@ -1,0 +1,189 @@
+"""A data set and everything that is published with it: card, attribution, plots, and a report with every number."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from merging import attribution, card, plots
+from merging.formats import FILES, FOLDERS, LLAMA_FACTORY, DataFile, DataSet, llama_factory
+from merging.inputs import Ledger, shown
+from merging.statistics import Statistics
+from merging.writers import JsonLines
+from records.errors import InputError
+from records.file_io import walk, write_json, write_report
+from records.licenses import Terms
+from records.record import RecordLine
+
+REPORT = "report.json"
+PATH_OPTIONS = ("inputpath", "mix", "decontaminate")
+UNPUBLISHED_OPTIONS = ("destpath", "dropped_path")  # they do not change the data set
+NAMES_SHOWN = 10  # of files that would be lost
+
+
+class Publication:
+    """A folder with a data set and everything that describes it."""
+
+    def __init__(self, folder: Path, data_set: DataSet, with_plots: bool, stack: ExitStack):
+        """stack: closes the attribution file if the run fails before `finish`."""
+        if with_plots:
+            plots.require_matplotlib()
+        self._folder, self._data_set, self._with_plots = folder, data_set, with_plots
+        self._statistics = Statistics()
+        self._attribution = JsonLines(folder / attribution.FILE_NAME, stack)
+
+    def write(self, row: RecordLine) -> None:
+        self._data_set.write(row.record)
+        self._statistics.add(row)
+        if fields := attribution.attribution(row):
+            self._attribution.write(orjson.dumps(fields))
+
+    def finish(
+        self,
+        title: str,
+        languages: list[str],
+        options: dict[str, Any],
+        inputs: list[dict[str, Any]],
+        ledger: Ledger,
+        terms: Terms,
+        screening: dict[str, Any],
+    ) -> list[DataFile]:
+        """Write the plots, the card and the report; returns the data files.
+
+        options: those to publish, as `published_options` gives them. screening: the screening's part of the report.
+        """
+        files = self._data_set.close()
+        self._attribution.close()
+        captions = plots.draw(self._statistics, self._folder) if self._with_plots else {}
+        if dataset_info := llama_factory(files):
+            write_json(self._folder / LLAMA_FACTORY, dataset_info)
+        digests = self._digests()
+        text = card.Card(
+            title=title,
+            languages=languages,
+            statistics=self._statistics,
+            terms=terms,
+            data_files=files,
+            digests=digests,
+            inputs=inputs,
+            dropped=ledger.dropped,
+            command=command(options),
+            attributed=self._attribution.records,
+            plots=captions,
+        ).text()
+        (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
+        report = {
+            "options": options,
+            "inputs": inputs,
+            "counts": ledger.tally().as_dict(),
+            "sources": dict(sorted(ledger.kept.items())),
+            "dropped": [
+                {"source": source, "reason": reason, "records": count}
+                for (source, reason), count in sorted(ledger.dropped.items())
+            ],
+            "statistics": {source: numbers.as_dict() for source, numbers in self._statistics.by_source()},
+            "licenses": {
+                "data_set": terms.hub_names(),
+                "conflict": terms.conflict() or None,
+                "unknown": terms.unknown(),
+            },
+            "attributed": self._attribution.records,
+            **screening,
+            "data_files": [{**file._asdict(), "path": file.path.as_posix()} for file in files],
+            "files": digests | {card.FILE_NAME: _digest(self._folder / card.FILE_NAME)},
+        }
+        write_report(self._folder / REPORT, report)
+        return files
+
+    def _digests(self) -> dict[str, dict[str, Any]]:
+        """Size and SHA-256 of each file written so far, by name."""
+        files = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        return {path.relative_to(self._folder).as_posix(): _digest(path) for path in files}
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+# ---- what a merge may replace ----------------------------------------------------------------------------------------
+def unchanged_files(folder: Path, inputs: Iterable[str]) -> set[str]:
+    """The files in a folder that an earlier merge wrote and nobody has changed since, as paths relative to the folder.
+
+    These are the files that the folder's report lists with the digests that they have, and the report itself if there
+    is any of them. Raises InputError if anything else has a name that a merge writes, or if an input is among them.
+    """
+    listed = _listed(folder / REPORT)
+    unchanged = {name for name, digest in listed.items() if _is_unchanged(folder / name, digest)}
+    if unchanged:
+        unchanged.add(REPORT)
+    if lost := sorted(_names_taken(folder) - unchanged):
+        names = [f"{name} (changed since)" if name in listed else name for name in lost[:NAMES_SHOWN]]
+        more = f" and {len(lost) - NAMES_SHOWN:,} more" if len(lost) > NAMES_SHOWN else ""
+        raise InputError(
+            f"{folder}: would lose {', '.join(names)}{more}: not what a merge wrote, according to the {REPORT} there; "
+            "move them away, or give another --destpath"
+        )
+    replaced = {os.path.realpath(folder / name) for name in unchanged}
+    for path in inputs:
+        if os.path.realpath(path) in replaced:
+            raise InputError(f"{path}: is an input and would be replaced by this run; give another --destpath")
+    return unchanged
+
+
+def _listed(report: Path) -> dict[str, Any]:
+    """Size and SHA-256 of the files that a merge's report lists; nothing if there is no such report."""
+    try:
+        listed = json.loads(report.read_bytes())["files"]
+        return {name: {"bytes": file["bytes"], "sha256": file["sha256"]} for name, file in listed.items()}
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # not the report of a merge
+        return {}
+
+
+def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != digest["bytes"]:  # a merge writes no links
+        return False
+    return _digest(path) == digest
+
+
+def _names_taken(folder: Path) -> set[str]:
+    """Everything in a folder that has the name of a file or folder that a merge writes."""
+    taken = set()
+    for parent, folders, files in walk(folder):
+        for path in (Path(parent, name) for name in [*files, *folders]):
+            name, is_folder = path.relative_to(folder).as_posix(), path.is_dir() and not path.is_symlink()
+            if FILES.fullmatch(name) or (name in FOLDERS and not is_folder):
+                taken.add(name)
+    return taken
+
+
+# ---- the command -----------------------------------------------------------------------------------------------------
+def published_options(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that differ from their defaults and change the data set; of absolute paths only the file's name."""
+    published = {
+        name: value for name, value in options.items() if value != defaults[name] and name not in UNPUBLISHED_OPTIONS
+    }
+    for name in PATH_OPTIONS:
+        if paths := published.get(name):
+            published[name] = shown(paths) if isinstance(paths, str) else [shown(path) for path in paths]
+    return published
+
+
+def command(options: Mapping[str, Any]) -> str:
+    """The command with these options."""
+    words = ["python", "merge_datasets.py"]
+    for name, value in options.items():
+        words.append(f"--{name}")
+        if value is not True:
+            words += map(str, value if isinstance(value, list) else [value])
+    return shlex.join(words)

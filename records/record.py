@@ -1,0 +1,89 @@
+"""The record: one JSON object a line, the same in every step and from every source.
+
+    {"id": "math.stackexchange.com/a/123", "source": "stackexchange",
+     "instruction": "..", "response": "..", "meta": {..}}
+
+`id` is unique over all sources, `source` is the label in the tuple files, `meta` belongs to
+the source. Fields that a step does not know survive it: steps pass on the line that they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from records.errors import InputError
+from records.file_io import STANDARD_STREAM, open_input, require_input
+from records.script import Progress
+
+FIELDS = {"id": str, "source": str, "instruction": str, "response": str, "meta": dict}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class RecordLine(NamedTuple):
+    """A record and the line that it was read from."""
+
+    record: dict[str, Any]
+    raw: bytes  # the line as it was read, without its line end
+    place: str  # "file:line", to begin an error with
+
+
+def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None) -> Iterator[RecordLine]:
+    """The records of a `.jsonl` file (`.gz`, `.zst`, `-`), in order; blank lines are skipped.
+
+    `on_bytes` is called with the decompressed size of each line, for a progress bar.
+    Raises InputError, naming file and line, if a line is not a record.
+    """
+    name = "stdin" if str(path) == STANDARD_STREAM else path
+    for number, raw in read_lines(path, on_bytes):
+        place = f"{name}:{number}"
+        yield RecordLine(parse_record(raw, place), raw, place)
+
+
+def read_lines(
+    path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None
+) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not blank, without their line ends, each with its number from 1; otherwise as
+    read_records. Raises InputError if the file does not exist or is truncated."""
+    with open_input(path) as stream:
+        for number, line in enumerate(stream, 1):
+            on_bytes(len(line))
+            if number == 1:
+                line = line.removeprefix(BYTE_ORDER_MARK)
+            raw = line.rstrip(b"\r\n")
+            if raw.strip():
+                yield number, raw
+
+
+def read_with_progress(paths: list[str]) -> Iterator[RecordLine]:
+    """The records of several files, one after the other, with progress on stderr.
+
+    Raises InputError immediately if one of them does not exist.
+    """
+    for path in paths:
+        require_input(path)
+    for path in paths:
+        with Progress(f"reading {path}") as progress:
+            yield from read_records(path, progress.update)
+
+
+def parse_record(raw: bytes, place: str) -> dict[str, Any]:
+    """The record in one line of JSON; `place` ("file:line") begins the error. Raises InputError if it is not one."""
+    try:
+        record = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InputError(
+            f"{place}: is not JSON ({error.msg}, column {error.colno}); each line must be one record"
+        ) from None
+    if not isinstance(record, dict):
+        raise InputError(f"{place}: is not a JSON object; each line must be one record")
+    for name, kind in FIELDS.items():
+        if not isinstance(record.get(name), kind):
+            wanted = "a string" if kind is str else "an object"
+            raise InputError(f'{place}: "{name}" is missing or not {wanted}; see "The record" in README.md')
+    if not record["id"] or not record["source"]:
+        raise InputError(f'{place}: "id" and "source" must not be empty; see "The record" in README.md')
+    return record

@@ -1,0 +1,52 @@
+"""Rules that find words by patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from review.criteria.parsed_response import Finding, ParsedResponse
+
+LONGEST_QUOTATION = 1000  # characters before a match that are searched for the mark that opens it
+
+
+class Rule(NamedTuple):
+    """A reason for a finding, and how its words are found."""
+
+    reason: str
+    hints: tuple[str, ...]  # in lower case: the slower pattern is tried only on a text that has one of them
+    pattern: re.Pattern[str]
+
+
+def rule(reason: str, hints: Iterable[str], *patterns: str) -> Rule:
+    """A rule that matches any of the patterns.
+
+    A space in a pattern is any white space, and " ?" any or none.
+    """
+    pattern = "|".join(patterns).replace(" ?", r"\s*").replace(" ", r"\s+")
+    return Rule(reason, tuple(hints), re.compile(pattern))
+
+
+def is_quoted(text: str, match: re.Match[str]) -> bool:
+    """Whether a match begins inside quotation marks that its paragraph opens before it."""
+    start = match.start()
+    before = text[max(text.rfind("\n", 0, start) + 1, start - LONGEST_QUOTATION) : start]
+    return before.count('"') % 2 == 1 or before.count("“") > before.count("”")
+
+
+def find_by_rules(
+    rules: Iterable[Rule],
+    criterion: int,
+    parsed: ParsedResponse,
+    is_exception: Callable[[str, re.Match[str]], bool] = is_quoted,
+) -> Iterator[Finding]:
+    """The findings of the rules in the answer's own prose.
+
+    is_exception(text, match) says whether a match is something else than the rule looks for.
+    """
+    for reason, hints, pattern in rules:
+        if any(hint in parsed.own_lower for hint in hints):
+            for match in pattern.finditer(parsed.own):
+                if not is_exception(parsed.own, match):
+                    yield Finding(criterion, reason, *match.span())

@@ -1,0 +1,11 @@
+"""The judgement file: YAML that people edit by hand, and that the viewer changes without touching the rest of it.
+
+# filtered-stack-exchange/cstheory.jsonl
+cstheory.stackexchange.com/a/17: accept
+cstheory.stackexchange.com/a/29: {judgement: reject, criteria: [4, 6], note: links to a blog}
+"""
+
+from review.judgements.judgement_file import ConflictError as ConflictError
+from review.judgements.judgement_file import JudgementFile as JudgementFile
+from review.judgements.judgement_reading import Judgement as Judgement
+from review.judgements.judgement_reading import load_judgements as load_judgements
