@@ -27,14 +27,28 @@ def table(name: str, rows: Iterable[dict[str, object]]) -> bytes:
 
 
 def question(number: int, **more: object) -> dict[str, object]:
-    row = {"Id": number, "PostTypeId": 1, "CreationDate": "2024-05-01T10:00:00.000", "Score": 3,
-           "Title": f"Which rope for {number} t?", "Body": f"<p>I moor {number} boats.</p>", "Tags": "<rope>"}  # fmt: skip
+    row = {
+        "Id": number,
+        "PostTypeId": 1,
+        "CreationDate": "2024-05-01T10:00:00.000",
+        "Score": 3,
+        "Title": f"Which rope for {number} t?",
+        "Body": f"<p>I moor {number} boats.</p>",
+        "Tags": "<rope>",
+    }
     return row | more
 
 
 def answer(number: int, parent: int, **more: object) -> dict[str, object]:
-    row = {"Id": number, "PostTypeId": 2, "ParentId": parent, "CreationDate": "2024-05-02T10:00:00.000", "Score": 5,
-           "Body": f"<p>Take {number} mm.</p>", "OwnerUserId": 7}  # fmt: skip
+    row = {
+        "Id": number,
+        "PostTypeId": 2,
+        "ParentId": parent,
+        "CreationDate": "2024-05-02T10:00:00.000",
+        "Score": 5,
+        "Body": f"<p>Take {number} mm.</p>",
+        "OwnerUserId": 7,
+    }
     return row | more
 
 

@@ -1,4 +1,4 @@
-"""Step 1 through faults of the server, the disk, the archive and the user's own hand: the same bytes, or one clear line."""
+"""Step 1 through faults of the server, the disk, the archive and the user: the same bytes, or one clear line."""
 
 import os
 import random
@@ -60,7 +60,7 @@ def full_disk(size: int) -> str:
 
 
 def assert_one_line(run: Run, problem: str, folder: Path) -> None:
-    """Assert that a run has told the problem in its last line, and left nothing under a final name in `folder`."""
+    """Assert that a run reports the problem in its last line, and leaves nothing under a final name in `folder`."""
     assert run.status == 1, run.stderr
     assert "Traceback" not in run.stderr
     assert problem in run.stderr.splitlines()[-1], run.stderr
@@ -80,7 +80,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-# ---- faults ------------------------------------------------------------------------------------------------------------------
+# ---- faults ------------------------------------------------------------------------------------------------------
 FAULTS = {
     "drop once": lambda r: Fault(drop_after=50_000) if r.number == 4 else None,
     "drop often": lambda r: Fault(drop_after=400_000),
@@ -121,7 +121,7 @@ def test_faults_that_stay_end_in_one_line_and_leave_nothing(www, tmp_path, fault
     assert_one_line(run, problem, tmp_path)
 
 
-def test_damage_is_told_as_damage_where_it_looks_like_bad_xml(tmp_path):
+def test_damage_is_reported_as_damage_where_it_looks_like_bad_xml(tmp_path):
     xml = table("posts", small_posts())
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": xml}, [{"id": py7zr.FILTER_COPY}])
     archive.write_bytes(
@@ -152,7 +152,7 @@ def test_a_header_that_lies_about_the_size_ends_in_one_line(tmp_path, monkeypatc
 
 
 def test_a_bomb_is_not_held_in_memory(tmp_path):
-    """300 MB of white space in a few kilobytes; the script may have 300 MB of address space beyond what it starts with."""
+    """300 MB of white space in a few kilobytes; the script may use 300 MB of address space beyond what it starts with."""
     bomb = b"<posts>\n" + b" " * 300_000_000
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": bomb}, LZMA2)
     assert archive.stat().st_size < 200_000
@@ -162,7 +162,7 @@ def test_a_bomb_is_not_held_in_memory(tmp_path):
     assert "has a row of more than" in run.stderr.splitlines()[-1]
 
 
-def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_output, tmp_path):
+def test_a_full_disk_is_reported_in_one_line_and_the_next_run_continues(www, large_output, tmp_path):
     run = run_prepared(full_disk(600_000), "--dump_path", www / "large", "--destdir", tmp_path)
     assert_one_line(run, "File too large", tmp_path)
     assert "quay/.work" in run.stderr.splitlines()[-1]  # whichever disk that is on
@@ -205,7 +205,7 @@ def test_sites_that_need_only_a_part_of_their_archive_leave_their_connections_to
 
 
 def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, large_output, tmp_path):
-    """As in the archives of large sites, Users.xml shares a stream with what nobody wants, and Posts.xml has its own."""
+    """As in archives of large sites, Users.xml shares a stream with unwanted tables, and Posts.xml has its own."""
     tables = large_tables()
     path = tmp_path / "www" / "two" / "quay.stackexchange.com.7z"
     pack(path, {name: tables[name] for name in ("Users", "Votes")})
@@ -284,7 +284,7 @@ def test_two_runs_on_one_site_do_not_mix(www, large_output, tmp_path, compress, 
     assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
 
 
-def test_a_destination_that_cannot_be_written_is_told_in_one_line(tmp_path):
+def test_a_destination_that_cannot_be_written_is_reported_in_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": table("posts", small_posts())})
     run = run_script(SCRIPT, "--dump_path", archive, "--destdir", tmp_path / "file" / "below")
@@ -293,10 +293,20 @@ def test_a_destination_that_cannot_be_written_is_told_in_one_line(tmp_path):
     assert str(tmp_path / "file") in run.stderr.splitlines()[-1]
 
 
-def test_temporary_files_go_where_they_are_told_to(www, large_output, tmp_path):
+def test_temporary_files_go_to_tmpdir(www, large_output, tmp_path):
     with ArchiveServer(www, lambda r: Fault(status=404) if r.number == 4 else None) as server:
-        command = ("--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path / "out",
-                   "--tmpdir", tmp_path / "tmp")  # fmt: skip
+        command = (
+            "--base_url",
+            server.url,
+            "--dump",
+            "large",
+            "--sites",
+            "quay",
+            "--destdir",
+            tmp_path / "out",
+            "--tmpdir",
+            tmp_path / "tmp",
+        )
         assert run_script(SCRIPT, *command).status == 1
         assert files_in(tmp_path / "tmp") and not (tmp_path / "out" / "quay").exists()
         assert run_script(SCRIPT, *command).status == 0
@@ -304,7 +314,7 @@ def test_temporary_files_go_where_they_are_told_to(www, large_output, tmp_path):
     assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
-# ---- tables that have packed streams of their own, as in the archives of large sites ----------------------------------------
+# ---- tables that have packed streams of their own, as in the archives of large sites -----------------------------
 NAME = "apart/quay.stackexchange.com.7z"
 
 
@@ -453,8 +463,8 @@ def test_a_bad_row_in_one_table_ends_the_reading_of_the_other(tmp_path, bad, oth
     assert_one_line(run, "seven", tmp_path / "out")
 
 
-# ---- faults alone and in pairs ----------------------------------------------------------------------------------------------
-# Bytes of the archive `apart`, where the fixture `layout` asserts that they are: so that each fault meets what is fetched.
+# ---- faults alone and in pairs -----------------------------------------------------------------------------------
+# Bytes of the archive `apart`, at places that the fixture `layout` asserts: so each fault concerns what is fetched.
 IN_USERS, EARLY_IN_POSTS, LATE_IN_POSTS = 50_000, 300_000, 800_000
 CHANGED = {"ETag": '"b"'}
 
@@ -464,28 +474,28 @@ class Trouble(NamedTuple):
 
     fault: Callable[[Request, list[Request]], Fault | None]
     happened: Callable[[Request], bool]
-    told: str = ""  # to the user
+    line: str = ""  # that the user sees
 
 
 class Lasting(NamedTuple):
     """A kind of fault that stays."""
 
     trouble: Trouble
-    problem: str  # that the user is told
+    problem: str  # that the user sees
     at_once: bool = False  # or from when what passes has happened, which would not happen any more
 
 
-def once(byte: int, fault: Fault, happened: Callable[[Request], bool], told: str = "") -> Trouble:
+def once(byte: int, fault: Fault, happened: Callable[[Request], bool], line: str = "") -> Trouble:
     """What happens once, to a request that asks for this byte."""
 
     def fault_of(request: Request, before: list[Request]) -> Fault | None:
         return fault if asks_for(request, byte) and not any(map(happened, before)) else None
 
-    return Trouble(fault_of, happened, told)
+    return Trouble(fault_of, happened, line)
 
 
-def answered(status: int, told: str = "", **headers: str) -> Trouble:
-    return once(EARLY_IN_POSTS, Fault(status=status, headers=headers), lambda r: r.status == status, told)
+def answered(status: int, line: str = "", **headers: str) -> Trouble:
+    return once(EARLY_IN_POSTS, Fault(status=status, headers=headers), lambda r: r.status == status, line)
 
 
 def cut_at(size: int) -> Callable[[Request], bool]:
@@ -559,7 +569,7 @@ def troubled(server: ArchiveServer, passing: list[Trouble], lasting: Lasting | N
 
 
 def merged(faults: list[Fault]) -> Fault:
-    """All of the faults at once, the last where two are of a kind; an answer that is no file leaves nothing to others."""
+    """All faults at once, the last of each kind; with an answer that is not a file, no others."""
     both = Fault()
     for fault in faults:
         if fault.status:
@@ -571,7 +581,7 @@ def merged(faults: list[Fault]) -> Fault:
 
 
 def happened(trouble: Trouble, server: ArchiveServer, run: Run) -> bool:
-    return any(map(trouble.happened, server.requests)) and trouble.told in run.stderr
+    return any(map(trouble.happened, server.requests)) and trouble.line in run.stderr
 
 
 @pytest.mark.parametrize("names", [*((name,) for name in PASSING), *PAIRS], ids=" and ".join)
@@ -597,7 +607,7 @@ def test_a_trouble_that_stays_ends_in_one_line_whatever_passes(layout, tmp_path,
     assert_one_line(run, problem, tmp_path)
 
 
-# ---- real dumps --------------------------------------------------------------------------------------------------------------
+# ---- real dumps --------------------------------------------------------------------------------------------------
 LARGE, SMALL = "ai", "genai"  # one stream, fetched in parts; a stream for each table, but fetched whole
 REAL = {LARGE: "stackexchange", SMALL: "stackexchange_20251231"}
 WAIT = {"Retry-After": "1"}
@@ -616,7 +626,7 @@ FAULTS_OF_REAL = {
     "damage of Users": lambda r: Fault(flip_bit_at=173_000),
     "cut": lambda r: Fault(cut_by=50),
 }
-TOLD = {
+LINES = {
     "drop": "the connection broke at byte",
     "drop early": "the connection broke at byte",
     "drop once": "the connection broke at byte",
@@ -662,13 +672,13 @@ def real_output(tmp_path_factory) -> dict[str, bytes]:
 
 
 def fetch_real(site: str, names: tuple[str, ...], folder: Path) -> Run:
-    """Fetch a real dump through faults; assert that those that step 1 tells did happen."""
+    """Fetch a real dump through faults; assert that those that step 1 reports did happen."""
     with ArchiveServer(
         needs.SHARED / "archive.org", lambda r: merged([FAULTS_OF_REAL[name](r) for name in names])
     ) as server:
         run = run_prepared(HASTY, *fetching(server.url, REAL[site], folder, site))
     for name in names:
-        assert TOLD.get(name, "") in run.stderr
+        assert LINES.get(name, "") in run.stderr
     if "no range" in names:  # the first answer was of no use
         assert sum(request.sent for request in server.requests) > real_archive(site).stat().st_size
     return run

@@ -1,4 +1,4 @@
-"""Step 1 as a user runs it: every pair of the dump once, in order, with its attribution, through whatever goes wrong."""
+"""Step 1 as a user runs it: every pair of the dump once, in order, with its attribution."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def convert(tmp_path: Path, posts: list[dict], *flags: object, users: list[dict]
     return read_jsonl(tmp_path / "out" / "quay" / "unfiltered.jsonl")
 
 
-# ---- the records -------------------------------------------------------------------------------------------------------
+# ---- the records -------------------------------------------------------------------------------------------------
 def test_every_pair_of_the_sample_is_there_once_and_in_order(www, tmp_path):
     with ArchiveServer(www) as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--dump", ITEM, "--sites", "harbour", "--destdir", tmp_path)
@@ -99,8 +99,11 @@ def test_names_come_from_users_and_deleted_users_names_from_their_posts(tmp_path
     users = [{"Id": -1, "DisplayName": "Community"}, {"Id": 7, "DisplayName": 'Ada <of> the "Quay" & Ölsa'}]
     metas = {record["meta"]["answer_id"]: record["meta"] for record in convert(tmp_path, posts, users=users)}
     assert {n: meta["answer_author"] for n, meta in metas.items()} == {
-        2: 'Ada <of> the "Quay" & Ölsa', 3: None, 4: "user4 & co", 5: None,
-    }  # fmt: skip
+        2: 'Ada <of> the "Quay" & Ölsa',
+        3: None,
+        4: "user4 & co",
+        5: None,
+    }
     assert metas[3]["answer_author_url"] == "https://quay.stackexchange.com/users/8"
     assert metas[4]["answer_author_url"] is None
     assert metas[2]["question_author"] == "Community"
@@ -199,7 +202,7 @@ def test_a_dump_without_history_says_so(tmp_path):
     assert "has no PostHistory.xml beside it; leave out --body_source history" in run.stderr
 
 
-def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
+def test_values_that_are_not_numbers_are_reported_with_their_post(tmp_path):
     posts = tmp_path / "dump" / "Posts.xml"
     posts.parent.mkdir()
     posts.write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
@@ -215,7 +218,7 @@ def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
     assert f"cs.stackexchange.com: {users}: the user x has the Id 'x'" in run.stderr.splitlines()[-1]
 
 
-# ---- the same bytes ------------------------------------------------------------------------------------------------------
+# ---- the same bytes ----------------------------------------------------------------------------------------------
 def many_posts() -> list[dict]:
     """Posts over several ranges of ids, with answers far from their questions and equal scores."""
     draw = random.Random(3)
@@ -241,7 +244,7 @@ def test_the_output_is_the_same_for_any_order_workers_and_packing(tmp_path):
     ] == naive_pairs(rows)
 
 
-# ---- which dump, which sites -----------------------------------------------------------------------------------------------
+# ---- which dump, which sites -------------------------------------------------------------------------------------
 def test_list_prints_the_sites_with_their_sizes(www):
     with ArchiveServer(www) as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--dump", ITEM, "--list")
@@ -250,7 +253,7 @@ def test_list_prints_the_sites_with_their_sizes(www):
     assert run.stdout.split() == [f"{size:,}", "harbour"]
 
 
-def test_the_newest_known_dump_is_taken_and_told(tmp_path):
+def test_the_newest_known_dump_is_taken_and_reported(tmp_path):
     for item in ("stackexchange", "stackexchange_20250331", "stackexchange_20241231"):
         pack(tmp_path / "www" / item / item / "cstheory.stackexchange.com.7z", {"Posts": table("posts", small_posts())})
     with ArchiveServer(tmp_path / "www") as server:
@@ -286,7 +289,7 @@ def test_stack_overflow_split_by_table_is_one_site(tmp_path):
         (["--dump_path", "tests"], "holds neither a Posts.xml nor a 7z archive"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(www, tmp_path, flags, problem):
+def test_what_is_not_there_is_reported_in_one_line(www, tmp_path, flags, problem):
     with ArchiveServer(www) as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--destdir", tmp_path / "out", *flags)
     assert run.status == 1
@@ -311,12 +314,15 @@ def test_no_server_ends_in_one_clear_line(tmp_path, url):
     assert last.startswith("get_stackexchange.py: error: ") and "--base_url" in last
 
 
-def test_a_server_that_is_not_archive_org_is_told(tmp_path):
+def test_a_server_that_is_not_archive_org_is_reported(tmp_path):
     (tmp_path / "www" / "metadata").mkdir(parents=True)
     server = subprocess.Popen(
-        [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"], cwd=tmp_path / "www",
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"],
+        cwd=tmp_path / "www",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     try:
         port = server.stdout.readline().split("port ")[1].split()[0]
         run = run_script(SCRIPT, "--sites", "cstheory", "--base_url", f"http://127.0.0.1:{port}")
@@ -349,7 +355,7 @@ def test_a_local_dump_is_taken_in_every_form(tmp_path):
     assert outputs.pop().count(b"\n") == 3
 
 
-# ---- again, and what is complete -------------------------------------------------------------------------------------------
+# ---- again, and what is complete ---------------------------------------------------------------------------------
 def test_what_is_complete_is_not_done_again_unless_something_changed(www, tmp_path):
     with ArchiveServer(www) as server:
         command = (SCRIPT, "--base_url", server.url, "--dump", ITEM, "--sites", "harbour", "--destdir", tmp_path)
@@ -367,7 +373,7 @@ def test_what_is_complete_is_not_done_again_unless_something_changed(www, tmp_pa
         assert (tmp_path / "harbour" / "unfiltered.jsonl").stat().st_size > 0
 
 
-# ---- compressed ------------------------------------------------------------------------------------------------------
+# ---- compressed --------------------------------------------------------------------------------------------------
 def test_compressed_records_are_the_same_and_the_next_step_reads_them(sample_records, tmp_path):
     command = (SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path, "--compress", "zst")
     run = run_script(*command)
@@ -415,7 +421,7 @@ def test_a_complete_site_in_the_other_compression_is_replaced_by_one_file(tmp_pa
         assert files_in(tmp_path) == {f"harbour/{name}", "harbour/report.json"}
 
 
-def test_an_archive_is_kept_whole_on_request(www, tmp_path):
+def test_an_archive_is_kept_on_request(www, tmp_path):
     with ArchiveServer(www) as server:
         command = (SCRIPT, "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
         assert run_script(*command).status == 0

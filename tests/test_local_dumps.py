@@ -1,4 +1,4 @@
-"""Dumps as they lie on people's disks: whose they are, what belongs to them, and what is refused with the right mend."""
+"""Dumps as people have them: which site they are, which files belong to them, and what is refused with which hint."""
 
 import bz2
 import gzip
@@ -61,19 +61,35 @@ def refused(run: Run, *parts: str) -> None:
     assert "damaged" not in line and "fetch" not in line
 
 
-# ---- which site it is --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("folder", "host"), [
-    ("stackoverflow", "stackoverflow.com"), ("askubuntu", "askubuntu.com"), ("mathoverflow", "mathoverflow.net"),
-    ("math.stackexchange", "math.stackexchange.com"), ("math", "math.stackexchange.com"),
-    ("materials.stackexchange.com", "mattermodeling.stackexchange.com"), ("es.stackoverflow", "es.stackoverflow.com"),
-])  # fmt: skip
+# ---- which site it is --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("folder", "host"),
+    [
+        ("stackoverflow", "stackoverflow.com"),
+        ("askubuntu", "askubuntu.com"),
+        ("mathoverflow", "mathoverflow.net"),
+        ("math.stackexchange", "math.stackexchange.com"),
+        ("math", "math.stackexchange.com"),
+        ("materials.stackexchange.com", "mattermodeling.stackexchange.com"),
+        ("es.stackoverflow", "es.stackoverflow.com"),
+    ],
+)
 def test_a_folder_is_of_the_site_that_it_is_named_after(tmp_path, folder, host):
     put(tmp_path / folder / "Posts.xml")
     assert [site.host for site in local_dumps(tmp_path / folder)] == [host]
 
 
-@pytest.mark.parametrize("name", ["ai.stackexchange.com (1).7z", "ai.stackexchange.com.7z.1", "ai.stackexchange.com.tgz",
-                                  "ai.7z", "dump of ai.stackexchange.com [2026].7z", "AI.stackexchange.com.7Z"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ai.stackexchange.com (1).7z",
+        "ai.stackexchange.com.7z.1",
+        "ai.stackexchange.com.tgz",
+        "ai.7z",
+        "dump of ai.stackexchange.com [2026].7z",
+        "AI.stackexchange.com.7Z",
+    ],
+)
 @pytest.mark.parametrize("given_as", ["file", "folder"])
 def test_an_archive_under_a_name_that_browsers_and_people_give_it_is_read(tmp_path, name, given_as):
     path = tmp_path / "dumps" / name
@@ -97,14 +113,14 @@ def test_one_dump_is_of_the_one_site_that_is_named(tmp_path, word, name):
     assert {record["meta"]["site"] for record in records(tmp_path, "stackoverflow")} == {"stackoverflow.com"}
 
 
-def test_a_site_named_against_the_name_of_the_file_is_told(tmp_path):
+def test_a_site_named_against_the_name_of_the_file_is_reported(tmp_path):
     path = pack(tmp_path / "cs.stackexchange.com.7z", {"Posts": POSTS})
     run = convert(tmp_path, "--dump_path", path, "--sites", "ai")
     assert f"{path}: has the name of cs.stackexchange.com, but is taken as ai.stackexchange.com" in run.stderr
     assert sites_made(tmp_path) == {"ai"}
 
 
-def test_a_site_that_the_list_lacks_is_told_where_only_the_user_names_it(tmp_path):
+def test_a_site_that_is_not_in_the_list_is_reported_if_only_the_user_names_it(tmp_path):
     run = convert(tmp_path, "--dump_path", put(tmp_path / "d" / "Posts.xml"), "--sites", "quay.stackexchange.com")
     assert run.status == 0, run.stderr
     assert "quay.stackexchange.com: is not in this program's list of sites" in run.stderr
@@ -113,7 +129,7 @@ def test_a_site_that_the_list_lacks_is_told_where_only_the_user_names_it(tmp_pat
 @pytest.mark.parametrize(
     "name", ["posts/Posts.xml", "dump.7z", "xmath.stackexchange.com.7z", "fr.stackoverflow.com.7z"]
 )
-def test_a_dump_whose_name_tells_no_site_is_refused(tmp_path, name):
+def test_a_dump_whose_name_means_no_site_is_refused(tmp_path, name):
     path = pack(tmp_path / "d" / name, {"Posts": POSTS}) if name.endswith("7z") else put(tmp_path / "d" / name)
     refused(convert(tmp_path, "--dump_path", path), str(path), "does not say which site it is", "--sites")
 
@@ -127,7 +143,7 @@ def test_a_word_that_is_no_site_is_refused_with_the_nearest_names(tmp_path, word
     assert files_in(tmp_path) == {"d/Posts.xml"}
 
 
-def test_a_dump_in_a_folder_whose_name_tells_no_site_is_skipped_and_told(tmp_path):
+def test_a_dump_in_a_folder_whose_name_means_no_site_is_skipped_and_reported(tmp_path):
     for name in ("cs.stackexchange.com", "posts"):
         put(tmp_path / "dumps" / name / "Posts.xml")
     pack(tmp_path / "dumps" / "xmath.stackexchange.com.7z", {"Posts": POSTS})
@@ -138,9 +154,12 @@ def test_a_dump_in_a_folder_whose_name_tells_no_site_is_skipped_and_told(tmp_pat
         assert f"skipped: {tmp_path / 'dumps' / name}: its name does not tell" in run.stderr
 
 
-@given(st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), max_size=8),
-       st.sampled_from(sorted(HOSTS)), st.sampled_from(["", " ", "(1)", ".", "x", ".com", "é", "[", "-Posts", ".7z"]),
-       st.booleans())  # fmt: skip
+@given(
+    st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), max_size=8),
+    st.sampled_from(sorted(HOSTS)),
+    st.sampled_from(["", " ", "(1)", ".", "x", ".com", "é", "[", "-Posts", ".7z"]),
+    st.booleans(),
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_no_name_of_a_folder_or_file_gives_a_host_that_is_not_in_the_network(tmp_path, before, host, behind, is_folder):
     name = before + host + behind
@@ -155,7 +174,7 @@ def test_no_name_of_a_folder_or_file_gives_a_host_that_is_not_in_the_network(tmp
         assert found <= set(HOSTS.values())
 
 
-# ---- what is beside it -------------------------------------------------------------------------------------------------
+# ---- what is beside it -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("given_as", ["Posts", "Users", "folder", "glob"])
 @pytest.mark.parametrize("kind", ["7z", "xml", "xml.gz"])
 def test_the_tables_beside_one_belong_to_it(tmp_path, given_as, kind):
@@ -213,8 +232,10 @@ def test_a_folder_of_folders_and_archives_is_read_past_what_is_no_dump(tmp_path)
     assert sites_made(tmp_path) == {"ai", "cs"}
     skipped = [line for line in run.stderr.splitlines() if line.startswith("skipped: ")]
     assert [line.partition(str(folder))[2].partition(": ")[0] for line in skipped] == [
-        "/gis.stackexchange.com.zip", "/or/download/or.stackexchange.com.7z", "/pm.stackexchange.com.7z.part",
-    ]  # fmt: skip
+        "/gis.stackexchange.com.zip",
+        "/or/download/or.stackexchange.com.7z",
+        "/pm.stackexchange.com.7z.part",
+    ]
 
 
 @pytest.mark.parametrize("packer", PACKERS)
@@ -228,7 +249,7 @@ def test_a_table_that_is_packed_by_itself_is_read(tmp_path, packer):
 
 
 @pytest.mark.parametrize("packer", PACKERS)
-def test_a_packed_table_that_is_cut_or_no_such_thing_is_told(tmp_path, packer):
+def test_a_packed_table_that_is_cut_or_no_such_thing_is_reported(tmp_path, packer):
     data = PACKERS[packer](POSTS)
     for bad in (data[:-20], b"<posts></posts>"):
         path = put(tmp_path / "cs" / f"Posts.xml.{packer}", bad)
@@ -238,7 +259,7 @@ def test_a_packed_table_that_is_cut_or_no_such_thing_is_told(tmp_path, packer):
         assert f"{path}: is damaged" in line
 
 
-# ---- volumes -----------------------------------------------------------------------------------------------------------
+# ---- volumes -----------------------------------------------------------------------------------------------------
 def cut(archive: Path, folder: Path, size: int) -> list[Path]:
     data = archive.read_bytes()
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
@@ -259,7 +280,7 @@ def test_volumes_are_read_as_one_archive(tmp_path, filters):
 
 
 @pytest.mark.parametrize("missing", [0, 1, -1])
-def test_a_missing_volume_is_told(tmp_path, missing):
+def test_a_missing_volume_is_reported(tmp_path, missing):
     volumes = cut(pack(tmp_path / "cs.stackexchange.com.7z", {"Posts": POSTS}), tmp_path / "volumes", 100)
     volumes.pop(missing).unlink()
     run = convert(tmp_path, "--dump_path", volumes[0])
@@ -282,7 +303,7 @@ def test_any_window_of_volumes_reads_as_of_one_file(tmp_path, parts, data):
         assert window.readall() == whole[start:end][offset:]
 
 
-# ---- what cannot be read -----------------------------------------------------------------------------------------------
+# ---- what cannot be read -----------------------------------------------------------------------------------------
 def test_two_sites_in_one_archive_are_refused(tmp_path):
     names = [f"{site}.stackexchange.com/Posts" for site in ("ai", "cs")]
     for name in ("ai.stackexchange.com.7z", "dumps.7z"):
@@ -306,7 +327,7 @@ def test_a_folder_with_tables_but_no_posts_is_refused(tmp_path):
     )
 
 
-# ---- two copies --------------------------------------------------------------------------------------------------------
+# ---- two copies --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("newer", ["a", "b"])
 @pytest.mark.parametrize("kind", ["7z", "xml"])
 def test_of_two_dumps_of_a_site_that_with_the_newer_posts_is_taken(tmp_path, newer, kind):
@@ -344,29 +365,36 @@ def test_only_the_dumps_of_sites_that_are_asked_for_are_compared(tmp_path):
     assert "cs: there are 2 dumps;" in run.stderr and "ai: " not in run.stderr
 
 
-# ---- the cases beside the project --------------------------------------------------------------------------------------
+# ---- the cases of ../shared --------------------------------------------------------------------------------
 needs_cases = pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 
 
 @needs_cases
-@pytest.mark.parametrize(("case", "sites", "told"), [
-    ("volumes", {"ai"}, ""),
-    ("volumes/ai.stackexchange.com.7z.001", {"ai"}, ""),
-    ("split-official", {"stackoverflow"}, ""),
-    ("split-official/stackoverflow.com-Posts.7z", {"stackoverflow"}, ""),
-    ("split-official/stackoverflow.com-Users.7z", {"stackoverflow"}, ""),
-    ("doctype/history.meta.stackexchange.com", {"history.meta"}, "no Users.xml"),
-    ("nested-xml", {"ai", "cs"}, ""),
-    ("extracted-by-other-tools/dumps", {"askubuntu", "math", "mathoverflow", "stackoverflow"}, "dumps/posts/Posts.xml"),
-    ("rows/answer-bot/ai.stackexchange.com", {"ai"}, "posts of the Answer Bot  1"),
-    ("rows/root-empty/ai.stackexchange.com", {"ai"}, "rows of Posts.xml       0"),
-    ("rows/users-empty-root/ai.stackexchange.com", {"ai"}, ""),
-])  # fmt: skip
-def test_each_case_that_can_be_read_is(tmp_path, case, sites, told):
+@pytest.mark.parametrize(
+    ("case", "sites", "reported"),
+    [
+        ("volumes", {"ai"}, ""),
+        ("volumes/ai.stackexchange.com.7z.001", {"ai"}, ""),
+        ("split-official", {"stackoverflow"}, ""),
+        ("split-official/stackoverflow.com-Posts.7z", {"stackoverflow"}, ""),
+        ("split-official/stackoverflow.com-Users.7z", {"stackoverflow"}, ""),
+        ("doctype/history.meta.stackexchange.com", {"history.meta"}, "no Users.xml"),
+        ("nested-xml", {"ai", "cs"}, ""),
+        (
+            "extracted-by-other-tools/dumps",
+            {"askubuntu", "math", "mathoverflow", "stackoverflow"},
+            "dumps/posts/Posts.xml",
+        ),
+        ("rows/answer-bot/ai.stackexchange.com", {"ai"}, "posts of the Answer Bot  1"),
+        ("rows/root-empty/ai.stackexchange.com", {"ai"}, "rows of Posts.xml       0"),
+        ("rows/users-empty-root/ai.stackexchange.com", {"ai"}, ""),
+    ],
+)
+def test_each_case_that_can_be_read_is(tmp_path, case, sites, reported):
     run = convert(tmp_path, "--dump_path", CASES / case)
     assert run.status == 0, run.stderr
     assert sites_made(tmp_path) == sites
-    assert told in run.stderr
+    assert reported in run.stderr
     for site in sites:
         for record in records(tmp_path, site):
             assert record["meta"]["site"] in HOSTS.values()
@@ -374,22 +402,25 @@ def test_each_case_that_can_be_read_is(tmp_path, case, sites, told):
 
 
 @needs_cases
-@pytest.mark.parametrize(("case", "parts"), [
-    ("7z-methods/arm64", ["ARM64", "not supported"]),
-    ("7z-methods/bcj2", ["BCJ2", "not supported"]),
-    ("7z-methods/swap4", ["Swap4", "not supported"]),
-    ("7z-methods/enc-header", ["encrypted"]),
-    ("7z-methods/nested", ["holds other archives", "unpack it"]),
-    ("only-users/d", ["Posts table is not beside it"]),
-    ("extracted-by-other-tools/dumps/posts", ["does not say which site", "--sites"]),
-    ("rows/empty-score/ai.stackexchange.com", ["ai.stackexchange.com/Posts.xml: the post 3 has the Score ''"]),
-])  # fmt: skip
-def test_each_case_that_cannot_be_read_is_refused_with_its_mend(tmp_path, case, parts):
+@pytest.mark.parametrize(
+    ("case", "parts"),
+    [
+        ("7z-methods/arm64", ["ARM64", "not supported"]),
+        ("7z-methods/bcj2", ["BCJ2", "not supported"]),
+        ("7z-methods/swap4", ["Swap4", "not supported"]),
+        ("7z-methods/enc-header", ["encrypted"]),
+        ("7z-methods/nested", ["holds other archives", "unpack it"]),
+        ("only-users/d", ["Posts table is not beside it"]),
+        ("extracted-by-other-tools/dumps/posts", ["does not say which site", "--sites"]),
+        ("rows/empty-score/ai.stackexchange.com", ["ai.stackexchange.com/Posts.xml: the post 3 has the Score ''"]),
+    ],
+)
+def test_each_case_that_cannot_be_read_is_refused_with_its_hint(tmp_path, case, parts):
     refused(convert(tmp_path, "--dump_path", CASES / case), *parts)
 
 
 @needs_cases
-def test_each_case_of_a_wrong_number_is_told_with_its_site_and_file(tmp_path):
+def test_each_case_of_a_wrong_number_is_reported_with_its_site_and_file(tmp_path):
     run = convert(tmp_path, "--dump_path", CASES / "error-without-site")
     assert run.status == 1
     line = run.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Without --dump the newest item is taken that is a whole dump of a known uploader, and why others are not is told."""
+"""Without --dump the newest complete dump of a known uploader is taken; the run says why others are passed over."""
 
 from datetime import date
 from pathlib import Path
@@ -32,7 +32,7 @@ def made(tmp_path: Path) -> set[str]:
     return {path.name for path in (tmp_path / "out").iterdir()}
 
 
-def test_a_dark_a_half_uploaded_and_an_empty_item_are_passed_over_for_a_whole_one(tmp_path):
+def test_a_dark_a_half_uploaded_and_an_empty_item_are_passed_over_for_a_complete_one(tmp_path):
     root = tmp_path / "www"
     put(root, "stackexchange_20261231")
     put(root, "stackexchange_20260630", "ai")
@@ -71,7 +71,7 @@ def test_an_item_that_is_newer_than_the_code_is_found_by_the_search(tmp_path):
     assert "default sites that the dump lacks: ai, askubuntu," in run.stderr
 
 
-def test_an_item_of_a_stranger_is_passed_over_and_told_with_the_command_that_takes_it(tmp_path):
+def test_an_item_of_an_unknown_uploader_is_passed_over_and_reported_with_the_command_that_takes_it(tmp_path):
     root = tmp_path / "www"
     for item in ("stackexchange_20290331", "stackexchange_20260930", "stackexchange_20260630"):
         put(root, item, *SITES)
@@ -106,7 +106,7 @@ def test_known_names_are_also_those_of_the_quarters_since():
 @pytest.mark.parametrize(
     ("item", "problem"), [("dark", "was withdrawn"), ("empty", "holds no 7z archives"), ("nowhere", "no such item")]
 )
-def test_a_named_item_that_is_not_a_dump_is_told(tmp_path, item, problem):
+def test_a_named_item_that_is_not_a_dump_is_reported(tmp_path, item, problem):
     put(tmp_path / "www", "empty")
     with ArchiveServer(tmp_path / "www", dark={"dark"}) as server:
         run = newest(server, tmp_path, "--dump", item)
@@ -114,7 +114,7 @@ def test_a_named_item_that_is_not_a_dump_is_told(tmp_path, item, problem):
     assert f"{item}: {problem}" in run.stderr.splitlines()[-1]
 
 
-def test_an_archive_in_an_item_whose_name_tells_no_site_is_told(tmp_path):
+def test_an_archive_in_an_item_whose_name_means_no_site_is_reported(tmp_path):
     put(tmp_path / "www", "mixed", "cs")
     (tmp_path / "www" / "mixed" / "everything.7z").write_bytes(b"7z")
     with ArchiveServer(tmp_path / "www") as server:
@@ -134,32 +134,43 @@ def test_a_renamed_site_is_found_by_both_names_and_is_called_by_that_of_today(tm
     assert record["meta"]["question_url"] == "https://mattermodeling.stackexchange.com/q/10"
 
 
-# ---- the cases beside the project --------------------------------------------------------------------------------------
+# ---- the cases of ../shared --------------------------------------------------------------------------------
 CASES = needs.SHARED / "cases" / "dumps"
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 @pytest.mark.parametrize("searches", [True, False])
-@pytest.mark.parametrize(("case", "dark", "taken", "told"), [
-    ("partial", (), "stackexchange_20260331", "stackexchange_20260630: has 1 of the usual 4 sites"),
-    ("partial", ITEMS[:1], "stackexchange_20260331", "stackexchange_20260630: was withdrawn"),
-    ("meta-only", (), "stackexchange_20260331", "stackexchange_20260630: holds no 7z archives"),
-    ("future", (), "stackexchange_20260930", "default sites that the dump lacks"),
-])  # fmt: skip
-def test_each_case_of_the_newest_item_ends_with_the_whole_one(tmp_path, case, dark, taken, told, searches):
+@pytest.mark.parametrize(
+    ("case", "dark", "taken", "reported"),
+    [
+        ("partial", (), "stackexchange_20260331", "stackexchange_20260630: has 1 of the usual 4 sites"),
+        ("partial", ITEMS[:1], "stackexchange_20260331", "stackexchange_20260630: was withdrawn"),
+        ("meta-only", (), "stackexchange_20260331", "stackexchange_20260630: holds no 7z archives"),
+        ("future", (), "stackexchange_20260930", "default sites that the dump lacks"),
+    ],
+)
+def test_each_case_of_the_newest_item_ends_with_the_complete_one(tmp_path, case, dark, taken, reported, searches):
     if date.today() < date(2026, 9, 30) and case == "future" and not searches:
         pytest.skip("that item is of a quarter to come")
     with ArchiveServer(CASES / "newest-item" / case, dark=dark, searches=searches) as server:
         run = newest(server, tmp_path)
     assert run.status == 0, run.stderr
-    assert f"dump: {taken} at" in run.stderr and told in run.stderr
+    assert f"dump: {taken} at" in run.stderr and reported in run.stderr
     assert made(tmp_path) == {"ai", "cs", "math", "mattermodeling"}
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 def test_the_sites_of_an_item_with_old_names_are_found_by_those_of_today(tmp_path):
-    names = ("alcohol", "psychology", "medicalsciences", "writing", "video", "communitybuilding", "meta.es.stackoverflow",
-             "mattermodeling")  # fmt: skip
+    names = (
+        "alcohol",
+        "psychology",
+        "medicalsciences",
+        "writing",
+        "video",
+        "communitybuilding",
+        "meta.es.stackoverflow",
+        "mattermodeling",
+    )
     with ArchiveServer(CASES / "renamed-sites" / "www") as server:
         listed = newest(server, tmp_path, "--list")
         run = newest(server, tmp_path, "--sites", *names)

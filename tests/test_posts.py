@@ -1,4 +1,4 @@
-"""What is made of a post as it comes does not depend on what comes later, or on the order of the rows."""
+"""What a post becomes does not depend on later posts, nor on the order of the rows."""
 
 import json
 import random
@@ -46,8 +46,17 @@ def test_a_formula_marked_late_in_a_download_fetches_nothing_twice(tmp_path):
     tables = {"Posts": table("Posts", [*posts, question(9000), answer(9001, 9000, Body=FORMULA)])}
     archive = pack(tmp_path / "www" / "item" / "quay.stackexchange.com.7z", tables)
     with ArchiveServer(tmp_path / "www") as server:
-        run = run_script("get_stackexchange.py", "--base_url", server.url, "--dump", "item", "--sites", "quay",
-                         "--destdir", tmp_path / "out")  # fmt: skip
+        run = run_script(
+            "get_stackexchange.py",
+            "--base_url",
+            server.url,
+            "--dump",
+            "item",
+            "--sites",
+            "quay",
+            "--destdir",
+            tmp_path / "out",
+        )
         assert run.status == 0, run.stderr
         assert server.sent("item/quay.stackexchange.com.7z") <= archive.stat().st_size
     assert json.loads((tmp_path / "out" / "quay" / "report.json").read_text())["mathjax"] is True
@@ -79,15 +88,22 @@ def test_a_question_that_says_to_have_no_answers_is_joined_to_one_all_the_same(t
     assert record["instruction"] == "Which rope for 10 t?\n\n**Which?**"
 
 
-@pytest.mark.parametrize("row", ['<row PostTypeId="1" />', '<row Id="1" />', '<row Id="x" PostTypeId="1" />',
-                                 '<row Id="2" PostTypeId="2" ParentId="" />'])  # fmt: skip
+@pytest.mark.parametrize(
+    "row",
+    [
+        '<row PostTypeId="1" />',
+        '<row Id="1" />',
+        '<row Id="x" PostTypeId="1" />',
+        '<row Id="2" PostTypeId="2" ParentId="" />',
+    ],
+)
 def test_a_row_without_what_every_post_has_is_named(row):
     with pytest.raises(InputError, match=f"^Posts.xml: the row {row[5:11]}.* is not the Posts.xml of a dump"):
         Batch(f"  {row}\n".encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
 
 
 @pytest.mark.parametrize("score", ["", "ten", "9223372036854775808", "-9223372036854775808"])
-def test_a_number_that_is_none_of_64_bits_is_told_with_its_post(score):
+def test_a_number_that_does_not_fit_64_bits_is_reported_with_its_post(score):
     row = f'  <row Id="7" PostTypeId="2" ParentId="3" Score="{score}" Body="" />\n'
     with pytest.raises(InputError, match=f"^the post 7 has the Score '{score}', which is not a whole number"):
         Batch(row.encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
@@ -100,7 +116,7 @@ def test_an_empty_owner_or_accepted_answer_is_none(tmp_path):
     assert record["meta"]["accepted"] is False
 
 
-# ---- whose posts -------------------------------------------------------------------------------------------------------
+# ---- whose posts -------------------------------------------------------------------------------------------------
 def counts_of(folder):
     return json.loads((folder / "report.json").read_text())["counts"]
 
@@ -124,7 +140,7 @@ WIKIS = [answer(60_000, 10, OwnerUserId=-1), answer(90, 20, OwnerUserId=-1)]  # 
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_posts_that_look_planted_are_left_out_and_told_whatever_the_order_of_the_rows(tmp_path, workers):
+def test_posts_that_look_planted_are_left_out_and_reported_whatever_the_order_of_the_rows(tmp_path, workers):
     people = [question(10), answer(11, 10), question(20), answer(50_000, 20)]
     expected = None
     for seed in range(3):

@@ -1,4 +1,4 @@
-"""The whole pipeline on real dumps, served by the stand-in for archive.org.
+"""The complete pipeline on real dumps, served by the stand-in for archive.org.
 
 These tests need ../shared and are skipped where it is absent; what they show on real data, the other tests show on the
 sample and on made dumps.
@@ -75,8 +75,9 @@ def test_a_real_dump_goes_through_every_step(archive_org, archive, tmp_path):
     ]
     (tmp_path / "judged.yaml").write_text("\n".join(lines))
     accepted = tmp_path / "accepted.jsonl"
-    run = run_script("filter_by_human.py", "--inputpath", voted, "--destpath", accepted,
-                     "--judgement_file", tmp_path / "judged.yaml")  # fmt: skip
+    run = run_script(
+        "filter_by_human.py", "--inputpath", voted, "--destpath", accepted, "--judgement_file", tmp_path / "judged.yaml"
+    )
     assert run.status == 0, run.stderr
     chosen = [record for n, record in enumerate(judged) if n % 4]
     assert read_jsonl(accepted) == chosen

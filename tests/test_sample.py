@@ -1,8 +1,8 @@
 """The sample site holds what sample/README.md promises.
 
-The README lists every oddity with the ids of all posts that hold it; here stands, for each, what the oddity is. The files
-are read by ElementTree alone, not by stackdump, so that a fault there cannot hide a fault here.
-After an edit of the sample, a failing test prints the ids that the README has to list.
+The README lists every oddity with the ids of all posts that have it; this file says, for each, what the oddity is. The
+files are read by ElementTree alone, not by stackdump, so that a fault there cannot hide a fault here. After an edit of
+the sample, a failing test prints the ids that the README has to list.
 """
 
 import re
@@ -23,8 +23,8 @@ QUESTION, ANSWER = "1", "2"
 
 # Columns of Posts.xml in a dump of 2024 (NewColumn is the sample's own).
 KNOWN_COLUMNS = set(
-    "Id PostTypeId AcceptedAnswerId ParentId CreationDate Score ViewCount Body OwnerUserId OwnerDisplayName LastEditorUserId"
-    " LastEditorDisplayName LastEditDate LastActivityDate Title Tags AnswerCount CommentCount FavoriteCount ClosedDate"
+    "Id PostTypeId AcceptedAnswerId ParentId CreationDate Score ViewCount Body OwnerUserId OwnerDisplayName"
+    " LastEditorUserId LastEditorDisplayName LastEditDate LastActivityDate Title Tags AnswerCount CommentCount FavoriteCount ClosedDate"
     " CommunityOwnedDate ContentLicense".split()
 )
 

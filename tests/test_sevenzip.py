@@ -23,8 +23,10 @@ METHODS = {
     "BCJ+LZMA2": [{"id": py7zr.FILTER_X86}, {"id": py7zr.FILTER_LZMA2, "preset": 1}],
     "Delta+LZMA2": [{"id": py7zr.FILTER_DELTA}, {"id": py7zr.FILTER_LZMA2, "preset": 1}],
 }
-TABLES = {name: f"<{name}/>".encode() + noise(size, size).encode() for name, size in
-          [("Badges", 100_000), ("Posts", 1_300_000), ("Tags", 0), ("Users", 200_000), ("Votes", 50_000)]}  # fmt: skip
+TABLES = {
+    name: f"<{name}/>".encode() + noise(size, size).encode()
+    for name, size in [("Badges", 100_000), ("Posts", 1_300_000), ("Tags", 0), ("Users", 200_000), ("Votes", 50_000)]
+}
 
 
 def read(path, *wanted: str, threads: int = 1) -> dict[str, bytes]:
@@ -35,7 +37,7 @@ def read(path, *wanted: str, threads: int = 1) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("solid", [True, False], ids=["solid", "a stream a member"])
 @pytest.mark.parametrize("method", METHODS)
-def test_members_of_every_method_come_out_whole(tmp_path, method, solid):
+def test_members_of_every_method_come_out_complete(tmp_path, method, solid):
     path = pack(tmp_path / "a.7z", TABLES, METHODS[method], solid)
     for wanted in (["Posts"], ["Users"], ["Posts", "Users"], ["Users", "Badges"], list(TABLES)):
         assert read(path, *wanted) == {name: TABLES[name] for name in wanted}
@@ -96,15 +98,15 @@ def test_one_wrong_bit_anywhere_is_found(tmp_path, method):
 
 
 @pytest.mark.parametrize("method", ["BZip2", "LZMA2", "PPMd"])
-def test_an_archive_cut_anywhere_is_told_in_one_line(tmp_path, method):
+def test_an_archive_cut_anywhere_is_reported_in_one_line(tmp_path, method):
     path = pack(tmp_path / "a.7z", {"Posts": noise(60_000, 1).encode()}, METHODS[method])
     whole = path.read_bytes()
     for size in [*range(0, 40), *range(40, len(whole), 1000), len(whole) - 1]:
         path.write_bytes(whole[:size])
-        with pytest.raises(InputError) as told:
+        with pytest.raises(InputError) as error:
             read(path, "Posts")
-        assert str(path) in str(told.value)
-        assert "\n" not in str(told.value)
+        assert str(path) in str(error.value)
+        assert "\n" not in str(error.value)
 
 
 def test_a_packed_stream_that_is_cut_is_damage_and_says_where(tmp_path):
@@ -113,12 +115,12 @@ def test_a_packed_stream_that_is_cut_is_damage_and_says_where(tmp_path):
     data = bytearray(path.read_bytes())
     data[member.start + 1000 : member.end] = bytes(member.end - member.start - 1000)
     path.write_bytes(data)
-    with pytest.raises(DamagedError) as told:
+    with pytest.raises(DamagedError) as error:
         read(path, "Posts")
-    assert told.value.span == (member.start, member.end)
+    assert error.value.span == (member.start, member.end)
 
 
-def test_an_encrypted_archive_is_told_in_one_line(tmp_path):
+def test_an_encrypted_archive_is_reported_in_one_line(tmp_path):
     path = tmp_path / "a.7z"
     with py7zr.SevenZipFile(path, "w", password="quay") as archive:
         archive.writestr(b"<posts/>", "Posts.xml")

@@ -77,8 +77,12 @@ def test_a_name_like_no_other_is_refused(name):
 
 def test_words_may_be_separated_by_commas_too():
     assert split_words(["cs,math", "https://stackoverflow.com/,", " ai , or"]) == [
-        "cs", "math", "https://stackoverflow.com/", "ai", "or",
-    ]  # fmt: skip
+        "cs",
+        "math",
+        "https://stackoverflow.com/",
+        "ai",
+        "or",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -132,20 +136,65 @@ def test_files_and_folders_are_named_after_their_site(name, host):
 @pytest.mark.parametrize(
     "name",
     [
-        "posts", "dump.7z", "Posts.xml", "", ".", "..", "quay", "quay.stackexchange.com-new", "old quay.stackexchange.com",
-        "stackoverflow.stackexchange.com", "xmath.stackexchange.com", "mathx.stackexchange.com", "maht.stackexchange.com",
-        "x.math.stackexchange.com", "fr.stackoverflow.com", "stackoverflow.comx", "stackexchange.com", "émath.stackexchange.com",
-        "math.stackexchange.com and cs.stackexchange.com", "math.meta.meta.stackexchange.com", "math.stackexchange.org",
+        "posts",
+        "dump.7z",
+        "Posts.xml",
+        "",
+        ".",
+        "..",
+        "quay",
+        "quay.stackexchange.com-new",
+        "old quay.stackexchange.com",
+        "stackoverflow.stackexchange.com",
+        "xmath.stackexchange.com",
+        "mathx.stackexchange.com",
+        "maht.stackexchange.com",
+        "x.math.stackexchange.com",
+        "fr.stackoverflow.com",
+        "stackoverflow.comx",
+        "stackexchange.com",
+        "émath.stackexchange.com",
+        "math.stackexchange.com and cs.stackexchange.com",
+        "math.meta.meta.stackexchange.com",
+        "math.stackexchange.org",
     ],
-)  # fmt: skip
+)
 def test_a_name_that_does_not_tell_a_site_is_of_none(name):
     assert site_of_name(name) is None
 
 
 PIECES = st.sampled_from(
-    [*TOPICS, *RENAMED, *sorted(HOSTS), ".stackexchange.com", "stackexchange", ".com", "meta", ".meta", ".", "-", "_", " ",
-     "(1)", "[", "]", "é", "０", "\u0301", "x", "2026", "-Posts", ".7z", ".001", ".xml", "/", "..", "www.", "https://"]
-)  # fmt: skip
+    [
+        *TOPICS,
+        *RENAMED,
+        *sorted(HOSTS),
+        ".stackexchange.com",
+        "stackexchange",
+        ".com",
+        "meta",
+        ".meta",
+        ".",
+        "-",
+        "_",
+        " ",
+        "(1)",
+        "[",
+        "]",
+        "é",
+        "０",
+        "\u0301",
+        "x",
+        "2026",
+        "-Posts",
+        ".7z",
+        ".001",
+        ".xml",
+        "/",
+        "..",
+        "www.",
+        "https://",
+    ]
+)
 
 
 @given(st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=6).map("".join))
@@ -166,18 +215,32 @@ def test_a_known_host_with_anything_around_it_gives_no_other_host(before, host, 
     assert site is None or site.host in TODAY
 
 
-@pytest.mark.parametrize(("word", "host"), [
-    ("xmath.stackexchange.com", "xmath.stackexchange.com"),  # new, or mistyped: all of it is what the user says
-    ("quay", "quay.stackexchange.com"),
-    ("maht", None), ("xmath", None), ("stackoverfow", None), ("math.stackexchange.co", None), ("a b", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "host"),
+    [
+        ("xmath.stackexchange.com", "xmath.stackexchange.com"),  # new, or mistyped: all of it is what the user says
+        ("quay", "quay.stackexchange.com"),
+        ("maht", None),
+        ("xmath", None),
+        ("stackoverfow", None),
+        ("math.stackexchange.co", None),
+        ("a b", None),
+    ],
+)
 def test_a_user_may_name_a_site_that_the_list_lacks_unless_it_looks_mistyped(word, host):
     assert site_of_user(word) == (host and Site(host))
 
 
-def test_an_archive_a_table_and_an_archive_a_site_are_told_apart():
-    names = ["stackoverflow.com-Posts.7z", "stackoverflow.com-Users.7z", "stackoverflow.com-Votes.7z",
-             "beer.stackexchange.com.7z", "xmath.stackexchange.com.7z", "cs.stackexchange.com-Users.7z", "dump.7z"]  # fmt: skip
+def test_an_archive_a_table_and_an_archive_a_site_are_distinguished():
+    names = [
+        "stackoverflow.com-Posts.7z",
+        "stackoverflow.com-Users.7z",
+        "stackoverflow.com-Votes.7z",
+        "beer.stackexchange.com.7z",
+        "xmath.stackexchange.com.7z",
+        "cs.stackexchange.com-Users.7z",
+        "dump.7z",
+    ]
     files = {name: ItemFile("item", name, 1, "") for name in names}
     sites, unknown = by_site(files)
     assert {site.host: {table: file.name for table, file in tables.items()} for site, tables in sites.items()} == {

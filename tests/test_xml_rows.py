@@ -1,4 +1,4 @@
-"""Rows come out of a table's XML as they went in, however the XML is laid out, or the reason is told in one line."""
+"""Rows come out of a table's XML as they went in, however the XML is laid out, or the error is one line."""
 
 import gc
 import tracemalloc
@@ -123,11 +123,11 @@ def test_references_to_other_characters_are_left(code):
     ],
 )
 @pytest.mark.parametrize("chunk", [1, 1 << 20])
-def test_what_is_no_table_is_told_in_one_line(xml, problem, chunk):
-    with pytest.raises(InputError) as told:
+def test_what_is_not_a_table_is_reported_in_one_line(xml, problem, chunk):
+    with pytest.raises(InputError) as error:
         read(xml, chunk)
-    assert str(told.value).startswith("Posts.xml: ")
-    assert problem in str(told.value)
+    assert str(error.value).startswith("Posts.xml: ")
+    assert problem in str(error.value)
 
 
 @pytest.mark.parametrize("rest", [b' Body="&e;"', b' Body="\xff"', b' Id="3"', b' Body="&#x0;&e;"', b">"])
@@ -143,7 +143,7 @@ def test_a_row_in_a_batch_that_is_no_xml_is_named(rest, monkeypatch):
     st.integers(1, 300),
     st.integers(0, 8),
 )
-def test_batches_hold_whole_rows_whatever_their_size_and_layout(attributes, size, odd):
+def test_batches_hold_complete_rows_whatever_their_size_and_layout(attributes, size, odd):
     """One line with a comment in front sends all that follows through the other reader."""
     xml = table("posts", attributes)
     lines = xml.split(b"\r\n")
