@@ -6,7 +6,7 @@ QUIET := --quiet --disable-pip-version-check
 # A file's tests stay in one process, which makes their servers and models once.
 PYTEST_FLAGS := -q -r s -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo review test test-all lint format bench upgrade test-resolution clean help
+.PHONY: demo review test test-all lint format screenshots bench upgrade test-resolution clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -31,6 +31,10 @@ lint: $(BIN)/.dev  ## ruff and mypy
 
 format: $(BIN)/.dev  ## put all code into ruff's form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+screenshots: $(BIN)/.dev  ## the picture of README, taken in a browser
+	@BROWSER_TESTS=required $(BIN)/python -m pytest -q tests/test_viewer_browser.py -k picture_of_the_readme
+	@mkdir -p docs/img && cp screenshots/viewer.png docs/img/
 
 bench: $(BIN)/.dev  ## measure, compiled; see benchmarks/README.md
 	@$(BIN)/python -m stackdump.native

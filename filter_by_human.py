@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Step 3b: keep the records that a person has accepted.
 
-The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept` or `<id>: reject` for each record. Of
-several files, one for each reviewer, those records are kept that somebody accepts and nobody rejects.
+The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept` or `<id>: reject` per record.
+With several files, one for each reviewer, records are kept that somebody accepts and nobody rejects.
 
     python filter_by_human.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.accepted.jsonl --judgement_file judgements/cstheory.yaml
@@ -21,23 +21,33 @@ from records.script import Tally, add_paths, run, script_parser, show_table
 from review.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
 from review.judgements import Judgement, load_judgements
 
-SHOWN = 10  # ids that are not in the data, and those that files dispute: each is told with its lines, up to so many
+SHOWN = 10  # lines about ids that are not in the data, and about ids in dispute
 
 
 def arguments() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_paths(parser)
     add = parser.add_argument
-    add("--judgement_file", nargs="+", action="extend", required=True, metavar="PATH", help="YAML with the accepted and "
-        "the rejected ids; of several files, one reject leaves a record out")  # fmt: skip
+    add(
+        "--judgement_file",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help="YAML with the accepted and the rejected ids; with several files, a single reject leaves a record out",
+    )
     add("--keep_unjudged", action="store_true", help="keep records without a judgement (default: drop them)")
-    add("--agreement", metavar="FILE2", help="tell how far another reviewer's file agrees with the judgement file, by "
-        "Cohen's kappa, and where they differ; it decides on no record (default: no comparison)")  # fmt: skip
+    add(
+        "--agreement",
+        metavar="FILE2",
+        help="report how well another reviewer's file agrees with the judgement file (Cohen's kappa), and where they "
+        "differ; it does not affect which records are kept (default: no comparison)",
+    )
     args = parser.parse_args()
     if args.agreement and len(args.judgement_file) > 1:
-        parser.error("--agreement compares two files: give it with one --judgement_file")
+        parser.error("--agreement compares two files: give only one --judgement_file")
     if args.agreement in args.judgement_file:
-        parser.error("--agreement compares two files: give another than the --judgement_file")
+        parser.error("--agreement compares two files: give a different file than --judgement_file")
     return args
 
 
@@ -62,19 +72,28 @@ def main() -> None:
                 tally.drop(verdict)
         if report := report_path(args.destpath):
             counts = {
-                "judgements": sum(map(len, files.values())), "ids_not_in_the_data": len(unknown),
-                "ids_in_dispute": len(disputes), "accepted": verdicts[ACCEPTED], "rejected": verdicts[REJECTED],
-                "not_judged": verdicts[NOT_JUDGED], **tally.as_dict(),
-            }  # fmt: skip
+                "judgements": sum(map(len, files.values())),
+                "ids_not_in_the_data": len(unknown),
+                "ids_in_dispute": len(disputes),
+                "accepted": verdicts[ACCEPTED],
+                "rejected": verdicts[REJECTED],
+                "not_judged": verdicts[NOT_JUDGED],
+                **tally.as_dict(),
+            }
             agreed = {"agreement": agreement(*compared.values()).as_dict()} if others else {}
             write_report(report, {"options": vars(args), "counts": counts, **agreed})
 
-    show_some([f"{review.place}: {each} is not in the data" for each in unknown for review in unknown[each]],
-              "judgements are of ids that are not in the data")  # fmt: skip
-    show_some([f"{each} is rejected: {said}" for each, said in disputes.items()], "ids in dispute are rejected")
+    show_some(
+        [f"{review.place}: {record_id} is not in the data" for record_id in unknown for review in unknown[record_id]],
+        "judgements are of ids that are not in the data",
+    )
+    show_some(
+        [f"{record_id} is rejected: {reviews}" for record_id, reviews in disputes.items()],
+        "ids in dispute are rejected",
+    )
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     if args.keep_unjudged:
-        show_table("records kept by judgement", [(each, verdicts[each]) for each in (ACCEPTED, NOT_JUDGED)])
+        show_table("records kept by judgement", [(name, verdicts[name]) for name in (ACCEPTED, NOT_JUDGED)])
     if args.agreement:
         show_agreement(compared)
 
@@ -88,7 +107,7 @@ def show_some(lines: list[str], what: str) -> None:
 
 
 def show_agreement(files: dict[str, dict[str, Judgement]]) -> None:
-    """Print how far two reviewers agree, and each id on which they differ."""
+    """Print how well two reviewers agree, and each id on which they differ."""
     first, second = files.values()
     both = agreement(first, second)
     show_table(
@@ -104,13 +123,16 @@ def show_agreement(files: dict[str, dict[str, Judgement]]) -> None:
         ],
     )
     if both.kappa is None:
-        why = "both say the same of all" if both.judged_by_both else "no record is judged by both"
+        why = "both accept all, or both reject all" if both.judged_by_both else "no record is judged by both"
         print(f"Cohen's kappa is not defined: {why}", file=sys.stderr)
     else:
-        print(f"Cohen's kappa {both.kappa:.2f}: they agree on {both.observed:.0%}, and would on {both.expected:.0%} by "
-              "chance", file=sys.stderr)  # fmt: skip
-    for record_id, said in disputed(reviews_of(files)).items():
-        print(f"  {record_id}: {said}", file=sys.stderr)
+        print(
+            f"Cohen's kappa {both.kappa:.2f}: they agree on {both.observed:.0%}, and would on {both.expected:.0%} by "
+            "chance",
+            file=sys.stderr,
+        )
+    for record_id, judgements in disputed(reviews_of(files)).items():
+        print(f"  {record_id}: {judgements}", file=sys.stderr)
 
 
 if __name__ == "__main__":

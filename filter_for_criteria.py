@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Step 2b: find, and on request drop, what fails the review criteria as far as a machine can tell.
+"""Step 2b: find, and on request drop, records that fail the review criteria as far as a machine can check them.
 
-Counts the records with findings, by criterion and reason. --drop leaves out those with findings of some criteria;
---annotate writes the findings into the others as meta.findings, for the viewer to show.
+Counts the records with findings, by criterion and reason. --drop leaves out records with findings of some criteria;
+--annotate writes the findings into the others as meta.findings.
 
     python filter_for_criteria.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.checked.jsonl --drop 4,6 --annotate
@@ -10,7 +10,7 @@ Counts the records with findings, by criterion and reason. --drop leaves out tho
 1  it directly addresses the question        5  it is complete
 2  it is good English                        6  it contains no URLs
 3  it is valid Markdown                      7  nothing that it needs was lost with the question
-4  it names no other answers, comments or users, and tells nothing about its author
+4  it names no other answers, comments or users, and says nothing about its author
 """
 
 from __future__ import annotations
@@ -34,16 +34,26 @@ from records.workers import make_pool, run_ahead
 from review.criteria import CRITERIA, Finding, find_in_all
 from review.criteria.annotation import annotated, as_json
 
-BATCH = 100  # records that a worker is given at a time: 0.05 s of its time
+BATCH = 100  # records that a worker gets at a time: about 0.05 s of work
 
 
 def arguments() -> argparse.Namespace:
     parser = script_parser(__doc__)
     add_paths(parser)
     add = parser.add_argument
-    add("--drop", type=criteria, default=(), metavar="CRITERIA", help="drop records with findings of these, as in 4,6")
+    add(
+        "--drop",
+        type=criteria,
+        default=(),
+        metavar="CRITERIA",
+        help="drop records with findings of these criteria, as in 4,6",
+    )
     add("--annotate", action="store_true", help="write findings into the records that are kept, as meta.findings")
-    add("--dropped_path", metavar="PATH", help="where dropped records go, each with its findings (default: nowhere)")
+    add(
+        "--dropped_path",
+        metavar="PATH",
+        help="where to write dropped records, each with its findings (default: nowhere)",
+    )
     add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)")
     args = parser.parse_args()
     if not args.drop and not args.annotate:
@@ -79,10 +89,12 @@ def main() -> None:
             else:
                 tally.drop(reason)
                 if dropped:
-                    dropped.write(beside_record(row, reason, findings))
+                    dropped.write(dropped_line(row, reason, findings))
         if report := report_path(args.destpath):
             counts = {**tally.as_dict(), "records_with": dict(sorted(found.items()))}
-            options = {name: value for name, value in vars(args).items() if name != "workers"}  # they change nothing
+            options = {
+                name: value for name, value in vars(args).items() if name != "workers"
+            }  # they do not change the output
             write_report(report, {"options": options, "counts": counts})
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     if found:
@@ -92,7 +104,7 @@ def main() -> None:
 def with_findings(
     rows: Iterator[RecordLine], pool: Executor, workers: int
 ) -> Iterator[tuple[RecordLine, list[Finding]]]:
-    """Each row with its findings, in order; a few batches are under way at a time."""
+    """Each row with its findings, in order; a few batches are processed at a time."""
     waiting: deque[list[RecordLine]] = deque()
 
     def batches() -> Iterator[Callable[[], list[list[Finding]]]]:
@@ -109,7 +121,7 @@ def label(finding: Finding) -> str:
     return f"{finding.criterion}, {finding.reason}"
 
 
-def beside_record(row: RecordLine, reason: str, findings: list[Finding]) -> bytes:
+def dropped_line(row: RecordLine, reason: str, findings: list[Finding]) -> bytes:
     fields = {"reason": reason, "findings": as_json(findings), "record": orjson.Fragment(row.raw)}
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 

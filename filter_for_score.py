@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Step 2: keep the highly voted answers.
 
-Reads what get_stackexchange.py has written and passes on, line by line and unchanged, the records that meet every
-condition given.
+Reads records of get_stackexchange.py and writes those that meet every given condition, unchanged.
 
     python filter_for_score.py --inputpath stack-exchange/cstheory/unfiltered.jsonl \\
         --destpath filtered-stack-exchange/cstheory.jsonl --min_answer_votes 10
@@ -38,8 +37,13 @@ def arguments() -> argparse.Namespace:
     also("--max_response_chars", type=int, metavar="N", help="the answer has at most N characters of Markdown")
     also("--tags", nargs="+", action="extend", metavar="TAG", help="the question has at least one of these tags")
     also("--exclude_tags", nargs="+", action="extend", metavar="TAG", help="the question has none of these tags")
-    also("--licenses", nargs="+", action="extend", metavar="LICENSE", help="question and answer are under one of "
-         'these, as in "CC BY-SA 4.0"')  # fmt: skip
+    also(
+        "--licenses",
+        nargs="+",
+        action="extend",
+        metavar="LICENSE",
+        help='question and answer are under one of these, such as "CC BY-SA 4.0"',
+    )
     return parser.parse_args()
 
 
@@ -61,10 +65,10 @@ def main() -> None:
 
 
 def check_meta(row: RecordLine) -> None:
-    """Raise InputError where a record's meta has not what the conditions look at; those of MAY_HAVE may be absent or null."""
+    """Raise InputError if a record's meta lacks what the conditions need; fields of MAY_HAVE may be absent or null."""
     meta = row.record["meta"]
     for name, kind in MUST_HAVE.items():
-        if type(meta.get(name)) is not kind:  # a bool is an int too, but no score
+        if type(meta.get(name)) is not kind:  # a bool is an int too, but not a score
             raise InputError(
                 f"{row.place}: meta.{name} is not {KINDS[kind]}; this step reads the files of get_stackexchange.py"
             )
@@ -74,27 +78,27 @@ def check_meta(row: RecordLine) -> None:
 
 
 class BestAnswers:
-    """Passes the first `limit` answers to each question: the best, for step 1 writes the best first."""
+    """Passes the first `limit` answers to each question. These are the best, because step 1 writes the best first."""
 
     def __init__(self, limit: int | None):
         self.limit = limit
-        self.last: dict[str, tuple[int, int, int]] = {}  # of each site: question id, score, how many have come
+        self.last: dict[str, tuple[int, int, int]] = {}  # by site: question id, score, how many answers so far
 
     def why_dropped(self, row: RecordLine) -> str | None:
-        """The reason to drop a record that meets the rest; raises InputError where records are not in order."""
+        """The reason to drop a record, if any. Raises InputError if records are not in order."""
         if self.limit is None:
             return None
         meta = row.record["meta"]
         site, question, score = meta["site"], meta["question_id"], meta["answer_score"]
-        last_question, last_score, come = self.last.get(site, (question, score, 0))
+        last_question, last_score, count = self.last.get(site, (question, score, 0))
         if question < last_question or (question == last_question and score > last_score):
             raise InputError(
                 f"{row.place}: is not in the order of get_stackexchange.py, by question and then by score, which "
                 "--max_answers_per_question needs; filter before you shuffle"
             )
-        come = come + 1 if question == last_question else 1
-        self.last[site] = question, score, come
-        return f"beyond the {self.limit} best answers" if come > self.limit else None
+        count = count + 1 if question == last_question else 1
+        self.last[site] = question, score, count
+        return f"beyond the {self.limit} best answers" if count > self.limit else None
 
 
 if __name__ == "__main__":

@@ -1,32 +1,32 @@
 #!/usr/bin/env python3
-"""Step 4: merge every source into one data set, as readers of the first one load it and as trainers read it.
+"""Step 4: merge all sources into one data set, as existing readers of such data sets load it and as trainers read it.
 
-Checks the records of all inputs, leaves out duplicates, shuffles, and writes the formats asked for, a card (README.md),
+Checks the records of all inputs, leaves out duplicates, shuffles, and writes the chosen formats, a card (README.md),
 ATTRIBUTION.jsonl and report.json. The same inputs and seed give the same bytes.
 
     python merge_datasets.py --inputpath filtered-stack-exchange/*.jsonl conala.jsonl --destpath dataset --parts 4
-    python merge_datasets.py --mix mix.yaml --formats messages --split train:0.98 validation:0.02 --near_duplicates --plots
+    python merge_datasets.py --mix mix.yaml --formats messages --split train:0.98 validation:0.02 --near_duplicates
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from merging.formats import FORMATS, DataSet
 from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked
 from merging.mix import MixSource, load_mix
-from merging.publishing import Publication, told_options, unchanged_files
+from merging.publishing import Publication, published_options, unchanged_files
 from merging.sampling import Groups
 from merging.screening import PERSONAL_DATA, Screening
 from merging.shuffle import Shuffle
-from merging.splits import splits_of
+from merging.splits import Splits, splits_of
 from merging.tuples import MOST_PARTS, PAIRS, why_no_pair
 from records.conditions import why_dropped
 from records.errors import InputError
@@ -40,32 +40,84 @@ if TYPE_CHECKING:
     from quality.contamination import Benchmarks
 
 NGRAMS = (13, 8)  # words; the first is the default
-LOOK_AT = 100  # records of each file before the work, for licences that forbid each other
+LOOK_AHEAD = 100  # records of each file whose licences are compared before the work begins
 
 
-def arguments() -> argparse.Namespace:
+class Arguments(NamedTuple):
+    """The flags, and what follows from them."""
+
+    flags: argparse.Namespace
+    splits: Splits
+    published: dict[str, Any]  # the flags that the card and the report show
+
+
+def arguments() -> Arguments:
     parser = script_parser(__doc__)
-    add = parser.add_argument
     inputs = parser.add_mutually_exclusive_group(required=True)
-    inputs.add_argument("--inputpath", nargs="+", action="extend", metavar="PATH", help="record files of any source: "
-        ".jsonl, .jsonl.gz, .jsonl.zst, or - for stdin")  # fmt: skip
+    inputs.add_argument(
+        "--inputpath",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="record files of any source: .jsonl, .jsonl.gz, .jsonl.zst, or - for stdin",
+    )
     inputs.add_argument("--mix", metavar="PATH", help="a YAML file: the sources, how much of each, and which records")
-    add("--destpath", "--destdir", type=Path, default=Path("dataset"), metavar="DIR", help="a folder, replaced as a whole; "
-        "files that no merge wrote stay in it (default: dataset)")  # fmt: skip
-    add("--dropped_path", metavar="PATH", help="where the records left out go, each with its reason (default: nowhere)")
-    add("--skip_bad", action="store_true", help="leave out what is no record, and go on; needs --dropped_path")
-    add("--seed", type=int, default=0, metavar="N", help="of the shuffle and the choice of records (default: 0)")
+    add = parser.add_argument
+    add(
+        "--destpath",
+        "--destdir",
+        type=Path,
+        default=Path("dataset"),
+        metavar="DIR",
+        help="a folder, replaced as a whole; files that were not written by a merge stay in it (default: dataset)",
+    )
+    add(
+        "--dropped_path",
+        metavar="PATH",
+        help="where to write the records left out, each with its reason (default: nowhere)",
+    )
+    add("--skip_bad", action="store_true", help="leave out bad records and go on; needs --dropped_path")
+    add("--seed", type=int, default=0, metavar="N", help="for the shuffle and the choice of records (default: 0)")
     add("--max_per_source", type=positive, metavar="N", help="a random N records of each source (default: all)")
+    add_output_flags(parser)
+    add_quality_flags(parser)
+    flags = parser.parse_args()
+    refuse_contradictions(flags, parser)
+    try:
+        splits = splits_of(flags.split)
+    except ValueError as error:
+        parser.error(f"--split: {error}")
+    defaults = {name: parser.get_default(name) for name in vars(flags)}
+    return Arguments(flags, splits, published_options(vars(flags), defaults))
 
+
+def add_output_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what is written").add_argument
-    add("--formats", nargs="+", choices=FORMATS, default=["alpha"], metavar="FORMAT", help=f"of {', '.join(FORMATS)} "
-        "(default: alpha, the tuple files)")  # fmt: skip
-    add("--split", nargs="+", default=["train:1"], metavar="NAME:SHARE", help="splits, and how many of the questions go "
-        "into each, as in train:0.98 validation:0.02 (default: train:1)")  # fmt: skip
-    add("--pair", choices=PAIRS, default="alpha", help="alpha: instruction, blank line, response, <|endoftext|> "
-        "(default); labelled: User: .. Agent: ..; split: [instruction, response]")  # fmt: skip
-    add("--parts", type=positive, metavar="N", help=f"tuple files of even length, up to {MOST_PARTS} (default: 1)")
-    add("--max_part_bytes", type=positive, metavar="N", help="as many tuple files as that takes")
+    add(
+        "--formats",
+        nargs="+",
+        action=Unique,
+        choices=FORMATS,
+        default=["alpha"],
+        metavar="FORMAT",
+        help=f"any of {', '.join(FORMATS)} (default: alpha, the tuple files)",
+    )
+    add(
+        "--split",
+        nargs="+",
+        default=["train:1"],
+        metavar="NAME:SHARE",
+        help="splits and each one's share of the questions, such as train:0.98 validation:0.02 (default: train:1)",
+    )
+    add(
+        "--pair",
+        choices=PAIRS,
+        default="alpha",
+        help="alpha: instruction, blank line, response, <|endoftext|> (default); labelled: User: .. Agent: ..; "
+        "split: [instruction, response]",
+    )
+    add("--parts", type=positive, metavar="N", help=f"tuple files of equal length, up to {MOST_PARTS} (default: 1)")
+    add("--max_part_bytes", type=positive, metavar="N", help="as many tuple files as needed, each of at most N bytes")
     add("--plots", action="store_true", help="draw lengths, scores and tags; needs requirements/plots.txt")
     add(
         "--title",
@@ -77,41 +129,66 @@ def arguments() -> argparse.Namespace:
     add(
         "--allow_license_conflict",
         action="store_true",
-        help="go on where licences forbid each other; not to be published",
+        help="go on if licences forbid each other; the data set must not be published",
     )
 
-    add = parser.add_argument_group("quality, each off by default").add_argument
-    add("--near_duplicates", type=similarity, nargs="?", const=0.8, metavar="SIMILARITY", help="leave out responses whose "
-        "word 5-grams are so similar to a better one's (Jaccard; 0.8 where no number is given)")  # fmt: skip
-    add("--decontaminate", nargs="+", metavar="PATH", help="leave out records that hold items of these benchmark files: "
-        ".jsonl, .json, .txt")  # fmt: skip
-    add("--decontaminate_field", nargs="+", metavar="NAME", help="the fields of .jsonl items that hold their text")
-    add("--ngram", type=int, choices=NGRAMS, help="words that a record and an item share (default: 13)")
-    add("--pii", choices=PERSONAL_DATA, default="off", help="e-mail addresses, phone numbers, IP addresses, keys and tokens in "
-        "responses: off (default), report, mask, drop")  # fmt: skip
-    args = parser.parse_args()
 
-    args.formats = list(dict.fromkeys(args.formats))
-    if args.parts and args.max_part_bytes:
+def add_quality_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("quality, each off by default").add_argument
+    add(
+        "--near_duplicates",
+        type=similarity,
+        nargs="?",
+        const=0.8,
+        metavar="SIMILARITY",
+        help="leave out responses whose word 5-grams are at least so similar to a better one's (Jaccard; 0.8 without "
+        "a number)",
+    )
+    add(
+        "--decontaminate",
+        nargs="+",
+        metavar="PATH",
+        help="leave out records that contain items of these benchmark files: .jsonl, .json, .txt",
+    )
+    add("--decontaminate_field", nargs="+", metavar="NAME", help="the fields of .jsonl items with their text")
+    add("--ngram", type=int, choices=NGRAMS, help="words that a record and an item share (default: 13)")
+    add(
+        "--pii",
+        choices=PERSONAL_DATA,
+        default="off",
+        help="e-mail addresses, phone numbers, IP addresses, keys and tokens in responses: off (default), report, "
+        "mask, drop",
+    )
+
+
+class Unique(argparse.Action):
+    """Takes a flag's values, each once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, list(dict.fromkeys(values or ())))
+
+
+def refuse_contradictions(flags: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    if flags.parts and flags.max_part_bytes:
         parser.error("give --parts or --max_part_bytes, not both")
-    if "alpha" not in args.formats and (args.parts or args.max_part_bytes or args.pair != "alpha"):
+    if "alpha" not in flags.formats and (flags.parts or flags.max_part_bytes or flags.pair != "alpha"):
         parser.error("--parts, --max_part_bytes and --pair do nothing without alpha among the --formats")
-    if not args.decontaminate and (args.decontaminate_field or args.ngram):
+    if not flags.decontaminate and (flags.decontaminate_field or flags.ngram):
         parser.error("--decontaminate_field and --ngram do nothing without --decontaminate")
-    if (args.parts or 0) > MOST_PARTS:
+    if (flags.parts or 0) > MOST_PARTS:
         parser.error(f"--parts: at most {MOST_PARTS}; --max_part_bytes makes any number")
-    if args.mix and args.max_per_source:
+    if flags.mix and flags.max_per_source:
         parser.error("--max_per_source does nothing with --mix; give the sources a maximum there")
-    if args.skip_bad and not args.dropped_path:
+    if flags.skip_bad and not flags.dropped_path:
         parser.error("--skip_bad needs --dropped_path, where the bad records go")
-    if args.dropped_path and Path(args.dropped_path).resolve().is_relative_to(args.destpath.resolve()):
-        parser.error("--dropped_path lies in --destpath, which is replaced as a whole; give another")
-    args.told = told_options(args, parser)
-    try:
-        args.splits = splits_of(args.split)
-    except ValueError as error:
-        parser.error(f"--split: {error}")
-    return args
+    if flags.dropped_path and Path(flags.dropped_path).resolve().is_relative_to(flags.destpath.resolve()):
+        parser.error("--dropped_path is in --destpath, which is replaced as a whole; give another")
 
 
 def similarity(text: str) -> float:
@@ -126,40 +203,43 @@ def similarity(text: str) -> float:
 
 
 def main() -> None:
-    args = arguments()
-    sources = load_mix(args.mix) if args.mix else [MixSource(args.inputpath)]
+    flags, splits, published = arguments()
+    sources = load_mix(flags.mix) if flags.mix else [MixSource(flags.inputpath)]
     paths = [path for source in sources for path in source.paths]
-    others = [*filter(None, [args.mix]), *(args.decontaminate or [])]
-    check_outputs([*paths, *others], folder_outputs(args.destpath, args.dropped_path))
-    find_ours = partial(unchanged_files, args.destpath, [*paths, *others])
-    find_ours()  # now, and again when the folder is replaced
-    terms = Terms(args.allow_license_conflict)
-    for source in sources:
-        for path in filter(can_be_read_again, source.paths):
-            list(islice(usable(source, path, args, terms, Ledger(None, skip_bad=True)), LOOK_AT))
-    told_of = [describe_input(path) for path in [*paths, *others]]
-    screening = Screening(benchmarks(args), args.pii)
+    inputs = [*paths, *filter(None, [flags.mix]), *(flags.decontaminate or [])]
+    check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
+    replaceable = partial(unchanged_files, flags.destpath, inputs)
+    replaceable()  # fails now, rather than only when the folder is replaced
+    pair = flags.pair if "alpha" in flags.formats else "split"  # for the other formats only blank texts make no pair
+    terms = Terms(flags.allow_license_conflict)
+    compare_first_licenses(sources, pair, terms)
+    described_inputs = [describe_input(path) for path in inputs]
+    screening = Screening(benchmarks(flags.decontaminate, flags.decontaminate_field, flags.ngram), flags.pii)
 
     with ExitStack() as stack:
-        dropped = stack.enter_context(open_output(args.dropped_path)) if args.dropped_path else None
-        folder = stack.enter_context(open_output_folder(args.destpath, find_ours))
-        ledger, groups = Ledger(dropped, args.skip_bad), Groups([each.quota for each in sources], args.max_per_source)
-        data_set = DataSet(folder, args.formats, args.splits, args.pair, args.parts or 1, args.max_part_bytes, stack)
-        publication = Publication(folder, data_set, args.plots, stack)
-        with Shuffle(folder, f"{args.seed}") as shuffle:
+        dropped = stack.enter_context(open_output(flags.dropped_path)) if flags.dropped_path else None
+        folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))
+        ledger = Ledger(dropped, flags.skip_bad)
+        groups = Groups([source.quota for source in sources], flags.max_per_source)
+        data_set = DataSet(folder, flags.formats, splits, flags.pair, flags.parts or 1, flags.max_part_bytes, stack)
+        publication = Publication(folder, data_set, flags.plots, stack)
+        with Shuffle(folder, f"{flags.seed}") as shuffle:
             for number, source in enumerate(sources):
-                for path in source.paths:
-                    for row in usable(source, path, args, terms, ledger):
-                        if screened := screening.passed(row, ledger):
-                            shuffle.add(screened, groups.of(number, row))
+                for row in usable(source, source.paths, pair, terms, ledger):
+                    if screened := screening.passed(row, ledger):
+                        shuffle.add(screened, groups.of(number, row))
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
-            worse = near_duplicates(shuffle, args.near_duplicates, folder) if args.near_duplicates else {}
-            groups.decide(drawn for drawn in shuffle.drawn() if not worse or drawn.row.record["id"] not in worse)
-            for row in kept(shuffle, worse, groups, ledger):
+            kept_instead = near_duplicates(shuffle, flags.near_duplicates, folder) if flags.near_duplicates else {}
+            groups.decide(
+                drawn for drawn in shuffle.drawn() if not kept_instead or drawn.row.record["id"] not in kept_instead
+            )
+            for row in kept(shuffle, kept_instead, groups, ledger):
                 publication.write(row)
-        files = publication.finish(args.title, args.languages, args.told, told_of, ledger, terms, screening.report())
+        files = publication.finish(
+            flags.title, flags.languages, published, described_inputs, ledger, terms, screening.report()
+        )
 
-    ledger.tally().show(f"{len(paths)} inputs -> {args.destpath}")
+    ledger.tally().show(f"{len(paths)} inputs -> {flags.destpath}")
     show_table("records by source", sorted(ledger.kept.items()))
     show_table("records by file", [(file.path.as_posix(), file.records) for file in files])
     if screening.found:
@@ -168,20 +248,30 @@ def main() -> None:
         print(f"caution: {caution}", file=sys.stderr)
 
 
-def benchmarks(args: argparse.Namespace) -> Benchmarks | None:
-    if not args.decontaminate:
+def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms) -> None:
+    """Raises InputError if licences among the first records of the files forbid each other, before a long run."""
+    for source in sources:
+        for path in filter(can_be_read_again, source.paths):
+            unrecorded = Ledger(None, skip_bad=True)
+            for _ in islice(usable(source, [path], pair, terms, unrecorded), LOOK_AHEAD):
+                pass
+
+
+def benchmarks(paths: list[str] | None, fields: list[str] | None, ngram: int | None) -> Benchmarks | None:
+    """The benchmarks to look for, None without any."""
+    if not paths:
         return None
     from quality.contamination import read_benchmarks
 
-    return read_benchmarks(args.decontaminate, args.decontaminate_field or (), args.ngram or NGRAMS[0])
+    return read_benchmarks(paths, fields or (), ngram or NGRAMS[0])
 
 
-def usable(
-    source: MixSource, path: str, args: argparse.Namespace, terms: Terms, ledger: Ledger
-) -> Iterator[RecordLine]:
-    """The records of a file that are under a licence, meet the source's conditions and make pairs."""
-    pair = args.pair if "alpha" in args.formats else "split"  # of which only blank texts make none
-    for row in read_checked(path, ledger):
+def usable(source: MixSource, paths: list[str], pair: str, terms: Terms, ledger: Ledger) -> Iterator[RecordLine]:
+    """The records of files that have a licence, meet the source's conditions and make pairs.
+
+    The others go to the ledger.
+    """
+    for row in (row for path in paths for row in read_checked(path, ledger)):
         try:
             licenses = licenses_of(row)
             reason = why_dropped(row, source.conditions) or why_no_pair(row.record, pair)
@@ -196,7 +286,7 @@ def usable(
 
 
 def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:
-    """The ids of the records that are near duplicates of better ones, and the ids of those."""
+    """The ids of near duplicates, each with the id of the better record that is kept instead."""
     from quality.duplicates import NearDuplicates, near_duplicate_text, rank
 
     with NearDuplicates(folder, similarity) as near, Progress("near duplicates", shuffle.count, " records") as progress:
@@ -205,15 +295,19 @@ def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[s
             if (text := near_duplicate_text(record)) is not None:
                 near.add(record["id"], text, rank(record))
             progress.update(1)
-        return {loser.id: loser.kept for loser in near.losers()}
+        return {duplicate.id: duplicate.kept for duplicate in near.duplicates()}
 
 
-def kept(shuffle: Shuffle, worse: dict[str, str], groups: Groups, ledger: Ledger) -> Iterator[RecordLine]:
-    """The records that are in the data set, in its order; the others go to the ledger."""
+def kept(shuffle: Shuffle, kept_instead: dict[str, str], groups: Groups, ledger: Ledger) -> Iterator[RecordLine]:
+    """The records of the data set in their final order; the others go to the ledger."""
+
+    def drop_exact_duplicate(row: RecordLine, better: RecordLine) -> None:
+        ledger.drop(row, "exact duplicate", kept=better.record["id"])
+
     with Progress("writing", shuffle.count, " records") as progress:
-        for drawn in shuffle.drawn(lambda row, better: ledger.drop(row, "exact duplicate", kept=better.record["id"])):
+        for drawn in shuffle.drawn(drop_exact_duplicate):
             row = drawn.row
-            if better := worse.get(row.record["id"]):
+            if better := kept_instead.get(row.record["id"]):
                 ledger.drop(row, "near duplicate", kept=better)
             elif reason := groups.why_dropped(drawn):
                 ledger.drop(row, reason)

@@ -1,12 +1,12 @@
-"""How right and how fast are the findings of review/criteria?
+"""How precise, how complete and how fast are the findings of review/criteria?
 
     python -m benchmarks.criteria                                  labels/criteria.jsonl against real dumps
     python -m benchmarks.criteria --dumps ~/dumps --differences    other dumps; list where machine and reader differ
 
-Precision: of the labelled answers in which the machine finds something against a criterion, the share that a reader saw
-fail it too, with its 95 % interval (Wilson 1927). Recall: of the answers that a reader saw fail it, the share in which
-the machine finds something, on the random draw alone. The rules were made on the split `dev`; labels/criteria.md tells how
-answers were drawn and judged. The rate is that of one core, in CPU seconds, over all answers of the dumps.
+Precision: among the labelled answers with a finding, the share that fails the criterion for a reader too, with its 95 %
+interval (Wilson 1927). Recall: among the answers that fail it for a reader, the share with a finding, only over the
+random draw. The rules were made on the split `dev`; labels/criteria.md says how answers were drawn and judged. The rate
+is that of one core, in CPU seconds, over all answers of the dumps.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ class Label(NamedTuple):
 
     id: str
     split: str
-    drawn: (
-        str  # "random": judged by all criteria; "found:4": drawn of those the machine finds 4 in, and judged by 4 alone
-    )
+    drawn: str  # "random": judged by all criteria; "found:4": drawn from the answers with a finding of 4, judged by 4
     fails: list[int]
 
-    def tells(self, criterion: int) -> bool:
+    def covers(self, criterion: int) -> bool:
+        """Whether the reader judged the answer by this criterion."""
         return self.drawn in ("random", f"found:{criterion}")
 
 
@@ -58,11 +57,11 @@ def main() -> None:
     missing = {label.id for label in labels} - records.keys()
     if missing:
         print(
-            f"{len(missing)} labelled answers are not in {args.dumps}, such as {min(missing)}: left out",
+            f"{len(missing)} labelled answers, such as {min(missing)}, are not in {args.dumps} and are left out",
             file=sys.stderr,
         )
     labels = [label for label in labels if label.id in records]
-    found = {each: find_problems(records[each]) for each in {label.id for label in labels}}
+    found = {record_id: find_problems(records[record_id]) for record_id in {label.id for label in labels}}
     for split in SPLITS:
         show_split(split, [label for label in labels if label.split == split], found)
     if args.differences:
@@ -71,7 +70,7 @@ def main() -> None:
 
 
 def read_answers(dumps: Path) -> dict[str, dict[str, Any]]:
-    """The records of all answers in the archives, by id; of several dumps of a site, the last."""
+    """The records of all answers in the archives, by id; from the last one of several dumps of a site."""
     return {record["id"]: record for record in read_dumps(dumps, "--no_authors")}
 
 
@@ -80,21 +79,21 @@ def show_split(split: str, labels: list[Label], found: dict[str, list[Finding]])
     print(f"\n{split}: {len(labels)} labels, {len(randomly)} of them drawn at random")
     print(f"{'criterion':<11}{'found':>6}{'right':>6}{'precision':>11}{'95 % interval':>16}{'failing':>9}{'recall':>8}")
     for criterion in CRITERIA:
-        flagged = [label for label in labels if label.tells(criterion) and finds(found[label.id], criterion)]
+        flagged = [label for label in labels if label.covers(criterion) and finds(found[label.id], criterion)]
         right = sum(criterion in label.fails for label in flagged)
         failing = [label for label in randomly if criterion in label.fails]
         recalled = sum(finds(found[label.id], criterion) for label in failing)
         low, high = wilson(right, len(flagged))
         print(
-            f"{criterion:<11}{len(flagged):>6}{right:>6}{share(right, len(flagged)):>11}{f'{low:.2f} to {high:.2f}':>16}"
-            f"{len(failing):>9}{share(recalled, len(failing)):>8}"
+            f"{criterion:<11}{len(flagged):>6}{right:>6}{share(right, len(flagged)):>11}"
+            f"{f'{low:.2f} to {high:.2f}':>16}{len(failing):>9}{share(recalled, len(failing)):>8}"
         )
 
 
 def show_differences(labels: Iterable[Label], found: dict[str, list[Finding]]) -> None:
     print()
     for label in labels:
-        for criterion in filter(label.tells, CRITERIA):
+        for criterion in filter(label.covers, CRITERIA):
             fails = criterion in label.fails
             if finds(found[label.id], criterion) != fails:
                 print(f"{label.split:9} {criterion} {'missed' if fails else 'wrong '} {label.id}")
@@ -102,18 +101,17 @@ def show_differences(labels: Iterable[Label], found: dict[str, list[Finding]]) -
 
 def show_rate(records: list[dict[str, Any]]) -> None:
     find_problems(records[0])  # loads the model of the languages
-    print(
-        f"\n{len(records):,} answers of {sum(len(each['response']) for each in records) // len(records):,} characters"
-    )
+    characters = sum(len(record["response"]) for record in records)
+    print(f"\n{len(records):,} answers of {characters // len(records):,} characters")
     for name, rules in (
         ("all rules", RULES),
         ("without the language", tuple(rule for rule in RULES if rule is not language.find)),
     ):
         started = time.process_time()
         for record in records:
-            passage = ParsedResponse.of(record["instruction"], record["response"])
+            parsed = ParsedResponse.of(record["instruction"], record["response"])
             for rule in rules:
-                list(rule(passage))
+                list(rule(parsed))
         print(f"{name:22}{len(records) / (time.process_time() - started):>8,.0f} records a CPU second")
 
 
@@ -121,20 +119,20 @@ def finds(findings: Iterable[Finding], criterion: int) -> bool:
     return any(finding.criterion == criterion for finding in findings)
 
 
-def share(part: int, whole: int) -> str:
-    return f"{part / whole:.2f}" if whole else "-"
+def share(part: int, total: int) -> str:
+    return f"{part / total:.2f}" if total else "-"
 
 
-def wilson(part: int, whole: int) -> tuple[float, float]:
-    """The 95 % interval of a share, good for small numbers and for shares near 1.
+def wilson(part: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share, valid for small numbers and for shares near 1 too.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
     Statistical Association 22 (1927).
     """
-    if not whole:
+    if not total:
         return 0.0, 1.0
-    middle = (part + Z**2 / 2) / (whole + Z**2)
-    half = Z / (whole + Z**2) * math.sqrt(part * (whole - part) / whole + Z**2 / 4)
+    middle = (part + Z**2 / 2) / (total + Z**2)
+    half = Z / (total + Z**2) * math.sqrt(part * (total - part) / total + Z**2 / 4)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 

@@ -1,12 +1,12 @@
-"""How fast sources are merged, and in how much memory (Linux).
+"""Speed and memory of merging sources (Linux).
 
     python -m benchmarks.merge                             100,000 records
-    python -m benchmarks.merge --records 1000000           in the size that the aims are for
+    python -m benchmarks.merge --records 1000000           the size for which README.md gives aims
     python -m benchmarks.merge --flags --formats messages --near_duplicates
 
-Grows real records (of real dumps where there are some, else the sample's) to the number asked for, each with a line of its
-own, and writes every tenth twice, the second time with other white space. Prints megabytes of input a CPU second, the
-peak memory (PSS), and how many duplicates were found.
+Repeats real records (from real dumps, else the sample's) up to the number asked for, each with a line of its own, and
+writes every tenth twice, the second time with other white space. Prints megabytes of input a CPU second, the peak
+memory (PSS), and the number of duplicates found.
 """
 
 from __future__ import annotations
@@ -31,9 +31,15 @@ SAMPLE = ROOT / "sample" / "harbour.stackexchange.com"
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--records", type=int, default=100_000, metavar="N", help="different ones (default: 100,000)")
+    add("--records", type=int, default=100_000, metavar="N", help="different records (default: 100,000)")
     add_dumps(parser)
-    add("--flags", nargs=argparse.REMAINDER, default=[], metavar="FLAG", help="of merge_datasets.py; has to come last")
+    add(
+        "--flags",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="FLAG",
+        help="flags of merge_datasets.py; must come last",
+    )
     return parser.parse_args()
 
 
@@ -59,7 +65,7 @@ def real_records(dumps: Path) -> list[dict[str, Any]]:
 
 
 def write(path: Path, records: list[dict[str, Any]], number: int) -> int:
-    """Write so many different records, and duplicates; returns how many in all."""
+    """Write that many different records, and duplicates; returns how many in all."""
     written = 0
     with path.open("w", encoding="utf-8") as out:
         for record in grown(records, number):

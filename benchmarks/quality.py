@@ -1,7 +1,7 @@
-"""How well, how fast and in how much memory merge_datasets.py finds near duplicates, benchmark items and personal data.
+"""Quality, speed and memory of finding near duplicates, benchmark items and personal data.
 
-    python -m benchmarks.quality duplicates       recall and precision on planted copies of real answers; records a second
-    python -m benchmarks.quality contamination    memory and rate with as many items as MMLU, GSM8K and HumanEval have
+    python -m benchmarks.quality duplicates       recall and precision on planted copies; records a second
+    python -m benchmarks.quality contamination    memory and rate with as many items as MMLU, GSM8K and HumanEval
     python -m benchmarks.quality personal_data    precision on real posts by benchmarks/labels; recall on invented data
 
 Works on real dumps. Rates are per CPU second of one core.
@@ -44,11 +44,17 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("what", choices=("duplicates", "contamination", "personal_data"))
     add_dumps(parser)
-    add("--sources", type=Path, default=SOURCES, metavar="DIR", help="of personal_data: files of CoNaLa, HH-RLHF and the red "
-        "team, as labels/personal_data.md names them (default: ../shared/sources)")  # fmt: skip
+    add(
+        "--sources",
+        type=Path,
+        default=SOURCES,
+        metavar="DIR",
+        help="for personal_data: files of CoNaLa, HH-RLHF and the red team, named as in labels/personal_data.md "
+        "(default: ../shared/sources)",
+    )
     add("--pairs", type=int, default=3000, metavar="N", help="planted copies (default: 3000)")
-    add("--threshold", type=float, default=0.8, metavar="J", help="of the near duplicates (default: 0.8)")
-    add("--records", type=int, default=100_000, metavar="N", help="of the rate of near duplicates (default: 100000)")
+    add("--threshold", type=float, default=0.8, metavar="J", help="for near duplicates (default: 0.8)")
+    add("--records", type=int, default=100_000, metavar="N", help="for the rate of near duplicates (default: 100000)")
     return parser.parse_args()
 
 
@@ -70,9 +76,9 @@ def duplicates(args: argparse.Namespace, folder: Path) -> None:
 def found_again(answers: list[dict[str, Any]], args: argparse.Namespace, folder: Path) -> None:
     """Plant edited copies of answers among all answers, and look for them.
 
-    A positive is a planted pair whose true Jaccard similarity is the threshold or more, reckoned from the sets of the
-    5-grams themselves. Recall: positives that come into one cluster. Precision: of all pairs that come into one
-    cluster, planted or not, those of the threshold or more.
+    A positive is a planted pair whose true Jaccard similarity, computed from the sets of 5-grams, is at least the
+    threshold. Recall: the share of positives in one cluster. Precision: the share of pairs with at least the threshold
+    among all pairs in one cluster, planted or not.
     """
     chance = random.Random(1)
     texts = {record["id"]: record["response"] for record in answers}
@@ -82,7 +88,7 @@ def found_again(answers: list[dict[str, Any]], args: argparse.Namespace, folder:
     with NearDuplicates(folder, args.threshold) as near:
         for id in chance.sample(sorted(texts), len(texts)):
             near.add(id, texts[id], id)
-        cluster = {loser.id: loser.kept for loser in near.losers()}
+        cluster = {duplicate.id: duplicate.kept for duplicate in near.duplicates()}
 
     members = defaultdict(list)
     for id in texts:
@@ -103,7 +109,7 @@ def found_again(answers: list[dict[str, Any]], args: argparse.Namespace, folder:
 
 
 def edited(text: str, target: float, chance: random.Random) -> tuple[str, float]:
-    """A copy in which words are replaced, added and taken out until its similarity is the target or less."""
+    """A copy with words replaced, added and removed until its similarity is at most the target."""
     words, true = text.split(), 1.0
     while true > target:
         place = chance.randrange(len(words))
@@ -124,8 +130,10 @@ def grams(text: str) -> set[tuple[str, ...]]:
 
 
 def rate_of_near_duplicates(answers: list[dict[str, Any]], count: int, folder: Path) -> None:
-    """Add so many records made of real ones: a fifth has a word more, so that they are near duplicates; in the others
-    every third word is another, so that they are not."""
+    """Add that many records made from real ones.
+
+    A fifth has one more word, so they are near duplicates; in the others every third word is replaced, so they are not.
+    """
     chance = random.Random(2)
     vocabulary = [word for record in islice(answers, 500) for word in record["response"].split()]
     seconds, before, size = 0.0, 0.0, 0
@@ -144,22 +152,22 @@ def rate_of_near_duplicates(answers: list[dict[str, Any]], count: int, folder: P
             if text is not None:
                 near.add(record["id"], text, rank(record))
             seconds += time.process_time() - began
-            if number == count // 10:  # from here on nothing grows but with the records
+            if number == count // 10:  # from here on memory grows only with the records
                 peak_memory(reset=True)
                 before = peak_memory()
         began = time.process_time()
-        losers = sum(1 for _ in near.losers())
+        left_out = sum(1 for _ in near.duplicates())
         resolving = time.process_time() - began
         files = sum(path.stat().st_size for path in folder.glob(".near-duplicates-*/*"))
     total = seconds + resolving
-    print(f"rate: {count:,} records of {size / count:,.0f} characters, {losers:,} of them left out")
+    print(f"rate: {count:,} records of {size / count:,.0f} characters, {left_out:,} of them left out")
     print(f"  {count / total:,.0f} records/s, {size / total / 1e6:.1f} MB/s; {resolving / total:.0%} of it to compare")
     grown = peak_memory() - before
     print(f"  peak memory grew by {grown:.0f} MB over the last nine tenths; {files / 1e6:,.0f} MB in files")
 
 
 def peak_memory(reset: bool = False) -> float:
-    """The most memory that this process had since the last reset, in MB; proc(5)."""
+    """The peak memory of this process since the last reset, in MB; see proc(5)."""
     [peak] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
@@ -167,7 +175,7 @@ def peak_memory(reset: bool = False) -> float:
 
 
 # ---- contamination ---------------------------------------------------------------------------------------------------
-# items, and about how many words each has: MMLU's test questions with their choices, GSM8K's test questions, HumanEval's prompts
+# items and words an item: MMLU's test questions with their choices, GSM8K's test questions, HumanEval's prompts
 BENCHMARK_SIZES = {"mmlu": (14_042, 80), "gsm8k": (1_319, 46), "humaneval": (164, 70)}
 
 
@@ -196,7 +204,7 @@ def contamination(args: argparse.Namespace, folder: Path) -> None:
 
 
 def is_found(benchmarks: Benchmarks, item: Item, n: int, record: dict[str, Any], chance: random.Random) -> bool:
-    """Put n words in a row of the item, in capitals and with commas, into the record, and look for them."""
+    """Put n consecutive words of the item, in capitals and with commas, into the record, and look for them."""
     words, lines = item.text.split(), record["response"].split("\n")
     start = chance.randrange(len(words) - n + 1)
     lines.insert(chance.randrange(len(lines) + 1), ", ".join(words[start : start + n]).upper())
@@ -247,7 +255,7 @@ def personal_data(args: argparse.Namespace, folder: Path) -> None:
 
 
 def real_texts(dumps: Path, sources: Path, folder: Path) -> Iterator[Text]:
-    """The texts that are looked through, each once."""
+    """The texts to search, each once."""
     questions = set()
     for record in read_dumps(dumps):
         yield Text("tuning", record["id"], record["response"])
@@ -292,14 +300,14 @@ def print_precision(kind: str, verdicts: Counter[bool | None]) -> None:
 
 
 def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """The score interval of a share (Wilson 1927); z = 1.96 for 95 %."""
+    """The score interval of a proportion (Wilson 1927); z = 1.96 for 95 %."""
     share, square = right / total, z * z / total
     middle, half = share + square / 2, z * math.sqrt(share * (1 - share) / total + square / total / 4)
     return (middle - half) / (1 + square), (middle + half) / (1 + square)
 
 
 def print_recall() -> None:
-    """Invented data in invented sentences: how much of it is found, to the character."""
+    """How much invented data in invented sentences is found, exact to the character."""
     chance = random.Random(4)
     print("recall on invented data")
     for kind, values in invented(chance).items():
@@ -342,9 +350,9 @@ def invented(chance: random.Random) -> dict[str, list[str]]:
         ]
         + [":".join(["2a02", *(f"{chance.randrange(1 << 16):x}" for _ in range(7))]) for _ in range(100)],
         "secret": [
-            made
+            secret
             for _ in range(50)
-            for made in (
+            for secret in (
                 "AKIA" + some(string.ascii_uppercase + "234567", 16),
                 "ghp_" + some(letters, 36),
                 "github_pat_" + some(letters, 22) + "_" + some(letters, 59),

@@ -3,8 +3,8 @@
     python -m benchmarks.review                          a million records of 2 kB, 20,000 judgements
     python -m benchmarks.review --records 100000 --judgements 2000
 
-Needs 2 kB of temporary disk a record. Prints milliseconds of wall time (the median and the longest) and of CPU time (the
-mean), and the memory that it all took.
+Needs 2 kB of temporary disk per record. Prints milliseconds of wall time (the median and the longest) and of CPU time
+(the mean), and the memory used.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from review.judgements import Judgement, JudgementFile
 from viewer.queue import Filter, Queue
@@ -76,7 +77,7 @@ def review_judgements(judged: Path) -> None:
     turns = iter(range(1_000_000))
     timed("save a new judgement", lambda: first.judge(f"{SITE}/new{next(turns)}", REJECT, seen=None), TIMES)
     timed("save a changed judgement", lambda: judge_again(first, next(turns)), TIMES)
-    timed("take a judgement out", lambda: first.judge(f"{SITE}/{next(turns) - TIMES}", None, seen=REJECT), TIMES)
+    timed("remove a judgement", lambda: first.judge(f"{SITE}/{next(turns) - TIMES}", None, seen=REJECT), TIMES)
     second.read()
     in_turn = iter([first, second] * TIMES)
     timed(
@@ -86,7 +87,7 @@ def review_judgements(judged: Path) -> None:
     lines = judged.read_text().splitlines(keepends=True)
     judged.write_text("".join([*lines[: len(lines) // 2], "# by hand\n", *lines[len(lines) // 2 :]]))
     timed("read after an edit by hand", first.read)
-    timed("parse the whole file", lambda: JudgementFile(judged).read())
+    timed("parse the file", lambda: JudgementFile(judged).read())
 
 
 def judge_in(queue: Queue, number: int) -> None:
@@ -94,12 +95,12 @@ def judge_in(queue: Queue, number: int) -> None:
 
 
 def judge_again(file: JudgementFile, number: int) -> None:
-    """Judge what `write_judgements` has written."""
+    """Reject a record that `write_judgements` has judged."""
     file.judge(f"{SITE}/{number}", REJECT, seen=REJECT if number % 3 == 0 else Judgement(True))
 
 
-def timed(what: str, action: Callable[[], object], times: int = 1):
-    """Do something so many times, print how long it took, and return what it gave last."""
+def timed(what: str, action: Callable[[], Any], times: int = 1) -> Any:
+    """Call an action `times` times, print how long it took, and return its last result."""
     walls, cpu = [], time.process_time()
     for _ in range(times):
         began = time.perf_counter()
@@ -111,7 +112,7 @@ def timed(what: str, action: Callable[[], object], times: int = 1):
 
 
 def peak() -> float:
-    """MiB of memory at most so far."""
+    """The peak memory so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -119,13 +120,18 @@ def write_records(path: Path, count: int) -> None:
     with open(path, "w") as out:
         for number in range(count):
             meta = {"site": "quay.stackexchange.com", "answer_id": number, "answer_score": number * 7919 % 1000}
-            row = {"id": f"{SITE}/{number}", "source": "stackexchange", "instruction": f"Boat {number}\n\n{WORDS * 9}",
-                   "response": f"Answer {number}: {WORDS * 9}", "meta": meta}  # fmt: skip
+            row = {
+                "id": f"{SITE}/{number}",
+                "source": "stackexchange",
+                "instruction": f"Boat {number}\n\n{WORDS * 9}",
+                "response": f"Answer {number}: {WORDS * 9}",
+                "meta": meta,
+            }
             out.write(json.dumps(row) + "\n")
 
 
 def write_judgements(path: Path, count: int) -> None:
-    """As a reviewer leaves them: one in three rejected, with a note."""
+    """Write judgements like a reviewer's: one in three rejected, with a note."""
     rejected = "{judgement: reject, criteria: [4, 6], note: links to a blog}  # read twice"
     path.write_text("".join(f"{SITE}/{number}: {'accept' if number % 3 else rejected}\n" for number in range(count)))
 

@@ -1,4 +1,4 @@
-"""How fast the other sources are read, and in how much memory: an invented file of a given size through get_hh_rlhf.py.
+"""Speed and memory of reading other sources: get_hh_rlhf.py on an invented file of a given size.
 
     python -m benchmarks.sources                         400 MB of red-team attempts, one JSON array in a .jsonl.gz
     python -m benchmarks.sources --form lines --megabytes 100
@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--megabytes", type=int, default=400, metavar="N", help="of JSON, before compression (default: 400)")
     add("--form", choices=("array", "lines"), default="array", help="a JSON array (default), or JSON lines")
-    add("--row_chars", type=int, default=4000, metavar="N", help="a row's transcript (default: 4000)")
+    add("--row_chars", type=int, default=4000, metavar="N", help="the length of a row's transcript (default: 4000)")
     return parser.parse_args()
 
 
@@ -66,7 +66,7 @@ def write(path: Path, size: int, form: str, row_chars: int) -> int:
 
 
 def invented(row_chars: int) -> Iterator[dict[str, object]]:
-    """Rows without end, no two with the same instruction."""
+    """An endless stream of rows, no two with the same instruction."""
     turns = WORDS * (row_chars // len(WORDS) // 2 + 1)
     number = 0
     while True:

@@ -1,10 +1,10 @@
-"""How long a reviewer waits for the next example to be drawn: the widget's kernel side, its findings and its HTML.
+"""How long a reviewer waits for the next example: the kernel's part of the widget, with its findings and its HTML.
 
     python -m benchmarks.viewer                                            the sample site, repeated to 100,000 records
     python -m benchmarks.viewer --inputpath stack-exchange/math/unfiltered.jsonl
 
-Prints milliseconds of wall time (the median, 99 of 100, and the longest) and of CPU time (the mean), and how many of the
-formulas are shown as their source, for the widget cannot typeset them. What the browser takes is not in it.
+Prints milliseconds of wall time (the median, the 99th percentile and the longest) and of CPU time (the mean), and how
+many formulas are shown as source because they cannot be converted. The browser's time is not included.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--inputpath", metavar="PATH", help=".jsonl of records (default: the sample site's, again and again)")
-    add("--records", type=int, default=100_000, metavar="N", help="of the sample site (default: 100000)")
-    add("--examples", type=int, default=500, metavar="N", help="to be shown, drawn at random (default: 500)")
+    add("--records", type=int, default=100_000, metavar="N", help="records of the sample site (default: 100000)")
+    add("--examples", type=int, default=500, metavar="N", help="examples to show, drawn at random (default: 500)")
     return parser.parse_args()
 
 
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def repeated_sample(folder: Path, records: int) -> Path:
-    """A file of so many records of the sample site, each with an id of its own."""
+    """A file with this many records of the sample site, with different ids."""
     convert = [
         sys.executable,
         "get_stackexchange.py",
@@ -87,14 +87,15 @@ def control(viewer: Viewer, name: str):
 
 
 def timed(name: str, do: Callable[[], object], times: int) -> None:
-    waits, started = [], time.process_time()
+    durations, started = [], time.process_time()
     for _ in range(times):
         begin = time.perf_counter()
         do()
-        waits.append(1000 * (time.perf_counter() - begin))
+        durations.append(1000 * (time.perf_counter() - begin))
     cpu = 1000 * (time.process_time() - started) / times
-    longest_but_1_percent = sorted(waits)[int(0.99 * (times - 1))]
-    print(f"{name:<28}{statistics.median(waits):>8.1f}{longest_but_1_percent:>8.1f}{max(waits):>9.1f}{cpu:>8.1f}")
+    percentile_99 = sorted(durations)[int(0.99 * (times - 1))]
+    median, longest = statistics.median(durations), max(durations)
+    print(f"{name:<28}{median:>8.1f}{percentile_99:>8.1f}{longest:>9.1f}{cpu:>8.1f}")
 
 
 if __name__ == "__main__":

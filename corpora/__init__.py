@@ -1,1 +1,1 @@
-"""The published corpora as records: which of their rows make one, and what becomes of the fields."""
+"""Published corpora as records: which rows become one, and how their fields are converted."""

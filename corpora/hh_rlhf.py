@@ -1,12 +1,12 @@
-"""HH-RLHF rows as records: the first human line of a dialogue, and the assistant's first reply.
+"""HH-RLHF rows as records: the first human turn of a dialogue, and the assistant's reply to it.
 
 The data: https://huggingface.co/datasets/Anthropic/hh-rlhf (also github.com/anthropics/hh-rlhf), under the MIT licence.
 The preference data is described in "Training a Helpful and Harmless Assistant with Reinforcement Learning from Human
 Feedback", https://arxiv.org/abs/2204.05862; the red-team data in "Red Teaming Language Models to Reduce Harms",
-https://arxiv.org/abs/2209.07858. Which tranches, ratings and lengths to take is what the first data set of this project did.
+https://arxiv.org/abs/2209.07858. The default tranches, ratings and lengths are those of this project's first data set.
 
-A transcript is text in which each turn begins with a blank line and `Human:` or `Assistant:`. A turn whose own text holds
-just that, a blank line and then `Human:` or `Assistant:`, cannot be told from two turns, and is split.
+In a transcript each turn begins with a blank line and `Human:` or `Assistant:`. A turn that itself contains a blank
+line followed by `Human:` or `Assistant:` cannot be distinguished from two turns, and is split.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRANCHES = ("helpful-online", "helpful-rejection-sampled", "helpful-base", "harm
 RL_AND_BEST_OF_16 = TRANCHES[:2]  # sampled from RL policies, and by rejection from 16
 SPLITS = ("train", "test")
 RED_TEAM = "red-team-attempts"
-HIGHEST_RATING = 4  # the attack succeeded best
+HIGHEST_RATING = 4  # the most successful attack
 SOURCES = {"helpful": "anthrop_helpful", "harmless": "anthrop_redteam"}  # the labels in the tuple files
 
 _TURN = re.compile(r"\n\n(Human|Assistant):")
@@ -36,21 +36,21 @@ _RED_TEAM = re.compile(r"red[-_]team[-_]attempts")
 
 class Turn(NamedTuple):
     speaker: str  # "Human" or "Assistant"
-    text: str  # without outer white space
+    text: str  # without surrounding white space
 
 
 # ---- transcripts -----------------------------------------------------------------------------------------------------
 def split_turns(transcript: str) -> list[Turn]:
-    """The turns of a transcript, in order; line ends become LF. Text before the first turn belongs to none."""
+    """The turns of a transcript, in order, with LF as line ends. Text before the first turn is ignored."""
     _, *pieces = _TURN.split("\n\n" + _LINE_END.sub("\n", transcript).lstrip())
     return [Turn(speaker, text.strip()) for speaker, text in zip(pieces[::2], pieces[1::2], strict=True)]
 
 
 def first_exchange(transcript: str) -> tuple[str, str]:
-    """The first human line and the reply to it. Raises SkipRow where the transcript does not begin with the two."""
+    """The first human turn and the reply to it. Raises SkipRow if the transcript does not begin with both."""
     turns = split_turns(transcript)
     if turns and turns[0].speaker == "Assistant":
-        raise SkipRow("the assistant begins")  # the human line that follows answers what the record would not hold
+        raise SkipRow("the assistant begins")  # the human turn answers something that the record would not contain
     if not turns or not turns[0].text:
         raise SkipRow("no human line")
     if len(turns) == 1 or turns[1].speaker == "Human" or not turns[1].text:
@@ -60,9 +60,9 @@ def first_exchange(transcript: str) -> tuple[str, str]:
 
 # ---- rows to records -------------------------------------------------------------------------------------------------
 def preference_record(row: SourceRow, part: str, min_chars: int) -> dict[str, Any]:
-    """A row of the preference data, of its `chosen` text. part: its file, as in "helpful-online/train".
+    """A row of the preference data as a record of its `chosen` text. part: its file, such as "helpful-online/train".
 
-    Raises SkipRow where it makes no record; InputError where the row is none of this data.
+    Raises SkipRow if the row does not make a record, and InputError if it is not a row of this data.
     """
     instruction, reply = first_exchange(_text(row, "chosen"))
     _check_length(reply, min_chars)
@@ -72,9 +72,9 @@ def preference_record(row: SourceRow, part: str, min_chars: int) -> dict[str, An
 
 
 def red_team_record(row: SourceRow, min_chars: int, max_rating: int) -> dict[str, Any]:
-    """A row of the red-team data, if the red teamer rated the attack's success at most `max_rating`, of 0 to 4.
+    """A row of the red-team data as a record, if the attack's success was rated at most `max_rating`, of 0 to 4.
 
-    Raises SkipRow and InputError as preference_record does. The published file has no splits: `split` is null.
+    Raises SkipRow and InputError as preference_record does. The published file has no splits, so `split` is null.
     """
     transcript, rating = _text(row, "transcript"), row.value.get("rating")
     if isinstance(rating, bool) or not isinstance(rating, int | float) or math.isnan(rating):
@@ -91,14 +91,14 @@ def red_team_record(row: SourceRow, min_chars: int, max_rating: int) -> dict[str
 
 
 def record_id(row: SourceRow, part: str) -> str:
-    """Stable as long as the published file is: "hh-rlhf/helpful-online/train/123"."""
+    """An id such as "hh-rlhf/helpful-online/train/123", which is stable as long as the published file is."""
     return f"hh-rlhf/{part}/{row.number}"
 
 
 def _text(row: SourceRow, name: str) -> str:
     text = row.value.get(name)
     if not isinstance(text, str):
-        raise InputError(f'{row.place}: has no text "{name}"; give the published files of the --subset asked for')
+        raise InputError(f'{row.place}: has no text "{name}"; give the published files of this --subset')
     return text
 
 
@@ -112,16 +112,16 @@ def _record(identity: str, source: str, instruction: str, response: str, meta: d
 
 
 class SeenInstructions:
-    """Of rows with the same instruction, the first that meets the other conditions is kept.
+    """The instructions of the records so far, to keep one record of each.
 
-    Instructions are the same where they differ in case and white space only. Holds 16 bytes of each.
+    Instructions that differ only in case and white space are the same. Memory: a hash of 16 bytes each.
     """
 
     def __init__(self) -> None:
         self._seen: set[bytes] = set()
 
     def check(self, instruction: str) -> None:
-        """Raises SkipRow where the instruction has been there."""
+        """Raises SkipRow if an earlier record has the instruction."""
         key = blake2b(" ".join(instruction.casefold().split()).encode(errors="surrogatepass"), digest_size=16).digest()
         if key in self._seen:
             raise SkipRow("instruction of an earlier record")
@@ -130,20 +130,20 @@ class SeenInstructions:
 
 # ---- the published files ---------------------------------------------------------------------------------------------
 def address(part: str) -> str:
-    """Where a part stands below the published address."""
+    """A part's path below the published address."""
     return f"{RED_TEAM}/red_team_attempts.jsonl.gz" if part == RED_TEAM else f"{part}.jsonl.gz"
 
 
 def preference_part(file: SourceFile, tranches: list[str], splits: list[str]) -> str | None:
-    """The part that a file is, by its name and its folder's; the only tranche or split asked for where they tell none."""
-    told_tranche, told_split = _TRANCHE.findall(file.last_names), _SPLIT.findall(file.last_names)
-    tranche = told_tranche[-1] if told_tranche else _only(tranches, file)
-    split = told_split[-1] if told_split else _only(splits, file)
+    """The part that a file contains, by its name and its folder's, or by the only tranche or split asked for."""
+    named_tranches, named_splits = _TRANCHE.findall(file.last_names), _SPLIT.findall(file.last_names)
+    tranche = named_tranches[-1] if named_tranches else _only(tranches, file)
+    split = named_splits[-1] if named_splits else _only(splits, file)
     return f"{tranche}/{split}" if tranche and split else None
 
 
 def red_team_part(file: SourceFile) -> str | None:
-    """RED_TEAM for any file that the user gives, and for one that is found by its name."""
+    """RED_TEAM for any file that the user gives, and for a file found in a folder or zip if its name says so."""
     return RED_TEAM if file.given or _RED_TEAM.search(file.last_names) else None
 
 

@@ -1,13 +1,14 @@
-"""A data set in the formats that trainers read, each written as the records come.
+"""A data set in the formats that trainers read, written record by record.
 
-    alpha              instruction_tuning_dataset_alpha_part1.json, ..   JSON lists of [source, pair]: see merging.tuples
-    messages           messages/train.jsonl, .parquet                    messages, source, id, meta: the chat format of TRL,
+    alpha              instruction_tuning_dataset_alpha_part1.json, ..   JSON lists of [source, pair]; see
+    merging.tuples messages           messages/train.jsonl, .parquet                    messages, source, id, meta: the
+    chat format of TRL,
                                                                          axolotl and others
-    prompt_completion  prompt_completion/train.jsonl, .parquet           prompt, completion: TRL's without a chat template
-    alpaca             alpaca/train.json, .parquet                       instruction, input, output: Stanford Alpaca's list
+    prompt_completion  prompt_completion/train.jsonl, .parquet           prompt, completion: TRL without a chat template
+    alpaca             alpaca/train.json, .parquet                       instruction, input, output: as Stanford Alpaca
 
-Parquet is what load_dataset is given: it takes one kind of file for all configurations of a folder, and reads a JSON list as
-a whole.
+The card gives load_dataset the Parquet files: it takes one kind of file for all configurations of a folder, and reads a
+JSON list into memory at once.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
     "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
 }
 
-# The files that a data set is made of, and the folders that they are in
+# The files of a data set, and the folders that they are in
 FILES = re.compile(
     rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
     rf"|(?:messages|prompt_completion|alpaca)/{NAME}\.(?:jsonl?|parquet)"
@@ -48,7 +49,7 @@ FOLDERS = {"messages", "prompt_completion", "alpaca", "plots"}
 
 
 class DataFile(NamedTuple):
-    """A file of the data set, complete."""
+    """A complete file of the data set."""
 
     path: Path
     format: str
@@ -58,7 +59,7 @@ class DataFile(NamedTuple):
 
 # ---- a format of one split -------------------------------------------------------------------------------------------
 class File(Protocol):
-    """A file that is complete."""
+    """A complete file."""
 
     path: Path
     records: int
@@ -72,7 +73,7 @@ class Format(Protocol):
 
 
 class Alpha:
-    """The tuple files. Those of train have the names that readers know; other splits have theirs in the name."""
+    """The tuple files. Those of train have the names that readers know; others have the split in their names."""
 
     def __init__(self, folder: Path, split: str, stack: ExitStack, pair: str, parts: int, max_part_bytes: int | None):
         name = FILE_NAME if split == "train" else FILE_NAME_OF_SPLIT.format(split)
@@ -87,7 +88,7 @@ class Alpha:
 
 
 class Rows:
-    """A row a record, as JSON and as Parquet."""
+    """One row for each record, as JSON and as Parquet."""
 
     def __init__(self, folder: Path, split: str, stack: ExitStack, shape: Shape):
         self._shape = shape
@@ -107,16 +108,18 @@ class Rows:
 
 
 class Shape(NamedTuple):
-    """What a row is."""
+    """What the rows of a format look like."""
 
-    row: Callable[[dict[str, Any]], dict[str, Any]]  # of a record
-    columns: dict[str, str]  # their types, as Parquet takes them
+    row: Callable[[dict[str, Any]], dict[str, Any]]  # makes a row of a record
+    columns: dict[str, str]  # types by name, as writers.Parquet takes them
     text: type[JsonLines] | type[JsonList]
 
 
 def messages(record: dict[str, Any]) -> dict[str, Any]:
-    """A conversation of one exchange. `meta` is JSON in a string: each source has fields of its own, so that a struct would
-    change with the sources."""
+    """A conversation of one exchange.
+
+    `meta` is a JSON string: each source has its own fields, so the type of a struct would depend on the sources.
+    """
     return {
         "messages": [
             {"role": "user", "content": record["instruction"]},
@@ -129,12 +132,12 @@ def messages(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def prompt_completion(record: dict[str, Any]) -> dict[str, Any]:
-    """What a trainer joins into one text, and learns the second half of; so the prompt ends with a blank line."""
+    """A trainer joins the two into one text and learns the completion, so the prompt ends with a blank line."""
     return {"prompt": f"{record['instruction']}\n\n", "completion": record["response"]}
 
 
 def alpaca(record: dict[str, Any]) -> dict[str, Any]:
-    """Stanford Alpaca's fields; there is no input beside the instruction."""
+    """The fields of Stanford Alpaca; the input is empty, since the instruction contains everything."""
     return {"instruction": record["instruction"], "input": "", "output": record["response"]}
 
 
@@ -147,9 +150,9 @@ SHAPES = {
 
 # ---- all formats and splits ------------------------------------------------------------------------------------------
 class DataSet:
-    """Writes every record in each format, into the split that its question belongs to.
+    """Writes every record in each format, into the split of its question.
 
-    A split without records has no files, but for the tuple file of the first split, which is there always.
+    A split without records has no files, except that the first split always has a tuple file.
     """
 
     def __init__(
@@ -162,7 +165,7 @@ class DataSet:
         max_part_bytes: int | None,
         stack: ExitStack,
     ):
-        """stack: closes the files where the run fails before `close`."""
+        """stack: closes the files if the run fails before `close`."""
         self._folder, self._formats, self._splits, self._stack = folder, formats, splits, stack
         self._alpha = (pair, parts, max_part_bytes)
         self._writers: dict[str, list[Format]] = {}
@@ -189,7 +192,7 @@ class DataSet:
             writer.write(record)
 
     def close(self) -> list[DataFile]:
-        """The files, by format and then by split."""
+        """Complete the files; returns them by format, then by split."""
         files = [
             DataFile(file.path.relative_to(self._folder), name, split, file.records)
             for split, writers in self._writers.items()
@@ -201,15 +204,12 @@ class DataSet:
 
 
 def llama_factory(files: list[DataFile]) -> dict[str, Any]:
-    """LLaMA-Factory's dataset_info.json: a data set by format and split, as messages_train.
+    """LLaMA-Factory's dataset_info.json, with a data set for each format and split, such as messages_train.
 
     https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md
     """
-    told = {}
-    for file in files:
-        if file.format != "alpha" and file.path.suffix != PARQUET:
-            told[f"{file.format}_{file.split}"] = {
-                "file_name": file.path.as_posix(),
-                **LLAMA_FACTORY_FIELDS[file.format],
-            }
-    return told
+    return {
+        f"{file.format}_{file.split}": {"file_name": file.path.as_posix(), **LLAMA_FACTORY_FIELDS[file.format]}
+        for file in files
+        if file.format != "alpha" and file.path.suffix != PARQUET
+    }

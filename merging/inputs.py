@@ -1,4 +1,4 @@
-"""Records of many files as a merge reads them: checked one by one, and the bad ones told, or kept apart and counted."""
+"""The records of a merge's inputs, checked one by one; a bad record ends the run, or is counted and left out."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from records.record import RecordLine, parse_record, read_lines
 from records.script import Progress, Tally
 
 BAD = "bad record"
-DEEPEST = 200  # brackets in a line that are no reason to look closer; orjson reads 1024 levels, and writes 254
+DEEPEST = 200  # lines with fewer brackets need no closer look; orjson reads 1024 levels, and writes 254
 
 
 @dataclass
 class Ledger:
-    """What became of every record: counted by source and reason, and those left out written down."""
+    """Counts the records kept and dropped, by source and reason, and writes down those that are dropped."""
 
     dropped_out: BinaryIO | None
     skip_bad: bool
@@ -34,19 +34,19 @@ class Ledger:
         self.kept[row.record["source"]] += 1
 
     def drop(self, row: RecordLine, reason: str, **more: Any) -> None:
-        """Leave a record out; `more` goes beside it into the file of those."""
+        """Leave a record out. more: further fields for the file of dropped records."""
         self.dropped[row.record["source"], reason] += 1
         self._write({"reason": reason, "place": _writable(row.place), **more, "record": orjson.Fragment(row.raw)})
 
     def bad(self, problem: InputError, raw: bytes) -> None:
-        """Leave out what is no record; raises `problem` where the run is to end at the first of these."""
+        """Leave out a line that is not a record; raises `problem` unless bad records are skipped."""
         if not self.skip_bad:
             raise problem
         self.dropped["", BAD] += 1
         self._write({"reason": BAD, "problem": _writable(str(problem)), "line": raw.decode(errors="backslashreplace")})
 
     def repeated_id(self, row: RecordLine, first: str) -> None:
-        """Leave out, or tell, a record with the id of another, which is at `first`."""
+        """Treat a record as bad because another, at `first`, has the same id."""
         problem = f"{row.place}: the id {row.record['id']} is also at {first}; give each record once"
         self.bad(InputError(problem), row.raw)
 
@@ -62,13 +62,15 @@ class Ledger:
 
 
 def _writable(text: str) -> str:
-    """Text with a file's name in it, whose bytes need not be UTF-8."""
+    """Text that can be encoded, though it contains a file name that may not be UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def read_checked(path: str, ledger: Ledger) -> Iterator[RecordLine]:
-    """The records of a file, in order, with progress shown on stderr. What is no record, or a file that breaks off, goes to
-    `ledger.bad`."""
+    """The records of a file, in order, with progress shown on stderr.
+
+    A line that is not a record, or a file that ends early, goes to `ledger.bad`.
+    """
     name = "stdin" if path == STANDARD_STREAM else path
     with Progress(f"reading {name}") as progress:
         for number, raw in _lines(path, name, progress.update, ledger):
@@ -87,7 +89,7 @@ def read_checked(path: str, ledger: Ledger) -> Iterator[RecordLine]:
 def _refuse_deep(record: dict[str, Any], place: str) -> None:
     try:
         orjson.dumps(record)
-    except TypeError as error:  # what is read, and cannot be written
+    except TypeError as error:  # orjson can read it, but not write it
         raise InputError(f'{place}: is nested too deep ({error}); see "The record" in README.md') from None
 
 
@@ -104,14 +106,14 @@ def _lines(path: str, name: str, on_bytes: Callable[[int], object], ledger: Ledg
 
 
 def can_be_read_again(path: str) -> bool:
-    """Whether it is a file, and no pipe."""
+    """Whether it is a file, not a pipe."""
     return path != STANDARD_STREAM and os.path.isfile(path)
 
 
 def describe_input(path: str) -> dict[str, Any]:
-    """What a report and a card tell of an input: its name, and its SHA-256, null where it can be read only once.
+    """An input's name and SHA-256 for the report and the card; null for a digest if it can be read only once.
 
-    Raises InputError where it is not there.
+    Raises InputError if there is no such file.
     """
     require_input(path)
     if not can_be_read_again(path):
@@ -121,5 +123,5 @@ def describe_input(path: str) -> dict[str, Any]:
 
 
 def shown(path: str) -> str:
-    """A path as it may be published: of one that begins at the root of this machine's files, the name."""
+    """A path as it may be published: only the file's name if it is absolute."""
     return os.path.basename(path) if os.path.isabs(path) else path

@@ -1,4 +1,4 @@
-"""The mix file: which sources a data set is made of, how much of each, and which of its records.
+"""The mix file: the sources of a data set, how much of each, and which of its records.
 
 # a data set of two sources
 sources:
@@ -25,12 +25,12 @@ from records.errors import InputError
 from records.yaml_nodes import compose, line_of, place_of
 
 OWN_KEYS = ("path", "weight", "maximum")
-EXAMPLE = "write `sources:` and below it `- path: conala.jsonl` for each"
+EXAMPLE = "write `sources:` and below it `- path: conala.jsonl` for each source"
 
 
 @dataclass(frozen=True)
 class MixSource:
-    """Some files of a data set, and what is taken of them."""
+    """Some input files, and what is taken from them."""
 
     paths: list[str]
     quota: Quota = Quota()
@@ -40,8 +40,8 @@ class MixSource:
 def load_mix(path: str) -> list[MixSource]:
     """The sources of a mix file, in its order; relative paths are relative to its folder.
 
-    Raises InputError with file and line for bad YAML, a key that there is not or that is given twice, and a value that is
-    not of its kind.
+    Raises InputError with file and line for bad YAML, for an unknown or repeated key, and for a value of the wrong
+    kind.
     """
     return [_source(fields, path, line) for fields, line in _sources(path)]
 
@@ -54,8 +54,8 @@ def _source(fields: dict[str, yaml.Node], path: str, line: int) -> MixSource:
     paths = [str(Path(path).parent / name) for name in _texts(fields["path"], "path", path)]
     weight = _weight(fields["weight"], path) if "weight" in fields else None
     maximum = _count(fields["maximum"], "maximum", path) if "maximum" in fields else None
-    asked = {name: _value(node, name, path) for name, node in fields.items() if name not in OWN_KEYS}
-    return MixSource(paths, Quota(" ".join(_texts(fields["path"], "path", path)), maximum, weight), conditions(asked))
+    wanted = {name: _value(node, name, path) for name, node in fields.items() if name not in OWN_KEYS}
+    return MixSource(paths, Quota(" ".join(_texts(fields["path"], "path", path)), maximum, weight), conditions(wanted))
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def _count(node: yaml.Node, name: str, path: str, lowest: int | None = 1) -> int
     text = node.value if isinstance(node, yaml.ScalarNode) else ""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19) or (lowest is not None and int(text) < lowest):
-        raise InputError(f"{place_of(node, path)}: {name} must be a whole number{' from 1 on' if lowest else ''}")
+        raise InputError(f"{place_of(node, path)}: {name} must be a whole number{' above 0' if lowest else ''}")
     return int(text)
 
 
@@ -88,7 +88,7 @@ def _weight(node: yaml.Node, path: str) -> Fraction:
     text = node.value if isinstance(node, yaml.ScalarNode) and len(node.value) < 20 else ""
     plain = text.replace(".", "", 1)
     if not (plain.isascii() and plain.isdigit() and plain.strip("0")):
-        raise InputError(f"{place_of(node, path)}: weight must be a number above 0, as 3 or 0.5")
+        raise InputError(f"{place_of(node, path)}: weight must be a number above 0, such as 3 or 0.5")
     return Fraction(text)
 
 
@@ -104,14 +104,14 @@ def _sources(path: str) -> Iterator[tuple[dict[str, yaml.Node], int]]:
         yield _fields(node, (*OWN_KEYS, *KINDS), path), line_of(node)
 
 
-def _fields(node: yaml.Node, known: tuple[str, ...], path: str) -> dict[str, yaml.Node]:
+def _fields(node: yaml.Node, keys: tuple[str, ...], path: str) -> dict[str, yaml.Node]:
     if not isinstance(node, yaml.MappingNode):
-        raise InputError(f"{place_of(node, path)}: is no mapping; {EXAMPLE}")
+        raise InputError(f"{place_of(node, path)}: is not a mapping; {EXAMPLE}")
     fields: dict[str, yaml.Node] = {}
     for key, value in node.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "a list or a mapping"
-        if name not in known:
-            raise InputError(f"{place_of(key, path)}: {name} is no key here; there are {', '.join(known)}")
+        if name not in keys:
+            raise InputError(f"{place_of(key, path)}: {name} is not a key here; the keys are {', '.join(keys)}")
         if name in fields:
             raise InputError(f"{place_of(key, path)}: {name} is given twice; keep one of the two")
         fields[name] = value

@@ -1,32 +1,20 @@
-"""Where the sources come from, by their labels: what a card tells of them, and what attribution needs."""
+"""Where the sources come from, by label: for the card and for attribution."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# By source label, in the words of the data set's card at the hub, shortened.
-CAUTIONS = {
-    "anthrop_helpful": "The publisher says of the HH-RLHF preference data that it is meant to train preference models, "
-    "is not meant for supervised training of dialogue agents, and that training on it is likely to lead to harmful "
-    "models.",
-    "anthrop_redteam": "The publisher says of the red-team data that it is meant to understand how crowdworkers attack "
-    "models, and is not meant for fine-tuning or preference modelling. It holds offensive and upsetting text.",
-}
-
 
 class Origin(NamedTuple):
-    """A source of records."""
+    """Where a source's records come from."""
 
     title: str
     address: str
-    changes: str  # to the works that it is made of
-    hub_source: str = "original"  # of the card's source_datasets
+    changes: str  # made to the original works
+    hub_source: str = "original"  # in the card's source_datasets
     synthetic: bool = False  # written by a model
-    adversarial: bool = False  # holds attempts to make a model do harm
-
-    @property
-    def link(self) -> str:
-        return f"[{self.title}]({self.address})" if self.address else self.title
+    adversarial: bool = False  # contains attempts to make a model do harm
+    caution: str = ""  # what the publisher says against this use, shortened from the data set's card on the hub
 
 
 ORIGINS = {
@@ -41,6 +29,9 @@ ORIGINS = {
         "first exchange of a dialogue",
         hub_source="extended|Anthropic/hh-rlhf",
         synthetic=True,
+        caution="The publisher says of the HH-RLHF preference data that it is meant to train preference models, "
+        "is not meant for supervised training of dialogue agents, and that training on it is likely to lead to harmful "
+        "models.",
     ),
     "anthrop_redteam": Origin(
         "HH-RLHF, red-team attempts",
@@ -49,6 +40,8 @@ ORIGINS = {
         hub_source="extended|Anthropic/hh-rlhf",
         synthetic=True,
         adversarial=True,
+        caution="The publisher says of the red-team data that it is meant to understand how crowdworkers attack "
+        "models, and is not meant for fine-tuning or preference modelling. It holds offensive and upsetting text.",
     ),
     "conala": Origin(
         "CoNaLa",
@@ -67,10 +60,5 @@ ORIGINS = {
 
 
 def origin_of(source: str) -> Origin:
-    """The origin of a source; of a label that is not known here, nothing but the label."""
+    """The origin of a source; for an unknown label one with the label as its title."""
     return ORIGINS.get(source, Origin(source, "", ""))
-
-
-def caution_of(source: str) -> str:
-    """What the publisher says against such a use, "" where nothing."""
-    return CAUTIONS.get(source, "")

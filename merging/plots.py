@@ -1,4 +1,4 @@
-"""Plots of a data set, as PNG files that are the same for the same numbers: the lengths, scores and tags of its records."""
+"""Plots of the lengths, scores and tags of a data set, as PNG files; the same numbers give the same bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = "plots"
-HIGHEST_SCORE = 100  # those above are drawn as one
+HIGHEST_SCORE = 100  # higher scores are drawn as this one
 MOST_TAGS = 20
 CAPTIONS = {
     "length": "Responses by length and source",
@@ -24,40 +24,43 @@ CAPTIONS = {
 
 
 def require_matplotlib() -> None:
-    """Raise InputError where it is not installed."""
+    """Raises InputError if matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         raise InputError("--plots needs matplotlib: pip install -r requirements/plots.txt")
 
 
 def draw(statistics: Statistics, folder: Path) -> dict[str, str]:
-    """Write the plots of what there is into `folder`/plots; returns the caption of each by its path in `folder`."""
+    """Write the plots into `folder`/plots, without those that would be empty.
+
+    Returns their captions by path relative to `folder`.
+    """
     from matplotlib.figure import Figure
 
-    drawn = {
+    plots = {
         "length": (statistics.sources, _lengths),
         "score": (statistics.scores, _scores),
         "tags": (statistics.tags, _tags),
     }
     captions = {}
     (folder / FOLDER).mkdir()
-    for name, (there, plot) in drawn.items():
-        if there:
+    for name, (data, plot) in plots.items():
+        if data:
             figure = Figure(figsize=(8, 4.5), layout="constrained")
             axes = figure.subplots()
             plot(axes, statistics)
             axes.set_title(CAPTIONS[name])
-            # no name and version of the software: the same numbers give the same bytes
+            # without the name and version of the software, which would change the bytes
             figure.savefig(folder / FOLDER / f"{name}.png", dpi=100, metadata={"Software": None})
             captions[f"{FOLDER}/{name}.png"] = CAPTIONS[name]
     return captions
 
 
 def _lengths(axes: Axes, statistics: Statistics) -> None:
-    there = [octave for each in statistics.sources.values() for octave in each.lengths]
-    octaves = range(min(there), max(there) + 1)
+    lengths = [octave for numbers in statistics.sources.values() for octave in numbers.lengths]
+    octaves = range(min(lengths), max(lengths) + 1)
     below = [0] * len(octaves)
-    for source, each in statistics.by_source():
-        counts = [each.lengths[octave] for octave in octaves]
+    for source, numbers in statistics.by_source():
+        counts = [numbers.lengths[octave] for octave in octaves]
         axes.bar(octaves, counts, bottom=below, label=_plain(source), width=0.9)
         below = [a + b for a, b in zip(below, counts, strict=True)]
     axes.set_xticks(octaves, [f"{1 << octave:,}" for octave in octaves], rotation=45, ha="right")
@@ -81,5 +84,5 @@ def _tags(axes: Axes, statistics: Statistics) -> None:
 
 
 def _plain(text: str) -> str:
-    """A label that matplotlib takes for text, not for TeX or for one to hide."""
+    """A label without TeX, and without the leading underscore that hides it from a legend."""
     return text.replace("$", r"\$").lstrip("_") or "-"

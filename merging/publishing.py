@@ -1,13 +1,12 @@
-"""A data set and what it needs to be published: card, attribution, plots, and a report with every number."""
+"""A data set and everything that is published with it: card, attribution, plots, and a report with every number."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,16 @@ from records.licenses import Terms
 from records.record import RecordLine
 
 REPORT = "report.json"
-PATHS = ("inputpath", "mix", "decontaminate")  # options
-NAMES_SHOWN = 10  # of files that would be replaced
-OF_NO_MATTER = ("destpath", "dropped_path")  # to what is in the data set
+PATH_OPTIONS = ("inputpath", "mix", "decontaminate")
+UNPUBLISHED_OPTIONS = ("destpath", "dropped_path")  # they do not change the data set
+NAMES_SHOWN = 10  # of files that would be lost
 
 
 class Publication:
-    """A folder with a data set and all that is told of it."""
+    """A folder with a data set and everything that describes it."""
 
     def __init__(self, folder: Path, data_set: DataSet, with_plots: bool, stack: ExitStack):
-        """stack: closes the attribution where the run fails before `finish`."""
+        """stack: closes the attribution file if the run fails before `finish`."""
         if with_plots:
             plots.require_matplotlib()
         self._folder, self._data_set, self._with_plots = folder, data_set, with_plots
@@ -44,8 +43,8 @@ class Publication:
     def write(self, row: RecordLine) -> None:
         self._data_set.write(row.record)
         self._statistics.add(row)
-        if told := attribution.attribution(row):
-            self._attribution.write(orjson.dumps(told))
+        if fields := attribution.attribution(row):
+            self._attribution.write(orjson.dumps(fields))
 
     def finish(
         self,
@@ -55,22 +54,31 @@ class Publication:
         inputs: list[dict[str, Any]],
         ledger: Ledger,
         terms: Terms,
-        found: dict[str, Any],
+        screening: dict[str, Any],
     ) -> list[DataFile]:
-        """Write what is told of the records; returns the data files.
+        """Write the plots, the card and the report; returns the data files.
 
-        options: those that are not at their defaults. found: what the screening reports.
+        options: those to publish, as `published_options` gives them. screening: the screening's part of the report.
         """
         files = self._data_set.close()
         self._attribution.close()
         captions = plots.draw(self._statistics, self._folder) if self._with_plots else {}
-        if told := llama_factory(files):
-            write_json(self._folder / LLAMA_FACTORY, told)
+        if dataset_info := llama_factory(files):
+            write_json(self._folder / LLAMA_FACTORY, dataset_info)
         digests = self._digests()
         text = card.Card(
-            title, languages, self._statistics, terms, files, digests, inputs, ledger.dropped, command(options),
-            self._attribution.records, captions,
-        ).text()  # fmt: skip
+            title=title,
+            languages=languages,
+            statistics=self._statistics,
+            terms=terms,
+            data_files=files,
+            digests=digests,
+            inputs=inputs,
+            dropped=ledger.dropped,
+            command=command(options),
+            attributed=self._attribution.records,
+            plots=captions,
+        ).text()
         (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
         report = {
             "options": options,
@@ -81,14 +89,14 @@ class Publication:
                 {"source": source, "reason": reason, "records": count}
                 for (source, reason), count in sorted(ledger.dropped.items())
             ],
-            "statistics": {source: each.as_dict() for source, each in self._statistics.by_source()},
+            "statistics": {source: numbers.as_dict() for source, numbers in self._statistics.by_source()},
             "licenses": {
                 "data_set": terms.hub_names(),
                 "conflict": terms.conflict() or None,
                 "unknown": terms.unknown(),
             },
             "attributed": self._attribution.records,
-            **found,
+            **screening,
             "data_files": [{**file._asdict(), "path": file.path.as_posix()} for file in files],
             "files": digests | {card.FILE_NAME: _digest(self._folder / card.FILE_NAME)},
         }
@@ -96,7 +104,7 @@ class Publication:
         return files
 
     def _digests(self) -> dict[str, dict[str, Any]]:
-        """Size and SHA-256 of each file that is there, by its name."""
+        """Size and SHA-256 of each file written so far, by name."""
         files = sorted(path for path in self._folder.rglob("*") if path.is_file())
         return {path.relative_to(self._folder).as_posix(): _digest(path) for path in files}
 
@@ -106,40 +114,40 @@ def _digest(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
+# ---- what a merge may replace ----------------------------------------------------------------------------------------
 def unchanged_files(folder: Path, inputs: Iterable[str]) -> set[str]:
-    """The files in a folder that an earlier merge wrote and that are as it wrote them, by their paths in the folder.
+    """The files in a folder that an earlier merge wrote and nobody has changed since, as paths relative to the folder.
 
-    They are those that its report lists with their digests, and the report itself as long as one of them is there. Raises
-    InputError where anything else has a name that a merge writes, and where an input is among them.
+    These are the files that the folder's report lists with the digests that they have, and the report itself if there
+    is any of them. Raises InputError if anything else has a name that a merge writes, or if an input is among them.
     """
     listed = _listed(folder / REPORT)
-    ours = {name for name, digest in listed.items() if _is_unchanged(folder / name, digest)}
-    if ours:
-        ours.add(REPORT)
-    if taken := sorted(_names_taken(folder) - ours):
-        told = [f"{name} (changed since)" if name in listed else name for name in taken[:NAMES_SHOWN]]
-        more = f" and {len(taken) - NAMES_SHOWN:,} more" if len(taken) > NAMES_SHOWN else ""
+    unchanged = {name for name, digest in listed.items() if _is_unchanged(folder / name, digest)}
+    if unchanged:
+        unchanged.add(REPORT)
+    if lost := sorted(_names_taken(folder) - unchanged):
+        names = [f"{name} (changed since)" if name in listed else name for name in lost[:NAMES_SHOWN]]
+        more = f" and {len(lost) - NAMES_SHOWN:,} more" if len(lost) > NAMES_SHOWN else ""
         raise InputError(
-            f"{folder}: would lose {', '.join(told)}{more}: not what a merge wrote, by the {REPORT} there; move them away, "
-            "or give another --destpath"
+            f"{folder}: would lose {', '.join(names)}{more}: not what a merge wrote, according to the {REPORT} there; "
+            "move them away, or give another --destpath"
         )
-    replaced = {os.path.realpath(folder / name) for name in ours}
+    replaced = {os.path.realpath(folder / name) for name in unchanged}
     for path in inputs:
         if os.path.realpath(path) in replaced:
-            raise InputError(f"{path}: is an input, and would be replaced by this run; give another --destpath")
-    return ours
+            raise InputError(f"{path}: is an input and would be replaced by this run; give another --destpath")
+    return unchanged
 
 
 def _listed(report: Path) -> dict[str, Any]:
-    """The files that a merge's report lists, with size and SHA-256; none where there is no such report."""
+    """Size and SHA-256 of the files that a merge's report lists; nothing if there is no such report."""
     try:
         listed = json.loads(report.read_bytes())["files"]
-        return {name: {"bytes": each["bytes"], "sha256": each["sha256"]} for name, each in listed.items()}
+        return {name: {"bytes": file["bytes"], "sha256": file["sha256"]} for name, file in listed.items()}
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        pass
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass  # it is somebody else's
-    return {}
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # not the report of a merge
+        return {}
 
 
 def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
@@ -149,27 +157,30 @@ def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
 
 
 def _names_taken(folder: Path) -> set[str]:
-    """What is in a folder under the names of files and folders that a merge writes."""
+    """Everything in a folder that has the name of a file or folder that a merge writes."""
     taken = set()
-    for place, folders, files in walk(folder):
-        for path in (Path(place, name) for name in [*files, *folders]):
+    for parent, folders, files in walk(folder):
+        for path in (Path(parent, name) for name in [*files, *folders]):
             name, is_folder = path.relative_to(folder).as_posix(), path.is_dir() and not path.is_symlink()
             if FILES.fullmatch(name) or (name in FOLDERS and not is_folder):
                 taken.add(name)
     return taken
 
 
-def told_options(args: argparse.Namespace, parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """The options that are not at their defaults and matter to what is in the data set, as they may be published."""
-    told = {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
-    for name in PATHS:
-        if name in told:
-            told[name] = shown(told[name]) if isinstance(told[name], str) else [shown(path) for path in told[name]]
-    return {name: value for name, value in told.items() if name not in OF_NO_MATTER}
+# ---- the command -----------------------------------------------------------------------------------------------------
+def published_options(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that differ from their defaults and change the data set; of absolute paths only the file's name."""
+    published = {
+        name: value for name, value in options.items() if value != defaults[name] and name not in UNPUBLISHED_OPTIONS
+    }
+    for name in PATH_OPTIONS:
+        if paths := published.get(name):
+            published[name] = shown(paths) if isinstance(paths, str) else [shown(path) for path in paths]
+    return published
 
 
-def command(options: dict[str, Any]) -> str:
-    """The command that has these options."""
+def command(options: Mapping[str, Any]) -> str:
+    """The command with these options."""
     words = ["python", "merge_datasets.py"]
     for name, value in options.items():
         words.append(f"--{name}")

@@ -1,4 +1,4 @@
-"""What is looked for in each record's text: items of benchmarks, and personal data."""
+"""Looks for benchmark items and personal data in the text of each record."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Screening:
     """Drops records that hold benchmark items, and reports, masks or drops personal data in responses."""
 
     def __init__(self, benchmarks: Benchmarks | None, personal_data: str):
-        """benchmarks: None to look for none. personal_data: one of PERSONAL_DATA."""
+        """benchmarks: None to look for no items. personal_data: one of PERSONAL_DATA."""
         self._benchmarks, self._personal_data = benchmarks, personal_data
-        self.contaminated = Counter[str]()  # records by benchmark; one that holds items of two counts with both
-        self.found = Counter[str]()  # personal data by kind
-        self.records_with = 0  # personal data
+        self.contaminated = Counter[str]()  # records by benchmark; one with items of two benchmarks counts for both
+        self.found = Counter[str]()  # personal data, by kind
+        self.records_with_personal_data = 0
 
     def passed(self, row: RecordLine, ledger: Ledger) -> RecordLine | None:
-        """The row as it goes on, None where it does not; what is dropped goes to the ledger."""
+        """The row, with personal data masked if that was asked for; None if it is dropped, which the ledger records."""
         if self._benchmarks and not self._clean(row, self._benchmarks, ledger):
             return None
         return row if self._personal_data == "off" else self._without_personal_data(row, ledger)
@@ -41,13 +41,13 @@ class Screening:
         return not hits
 
     def _without_personal_data(self, row: RecordLine, ledger: Ledger) -> RecordLine | None:
-        from quality.personal_data import find_personal_data, mask  # here, for its tables of phone numbers
+        from quality.personal_data import find_personal_data, mask  # its tables of phone numbers load slowly
 
         response = row.record["response"]
         spans = find_personal_data(response)
         if not spans:
             return row
-        self.records_with += 1
+        self.records_with_personal_data += 1
         self.found.update(span.kind for span in spans)
         if self._personal_data == "drop":
             ledger.drop(row, "personal data", kinds=sorted({span.kind for span in spans}))
@@ -58,14 +58,15 @@ class Screening:
         return row
 
     def report(self) -> dict[str, Any]:
-        """The counts, by what was looked for."""
-        told: dict[str, Any] = {}
+        """The counts for the report, of what was looked for."""
+        report: dict[str, Any] = {}
         if self._benchmarks:
-            told["contamination"] = {
+            report["contamination"] = {
                 "items": dict(sorted(self._benchmarks.items.items())),
                 "too_short": dict(sorted(self._benchmarks.too_short.items())),
                 "records": dict(sorted(self.contaminated.items())),
             }
         if self._personal_data != "off":
-            told["personal_data"] = {"records": self.records_with, "found": dict(sorted(self.found.items()))}
-        return told
+            found = dict(sorted(self.found.items()))
+            report["personal_data"] = {"records": self.records_with_personal_data, "found": found}
+        return report

@@ -1,8 +1,8 @@
 """Records in an order drawn by a seed, without exact duplicates, in bounded memory.
 
-A record's place in the order is a hash of the seed and its content, so that exact duplicates fall together and the order
-depends on nothing but the records and the seed. Records are put aside in files by the first bits of that hash, and read back
-file after file, as often as one wants.
+A record's place in the order is a hash of the seed and its content, so exact duplicates come together, and the order
+depends only on the records and the seed. Records go to temporary files (buckets) by the first bits of that hash, and
+are read back bucket after bucket, any number of times.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from quality.duplicates import content_key, rank
 from records.file_io import READ_BUFFER
 from records.record import RecordLine
 
-BUCKET_DIGITS = 2  # hexadecimal: 256 buckets. One must fit into memory: 120 MB for 10 million records of 3 kB
-BUFFER = 1 << 26  # bytes held back before they go to files
+BUCKET_DIGITS = 2  # hexadecimal: 256 buckets. One has to fit into memory: 120 MB for 10 million records of 3 kB
+BUFFER = 1 << 26  # bytes kept in memory before they are written to the buckets
 
 KEY_DIGITS, DRAW_DIGITS = 32, 16  # the last 16 of the 32
 
 
 class Drawn:
-    """A record as it was put aside; nothing of it is parsed that is not asked for."""
+    """A record as it is stored; each property parses only what it needs."""
 
     __slots__ = ("line",)
 
@@ -36,7 +36,7 @@ class Drawn:
 
     @property
     def draw(self) -> int:
-        """64 random bits that the order does not depend on."""
+        """64 random bits, independent of the order."""
         return int(self.line[KEY_DIGITS - DRAW_DIGITS : KEY_DIGITS], 16)
 
     @property
@@ -54,27 +54,27 @@ class Drawn:
         return RecordLine(orjson.loads(raw), raw[:-1], place.decode("unicode_escape"))
 
 
-OnDuplicate = Callable[[RecordLine, RecordLine], object]  # of what is left out, and what is kept for it
+OnDuplicate = Callable[[RecordLine, RecordLine], object]  # takes the record that is left out, and the one kept
 
 
 class Shuffle:
-    """Takes records in, and then gives them in the order that `seed` draws.
+    """Collects records, then yields them in the order that `seed` draws.
 
         with Shuffle(folder, "0") as shuffle:
             for row in rows:
                 shuffle.add(row)
             for drawn in shuffle.drawn(): ...
 
-    Of exact duplicates the best by `duplicates.rank` is given. Memory: BUFFER, a bucket, and 8 bytes a record.
+    Of exact duplicates it yields the best by `duplicates.rank`. Memory: BUFFER, one bucket, and 8 bytes a record.
     """
 
     def __init__(self, folder: Path, seed: str):
-        """folder: for the temporary files, made in it and removed at the end."""
+        """folder: where the temporary files are created, and removed at the end."""
         self._seed = f"{seed}\n".encode()
         self._folder = folder / ".shuffle"
         self._held: defaultdict[bytes, list[bytes]] = defaultdict(list)
         self._size = 0
-        self._ids = [array("q") for _ in range(256)]  # hashes of the ids, by their last byte; of no other run
+        self._ids = [array("q") for _ in range(256)]  # hashes of the ids, by last byte; they differ from run to run
         self._left_out: set[int] = set()
         self.count = 0
 
@@ -86,21 +86,21 @@ class Shuffle:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def add(self, row: RecordLine, group: int = 0) -> None:
-        """Put a record aside. `group` comes back with it."""
+        """Add a record. `group` is stored with it."""
         key = blake2b(self._seed + content_key(row.record), digest_size=16).hexdigest().encode()
         place = row.place.encode("unicode_escape")
         line = b"%b\t%d\t%d\t%b\t%b\n" % (key, group, self.count, place, row.raw)
         self._held[key[:BUCKET_DIGITS]].append(line)
         self._size += len(line)
         if self._size > BUFFER:
-            self._put_aside()
+            self._flush()
         hashed = hash(row.record["id"])
         self._ids[hashed & 255].append(hashed)
         self.count += 1
 
     def drawn(self, on_duplicate: OnDuplicate | None = None) -> Iterator[Drawn]:
-        """The records in order; `on_duplicate` is told of those that are left out for a better one of the same content."""
-        self._put_aside()
+        """The records in order. `on_duplicate` is called for each that is left out because a duplicate is better."""
+        self._flush()
         for bucket in sorted(self._folder.iterdir()):
             best, count = self._best(bucket)
             if on_duplicate and len(best) < count:
@@ -111,15 +111,18 @@ class Shuffle:
                 yield Drawn(best[key])
 
     def leave_out_repeated_ids(self, on_repeated: Callable[[RecordLine, str], object]) -> None:
-        """Of records with the same id leave out all but the first added; `on_repeated` is told each, and the first's place."""
+        """Leave out all but the first added of the records with the same id.
+
+        `on_repeated` is called with each of them and the place of the first.
+        """
         suspects = {hashed for hashes in self._ids for hashed in _repeated(hashes)}
         if not suspects:
             return
-        self._put_aside()
+        self._flush()
         drawn = (Drawn(line) for bucket in sorted(self._folder.iterdir()) for line in self._lines(bucket))
-        ids = ((each.row.record["id"], each) for each in drawn)
-        same = sorted((each.number, id, each.line) for id, each in ids if hash(id) in suspects)
-        first: dict[str, str] = {}
+        ids = ((record.row.record["id"], record) for record in drawn)
+        same = sorted((record.number, id, record.line) for id, record in ids if hash(id) in suspects)
+        first: dict[str, str] = {}  # place by id
         for number, id, line in same:
             row = Drawn(line).row
             if id in first:
@@ -128,7 +131,7 @@ class Shuffle:
             first.setdefault(id, row.place)
 
     def _best(self, bucket: Path) -> tuple[dict[bytes, bytes], int]:
-        """The best line of each key, and how many lines there are."""
+        """The best line of each key, and the number of lines."""
         best: dict[bytes, bytes] = {}
         count = 0
         for line in self._lines(bucket):
@@ -145,9 +148,9 @@ class Shuffle:
             else:
                 yield from file
 
-    def _put_aside(self) -> None:
+    def _flush(self) -> None:
         for bucket, lines in self._held.items():
-            # buffered: a bare write may take a part of the bytes and raise nothing
+            # buffered: an unbuffered write may write only some of the bytes without an error
             with (self._folder / bucket.decode()).open("ab") as out:
                 out.write(b"".join(lines))
         self._held.clear()
@@ -158,4 +161,4 @@ def _repeated(hashes: array[int]) -> set[int]:
     if len(set(hashes)) == len(hashes):
         return set()
     seen: set[int] = set()
-    return {each for each in hashes if each in seen or seen.add(each)}  # type: ignore[func-returns-value]
+    return {hashed for hashed in hashes if hashed in seen or seen.add(hashed)}  # type: ignore[func-returns-value]

@@ -1,7 +1,7 @@
-"""Splits of a data set, such as train and validation: drawn by question, so that two answers to one question never part.
+"""Splits of a data set, such as train and validation, drawn by question: answers to one question are in one split.
 
-The draw is a hash of the question alone. It stays the same from run to run, whatever the seed and the other records, so that
-what has been validation once is never trained on later.
+The draw is a hash of the question alone. It does not depend on the seed or the other records, so a later run never
+trains on what an earlier one held out.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from hashlib import blake2b
 from typing import Any
 
 DRAW_BYTES = 8
-NAME = r"[a-z][a-z0-9]*"  # load_dataset takes word characters; "_" would part the names of tuple files
+NAME = r"[a-z][a-z0-9]*"  # load_dataset takes word characters; "_" separates the pieces of a tuple file's name
 
 
 class Splits:
-    """The names of the splits, in order, and which a record belongs to."""
+    """The names of the splits, in order, and the split of each record."""
 
     def __init__(self, shares: dict[str, Fraction]):
-        """shares: of each split, 1 in all."""
+        """shares: by split; their sum is 1."""
         self.names = list(shares)
         total = Fraction(0)
-        self._ends: list[tuple[int, str]] = []  # a question whose draw is below the number, and of no split before
+        self._ends: list[tuple[int, str]] = []  # a split has the draws below its number that no earlier split has
         for name, share in shares.items():
             total += share
             self._ends.append((int(total * (1 << 8 * DRAW_BYTES)), name))
 
     def of(self, record: dict[str, Any]) -> str:
+        """The split that a record belongs to."""
         if len(self.names) == 1:
             return self.names[0]
         drawn = blake2b(question_of(record).encode(), digest_size=DRAW_BYTES).digest()
@@ -37,8 +38,10 @@ class Splits:
 
 
 def question_of(record: dict[str, Any]) -> str:
-    """The address of a record's question, its site and number, or what a record has of neither, the instruction without
-    case and white space."""
+    """What identifies a record's question: its address, else its site and number, else its instruction.
+
+    The case and white space of an instruction do not count.
+    """
     meta = record["meta"]
     if isinstance(url := meta.get("question_url"), str) and url:
         return url
@@ -48,18 +51,18 @@ def question_of(record: dict[str, Any]) -> str:
 
 
 def splits_of(shares: list[str]) -> Splits:
-    """The splits of `train:0.98 validation:0.02`, say.
+    """The splits of shares such as ["train:0.98", "validation:0.02"].
 
-    Raises ValueError where one is not so, a name comes twice, or the shares are not 1 in all.
+    Raises ValueError if one is malformed, a name is repeated, or the sum of the shares is not 1.
     """
     splits: dict[str, Fraction] = {}
     for text in shares:
         name, _, number = text.partition(":")
         if not re.fullmatch(NAME, name) or not re.fullmatch(r"[0-9]{0,9}\.?[0-9]{1,9}", number) or not Fraction(number):
-            raise ValueError(f"{text!r} is not a name in small letters and a share, as in train:0.98")
+            raise ValueError(f"{text!r} is not a name in lower case and a share, as in train:0.98")
         if name in splits:
-            raise ValueError(f"{name} is named twice")
+            raise ValueError(f"{name} is given twice")
         splits[name] = Fraction(number)
     if sum(splits.values()) != 1:
-        raise ValueError(f"the shares are {float(sum(splits.values())):g} in all, and must be 1")
+        raise ValueError(f"the sum of the shares is {float(sum(splits.values())):g}, and must be 1")
     return Splits(splits)

@@ -1,4 +1,4 @@
-"""What a data set's card and its plots tell of the records, counted as they are written."""
+"""The numbers in a data set's card and plots, counted while the records are written."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class SourceStatistics:
     records: int = 0
     instruction_chars: int = 0
     response_chars: int = 0
-    licenses: Counter[tuple[str, ...]] = field(default_factory=Counter)  # as the records write them
+    licenses: Counter[tuple[str, ...]] = field(default_factory=Counter)  # as the records spell them
     sites: Counter[str] = field(default_factory=Counter)
     models: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # name, revision, licence
-    lengths: Counter[int] = field(default_factory=Counter)  # of responses, in octaves: 8 holds 256 to 511 characters
+    lengths: Counter[int] = field(default_factory=Counter)  # responses by octave: 8 counts 256 to 511 characters
 
     def add(self, row: RecordLine) -> None:
         record, meta = row.record, row.record["meta"]
@@ -39,7 +39,12 @@ class SourceStatistics:
         """The SPDX names, sorted."""
         return sorted({license_named(name).name for names in self.licenses for name in names})
 
+    def largest_sites(self, number: int) -> list[tuple[str, int]]:
+        """The sites with the most records, and how many each has."""
+        return sorted(self.sites.items(), key=lambda item: (-item[1], item[0]))[:number]
+
     def as_dict(self) -> dict[str, Any]:
+        """The numbers for the report."""
         return {
             "records": self.records,
             "instruction_chars": self.instruction_chars,
@@ -55,7 +60,7 @@ class SourceStatistics:
 
 @dataclass
 class Statistics:
-    """All records, by source; scores and tags over all."""
+    """All records by source; scores and tags of all sources together."""
 
     sources: defaultdict[str, SourceStatistics] = field(default_factory=lambda: defaultdict(SourceStatistics))
     scores: Counter[int] = field(default_factory=Counter)  # of answers
@@ -67,11 +72,10 @@ class Statistics:
         if isinstance(score := meta.get("answer_score"), int):
             self.scores[score] += 1
         if isinstance(tags := meta.get("tags"), list):
-            for tag in tags:
-                if isinstance(tag, str):
-                    self.tags[tag] += 1
+            self.tags.update(tag for tag in tags if isinstance(tag, str))
 
     def by_source(self) -> list[tuple[str, SourceStatistics]]:
+        """Each source's label and numbers, ordered by label."""
         return sorted(self.sources.items())
 
 

@@ -1,7 +1,7 @@
-"""The tuple files: JSON lists of [source, pair], as the readers of the first data set load them.
+"""The tuple files: JSON lists of [source, pair], as existing readers of such data sets load them.
 
-Those readers do `question, answer = text.split("\\n\\n", maxsplit=1)` and take "<|endoftext|>" off the answer
-(Open-Assistant's loader does), so that a pair must be made for both to give back what went in.
+Those readers (Open-Assistant's loader, for one) do `question, answer = text.split("\\n\\n", maxsplit=1)` and remove
+"<|endoftext|>" from the answer. Pairs are written so that both give back what went in.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ END_OF_TEXT = "<|endoftext|>"
 PAIRS = ("alpha", "labelled", "split")
 MOST_PARTS = 500  # files open at once
 FILE_NAME = "instruction_tuning_dataset_alpha_part{}.json"
-FILE_NAME_OF_SPLIT = "instruction_tuning_dataset_alpha_{}_part{{}}.json"  # of any split but train
+FILE_NAME_OF_SPLIT = "instruction_tuning_dataset_alpha_{}_part{{}}.json"  # for splits other than train
 
 _LINE_END = re.compile(r"\r\n?")
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 
 
 def make_pair(record: dict[str, Any], convention: str) -> str | list[str]:
-    """A record's pair, by one of PAIRS:
+    """A record's pair, by a convention of PAIRS:
 
     alpha     instruction + "\\n\\n" + response + "<|endoftext|>"
     labelled  "User: " + instruction + "\\n\\nAgent: " + response
-    split     [instruction, response], both as they are
+    split     [instruction, response], both unchanged
 
-    In alpha and labelled the first blank line parts the two: blank lines inside the instruction become single
-    newlines, and outer white space of it goes. The response is kept byte for byte.
+    In alpha and labelled the first blank line separates the two: blank lines in the instruction become single
+    newlines, and white space around it is removed. The response is kept byte for byte.
     """
     instruction, response = record["instruction"], record["response"]
     if convention == "split":
@@ -45,26 +45,26 @@ def make_pair(record: dict[str, Any], convention: str) -> str | list[str]:
 
 
 def why_no_pair(record: dict[str, Any], convention: str) -> str | None:
-    """Why a record cannot be such a pair, None where it can."""
+    """The reason why a record cannot be such a pair, None if it can."""
     instruction, response = record["instruction"], record["response"]
     if not instruction.strip():
         return "no instruction"
     if not response.strip():
         return "no response"
     if convention == "alpha" and (END_OF_TEXT in instruction or END_OF_TEXT in response):
-        return f"holds {END_OF_TEXT} itself"  # a reader would end, or cut, the text there
+        return f"holds {END_OF_TEXT} itself"  # a reader would end the text there, or remove the mark
     return None
 
 
 class Parts:
     """Writes JSON entries into parts of a tuple file: `count` of even length, or each of at most `max_bytes`.
 
-    Entries are dealt out one by one, so that their number need not be known. An entry that is larger than `max_bytes` has
+    Entries go to the parts in turn, so their number need not be known in advance. An entry larger than `max_bytes` has
     a part of its own. Without entries there is one part, an empty list.
     """
 
     def __init__(self, name: Path, count: int, max_bytes: int | None, stack: ExitStack):
-        """name: of the files, with {} for the number. stack: closes them where the run fails."""
+        """name: the name of the files, with {} for the number. stack: closes them if the run fails."""
         self._name, self._count, self._max_bytes, self._stack = str(name), count, max_bytes, stack
         self._parts: list[JsonList] = []
         self._entries = 0

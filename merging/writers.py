@@ -1,7 +1,9 @@
-"""Files of many rows, written as they come: JSON lists, JSON lines, Parquet. None holds more than some rows in memory.
+"""Files of many rows, written one by one: JSON lists, JSON lines, Parquet. None keeps more than a few rows in memory.
 
-`close` completes a file. The stack that each is given closes it where a run fails before that: left to the collector, what
-cannot be written, on a full disk say, would be tried again, and the error shown behind the run's own."""
+`close` completes a file. If a run fails before that, the stack given to each writer closes its file. Otherwise the
+garbage collector would try once more to write what cannot be written, on a full disk for example, and show that error
+too.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class JsonList:
         self._out.write(b"[")
 
     def size_with(self, entry: bytes) -> int:
-        """How large the file would be in the end with one more entry, in bytes."""
+        """The size of the complete file with one more entry, in bytes."""
         return self.size + len(entry) + len(b",\n\n]\n")
 
     def write(self, entry: bytes) -> None:
@@ -58,11 +60,11 @@ class JsonLines:
 
 
 class Parquet:
-    """Rows of fixed columns, in row groups of so much text that one is a good size to read and small in memory."""
+    """Rows with fixed columns, in row groups large enough to read efficiently and small enough for memory."""
 
     def __init__(self, path: Path, columns: dict[str, str], stack: ExitStack):
-        """columns: their types, "text" or "messages", a list of role and content."""
-        import pyarrow  # here, for it takes a quarter of a second and 60 MB
+        """columns: their types, "text" or "messages" (a list of role and content)."""
+        import pyarrow  # takes a quarter of a second and 60 MB, so only where it is needed
         import pyarrow.parquet
 
         text = pyarrow.string()
@@ -74,7 +76,7 @@ class Parquet:
         self._out = stack.enter_context(pyarrow.parquet.ParquetWriter(path, self._schema, compression="zstd"))
 
     def write(self, row: dict[str, Any], size: int) -> None:
-        """size: of the row as text, about."""
+        """size: roughly that of the row as text."""
         self._rows.append(row)
         self._size += size
         self.records += 1
@@ -95,6 +97,6 @@ class Parquet:
 
 
 def require_pyarrow() -> None:
-    """Raise InputError where it is not installed."""
+    """Raises InputError if pyarrow is not installed."""
     if importlib.util.find_spec("pyarrow") is None:
         raise InputError("Parquet needs pyarrow: pip install -r requirements.txt")

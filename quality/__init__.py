@@ -1,1 +1,1 @@
-"""What is looked for in the texts of a whole data set: near duplicates, benchmark items, personal data."""
+"""Checks on the texts of a complete data set: duplicates, benchmark items, personal data."""

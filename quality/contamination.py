@@ -1,9 +1,9 @@
-"""Benchmark items among the records, found by the word n-grams that both hold.
+"""Finds benchmark items in records, by the word n-grams that both contain.
 
-As in the GPT-3 paper (Brown et al. 2020, arXiv 2005.14165, appendix C): n is 13, and a word is what stands between
-white space, in lower case and without punctuation. 8, the default of open-r1's scripts/decontaminate.py, finds more,
-and more by chance. An item of fewer than n words, but at least 8 (the paper's least n), is found where all of it
-stands; shorter ones are not looked for. Items in other words are not found by any n.
+As in the GPT-3 paper (Brown et al. 2020, arXiv 2005.14165, appendix C), n is 13, and words are separated by white
+space, in lower case and without punctuation. 8, the default of open-r1's scripts/decontaminate.py, finds more items,
+and more by chance. An item of fewer than n words, but at least 8 (the paper's smallest n), is found if a text contains
+all of it; shorter items are not looked for. A paraphrased item is not found with any n.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from records.json_rows import ENDINGS, SourceFile, read_rows
 Numbers32 = NDArray[np.int32]
 
 NGRAM = 13  # words
-MIN_WORDS = 8  # of an item that is looked for
+MIN_WORDS = 8  # items with fewer are not looked for
 FIELDS = ("instruction", "response")
 TEXT_ENDINGS = (".txt", ".txt.gz", ".txt.zst")
 
-FILTER_BITS = 24  # 16 MB, of which a million n-grams fill a sixteenth: few hashes have to be searched for
-LARGEST = np.array([-1]).astype(np.uint64)  # no hash is above it, so that a search ends within the array
+FILTER_BITS = 24  # 16 MB; a million n-grams fill a sixteenth, so few hashes have to be searched for
+LARGEST = np.array([-1]).astype(np.uint64)  # no hash is above it, so a search ends within the array
 
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _OTHER_PUNCTUATION = re.compile(r"[^\w\s]+")
@@ -42,7 +42,7 @@ class Item(NamedTuple):
     """An item of a benchmark."""
 
     benchmark: str  # its file
-    number: int  # its line, or in a JSON array its place, from 1
+    number: int  # its line, or its place in a JSON array, from 1
     text: str
 
 
@@ -56,17 +56,17 @@ class Hit(NamedTuple):
 
 
 class Benchmarks:
-    """The n-grams of benchmark items: 24 bytes each in memory, beside 8 bytes a word, the distinct words, and 16 MB."""
+    """The n-grams of benchmark items. Memory: 24 bytes an n-gram, 8 bytes a word, the distinct words, and 16 MB."""
 
     def __init__(self, items: Iterable[Item], n: int = NGRAM):
-        """n: words an n-gram, at least MIN_WORDS."""
+        """n: words in an n-gram, at least MIN_WORDS."""
         self.items = Counter[str]()  # by benchmark
-        self.too_short = Counter[str]()  # of these, those that are not looked for
+        self.too_short = Counter[str]()  # those of them that are not looked for
         self._items: list[tuple[str, int, list[str]]] = []
         self._ngrams: dict[int, NGrams] = {}  # by length
         self._beginning = NGrams(MIN_WORDS)
         hashes, beginnings = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
-        owners, starts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]  # an n-gram's item, and its place in that
+        owners, starts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]  # an n-gram's item, and its place in the item
         for item in items:
             words = [sys.intern(word) for word in normal_words(item.text)]
             self.items[item.benchmark] += 1
@@ -80,14 +80,14 @@ class Benchmarks:
             owners.append(np.full(len(found), len(self._items), np.int32))
             starts.append(np.arange(len(found), dtype=np.int32))
             self._items.append((item.benchmark, item.number, words))
-        # what n-grams of every length begin with, so that a text is looked through once
+        # the beginnings of n-grams of every length, so that one pass over a text finds them all
         self._beginnings = np.unique(np.concatenate([*beginnings, LARGEST]))
         self._may_begin = np.zeros(1 << FILTER_BITS, bool)  # by the first bits of a hash
         self._may_begin[_first_bits(self._beginnings)] = True
         self._sort(np.concatenate(hashes), np.concatenate(owners), np.concatenate(starts))
 
     def _sort(self, hashes: Hashes, owners: Numbers32, starts: Numbers32) -> None:
-        """Keep the n-grams by hash, of a benchmark's equal ones the first."""
+        """Order the n-grams by hash; of equal ones in a benchmark only the first is kept."""
         numbers = {name: number for number, name in enumerate(self.items)}
         benchmarks = np.array([numbers[name] for name, _, _ in self._items], np.int32)[owners]
         order = np.lexsort((benchmarks, hashes))
@@ -96,7 +96,7 @@ class Benchmarks:
         self._hashes, self._owners, self._starts = hashes[order], owners[order], starts[order]
 
     def hits(self, record: dict[str, Any]) -> list[Hit]:
-        """One n-gram for each item that shares any with a field of the record, in the order of the text."""
+        """One n-gram for each item that shares any with the record, in the order of the text."""
         return [hit for field in FIELDS for hit in self._hits(normal_words(record[field]), field)]
 
     def _hits(self, words: list[str], field: str) -> Iterator[Hit]:
@@ -120,12 +120,12 @@ class Benchmarks:
         return [int(place) for place in places[found]]
 
     def _holders(self, hash: np.uint64, ngram: list[str]) -> Iterator[tuple[str, int]]:
-        """The benchmarks that hold an n-gram, each with its first item that does."""
+        """The benchmarks that contain an n-gram, each with its first item that does."""
         begin, end = (int(np.searchsorted(self._hashes, hash, side)) for side in ("left", "right"))
-        for at in range(begin, end):
-            benchmark, number, words = self._items[self._owners[at]]
-            start = self._starts[at]
-            if words[start : start + len(ngram)] == ngram:  # the hash alone may be that of others
+        for index in range(begin, end):
+            benchmark, number, words = self._items[self._owners[index]]
+            start = self._starts[index]
+            if words[start : start + len(ngram)] == ngram:  # different n-grams may have the same hash
                 yield benchmark, number
 
 
@@ -143,8 +143,8 @@ def normal_words(text: str) -> list[str]:
 def read_benchmarks(paths: Iterable[str | Path], fields: Sequence[str], n: int = NGRAM) -> Benchmarks:
     """Read benchmark files: JSON lines or an array (.jsonl, .json), or text with an item a line (.txt); also .gz, .zst.
 
-    fields: those of a JSON item that hold its text, strings or lists of strings; what an item lacks of them is passed
-    over. Raises InputError for a file of another kind, and for an item that has none of the fields.
+    fields: the fields of a JSON item with its text, strings or lists of strings; an item need not have all of them.
+    Raises InputError for a file of another kind, and for an item without any of the fields.
     """
     return Benchmarks((item for path in paths for item in _items(str(path), fields)), n)
 
@@ -160,7 +160,7 @@ def _items(name: str, fields: Sequence[str]) -> Iterator[Item]:
         for row in read_rows(SourceFile(name)):
             yield Item(name, row.number, _text(row.value, fields, row.place))
     else:
-        raise InputError(f"{name}: is no {', '.join(ENDINGS + TEXT_ENDINGS)}; make it such a file")
+        raise InputError(f"{name}: is not a {', '.join(ENDINGS + TEXT_ENDINGS)} file; convert it to one of these")
 
 
 def _decode(line: bytes, place: str) -> str:
@@ -173,10 +173,12 @@ def _decode(line: bytes, place: str) -> str:
 def _text(item: dict[str, Any], fields: Sequence[str], place: str) -> str:
     values = [item[field] for field in fields if field in item]
     if not values:
-        problem = f"has none of the fields {', '.join(fields)}" if fields else "no field is named"
-        raise InputError(f"{place}: {problem}; name those with the item's text, of {', '.join(item) or 'none'}")
+        problem = f"has none of the fields {', '.join(fields)}" if fields else "no field was given"
+        raise InputError(f"{place}: {problem}; name those with the item's text, among {', '.join(item) or 'none'}")
     parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
     for part in parts:
         if not isinstance(part, str):
-            raise InputError(f"{place}: {', '.join(fields)}: holds {type(part).__name__}, not text; name another field")
+            raise InputError(
+                f"{place}: {', '.join(fields)}: contains {type(part).__name__}, not text; name another field"
+            )
     return "\n".join(parts)

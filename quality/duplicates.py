@@ -1,13 +1,13 @@
 """Duplicates among records: exact ones by a key, near ones by MinHash and locality-sensitive hashing (LSH).
 
-Two records are exact duplicates when instruction and response are the same but for white space and for the Unicode
-form of the same characters. They are near duplicates when the word 5-grams of their responses have a Jaccard similarity
-of at least a threshold. Near duplicates of near duplicates are one cluster, whose best record by `rank` is kept. Which
-records are kept does not depend on the order in which they come.
+Two records are exact duplicates if instruction and response are the same apart from white space and the Unicode form of
+characters. They are near duplicates if the word 5-grams of their responses have a Jaccard similarity of at least a
+threshold. Near duplicates of near duplicates form one cluster, and the best record of a cluster by `rank` is kept.
+Which records are kept does not depend on their order.
 
-MinHash signatures of 128 numbers are made by rensa (Rust). LSH is that of Leskovec, Rajaraman and Ullman, Mining of
-Massive Datasets, chapter 3: signatures are cut into bands, and texts that agree in a band are candidates. A candidate's
-similarity is then reckoned from the n-grams themselves, so that no pair below the threshold counts.
+rensa (Rust) makes MinHash signatures of 128 numbers. LSH follows Leskovec, Rajaraman and Ullman, Mining of Massive
+Datasets, chapter 3: signatures are divided into bands, and texts that agree in a band are candidates. The similarity of
+candidates is then computed from the n-grams themselves, so no pair below the threshold counts.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from quality.ngrams import Hashes, NGrams, Numbers, powers
 NGRAM = 5  # words
 THRESHOLD = 0.8
 PERMUTATIONS = 128
-RECALL = 0.99  # the share of pairs at the very threshold that become candidates; of those above it more do
-NEIGHBOURS = 50  # a band may be that of very many texts, as of a form letter: each is compared with so many of them
+RECALL = 0.99  # the share of pairs exactly at the threshold that become candidates; above it the share is larger
+NEIGHBOURS = 50  # compared with each text of a band; a form letter can put very many texts into one band
 
-MIN_WORDS = 20  # of a response. Shorter ones ("You need to install it first.") are alike without being copies
+MIN_WORDS = 20  # in a response. Shorter ones ("You need to install it first.") are similar without being copies
 SEED = 1  # of the signatures
-BATCH = 1024  # texts; signatures are made of many at once
+BATCH = 1024  # texts whose signatures are made at once
 
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -44,25 +44,25 @@ _DIGITS = re.compile(r"[0-9]+")
 def content_key(record: dict[str, Any]) -> bytes:
     """16 bytes, the same for records that are exact duplicates.
 
-    White space does not count at all, which is four times as fast as to collapse it. Unicode is brought to NFC, not to
-    NFKC, for which x² and x2 are the same.
+    White space is removed, which is four times as fast as collapsing it. Unicode is normalised to NFC, not to NFKC, for
+    which x² and x2 are the same.
     """
     key = blake2b(_without_space(record["instruction"]), digest_size=16)
-    key.update(b" ")  # where one ends and the other begins counts
+    key.update(b" ")  # the boundary between the two counts
     key.update(_without_space(record["response"]))
     return key.digest()
 
 
 def _without_space(text: str) -> bytes:
     if text.isascii():
-        return text.encode().translate(None, b" \t\n\v\f\r\x1c\x1d\x1e\x1f")  # what split() takes for white space
+        return text.encode().translate(None, b" \t\n\v\f\r\x1c\x1d\x1e\x1f")  # the white space of str.split()
     return "".join(unicodedata.normalize("NFC", text).split()).encode("utf-8", "surrogatepass")
 
 
 def rank(record: dict[str, Any]) -> tuple[float, bool, str, str]:
     """A sort key, lowest for the best of several records: higher score, then accepted, then the earlier id.
 
-    The score is meta.answer_score, 0 where there is none. Numbers in ids count as numbers: a/99 is before a/123.
+    The score is meta.answer_score, or 0. Numbers in ids are compared as numbers: a/99 comes before a/123.
     """
     score, accepted = record["meta"].get("answer_score"), record["meta"].get("accepted")
     score = score if isinstance(score, (int, float)) else 0
@@ -72,9 +72,9 @@ def rank(record: dict[str, Any]) -> tuple[float, bool, str, str]:
 
 # ---- near ------------------------------------------------------------------------------------------------------------
 def near_duplicate_text(record: dict[str, Any]) -> str | None:
-    """The text by which a record is compared: its response. None where that has fewer than 20 words.
+    """The text by which a record is compared: its response, or None if that has fewer than 20 words.
 
-    The instruction stays out, for two different answers to one long question share it.
+    The instruction is left out, because different answers to one long question share it.
     """
     response: str = record["response"]
     return response if len(response.split(None, MIN_WORDS)) >= MIN_WORDS else None
@@ -89,30 +89,31 @@ class Duplicate(NamedTuple):
 
 
 class NearDuplicates:
-    """Finds the near duplicates among many texts; what it knows of each is in temporary files.
+    """Finds the near duplicates among many texts, with the help of temporary files.
 
         with NearDuplicates(Path("/tmp")) as near:
             for record in records:
                 if (text := near_duplicate_text(record)) is not None:
                     near.add(record["id"], text, rank(record))
-            losers = {loser.id: loser.kept for loser in near.losers()}
+            kept_instead = {duplicate.id: duplicate.kept for duplicate in near.duplicates()}
 
-    Words are what stands between white space, whatever their case. A text of fewer words than an n-gram has one n-gram,
-    all of them. The files take some 4 bytes a word and 350 a text; `losers` takes some 120 bytes a text in memory.
+    Words are separated by white space; their case does not count. A text with fewer words than an n-gram has one
+    n-gram, all of its words. The files take about 4 bytes a word and 350 bytes a text; `duplicates` takes about 120
+    bytes of memory a text.
     """
 
     def __init__(
         self, folder: Path, threshold: float = THRESHOLD, ngram: int = NGRAM, permutations: int = PERMUTATIONS
     ):
-        """folder: for the temporary files. threshold: Jaccard similarity, above 0, up to 1. ngram: words.
+        """folder: for the temporary files. threshold: Jaccard similarity, above 0, up to 1. ngram: words in an n-gram.
 
-        permutations: numbers of a signature; with more of them fewer pairs are compared in vain.
+        permutations: numbers in a signature; with more of them fewer pairs are compared in vain.
         """
         self.threshold = threshold
         self._rows = rows_per_band(threshold, permutations)
         self._ngrams = NGrams(ngram)
         self._permutations = permutations
-        self._batch: list[Hashes] = []  # texts without a signature as yet
+        self._batch: list[Hashes] = []  # n-grams of the texts that have no signature yet
         self._size = 0  # n-grams of all texts
         self._stack = ExitStack()
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix=".near-duplicates-", dir=folder)))
@@ -121,10 +122,10 @@ class NearDuplicates:
             return self._stack.enter_context((folder / name).open("w+b"))
 
         self._bands = [column(f"band-{number}") for number in range(permutations // self._rows)]
-        self._digests = column("digests")  # of a text's n-grams in their order
+        self._digests = column("digests")  # of the n-grams of a text in their order
         self._hashes = column("hashes")  # of all n-grams, text after text
         self._ranks = column("ranks")
-        self._starts = column("starts")  # of a text's n-grams and of its rank
+        self._starts = column("starts")  # where a text's n-grams begin, and its rank
 
     def __enter__(self) -> NearDuplicates:
         return self
@@ -133,11 +134,13 @@ class NearDuplicates:
         self._stack.close()
 
     def add(self, id: str, text: str, rank: Any) -> None:
-        """Add a text. Of a cluster the one of the lowest rank is kept, of equal ranks that of the lower id."""
+        """Add a text. Of a cluster the lowest rank is kept, and of equal ranks the lowest id."""
         hashes = self._ngrams.hashes(unicodedata.normalize("NFC", text).lower().split())
         self._starts.write(np.array([self._size, self._ranks.tell()]).tobytes())
         self._digests.write(blake2b(hashes.tobytes(), digest_size=8).digest())
-        self._hashes.write((hashes >> np.uint64(32)).astype(np.uint32).tobytes())  # halves will do to compare two texts
+        self._hashes.write(
+            (hashes >> np.uint64(32)).astype(np.uint32).tobytes()
+        )  # 32 bits are enough to compare two texts
         pickle.dump((rank, id), self._ranks)
         self._size += len(hashes)
         self._batch.append(hashes)
@@ -145,8 +148,8 @@ class NearDuplicates:
             self._sign()
 
     def _sign(self) -> None:
-        """Put aside the bands of the batch's signatures."""
-        from rensa import RMinHash  # type: ignore[import-untyped]  # here, for not every merge looks for near duplicates
+        """Write the bands of the batch's signatures to the files."""
+        from rensa import RMinHash  # type: ignore[import-untyped]  # here, because not every merge looks for near duplicates
 
         if not self._batch:
             return
@@ -160,8 +163,8 @@ class NearDuplicates:
             column.write((band @ powers(self._rows)).tobytes())
         self._batch.clear()
 
-    def losers(self) -> Iterator[Duplicate]:
-        """The texts to leave out, in the order in which they were added. To be called once, when all are added."""
+    def duplicates(self) -> Iterator[Duplicate]:
+        """The texts to leave out, in the order in which they were added. Call it once, after all texts were added."""
         self._sign()
         self._hashes.flush()
         starts = _read(self._starts, np.int64).reshape(-1, 2)
@@ -173,7 +176,7 @@ class NearDuplicates:
             return np.unique(hashes[starts[text, 0] : ends[text]])
 
         clusters = _Clusters(digests)
-        texts = clusters.roots()  # one of each that are word by word the same
+        texts = clusters.roots()  # one of those that are the same word for word
         for column in self._bands:
             for a, b in _candidates(texts, digests[texts], _read(column, np.uint64)[texts]):
                 if not clusters.joined(a, b) and jaccard(ngrams(a), ngrams(b)) >= self.threshold:
@@ -186,14 +189,14 @@ class NearDuplicates:
             yield Duplicate(number, self._rank(starts[number, 1])[1], self._rank(starts[kept[number], 1])[1])
 
     def _rank(self, start: int) -> tuple[Any, str]:
-        """The rank and the id that begin there."""
+        """The rank and the id at an offset of the file."""
         self._ranks.seek(start)
         rank, id = pickle.load(self._ranks)
         return rank, id
 
 
 def rows_per_band(threshold: float, permutations: int) -> int:
-    """How many numbers of a signature make a band: as many as leave a share RECALL of the pairs at the threshold.
+    """How many numbers of a signature make a band: as many as possible with a recall of RECALL at the threshold.
 
     Two texts of Jaccard similarity s agree in one of b bands of r rows with the probability 1 - (1 - s**r)**b.
     """
@@ -204,16 +207,16 @@ def rows_per_band(threshold: float, permutations: int) -> int:
 
 
 def jaccard(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """The Jaccard similarity of two sets, given as arrays without repetitions; 0 where one is empty."""
+    """The Jaccard similarity of two sets, given as arrays without repetitions; 0 if one is empty."""
     common = len(np.intersect1d(a, b, assume_unique=True))
     return common / (len(a) + len(b) - common) if common else 0.0
 
 
 def _candidates(texts: Numbers, digests: Hashes, band: Hashes) -> Iterator[tuple[int, int]]:
-    """The pairs of texts whose bands are equal, of at most NEIGHBOURS for each text.
+    """The pairs of texts whose bands are equal, at most NEIGHBOURS for each text.
 
-    Texts of one band are put in the order of their digests, for which of them are neighbours must not depend on the
-    order in which they came.
+    The texts of one band are ordered by their digests, because neighbours must not depend on the order in which texts
+    were added.
     """
     order = np.lexsort((digests, band))
     texts, band = texts[order], band[order]
@@ -225,10 +228,10 @@ def _candidates(texts: Numbers, digests: Hashes, band: Hashes) -> Iterator[tuple
 
 
 class _Clusters:
-    """Disjoint sets of texts: each text points at another of its set, and at last at the root."""
+    """Disjoint sets of texts: each text points to another of its set, and in the end to the root."""
 
     def __init__(self, digests: Hashes):
-        """One set for the texts of each digest."""
+        """Begins with one set for each digest."""
         _, first, number = np.unique(digests, return_index=True, return_inverse=True)
         self._parent: Numbers = first[number]
 

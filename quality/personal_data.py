@@ -1,9 +1,9 @@
-"""Personal data in a text: e-mail addresses, phone numbers, IP addresses, and keys and tokens.
+"""Finds personal data in a text: e-mail addresses, phone numbers, IP addresses, and keys and tokens.
 
-Meant for technical text, which is full of what only looks like them: 7.2.1.3 is a section, cells@raw.data is R,
-6034609800 is a count. So the rules are strict, and what documentation writes in place of the real thing
-(user@example.com, 192.0.2.1, AKIAIOSFODNN7EXAMPLE) is left alone. Names and postal addresses are not looked for.
-benchmarks/quality.py measures the precision on real posts.
+Made for technical text, which is full of false friends: 7.2.1.3 is a section, cells@raw.data is R, 6034609800 is a
+count. So the rules are strict, and the placeholders of documentation (user@example.com, 192.0.2.1,
+AKIAIOSFODNN7EXAMPLE) are left alone. Names and postal addresses are not looked for. benchmarks/quality.py measures the
+precision on real posts.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ KINDS = ("email_address", "phone_number", "ip_address", "secret")
 
 
 class PersonalData(NamedTuple):
-    """Where personal data stands in a text."""
+    """The place of personal data in a text."""
 
     kind: str  # one of KINDS
-    start: int  # characters
+    start: int  # in characters
     end: int
 
 
 def find_personal_data(text: str) -> list[PersonalData]:
-    """The personal data of a text, in order, none overlapping another. Never raises; linear in the text's length.
+    """The personal data in a text, in order and without overlaps. Never raises; takes time linear in the text's length.
 
-    Of two that touch each other, without a space or a comma between, the second may be missed.
+    Of two that are adjacent, without a space or a comma between them, the second may be missed.
     """
     found = [PersonalData("secret", *place) for place in _secrets(text)]
     found += [PersonalData("email_address", *place) for place in _email_addresses(text)]
@@ -53,27 +53,34 @@ def mask(text: str, spans: Sequence[PersonalData]) -> str:
 
 
 # ---- e-mail addresses ------------------------------------------------------------------------------------------------
-# countries' top-level domains, and the generic ones that are used much: cells@raw.data and a@b.shape are code
+# country-code top-level domains and the common generic ones: cells@raw.data and a@b.shape are code
 _TOP_LEVEL = {region.lower() for region in phonenumbers.SUPPORTED_REGIONS} | set(
     "eu uk com org net edu gov mil int info biz name pro dev app xyz tech cloud online".split()
 )
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}([a-z]{2,24})(?![\w-]|\.\w)", re.I)
 _NAME = re.compile(r"[A-Za-z0-9][\w.%+-]{0,63}\Z", re.A)
 _COPIED_TO = re.compile(r":[^\s,;:)\]}>\"'`]")  # as in git@github.com:team/project
-# written where any other would do as well
-_ANY_NAME = re.compile(r"(?:your|my|some|any|user|first|last|full|example|foo|bar|xxx|test|no-?reply|do-?not-?reply)"
-    r"|(?:name|e?mail|me|you|abc|a|b|x|git|hg|svn|anonymous|(?:john|jane|joe)[._]?(?:doe|smith)?)\Z", re.I)  # fmt: skip
-_ANY_DOMAIN = re.compile(
+# placeholders
+_PLACEHOLDER_NAME = re.compile(
+    r"(?:your|my|some|any|user|first|last|full|example|foo|bar|xxx|test|no-?reply|do-?not-?reply)"
+    r"|(?:name|e?mail|me|you|abc|a|b|x|git|hg|svn|anonymous|(?:john|jane|joe)[._]?(?:doe|smith)?)\Z",
+    re.I,
+)
+_PLACEHOLDER_DOMAIN = re.compile(
     r"(?:^|\.)(?:(?:my|some|the|any)-?)?(?:domain|company|host|server|site|website|where|thing)\.[a-z]+\Z"
-    r"|(?:^|\.)(?:your[a-z-]*|my|some|the|any|address|provider|example\d?|test|foo|bar|baz|foobar|acme|contoso|x+|abc)\.[a-z]+\Z"
-    r"|(?:^|\.)(?:my)?e?mail\.(?:com|org|net)\Z|(?:^|\.)noreply\.", re.I)  # fmt: skip
+    r"|(?:^|\.)(?:your[a-z-]*|my|some|the|any|address|provider|example\d?|test|foo|bar|baz|foobar|acme|contoso|x+|abc)"
+    r"\.[a-z]+\Z"
+    r"|(?:^|\.)(?:my)?e?mail\.(?:com|org|net)\Z"
+    r"|(?:^|\.)noreply\.",
+    re.I,
+)
 
 
 def _email_addresses(text: str) -> Iterator[tuple[int, int]]:
     at = text.find("@")
     while at >= 0:
         domain = _DOMAIN.match(text, at + 1)
-        if domain and domain[1].lower() in _TOP_LEVEL and not _ANY_DOMAIN.search(domain[0]):
+        if domain and domain[1].lower() in _TOP_LEVEL and not _PLACEHOLDER_DOMAIN.search(domain[0]):
             name = _NAME.search(text, max(0, at - 64), at)
             if name and _is_address(text, name, domain):
                 yield name.start(), domain.end()
@@ -83,18 +90,30 @@ def _email_addresses(text: str) -> Iterator[tuple[int, int]]:
 def _is_address(text: str, name: re.Match[str], domain: re.Match[str]) -> bool:
     before = text[max(0, name.start() - 64) : name.start()]
     if before.endswith(("@", "/")) or (before.endswith(":") and "://" in before.split()[-1]):
-        return False  # @someone@mastodon.social; the user, or the password, of an address such as ftp://user@host
-    return not _ANY_NAME.match(name[0]) and not _COPIED_TO.match(text, domain.end())
+        return False  # @someone@mastodon.social; the user or the password in a URL such as ftp://user@host
+    return not _PLACEHOLDER_NAME.match(name[0]) and not _COPIED_TO.match(text, domain.end())
 
 
 # ---- IP addresses ----------------------------------------------------------------------------------------------------
 _IPV4 = re.compile(r"\d(?<![\w.]\d)(?<![a-z]-\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\w|-[a-z]|/\d)", re.I | re.A)
 _IPV6 = re.compile(r"[23](?<![\w:.][23])[0-9a-f]{3}:[0-9a-f:]{2,34}(?<!:)(?!\w|:\w|/\d)", re.I | re.A)  # of 2000::/3
 _VERSION = re.compile(r"(?:\bv|ver|version|release|build|section|chapter|definition|theorem|figure)[ .:]{0,2}\Z", re.I)
-_SMALL = 32  # three of four numbers below it are a version or a section; of 150 random addresses one is lost by that
-# name servers that everybody may use, and example.com
-_EVERYBODYS = {"93.184.216.34", "8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "208.67.222.222", "208.67.220.220",
-    "2001:4860:4860::8888", "2001:4860:4860::8844", "2606:4700:4700::1111", "2606:4700:4700::1001"}  # fmt: skip
+_SMALL = 32  # with three of four numbers below it, a version or a section; this loses 1 of 150 random addresses
+# public name servers, and example.com
+_WELL_KNOWN = {
+    "93.184.216.34",
+    "8.8.8.8",
+    "8.8.4.4",
+    "1.1.1.1",
+    "1.0.0.1",
+    "9.9.9.9",
+    "208.67.222.222",
+    "208.67.220.220",
+    "2001:4860:4860::8888",
+    "2001:4860:4860::8844",
+    "2606:4700:4700::1111",
+    "2606:4700:4700::1001",
+}
 
 
 def _ip_addresses(text: str) -> Iterator[tuple[int, int]]:
@@ -109,16 +128,16 @@ def _ip_addresses(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_public(address: str) -> bool:
-    """Whether it is an address of somebody's, not one for private networks, documentation or everybody's use."""
+    """Whether it belongs to somebody: not reserved for private networks or documentation, and not well known."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return parsed.is_global and not parsed.is_multicast and str(parsed) not in _EVERYBODYS
+    return parsed.is_global and not parsed.is_multicast and str(parsed) not in _WELL_KNOWN
 
 
 def _is_version(text: str, found: re.Match[str]) -> bool:
-    """Whether an IPv4 address is a version, a section or made up: 11.22.33.44, 123.45.67.89."""
+    """Whether an IPv4 address is a version, a section, or made up, such as 11.22.33.44 and 123.45.67.89."""
     numbers = [int(number) for number in found[0].split(".")]
     steps = {after - before for before, after in zip(numbers, numbers[1:], strict=False)}
     return (
@@ -130,23 +149,29 @@ def _is_version(text: str, found: re.Match[str]) -> bool:
 
 
 def _is_made_up(digits: str) -> bool:
-    """Whether they are what one types without thinking: 1234567890, 9876543210, 5555555555."""
+    """Whether digits are typed without thinking: 1234567890, 9876543210, 5555555555."""
     upwards = "01234567890123456789"
     return digits in upwards or digits in upwards[::-1] or len(set(digits)) <= 2
 
 
 # ---- phone numbers ---------------------------------------------------------------------------------------------------
 _NUMBER = re.compile(r"[+(\d](?<![\w+.)][+(\d])(?:(?<=\()\+)?[\d().\- \xa0]{7,20}\d(?!\w)", re.A)
-# a number without a country code counts only after such a word, and where it is one of these countries
+# a number without a country code counts only after one of these words, and if it is valid in one of these countries
 _WORD_FOR_PHONES = re.compile(
     r"\b(?:tel|phone|telephone|mobile|cell|fax|whatsapp|call)(?: number| no| me| us)?(?: is| at| on)?[.:]{0,2} ?\Z",
     re.I,
 )
 _COUNTRIES = ("US", "GB")
 _LAST_GROUP = re.compile(r"\D*\d+\Z", re.A)
-_PERSONAL = {PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE,
-    PhoneNumberType.VOIP, PhoneNumberType.PERSONAL_NUMBER, PhoneNumberType.PAGER}  # fmt: skip  # not hotlines
-# numbers kept for fiction, by NANPA and Ofcom
+_PERSONAL = {  # unlike hotlines
+    PhoneNumberType.FIXED_LINE,
+    PhoneNumberType.MOBILE,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    PhoneNumberType.VOIP,
+    PhoneNumberType.PERSONAL_NUMBER,
+    PhoneNumberType.PAGER,
+}
+# numbers reserved for fiction by NANPA and Ofcom
 _FICTION = re.compile(r"1 \d{3}55501\d\d|44 (?:2079460|7700900|1632960|1[1-6]1496)\d*")
 
 
@@ -160,12 +185,12 @@ def _phone_numbers(text: str) -> Iterator[tuple[int, int]]:
             continue
         match = _number_at_start(found[0], countries)
         if match and _is_personal(match.number):
-            bracket = match.raw_string.startswith("(") and ")" not in match.raw_string  # it opens before the number
+            bracket = match.raw_string.startswith("(") and ")" not in match.raw_string  # opened before the number
             yield found.start() + match.start + bracket, found.start() + match.end
 
 
 def _number_at_start(digits: str, countries: Sequence[str | None]) -> PhoneNumberMatch | None:
-    """The phone number with which a run of digits begins, after a bracket perhaps; other digits may follow."""
+    """The phone number at the beginning of a run of digits, perhaps after a bracket; other digits may follow it."""
     while digits:
         for match in (match for country in countries for match in PhoneNumberMatcher(digits, country)):
             if match.start <= 1:
@@ -181,9 +206,9 @@ def _is_personal(number: PhoneNumber) -> bool:
 
 
 # ---- keys and tokens -------------------------------------------------------------------------------------------------
-# what the services' tokens begin with, and their form; facts from the rules of gitleaks and detect-secrets
+# the beginnings and forms of services' tokens, from the rules of gitleaks and detect-secrets
 _TOKENS = {
-    "AKIA": r"AKIA[A-Z2-7]{16}",  # AWS: of users, and for a while
+    "AKIA": r"AKIA[A-Z2-7]{16}",  # AWS: long-term and temporary
     "ASIA": r"ASIA[A-Z2-7]{16}",
     "ghp_": r"ghp_[A-Za-z0-9]{36}",  # GitHub: personal, OAuth, app
     "gho_": r"gho_[A-Za-z0-9]{36}",
@@ -192,7 +217,7 @@ _TOKENS = {
     "glpat-": r"glpat-[\w-]{20,50}",  # GitLab
     "xox": r"xox[abeoprs]-\d[\w-]{15,250}",  # Slack
     "hooks.slack.com": r"hooks\.slack\.com/services/T\w{6,12}/B\w{6,12}/\w{20,30}",
-    "T3BlbkFJ": r"sk-[\w-]{20,120}T3BlbkFJ[\w-]{20,120}",  # OpenAI; its name in Base64
+    "T3BlbkFJ": r"sk-[\w-]{20,120}T3BlbkFJ[\w-]{20,120}",  # OpenAI: the middle is its name in Base64
     "sk-ant-": r"sk-ant-[a-z]{3,6}\d\d-[\w-]{80,120}",  # Anthropic
     "hf_": r"hf_[A-Za-z0-9]{34}",  # Hugging Face
     "AIza": r"AIza[\w-]{35}",  # Google
@@ -209,7 +234,9 @@ _TOKEN_FORMS = {beginning: re.compile(rf"(?<![\w-]){form}(?![\w-])", re.A) for b
 _VALUE = re.compile(r"[:=>](?<![:=]:) ?[\"']?([A-Za-z0-9+/=_-]{20,100}+)(?![\w.(\[])", re.A)
 _NAME_OF_SECRET = re.compile(r"(?:api|access|auth|secret|private|client)[_-]?(?:key|token|secret)[\"']? ?[:=]?\Z", re.I)
 _DIGIT = re.compile(r"\d", re.A)
-_NO_SECRET = re.compile(r"example|x{4}|abcdefgh|12345678|your|eyJzdWIiOiIxMjM0NTY3ODkw", re.I)  # at last jwt.io's
+_PLACEHOLDER_SECRET = re.compile(
+    r"example|x{4}|abcdefgh|12345678|your|eyJzdWIiOiIxMjM0NTY3ODkw", re.I
+)  # the last is jwt.io's example
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 
@@ -232,12 +259,12 @@ def _secrets(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_random(value: str, distinct: int) -> bool:
-    """Whether a value has so many distinct characters at least, and is not made up."""
-    return len(set(value)) >= distinct and not _NO_SECRET.search(value)
+    """Whether a value has at least so many distinct characters, and is not a placeholder."""
+    return len(set(value)) >= distinct and not _PLACEHOLDER_SECRET.search(value)
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
-    """Blocks from BEGIN to END that hold a key, not only dots."""
+    """Blocks from BEGIN to END with a key between them, not only dots."""
     begin = _KEY_BEGINS.search(text)
     while begin and (end := _KEY_ENDS.search(text, begin.end())):
         if len(set(text[begin.end() : end.start()])) > 32:

@@ -1,16 +1,16 @@
-"""The errors that every script tells in one line, with exit status 1."""
+"""The errors that end a script with one line on stderr and exit status 1."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-    """Bad input. The message is one line that names the file, the line and the mend."""
+    """Bad input. The message is one line that names the file, the line, what is wrong and what to do."""
 
 
 class DamagedError(InputError):
-    """Bytes are not what their check sum says; a fetched copy is worth fetching once more.
+    """Bytes do not match their checksum, so a downloaded copy is worth downloading once more.
 
-    span: the bytes (start, end) of the archive that are concerned, None for all of them.
+    span: the affected bytes (start, end) of the archive, None for all of them.
     """
 
     def __init__(self, message: str, span: tuple[int, int] | None = None):
@@ -19,12 +19,12 @@ class DamagedError(InputError):
 
 
 class ChangedError(InputError):
-    """The file on the server is another one than when its download began."""
+    """The file on the server has changed since its download began."""
 
 
 class RowError(InputError):
-    """A value in a row is wrong. The message names the row; who reads the file adds its name."""
+    """A value in a row is wrong. The message names the row; the reader of the file adds the file's name."""
 
 
 class LostError(InputError):
-    """Who was to do the work is gone or cannot do it, which says nothing of the dump."""
+    """A worker is gone or cannot do its work; the dump itself may be fine."""

@@ -1,5 +1,5 @@
 """Files as every step reads and writes them: `.jsonl`, `.jsonl.gz`, `.jsonl.zst` by the name's ending, `-` for the
-standard streams, and whole or not at all under their final name."""
+standard streams. What has its final name is complete."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ GZIP_LEVEL = 6
 ZSTD_LEVEL = 3  # 0.5 s against gzip-6's 4.0 s for 93 MB of records, and smaller
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # Linux: fcntl.h, linux/fs.h
 RENAME_SWAP = 2  # macOS: sys/stdio.h
-NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}  # of file systems and kernels that have no such thing
-NAMELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # errors of reading and writing, which tell no file
+NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}  # of file systems and kernels that cannot exchange paths
+NAMELESS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # errors of reading and writing, which name no file
 
 
 @contextmanager
 def open_input(path: str | Path) -> Iterator[BinaryIO]:
     """Open for reading bytes, decompressed by the name's ending; `-` is stdin.
 
-    Raises InputError where the file is not there or is no whole file of its kind.
+    Raises InputError if the file does not exist, or is damaged or truncated.
     """
     name = str(path)
     if name == STANDARD_STREAM:
@@ -51,7 +51,7 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
     with cast(BufferedReader, open(name, "rb", buffering=READ_BUFFER)) as raw, _named(name):
         try:
             if name.endswith(".gz"):
-                if not raw.peek(1):  # GzipFile takes nothing for a whole file
+                if not raw.peek(1):  # GzipFile accepts an empty file
                     raise EOFError("it is empty")
                 yield cast(BinaryIO, gzip.GzipFile(fileobj=raw))
             elif name.endswith(".zst"):
@@ -59,27 +59,27 @@ def open_input(path: str | Path) -> Iterator[BinaryIO]:
             else:
                 yield raw
         except (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError) as error:
-            raise InputError(f"{name}: is cut or damaged ({error}); make or fetch it again") from None
+            raise InputError(f"{name}: is truncated or damaged ({error}); make or fetch it again") from None
 
 
 def require_input(path: str | Path) -> None:
-    """Raise InputError where there is no such input, so that a long run need not come to it first."""
+    """Raise InputError if the input does not exist, so that a long run does not find out late."""
     name = str(path)
     if name == STANDARD_STREAM:
         return
     if not os.path.exists(name):
         raise InputError(f"{name or repr(name)}: no such file; check the path, or run the step that writes it")
     if os.path.isdir(name):
-        raise InputError(f"{name}: is a folder; name the files in it")
+        raise InputError(f"{name}: is a directory; name the files in it")
 
 
 @contextmanager
 def open_output(path: str | Path) -> Iterator[BinaryIO]:
     """Open for writing bytes, compressed by the name's ending; `-` is stdout.
 
-    The bytes go to a temporary file beside `path`, which takes the final name only when the block ends without an
-    exception: an existing file is replaced then, or kept. What a killed run left there is written over. Raises
-    InputError where `path` cannot be a file, and while another run writes there.
+    The bytes go to a temporary file beside `path`, which gets the final name only when the block ends without an
+    exception; until then an existing file stays. What a killed run left there is overwritten. Raises InputError if
+    `path` cannot be a file, or if another run is writing it.
     """
     name = str(path)
     if name == STANDARD_STREAM:
@@ -90,7 +90,7 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
         return
     destination = Path(name)
     if destination.exists() and not destination.is_file():  # a device too: /dev/null must not become a file
-        raise InputError(f"{destination}: is no file; give the name of one, or - for stdout")
+        raise InputError(f"{destination}: is not a regular file; give another name, or - for stdout")
     _make_folder(destination.parent)
     temporary = temporary_path(destination)
     with _named(name), _locked(temporary, name) as raw:  # in this order: closing writes too
@@ -107,7 +107,7 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def temporary_path(destination: Path) -> Path:
-    """Where the bytes of an output are until it is whole."""
+    """Where the bytes of an output are until it is complete."""
     return destination.parent / f".{destination.name}.tmp"
 
 
@@ -123,31 +123,32 @@ def _locked(path: Path, output: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def open_output_folder(folder: Path, find_ours: Callable[[], Container[str]]) -> Iterator[Path]:
-    """A folder to write files into, which takes the place of `folder` when the block ends without an exception.
+    """A folder to write files into, which replaces `folder` when the block ends without an exception.
 
-    The whole folder is exchanged in one step, so that a kill at any moment leaves the old one or the new one. The files
-    of the old one that `find_ours` returns then, by their paths in it, are gone; others are there as before. What a
-    killed run left beside `folder` is removed. Raises InputError where `folder` cannot be such a folder, and while
-    another run writes it.
+    The folders are exchanged in one step, so that a kill at any moment leaves the old one or the new one. At that time
+    `find_ours` returns the files of the old one to replace, by their paths in it; all others stay. What a killed run
+    left beside `folder` is removed. Raises InputError if `folder` cannot be replaced, or if another run is writing it.
     """
     final = Path(os.path.realpath(folder))  # a link to a folder stays one
     _make_folder(final.parent, folder)
     if final.exists() and not final.is_dir():
-        raise InputError(f"{folder}: is a file or below one, so no folder; give another destination")
-    if Path.cwd().is_relative_to(final):  # it would be exchanged under the user's feet
-        raise InputError(f"{folder}: holds the folder that you are in; give another destination")
+        raise InputError(f"{folder}: is not a directory; give another destination")
+    if Path.cwd().is_relative_to(final):  # the user's shell would be left in the old one
+        raise InputError(f"{folder}: holds the directory that you are in; give another destination")
     staging, old, lock = beside_folder(folder)
-    if not lock.exists():  # every run has one, and leaves it only where it is killed
+    if not lock.exists():  # every run has one, and leaves it only if it is killed
         _refuse_to_remove(staging, old)
     with _named(str(folder)), _locked(lock, str(folder)):
         try:
-            if old.exists() and not final.exists():  # a run was killed where folders cannot be exchanged in one step
+            if (
+                old.exists() and not final.exists()
+            ):  # left by a killed run, on a file system that cannot exchange folders
                 os.rename(old, final)
             for litter in (staging, old):
                 shutil.rmtree(litter, ignore_errors=True)
             staging.mkdir()
             yield staging
-            _sync(staging)  # takes long, and so comes before the look at what is there
+            _sync(staging)  # takes long, so it comes before the last check of what is there
             if final.exists():
                 _carry_over(final, staging, find_ours(), folder)
                 shutil.copymode(final, staging)
@@ -169,11 +170,11 @@ def beside_folder(folder: Path) -> tuple[Path, Path, Path]:
 def _refuse_to_remove(*folders: Path) -> None:
     for folder in folders:
         if folder.exists():
-            raise InputError(f"{folder}: is in the way, and no run that was killed has left it; move it away")
+            raise InputError(f"{folder}: is in the way, and was not left by a killed run; move it away")
 
 
-def _carry_over(final: Path, staging: Path, ours: Container[str], told: Path) -> None:
-    """Give the new folder all that is in the old one and not `ours`: files as further links, which no kill can lose."""
+def _carry_over(final: Path, staging: Path, ours: Container[str], shown: Path) -> None:
+    """Link into the new folder everything in the old one that is not `ours`: no kill can lose a file with two links."""
     try:
         for place, folders, files in walk(final):
             below = Path(place).relative_to(final)
@@ -185,11 +186,11 @@ def _carry_over(final: Path, staging: Path, ours: Container[str], told: Path) ->
                 _link(Path(place, name), staging / below / name)
     except FileExistsError as error:
         taken = Path(error.filename2 or error.filename).relative_to(staging)
-        raise InputError(f"{told / taken}: is in the way of a file that is written; move it away") from None
+        raise InputError(f"{shown / taken}: is in the way of an output file; move it away") from None
 
 
 def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """What is below a folder, as os.walk has it; raises OSError where a folder cannot be read, as its files would be lost."""
+    """Like os.walk, but raises OSError if a folder cannot be read: its files would be lost."""
 
     def fail(error: OSError) -> None:
         raise error
@@ -208,7 +209,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """See that all that is below a folder is on the disk."""
+    """Flush everything below a folder to disk."""
     for place, _, files in os.walk(folder):
         for path in (Path(place, name) for name in files):
             if path.is_file() and not path.is_symlink():
@@ -226,7 +227,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _exchange(new: Path, final: Path, old: Path) -> None:
-    """Put `new` in the place of `final`, whose content is afterwards in `new` or gone."""
+    """Put `new` in the place of `final`; afterwards the content of `final` is in `new` or gone."""
     if not final.exists() or not any(final.iterdir()):
         os.rename(new, final)  # also over an empty folder
         return
@@ -236,7 +237,7 @@ def _exchange(new: Path, final: Path, old: Path) -> None:
         if error.errno not in NO_EXCHANGE:
             problem = f"cannot be replaced as a whole ({error.strerror}); give a folder in it"
             raise OSError(error.errno, problem, str(final)) from None
-        os.rename(final, old)  # between these two lines there is no folder; the next run would put the old one back
+        os.rename(final, old)  # between these two lines there is no folder; the next run puts the old one back
         os.rename(new, final)
         shutil.rmtree(old)
 
@@ -254,11 +255,11 @@ def _exchange_names(a: Path, b: Path) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _make_folder(folder: Path, told: Path | None = None) -> None:
+def _make_folder(folder: Path, shown: Path | None = None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{told or folder}: is a file or below one, so no folder; give another destination") from None
+        raise InputError(f"{shown or folder}: is not a directory; give another destination") from None
 
 
 def _standard(stream: TextIO | None, name: str) -> BinaryIO:
@@ -300,11 +301,11 @@ def write_json(path: str | Path, value: dict[str, Any]) -> None:
     """Write indented JSON, keys in the order given; values that JSON has not become text."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
     with open_output(path) as stream:
-        stream.write(text.encode("utf-8", "backslashreplace"))  # bytes of a file's name that are no UTF-8, as \udcff
+        stream.write(text.encode("utf-8", "backslashreplace"))  # bytes of a file name that are not UTF-8, as \udcff
 
 
 def report_path(destpath: str | Path) -> Path | None:
-    """`<destpath>.report.json`, or None where the records go to stdout."""
+    """`<destpath>.report.json`, or None if the records go to stdout."""
     return None if str(destpath) == STANDARD_STREAM else Path(f"{destpath}.report.json")
 
 

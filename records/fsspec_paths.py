@@ -1,4 +1,4 @@
-"""Places that are URLs of any file system that fsspec knows (s3://, gs://, memory:// ...), beside local paths."""
+"""Local paths, and URLs of any file system that fsspec knows (s3://, gs://, memory:// ...)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from records.errors import InputError
 if TYPE_CHECKING:
     from upath import UPath
 
-# Where an object appears when its upload is complete, and not before. Source: the documentation of PutObject and
+# Here an object appears only when its upload is complete. Source: the documentation of PutObject and
 # CompleteMultipartUpload of S3, of uploads to Google Cloud Storage, and of Put Block List of Azure.
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"}
 LOCAL = {"file", "local"}
 
 
 def location(text: str) -> Path | UPath:
-    """A local path, or a URL; file:// is local. Raises InputError where the packages for URLs are not installed."""
+    """A local path, or a URL; file:// is local. Raises InputError if the packages for URLs are not installed."""
     scheme, mark, rest = text.partition("://")
     if not mark or scheme in LOCAL:
         return Path(rest if mark else text)
@@ -34,13 +34,13 @@ def location(text: str) -> Path | UPath:
         ) from None
     with errors_told(text):
         url = UPath(f"{scheme}://{rest.rstrip('/')}")
-        url.fs  # noqa: B018 - raises where the URL's own package is not there, such as s3fs
+        url.fs  # noqa: B018 - raises if the URL's own package, such as s3fs, is missing
         return url
 
 
 @contextmanager
 def errors_told(place: str | Path | UPath) -> Iterator[None]:
-    """Turn the errors of a file system that is not this machine's, of whatever type, into InputError with its URL."""
+    """Turn all errors of a remote file system into InputError with its URL."""
     try:
         yield
     except Exception as error:
@@ -50,7 +50,7 @@ def errors_told(place: str | Path | UPath) -> Iterator[None]:
 
 
 def try_writing(place: Path | UPath) -> None:
-    """Raise InputError where a URL cannot be written to: better now than after hours."""
+    """Raise InputError if a URL cannot be written to: better now than after hours."""
     if not isinstance(place, Path):
         with errors_told(place), tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "trial").touch()
@@ -60,13 +60,13 @@ def try_writing(place: Path | UPath) -> None:
 
 @contextmanager
 def written_to(place: Path | UPath, work: Path) -> Iterator[Path]:
-    """The local file to write what is to be at `place`: that itself, or for a URL one in the folder `work`, which is
-    uploaded when the block ends without an exception.
+    """The local file to write for `place`: `place` itself, or for a URL a file in `work`, uploaded when the block ends
+    without an exception.
 
-    What is at the URL is whole at any moment, the old or the new. On an object store an upload appears when it is
-    complete, so it goes to its name at once; a rename there would be a copy. On other file systems it goes to a
-    temporary name beside it first, which is then renamed (as atomic as their rename is). There are no locks: of two
-    machines that write to one URL the last wins. Raises InputError where it cannot be uploaded.
+    At any moment the file at the URL is complete, the old one or the new one. On an object store an upload appears only
+    when it is complete, so it goes to its final name at once; a rename there would be a copy. On other file systems it
+    goes to a temporary name first and is then renamed (as atomic as their rename is). There are no locks: if two
+    machines write to one URL, the last wins. Raises InputError if it cannot be uploaded.
     """
     if isinstance(place, Path):
         yield place

@@ -1,6 +1,6 @@
 """Rows of published data sets: JSON arrays and JSON lines, streamed; plain, compressed, in a zip or below a folder.
 
-Which of the two a file is shows its first byte, not its name: `red_team_attempts.jsonl.gz` is one JSON array.
+The first byte decides which of the two a file is, not its name: `red_team_attempts.jsonl.gz` is one JSON array.
 """
 
 from __future__ import annotations
@@ -23,24 +23,26 @@ from records.file_io import STANDARD_STREAM, open_input
 from records.script import Progress
 
 ENDINGS = tuple(kind + packed for kind in (".json", ".jsonl") for packed in ("", ".gz", ".zst"))
-NAMES_SHOWN = 3  # of files that are none of those wanted
+NAMES_SHOWN = 3  # of files that are not wanted
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LFS_POINTER = b"version https://git-lfs"
 CHUNK = 1 << 20
-LONGEST_ROW = 1 << 24  # characters; the published rows are below 100,000. Further than this no row's end is looked for
+LONGEST_ROW = (
+    1 << 24
+)  # characters; published rows have fewer than 100,000. The end of a row is not looked for beyond this
 
 _BETWEEN_ROWS = re.compile(r"[\s,]*")
 
 
-class SkipRow(Exception):  # noqa: N818 - no error: a row that is left out
-    """A row makes no record. The message is the reason, to be counted."""
+class SkipRow(Exception):  # noqa: N818 - not an error: a row that is left out
+    """A row does not become a record. The message is the reason, to be counted."""
 
 
 class SourceRow(NamedTuple):
-    """A row and where it stands."""
+    """A row and its position."""
 
     value: dict[str, Any]
-    number: int  # its line; in an array its place; from 1
+    number: int  # its line, or its position in an array, from 1
     place: str  # "file:number", to begin an error with
 
 
@@ -57,7 +59,7 @@ class SourceFile(NamedTuple):
 
     @property
     def last_names(self) -> str:
-        """The file's own name with its folder's, which together tell what is in it: "helpful-online/train.jsonl"."""
+        """The file's own name and its folder's, which together say what is in it: "helpful-online/train.jsonl"."""
         if self.path == STANDARD_STREAM:
             return self.path
         return "/".join(Path(self.path).absolute().joinpath(self.member).parts[-2:])
@@ -67,7 +69,7 @@ class SourceFile(NamedTuple):
 def find_files(paths: Iterable[str | Path]) -> list[SourceFile]:
     """The files of rows that `paths` name, in a fixed order: files, `-`, zips, and folders with what is below them.
 
-    Raises InputError for a path that is not there, or is none of these.
+    Raises InputError if a path does not exist or is none of these.
     """
     return [file for path in map(str, paths) for file in _files_at(path)]
 
@@ -86,7 +88,7 @@ def _files_at(path: str) -> Iterator[SourceFile]:
     elif path == STANDARD_STREAM or path.endswith(ENDINGS):
         yield SourceFile(path)
     else:
-        raise InputError(f"{path}: is no {', '.join(ENDINGS)}, .zip or folder; give such a file")
+        raise InputError(f"{path}: is not a {', '.join(ENDINGS)} or .zip file or a folder; give such a file")
 
 
 def _members(path: str) -> Iterator[SourceFile]:
@@ -98,35 +100,35 @@ def _members(path: str) -> Iterator[SourceFile]:
 
 
 def assign(
-    files: Sequence[SourceFile], wanted: Sequence[str], told_by: Callable[[SourceFile], str | None], mend: str
+    files: Sequence[SourceFile], wanted: Sequence[str], part_of: Callable[[SourceFile], str | None], hint: str
 ) -> dict[str, SourceFile]:
     """Each wanted part's file, in the order of `wanted`; a part without a file is left out.
 
-    told_by: the part that a file's name tells, None where it tells none. Files that were found, not given, and are
-    of no wanted part are passed over. mend: what to do about a given one. Raises InputError for such a one, for two
-    files of one part, and where no file is left.
+    part_of: the part that a file's name indicates, None if it indicates none. Unwanted files that were found in a
+    folder are skipped. hint: what to do about an unwanted file that the user named. Raises InputError for such a file,
+    for two files of one part, and if no file is left.
     """
     found: dict[str, SourceFile] = {}
     for file in files:
-        part = told_by(file)
+        part = part_of(file)
         if part is not None and part in wanted:
             if part in found:
                 twice = f"is {part}, as {found[part].name} is"
                 raise InputError(f"{file.name}: {twice}, and ids would repeat; give one of the two")
             found[part] = file
         elif file.given:
-            raise InputError(f"{file.name}: is {part or 'by its name no part of this data set'}; {mend}")
+            raise InputError(f"{file.name}: is {part or 'not a part of this data set, by its name'}; {hint}")
     if not found:
-        seen = ", ".join(file.name for file in files[:NAMES_SHOWN]) or "no file at all"
-        raise InputError(f"no file of {', '.join(wanted)} is there, but {seen}; {mend}")
+        seen = ", ".join(file.name for file in files[:NAMES_SHOWN]) or "no other file"
+        raise InputError(f"found no file of {', '.join(wanted)}, but {seen}; {hint}")
     return {part: found[part] for part in wanted if part in found}
 
 
 # ---- reading the rows ------------------------------------------------------------------------------------------------
 def read_rows(file: SourceFile) -> Iterator[SourceRow]:
-    """A file's rows in order, with progress shown on stderr; blank lines are passed over.
+    """A file's rows in order, with progress on stderr; blank lines are skipped.
 
-    Raises InputError naming file and row where it is damaged, or is not JSON objects.
+    Raises InputError, naming file and row, if it is damaged or does not consist of JSON objects.
     """
     with Progress(f"reading {file.name}") as progress, _open(file) as stream:
         counted = io.BufferedReader(_Counted(stream, progress.update), CHUNK)
@@ -146,7 +148,7 @@ def read_rows(file: SourceFile) -> Iterator[SourceRow]:
 
 
 class _Counted(io.RawIOBase):
-    """Tells how much is read of a stream."""
+    """Calls `on_bytes` with the size of each read of a stream."""
 
     def __init__(self, stream: BinaryIO, on_bytes: Callable[[int], object]):
         self._stream, self._on_bytes = stream, on_bytes
@@ -162,7 +164,7 @@ class _Counted(io.RawIOBase):
 
 
 def _array(stream: BinaryIO, file: SourceFile) -> Iterator[tuple[int, Any]]:
-    """The elements of a JSON array and their places. A comma too many or too few is passed over."""
+    """The elements of a JSON array and their positions. Extra or missing commas are ignored."""
     decode, chunks = json.JSONDecoder().raw_decode, _text(stream, file)
     text, number = next(chunks), 1
     at = text.index("[") + 1
@@ -221,4 +223,4 @@ def _open_zip(path: str) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path}: is no whole zip archive ({error}); fetch it again") from None
+        raise InputError(f"{path}: is not a complete zip file ({error}); fetch it again") from None

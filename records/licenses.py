@@ -1,17 +1,18 @@
-"""Licences of records: their names, and whether what is under them can be published together.
+"""Licences of records: their names, and which of them can be published together.
 
-Names become SPDX identifiers (https://spdx.org/licenses), however they are written. What goes together is read in the
-licences themselves and in Creative Commons' chart of what can be combined (https://creativecommons.org/faq, "Can I combine
+Names become SPDX identifiers (https://spdx.org/licenses), however they are written. Which licences are compatible is
+stated in the licences themselves and in Creative Commons' chart (https://creativecommons.org/faq, "Can I combine
 material under different Creative Commons licenses in my work?"):
 
-* CC BY-SA: what is made of it is under CC BY-SA again, of the same or a later version (4(b) of 2.5 and 3.0, 3(b) of 4.0), and
-  nobody may add terms (4(a), 2(a)(5)). So it is no one data set with what is for non-commercial use only, may not be
-  changed, or is under another copyleft.
-* MIT, Apache, BSD, CC0, CC BY, ODC-By go with all of these.
-* OpenRAIL, Llama and Gemma are licences of models. They claim no rights in what the model writes, but have rules on its use, which a
-  card has to tell.
+* CC BY-SA: adaptations are under CC BY-SA again, of the same or a later version (4(b) of 2.5 and 3.0, 3(b) of 4.0), and
+  nobody may add terms (4(a), 2(a)(5)). So it cannot be in one data set with material that is for non-commercial use
+  only, may not be changed, or is under another copyleft.
+* MIT, Apache, BSD, CC0, CC BY and ODC-By are compatible with all of these.
+* OpenRAIL, Llama and Gemma are licences of models. They claim no rights in what the model writes, but have rules on its
+  use, which a card has to state.
 
-Whether a model's licence binds what the model writes is disputed; here it does. A check against mistakes, no legal advice.
+Whether a model's licence binds what the model writes is disputed; here it does. This is a check against mistakes, not
+legal advice.
 """
 
 from __future__ import annotations
@@ -24,8 +25,14 @@ from records.errors import InputError
 from records.record import RecordLine
 
 PERMISSIVE = ("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ODC-By-1.0", "Unlicense")
-SPELLINGS = {"mit-license": "MIT", "apache": "Apache-2.0", "apache-license-2.0": "Apache-2.0", "cc0": "CC0-1.0",
-             "public-domain": "CC0-1.0", "odc-by": "ODC-By-1.0"}  # fmt: skip
+SPELLINGS = {
+    "mit-license": "MIT",
+    "apache": "Apache-2.0",
+    "apache-license-2.0": "Apache-2.0",
+    "cc0": "CC0-1.0",
+    "public-domain": "CC0-1.0",
+    "odc-by": "ODC-By-1.0",
+}
 
 _BETWEEN_WORDS = re.compile(r"[\s_/-]+")
 _CREATIVE_COMMONS = re.compile(r".*\b(?:cc|licenses)-by((?:-(?:nc|nd|sa))*)(?:-(\d\.\d))?(?:-.*)?")
@@ -34,14 +41,14 @@ _OTHER_COPYLEFT = re.compile(r"a?l?gpl.*|gnu-.*|odbl.*")
 
 
 class License(NamedTuple):
-    """A licence, and what matters of it here."""
+    """A licence, and the properties that matter here."""
 
-    name: str  # the SPDX identifier, without a version where none is told; as it was written where it is not known
+    name: str  # the SPDX identifier, without a version if none is given; as it was written if unknown
     hub_name: str  # of https://huggingface.co/docs/hub/repositories-licenses
     known: bool = True
     attribution: bool = False  # asks to name the author of each work
     share_alike: bool = False  # CC BY-SA
-    forbids: str = ""  # what it does that CC BY-SA does not bear; "" for nothing
+    forbids: str = ""  # what makes it incompatible with CC BY-SA; "" for nothing
     has_rules: bool = False  # on how the work is used
 
 
@@ -76,20 +83,20 @@ def _creative_commons(elements: str, version: str | None) -> License:
 def own_licenses(row: RecordLine) -> tuple[str, ...]:
     """The licences of a record as they are written: `license`, or `question_license` and `answer_license`.
 
-    Raises InputError where it has none.
+    Raises InputError if it has none.
     """
     meta = row.record["meta"]
     license = meta.get("license")
     names = (license,) if license else (meta.get("question_license"), meta.get("answer_license"))
     for name in names:
         if not isinstance(name, str) or not name.strip():
-            mend = "give it meta.license, or meta.question_license and meta.answer_license"
-            raise InputError(f"{row.place}: has no licence; {mend}")
+            hint = "give it meta.license, or meta.question_license and meta.answer_license"
+            raise InputError(f"{row.place}: has no licence; {hint}")
     return names
 
 
 def licenses_of(row: RecordLine) -> tuple[str, ...]:
-    """The same, and the licence of the model that wrote it, `model_license`, if one did."""
+    """The same, and `model_license`, the licence of the model that wrote the record, if there is one."""
     own, model = own_licenses(row), row.record["meta"].get("model_license")
     return (*own, model) if isinstance(model, str) and model.strip() else own
 
@@ -109,7 +116,7 @@ class Terms:
         self._first: dict[License, str] = {}
 
     def add(self, names: tuple[str, ...], row: RecordLine) -> None:
-        """Take the licences of a record in. Raises InputError where they, or those of before, forbid each other."""
+        """Add the licences of a record. Raises InputError if they are incompatible with those of earlier records."""
         if names in self._seen:
             return
         self._seen.add(names)
@@ -117,38 +124,38 @@ class Terms:
             self._first.setdefault(license, row.record["source"])
         if not self._allow_conflict and (conflict := self.conflict()):
             raise InputError(
-                f"{row.place}: {conflict}; make these sources data sets of their own, or give "
+                f"{row.place}: {conflict}; make separate data sets of these sources, or give "
                 "--allow_license_conflict for one that you do not publish"
             )
 
     def conflict(self) -> str:
-        """The first two licences that forbid each other, "" where none do."""
+        """The first two licences that are incompatible, "" if there are none."""
         for alike in self._first:
             for other in self._first:
                 if alike.share_alike and other.forbids:
                     return (
-                        f"{other.name} of {self._first[other]} {other.forbids}, and {alike.name} of {self._first[alike]} "
-                        "does not allow that"
+                        f"{other.name} of {self._first[other]} {other.forbids}, "
+                        f"and {alike.name} of {self._first[alike]} does not allow that"
                     )
         return ""
 
     def unknown(self) -> list[str]:
-        """Licences that this check knows nothing of."""
+        """Licences that this check does not know."""
         return sorted(license.name for license in self._first if not license.known)
 
     def cautions(self) -> list[str]:
-        """What has to be looked at before the data set is published."""
-        told = [f"{conflict}; this data set is not to be published" if (conflict := self.conflict()) else ""]
-        told += [
+        """What to look at before the data set is published."""
+        lines = [f"{conflict}; this data set is not to be published" if (conflict := self.conflict()) else ""]
+        lines += [
             f"{license.name} of {source} has rules on the use of what the model wrote; tell them where you publish"
             for license, source in self._first.items()
             if license.has_rules
         ]
-        told += [f"nothing is known here of the licence {name}; read it before you publish" for name in self.unknown()]
-        return list(filter(None, told))
+        lines += [f"nothing is known here of the licence {name}; read it before you publish" for name in self.unknown()]
+        return list(filter(None, lines))
 
     def hub_names(self) -> list[str]:
-        """What the data set as a whole is under, as its card tells the hub.
+        """The licences of the data set as a whole, as its card gives them to the hub.
 
         CC BY-SA of any version comes out as CC BY-SA 4.0, the later version that all of them allow.
         """

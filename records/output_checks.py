@@ -1,4 +1,4 @@
-"""What a run may write over: files that an earlier run wrote, and none of its own inputs."""
+"""What a run may overwrite: files that an earlier run wrote, and none of its own inputs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from records.record import FIELDS
 if TYPE_CHECKING:
     from upath import UPath
 
-LONGEST = 1 << 26  # bytes; of a first line, or a report, which are far below
+LONGEST = 1 << 26  # bytes; of a first line or a report; real ones are far shorter
 
 
 class Kind(NamedTuple):
-    """How a file that a run wrote is known: by the keys of the JSON object that it begins with."""
+    """How a file that a run wrote is recognised: by the keys of the JSON object that it begins with."""
 
     name: str  # for errors
     keys: frozenset[str]
@@ -36,12 +36,12 @@ class Output(NamedTuple):
     """A file or folder that a run writes."""
 
     path: Path | UPath
-    flag: str  # that tells its name
-    kind: Kind | None = None  # None: what is there is not looked into
+    flag: str  # that names it
+    kind: Kind | None = None  # None: what is there is not checked
 
 
 def check_outputs(inputs: Iterable[str | Path | UPath], outputs: Iterable[Output]) -> None:
-    """Raise InputError where an output is an input or another output, also by a link, or a file that no run wrote."""
+    """Raise InputError if an output is an input or another output, also through a link, or a file that no run wrote."""
     read = {str(path) for path in inputs} - {STANDARD_STREAM}
     places, inodes = set(map(os.path.realpath, read)), {_inode(path) for path in read} - {None}
     written: dict[str, Output] = {}
@@ -59,7 +59,7 @@ def check_outputs(inputs: Iterable[str | Path | UPath], outputs: Iterable[Output
 
 
 def record_outputs(destpath: str, dropped_path: str | None = None, cache: str | None = None) -> list[Output]:
-    """All files of a run that writes records."""
+    """All files that a run which writes records writes."""
     outputs = _file(destpath, "--destpath", RECORDS)
     if report := report_path(destpath):
         outputs += _file(report, "--destpath", REPORT)
@@ -71,7 +71,7 @@ def record_outputs(destpath: str, dropped_path: str | None = None, cache: str | 
 
 
 def folder_outputs(destpath: Path, dropped_path: str | None) -> list[Output]:
-    """What a run writes beside a folder that it replaces as a whole, and where the dropped records go."""
+    """What a run writes beside a folder that it replaces as a whole, and its file of dropped records."""
     outputs = [Output(path, "--destpath") for path in beside_folder(destpath)]
     return outputs + (_file(dropped_path, "--dropped_path", DROPPED) if dropped_path else [])
 
@@ -85,13 +85,13 @@ def _file(path: str | Path, flag: str, kind: Kind) -> list[Output]:
 def _inode(path: str | Path | UPath) -> tuple[int, int] | None:
     try:
         stat = os.stat(str(path))
-    except OSError:  # it is not there, or at a URL
+    except OSError:  # it does not exist, or is at a URL
         return None
     return stat.st_dev, stat.st_ino
 
 
 def _may_be_replaced(path: Path | UPath, kind: Kind) -> bool:
-    """Whether there is no file, an empty one, or one of this kind."""
+    """Whether the file does not exist, is empty, or is of this kind."""
     if not path.is_file() or not path.stat().st_size:
         return True
     try:

@@ -3,8 +3,8 @@
     {"id": "math.stackexchange.com/a/123", "source": "stackexchange",
      "instruction": "..", "response": "..", "meta": {..}}
 
-`id` is unique over all sources, `source` is the label in the tuple files, `meta` is the source's own.
-Fields that a step does not know survive it: steps pass on the line that they read.
+`id` is unique over all sources, `source` is the label in the tuple files, `meta` belongs to
+the source. Fields that a step does not know survive it: steps pass on the line that they read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RecordLine(NamedTuple):
-    """A record and where it stands."""
+    """A record and the line that it was read from."""
 
     record: dict[str, Any]
     raw: bytes  # the line as it was read, without its line end
@@ -32,10 +32,10 @@ class RecordLine(NamedTuple):
 
 
 def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None) -> Iterator[RecordLine]:
-    """The records of a `.jsonl` file (`.gz`, `.zst`, `-`), in order; blank lines are passed over.
+    """The records of a `.jsonl` file (`.gz`, `.zst`, `-`), in order; blank lines are skipped.
 
-    `on_bytes` is told the size of each line, decompressed, for a progress bar.
-    Raises InputError naming file and line where a line is not a record.
+    `on_bytes` is called with the decompressed size of each line, for a progress bar.
+    Raises InputError, naming file and line, if a line is not a record.
     """
     name = "stdin" if str(path) == STANDARD_STREAM else path
     for number, raw in read_lines(path, on_bytes):
@@ -46,8 +46,8 @@ def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda am
 def read_lines(
     path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None
 ) -> Iterator[tuple[int, bytes]]:
-    """The numbers of a file's lines, from 1, and the lines without their ends, but for blank ones; otherwise as
-    read_records. Raises InputError where the file is not there, or breaks off."""
+    """The lines of a file that are not blank, without their line ends, each with its number from 1; otherwise as
+    read_records. Raises InputError if the file does not exist or is truncated."""
     with open_input(path) as stream:
         for number, line in enumerate(stream, 1):
             on_bytes(len(line))
@@ -59,9 +59,9 @@ def read_lines(
 
 
 def read_with_progress(paths: list[str]) -> Iterator[RecordLine]:
-    """The records of several files, one after the other, with progress shown on stderr.
+    """The records of several files, one after the other, with progress on stderr.
 
-    Raises InputError at once where one of them is not there.
+    Raises InputError immediately if one of them does not exist.
     """
     for path in paths:
         require_input(path)
@@ -71,7 +71,7 @@ def read_with_progress(paths: list[str]) -> Iterator[RecordLine]:
 
 
 def parse_record(raw: bytes, place: str) -> dict[str, Any]:
-    """The record in one line of JSON; `place` ("file:line") begins the error. Raises InputError where it is none."""
+    """The record in one line of JSON; `place` ("file:line") begins the error. Raises InputError if it is not one."""
     try:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Where the records that a script makes go, and the rows that it leaves out."""
+"""The records that a script writes, and the rows that it leaves out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from records.script import Tally
 
 @dataclass
 class RecordOutput:
-    """Where records go, and the rows that are left out; both are counted."""
+    """The output for records, and for rows that are left out; both are counted."""
 
     out: BinaryIO
     dropped: BinaryIO | None
@@ -49,9 +49,9 @@ def _encode(value: dict[str, Any], row: SourceRow) -> bytes:
 def open_record_output(
     inputs: Iterable[str | Path], destpath: str, dropped_path: str | None, cache: str | None = None
 ) -> Iterator[RecordOutput]:
-    """Both outputs take their final names when the block ends without an exception.
+    """Both outputs get their final names when the block ends without an exception.
 
-    inputs: all files that the run reads. cache: a further file that it writes. Raises InputError where an output is an
+    inputs: all files that the run reads. cache: a further file that it writes. Raises InputError if an output is an
     input or another output, or a file that no run wrote.
     """
     check_outputs(inputs, record_outputs(destpath, dropped_path, cache))

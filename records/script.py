@@ -1,4 +1,4 @@
-"""What every script does the same way: errors in one line, progress, and counts that add up."""
+"""What every script does in the same way: errors in one line, progress, and counts that add up."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tqdm import tqdm
 from records.errors import InputError
 from records.version import VERSION
 
-SECONDS_BETWEEN_LINES = 30  # of progress where no terminal shows a bar
+SECONDS_BETWEEN_LINES = 30  # of progress, if stderr is not a terminal
 
 
 def script_parser(doc: str | None, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """The parser of a script's flags: --help shows the script's docstring as it stands, --version the version."""
+    """The parser of a script's flags: --help shows the script's docstring, --version the version."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, parents=parents
     )
@@ -56,7 +56,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """
     name = Path(sys.argv[0]).name
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if sys.stderr is None:  # as after `2>&-`, where print(file=None) would write among the records on stdout
+    if sys.stderr is None:  # as after `2>&-`: print(file=None) would write to stdout, among the records
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         status = main() or 0
@@ -66,7 +66,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         sys.stderr.close()
         status = 141
     except OSError as error:
-        name_of_file = error.filename2 or error.filename  # of two, as when renaming, the one that the user gave
+        name_of_file = error.filename2 or error.filename  # when renaming, the second is the one that the user gave
         place = f"{name_of_file}: " if name_of_file is not None else ""
         status = _fail(name, f"{place}{error.strerror or error}")
     except KeyboardInterrupt:
@@ -82,15 +82,15 @@ def _fail(name: str, message: str, status: int = 1) -> int:
 
 
 def positive(text: str) -> int:
-    """The type of a flag that takes a number from 1 on; argparse tells a user who gives another."""
+    """The type of a flag that takes a positive integer; argparse reports anything else."""
     if not (text.isascii() and text.isdigit() and text.strip("0")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
 @dataclass
 class Tally:
-    """What came in, what was dropped for which reason, and what went out, of one step."""
+    """How many records a step read, dropped for which reason, and kept."""
 
     read: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -124,16 +124,16 @@ def show_table(title: str, rows: list[tuple[str, int]]) -> None:
 
 
 def table_lines(title: str, rows: list[tuple[str, int]]) -> list[str]:
-    """The lines of such a table."""
+    """The lines of that table."""
     names = max((len(name) for name, _ in rows), default=0)
     counts = max((len(f"{count:,}") for _, count in rows), default=0)
     return [title, *(f"  {name:<{names}}  {count:>{counts},}" for name, count in rows)]
 
 
 class Progress:
-    """A tqdm bar on a terminal; elsewhere one plain line on stderr every 30 seconds.
+    """A tqdm bar on a terminal, otherwise a plain line on stderr every 30 seconds.
 
-    `total` is in units (bytes with unit="B"), None where it is not known.
+    `total` is in units (bytes with unit="B"), None if unknown.
     """
 
     def __init__(self, label: str, total: int | None = None, unit: str = "B"):
@@ -164,7 +164,7 @@ class Progress:
 
 
 class Stages:
-    """Progress of a job that has several stages, one bar after the other, each labelled `<job>: <stage>`."""
+    """Progress of a job with several stages, one bar after the other, each labelled `<job>: <stage>`."""
 
     def __init__(self, job: str):
         self.job = job

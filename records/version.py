@@ -1,3 +1,3 @@
-"""The version of this project: what `--version` prints and every report tells. pyproject.toml has the same."""
+"""The version of this project: what `--version` prints and every report contains. pyproject.toml has the same."""
 
 VERSION = "1.0.0"

@@ -1,4 +1,4 @@
-"""Work side by side, with its results in order."""
+"""Worker processes, and their results in order."""
 
 from __future__ import annotations
 
@@ -21,37 +21,42 @@ from typing import TypeVar
 
 from records.errors import LostError
 
-AHEAD = 2  # calls a worker: what it works on, and what waits for it
-# Workers yield to what feeds them: where they took turns with a decoder on its core, it needed half again its CPU time,
-# for its tables leave the caches at every turn, and all wait for it.
-BEHIND = 10  # as in nice(1)
-# Freed memory is kept for the next batch up to this: a twentieth of the CPU time went into giving it back to the system
-# and asking for it anew.
-KEPT = 1 << 24  # bytes a process
+CALLS_PER_WORKER = 2  # submitted ahead: the one that it works on, and the next
+# Workers have a lower priority than the decoder that feeds them: sharing a core with a worker, it needed half as much
+# CPU time again, because its tables leave the caches at every switch, and everybody waits for it.
+WORKER_NICENESS = 10  # as in nice(1)
+# Up to this much freed memory is kept for the next batch: returning it to the system and asking for it again took a
+# twentieth of the CPU time.
+KEPT_FREE_BYTES = 1 << 24  # per process
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 T = TypeVar("T")
 
 
 def make_pool(workers: int) -> Executor:
-    """Where work is done: processes, or for one worker a thread of this one. Best called before any thread is started:
-    see `_start_method`."""
+    """A pool of worker processes, or for one worker a thread of this process.
+
+    Best called before any thread is started: see `_start_method`.
+    """
     with suppress(OSError, AttributeError):  # another C library than glibc
         for threshold in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-            ctypes.CDLL(None).mallopt(threshold, KEPT)
-    gc.freeze()  # what is imported stays: the collector need not look at it, and workers share it
+            ctypes.CDLL(None).mallopt(threshold, KEPT_FREE_BYTES)
+    gc.freeze()  # imported modules stay: the collector need not scan them, and forks share them
     if workers == 1:
         return ThreadPoolExecutor(1)
     context = multiprocessing.get_context(_start_method())
     pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
-    pool.submit(int).result()  # forks now, before the caller starts a thread
+    pool.submit(int).result()  # starts the workers now, before the caller starts a thread
     return pool
 
 
 def _start_method() -> str:
-    """Forks share what is imported: half the memory, and 0.3 s of CPU time less than two workers that start anew. But a
-    lock that another thread holds while a process forks is never released in the fork; so beside threads, as in a
-    notebook, workers start anew. They then import __main__, which cannot be read from a stdin that is used up."""
+    """How workers are started.
+
+    Forks share what is imported: half the memory, and 0.3 s of CPU time less than two spawned workers. But a lock that
+    another thread holds during a fork is never released in the child. So if there are other threads, as in a notebook,
+    workers are spawned. These import __main__, which cannot be read again from stdin.
+    """
     if sys.platform != "linux":
         return "spawn"
     threads = len(os.listdir("/proc/self/task"))  # also those that `threading` does not know
@@ -59,7 +64,7 @@ def _start_method() -> str:
 
 
 def _begin_worker() -> None:
-    os.nice(BEHIND)
+    os.nice(WORKER_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -74,17 +79,20 @@ def _end_with_parent() -> None:
 
 
 def run_ahead(calls: Iterable[Callable[[], T]], pool: Executor, workers: int, table: str) -> Iterator[T]:
-    """The results of the calls in order. So many are under way that `workers` always have some; `calls` is asked for
-    no more. Raises LostError where a worker is lost. None of the calls goes on behind the iterator's end."""
+    """The results of the calls, in order.
+
+    Enough are submitted ahead to keep `workers` busy, and no more are taken from `calls`. When the iterator ends, none
+    of the calls is still running. Raises LostError if a worker is lost.
+    """
     calls = iter(calls)
     waiting: deque[Future[T]] = deque()
     try:
         while True:
-            waiting.extend(map(pool.submit, islice(calls, workers * AHEAD - len(waiting))))
+            waiting.extend(map(pool.submit, islice(calls, workers * CALLS_PER_WORKER - len(waiting))))
             if not waiting:
                 return
             yield waiting.popleft().result()
     except BrokenProcessPool:
-        raise LostError(f"{table}: a worker was killed, perhaps for want of memory; try fewer --workers") from None
+        raise LostError(f"{table}: a worker was killed, probably out of memory; try fewer --workers") from None
     finally:
         wait_for([future for future in waiting if not future.cancel()])

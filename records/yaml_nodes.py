@@ -1,4 +1,4 @@
-"""YAML that people write by hand, as nodes that know their lines; what could crash or fill the memory is refused."""
+"""YAML that people write by hand, as nodes with line numbers. What could crash or fill the memory is refused."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import yaml
 
 from records.errors import InputError
 
-DEEPEST = 8  # of nodes in nodes; a judgement file takes 3, a mix file 4
+DEEPEST = 8  # nested nodes; a judgement file has 3, a mix file 4
 
 
-def compose(data: bytes, path: str | Path, mend: str) -> yaml.Node | None:
-    """The one YAML document, None for an empty one; aliases are the nodes that they stand for, so they take no room.
+def compose(data: bytes, path: str | Path, hint: str) -> yaml.Node | None:
+    """The one YAML document, None if it is empty. Aliases are the same nodes as their anchors, so they take no memory.
 
-    Raises InputError with file, line and `mend` for what is not YAML, or nested too deep.
+    Raises InputError with file, line and `hint` if it is not YAML or is nested too deep.
     """
     try:
-        _refuse_deep(data, path, mend)
+        _refuse_deep(data, path, hint)
         return yaml.compose(data, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: is not YAML ({error.problem}); {mend}") from None
-    except yaml.reader.ReaderError as error:  # characters that YAML forbids, and bytes that are no characters
+        raise InputError(f"{path}:{line}: is not YAML ({error.problem}); {hint}") from None
+    except yaml.reader.ReaderError as error:  # characters that YAML forbids, and bytes that are not characters
         line = data.count(b"\n", 0, error.position) + 1
         raise InputError(f"{path}:{line}: is not YAML ({error.reason}); save it as plain UTF-8 text") from None
 
 
-def _refuse_deep(data: bytes, path: str | Path, mend: str) -> None:
+def _refuse_deep(data: bytes, path: str | Path, hint: str) -> None:
     """Composing deep nodes could crash."""
     depth = 0
     event: Any  # the stubs say that an event may have no mark
     for event in yaml.parse(data, Loader=yaml.CSafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise InputError(f"{place_of(event, path)}: is nested too deep; {mend}")
+            raise InputError(f"{place_of(event, path)}: is nested too deep; {hint}")
 
 
 def place_of(node: yaml.Node, path: str | Path) -> str:

@@ -1,1 +1,1 @@
-"""What is known of an answer's quality: the criteria that a machine can check, people's judgements, their agreement."""
+"""The quality of answers: the criteria that a machine can check, people's judgements, and how well they agree."""

@@ -1,4 +1,4 @@
-"""Several reviewers of the same records: what they decide together, and how well two of them agree."""
+"""Several reviewers of the same records: their joint decision, and how well two of them agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ACCEPTED, REJECTED, NOT_JUDGED = "accepted", "rejected", "not judged"
 
 
 class Review(NamedTuple):
-    """What one reviewer says of a record."""
+    """One reviewer's judgement of a record."""
 
     file: str
     judgement: Judgement
@@ -27,7 +27,7 @@ class Review(NamedTuple):
 
 
 def reviews_of(files: Mapping[str, Mapping[str, Judgement]]) -> dict[str, list[Review]]:
-    """The reviews of each record id in judgement files, given by name; ids in the order in which they first come."""
+    """All reviews by record id, in order of first appearance; `files` has the judgements of each file by its name."""
     reviews: dict[str, list[Review]] = {}
     for file, judgements in files.items():
         for record_id, judgement in judgements.items():
@@ -36,24 +36,24 @@ def reviews_of(files: Mapping[str, Mapping[str, Judgement]]) -> dict[str, list[R
 
 
 def decide(reviews: Collection[Review]) -> str:
-    """What all reviews of a record come to: one reject rejects it, for each reviewer may see what others missed."""
+    """The joint decision on a record: a single reject rejects it, because a reviewer may see what others missed."""
     if not reviews:
         return NOT_JUDGED
     return ACCEPTED if all(review.judgement.accepted for review in reviews) else REJECTED
 
 
 def disputed(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
-    """The ids that some accept and some reject, each with what everybody says."""
+    """The ids that some reviewers accept and some reject, each with all its reviews as text."""
     return {
-        record_id: ", ".join(map(str, each))
-        for record_id, each in reviews.items()
-        if len({review.judgement.accepted for review in each}) > 1
+        record_id: ", ".join(map(str, of_record))
+        for record_id, of_record in reviews.items()
+        if len({review.judgement.accepted for review in of_record}) > 1
     }
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What two reviewers say of the records that both have judged, in numbers of records."""
+    """Numbers of records that two reviewers have both judged, by their judgements."""
 
     both_accept: int
     only_first_accepts: int
@@ -66,22 +66,22 @@ class Agreement:
 
     @property
     def observed(self) -> float:
-        """The share of records on which they agree; 0 where there are none."""
+        """The share of records on which they agree; 0 if there are no records."""
         return (self.both_accept + self.both_reject) / max(1, self.judged_by_both)
 
     @property
     def expected(self) -> float:
-        """The share on which they would agree by chance, each accepting as often as they do."""
+        """The share on which they would agree by chance, if each accepted as often as now."""
         first = (self.both_accept + self.only_first_accepts) / max(1, self.judged_by_both)
         second = (self.both_accept + self.only_second_accepts) / max(1, self.judged_by_both)
         return first * second + (1 - first) * (1 - second)
 
     @property
     def kappa(self) -> float | None:
-        """Cohen's kappa, (observed - expected) / (1 - expected): 1 is full agreement, 0 what chance would give.
+        """Cohen's kappa, (observed - expected) / (1 - expected): 1 is full agreement, 0 is agreement by chance.
 
         J. Cohen, "A Coefficient of Agreement for Nominal Scales", Educational and Psychological Measurement 20(1),
-        1960, 37-46. None where it is 0/0: no record is judged by both, or both say one and the same word of all.
+        1960, 37-46. None if it is 0/0: no record is judged by both, or both accept all, or both reject all.
         """
         if self.judged_by_both in (0, self.both_accept, self.both_reject):
             return None
@@ -93,6 +93,10 @@ class Agreement:
 
 
 def agreement(first: Mapping[str, Judgement], second: Mapping[str, Judgement]) -> Agreement:
-    """How far two reviewers agree on accept and reject; what only one of them has judged does not count."""
-    pairs = [(judgement.accepted, second[each].accepted) for each, judgement in first.items() if each in second]
+    """How well two reviewers agree on accept and reject; records that only one of them has judged do not count."""
+    pairs = [
+        (judgement.accepted, second[record_id].accepted)
+        for record_id, judgement in first.items()
+        if record_id in second
+    ]
     return Agreement(*map(pairs.count, [(True, True), (True, False), (False, True), (False, False)]))

@@ -19,17 +19,23 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOW_TO_INSTALL = "needs chromium in the PATH, on Debian: apt-get install chromium"
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --disable-dev-shm-usage"
-).split()
-TIMEOUT = 60_000  # milliseconds: what a busy machine of two cores may take for one step
+FLAGS = [
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+TIMEOUT = 60_000  # milliseconds: enough for one step on a busy machine with two cores
 TOKEN = "only-for-this-test"
 
 
 @contextmanager
 def jupyter(folder: Path) -> Iterator[str]:
-    """Serve `folder` by JupyterLab, without the user's settings; gives the URL."""
+    """Serve `folder` with JupyterLab, without the user's settings; yields the URL."""
     home = folder / ".jupyter"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -52,11 +58,22 @@ def jupyter(folder: Path) -> Iterator[str]:
     )
     with open(home / "log", "w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--port-retries=0",
-             "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}",
-             "--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"],
-            cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                f"--port={port}",
+                "--port-retries=0",
+                "--ServerApp.ip=127.0.0.1",
+                f"--IdentityProvider.token={TOKEN}",
+                f"--ServerApp.root_dir={folder}",
+                "--LabApp.expose_app_in_browser=True",
+                "--JupyterNotebookApp.expose_app_in_browser=True",
+            ],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+        )
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_for(f"{url}/api?token={TOKEN}", server, home / "log")
@@ -79,7 +96,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 @contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
-    """A headless Chromium that asks nobody for anything by itself."""
+    """A headless Chromium that makes no requests on its own."""
     assert CHROMIUM, HOW_TO_INSTALL
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
@@ -96,7 +113,7 @@ def write_notebook(path: Path, *cells: str) -> None:
 
 
 def run_all_cells(page: Page) -> None:
-    """Run the notebook that is open, once its kernel answers, to the end."""
+    """Run all cells of the open notebook, once its kernel answers."""
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel")
     page.evaluate(
         """async () => {

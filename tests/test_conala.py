@@ -1,4 +1,4 @@
-"""CoNaLa: every row is accounted for, snippets are Python 3, and the benchmark stays out unless it is asked for."""
+"""CoNaLa: every row is accounted for, snippets are Python 3, and the benchmark is left out unless it is asked for."""
 
 import ast
 import hashlib
@@ -61,7 +61,7 @@ def test_a_row_becomes_a_record():
 
 
 @pytest.mark.parametrize("rewritten", [None, "", "  \n"])
-def test_the_title_stands_in_for_a_rewritten_intent_that_is_not_there(rewritten):
+def test_the_title_replaces_a_missing_rewritten_intent(rewritten):
     record = convert(row(rewritten_intent=rewritten))
     assert (record["instruction"], record["meta"]["rewritten"]) == ("how to sort?", False)
 
@@ -76,7 +76,7 @@ def test_the_title_stands_in_for_a_rewritten_intent_that_is_not_there(rewritten)
         ({"snippet": "  x = 1"}, "snippet is no Python 3"),
     ],
 )
-def test_a_row_that_makes_no_record_is_left_out_with_its_reason(value, reason):
+def test_a_row_without_a_record_is_left_out_with_its_reason(value, reason):
     with pytest.raises(SkipRow, match=f"^{reason}$"):
         convert(row(**value))
 
@@ -87,10 +87,10 @@ def test_snippets_that_do_not_parse_can_be_kept_and_are_marked():
 
 
 @pytest.mark.parametrize("value", [{"chosen": "a"}, {"intent": "a"}, {"snippet": "a"}])
-def test_a_row_of_something_else_is_bad_input(value):
+def test_a_row_of_another_data_set_is_bad_input(value):
     with pytest.raises(InputError, match='x.json:1: has no "intent" and "snippet"'):
         convert(SourceRow(value, 1, "x.json:1"))
-    with pytest.raises(InputError, match='"snippet" is no text'):
+    with pytest.raises(InputError, match='"snippet" is not text'):
         convert(row(snippet=7))
 
 
@@ -133,7 +133,7 @@ def test_a_fence_is_longer_than_any_in_the_snippet(snippet):
         (SourceFile("-"), "train"),
     ],
 )
-def test_a_files_name_tells_its_part(file, part):
+def test_a_files_name_gives_its_part(file, part):
     assert part_of(file) == part
 
 
@@ -162,18 +162,16 @@ def test_a_mined_row_links_to_its_answer():
     assert record["meta"]["probability"] == 0.5
 
 
-def test_the_most_probable_stay_and_of_equals_the_earlier():
+def test_the_most_probable_rows_are_kept_and_of_equals_the_earlier():
     rng = random.Random(3)
     rows = [row(number, prob=rng.choice([0.5, 0.6, 0.7, 0.8])) for number in range(1, 101)]
-    best, gone = MostProbable(17), []
-    for each in rows:
-        gone.append(best.put(each, {"number": each.number}))
-    stay = sorted(rows, key=lambda each: (-each.value["prob"], each.number))[:17]
-    assert [each.number for each, _ in best.in_order()] == sorted(each.number for each in stay)
-    assert all(record == {"number": each.number} for each, record in best.in_order())
-    assert sorted(each.number for each in gone if each) == sorted(
-        {each.number for each in rows} - {e.number for e in stay}
-    )
+    best, displaced = MostProbable(17), []
+    for mined in rows:
+        displaced.append(best.put(mined, {"number": mined.number}))
+    numbers = {mined.number for mined in sorted(rows, key=lambda mined: (-mined.value["prob"], mined.number))[:17]}
+    assert [mined.number for mined, _ in best.in_order()] == sorted(numbers)
+    assert all(record == {"number": mined.number} for mined, record in best.in_order())
+    assert sorted(mined.number for mined in displaced if mined) == sorted({mined.number for mined in rows} - numbers)
 
 
 # ---- the script ------------------------------------------------------------------------------------------------------
@@ -186,16 +184,18 @@ def test_the_samples_rows_are_all_accounted_for(tmp_path):
     assert report(out)["counts"] == {"read": 5, "dropped": {"snippet is no Python 3": 1}, "kept": 4}
 
 
-def test_the_test_split_and_mined_rows_come_only_when_asked_for(tmp_path):
+def test_test_split_and_mined_rows_are_read_only_if_asked_for(tmp_path):
     out, dropped = tmp_path / "conala.jsonl", tmp_path / "dropped.jsonl"
-    run = run_script(
-        SCRIPT, "--inputpath", SAMPLE, "--include_test", "--mined", "2", "--min_probability", "0.6",
-        "--keep_unparsed", "--plain", "--destpath", out, "--dropped_path", dropped,
-    )  # fmt: skip
+    paths = ("--inputpath", SAMPLE, "--destpath", out, "--dropped_path", dropped)
+    mined = ("--mined", "2", "--min_probability", "0.6")
+    run = run_script(SCRIPT, *paths, "--include_test", *mined, "--keep_unparsed", "--plain")
     assert run.status == 0, run.stderr
     assert [record["id"] for record in records(out)] == [
-        *(f"conala/train/{number}" for number in range(1, 6)), "conala/test/1", "conala/mined/1", "conala/mined/2",
-    ]  # fmt: skip
+        *(f"conala/train/{number}" for number in range(1, 6)),
+        "conala/test/1",
+        "conala/mined/1",
+        "conala/mined/2",
+    ]
     assert {row["id"]: row["reason"] for row in records(dropped)} == {
         "conala/mined/3": "of a question in conala-test",
         "conala/mined/4": "beyond the 2 most probable",
@@ -206,11 +206,11 @@ def test_the_test_split_and_mined_rows_come_only_when_asked_for(tmp_path):
     assert report(out)["counts"]["read"] == 12
 
 
-def test_mined_rows_without_the_test_file_are_warned_of(tmp_path):
+def test_mined_rows_without_the_test_file_give_a_warning(tmp_path):
     mined = SAMPLE / "conala-mined.jsonl"
     run = run_script(SCRIPT, "--inputpath", mined, "--mined", "9", "--destpath", tmp_path / "out.jsonl")
     assert run.status == 0, run.stderr
-    assert "conala-test: is not among the files, so mined rows of its questions stay in" in run.stderr
+    assert "conala-test: is not among the files, so mined rows of its questions are not left out" in run.stderr
     assert [record["meta"]["line"] for record in records(tmp_path / "out.jsonl")] == [1, 2, 3, 5]
 
 
@@ -224,12 +224,15 @@ def test_stdin_is_the_training_file():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--min_probability", "0.5"), ("--mined", "0"), ("--mined", "5", "--min_probability", "1.5"),
-        ("--mined", "5", "--min_probability", "nan"), ("--sha256", "conala-corpus-v1.1.zip=12"),
+        ("--min_probability", "0.5"),
+        ("--mined", "0"),
+        ("--mined", "5", "--min_probability", "1.5"),
+        ("--mined", "5", "--min_probability", "nan"),
+        ("--sha256", "conala-corpus-v1.1.zip=12"),
         ("--sha256", f"other.zip={'0' * 64}"),
     ],
-)  # fmt: skip
-def test_flags_that_make_no_sense_are_refused(tmp_path, arguments):
+)
+def test_contradictory_flags_are_refused(tmp_path, arguments):
     run = run_script(SCRIPT, *arguments, "--destpath", tmp_path / "out.jsonl")
     assert run.status == 2, run.stderr
     assert list(tmp_path.iterdir()) == []
@@ -253,7 +256,7 @@ def test_bad_input_ends_in_one_line_and_writes_nothing(tmp_path):
 
 
 # ---- downloads -------------------------------------------------------------------------------------------------------
-def test_the_published_zip_is_fetched_resumed_verified_and_kept(tmp_path):
+def test_the_published_zip_is_downloaded_resumed_verified_and_cached(tmp_path):
     archive = tmp_path / "www" / "conala-corpus-v1.1.zip"
     archive.parent.mkdir()
     with zipfile.ZipFile(archive, "w") as out:
@@ -266,7 +269,7 @@ def test_the_published_zip_is_fetched_resumed_verified_and_kept(tmp_path):
         run = run_script(*command, f"{archive.name}={digest}")
         assert run.status == 0, run.stderr
         assert "the connection broke at byte 500" in run.stderr
-        assert server.sent(archive.name) == 1 + archive.stat().st_size  # 1: the look at the headers
+        assert server.sent(archive.name) == 1 + archive.stat().st_size  # 1: the request for the headers
         assert [record["meta"]["split"] for record in records(out)] == ["train"] * 4 + ["mined"] * 2
         assert report(out)["inputs"][0]["sha256"] == digest
         made = out.read_bytes()
@@ -279,7 +282,7 @@ def test_the_published_zip_is_fetched_resumed_verified_and_kept(tmp_path):
     assert (tmp_path / "made" / "downloads" / "conala" / archive.name).read_bytes() == archive.read_bytes()
 
 
-def test_a_server_that_is_not_there_is_one_clear_line(tmp_path, monkeypatch):
+def test_an_unreachable_server_is_reported_in_one_line(tmp_path, monkeypatch):
     with ArchiveServer(tmp_path) as server:
         monkeypatch.setenv("CONALA_URL", server.url)
     run = run_script(SCRIPT, "--destpath", tmp_path / "out.jsonl")
@@ -291,7 +294,7 @@ def test_a_server_that_is_not_there_is_one_clear_line(tmp_path, monkeypatch):
 
 # ---- real rows -------------------------------------------------------------------------------------------------------
 @needs_real
-def test_the_real_files_give_what_an_independent_count_gives(tmp_path):
+def test_the_real_files_agree_with_an_independent_count(tmp_path):
     rows = json.loads((REAL / "conala-train.json").read_text("utf-8"))
     tests = json.loads((REAL / "conala-test.json").read_text("utf-8"))
     assert (len(rows), len(tests)) == (2378, 500)

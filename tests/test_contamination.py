@@ -1,4 +1,4 @@
-"""Benchmark items in records: what is found, where it is told to be, and benchmark files of every kind."""
+"""Benchmark items in records: what is found, what a hit contains, and benchmark files of every kind."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ def hits(text: str, *items: str, n: int = 13) -> list[Hit]:
 
 
 @pytest.mark.parametrize("n", [13, 8])
-def test_n_words_in_a_row_are_found_and_one_less_is_not(n):
+def test_n_consecutive_words_are_found_and_fewer_are_not(n):
     for start in range(len(WORDS) - n + 1):
         [hit] = hits(f"Well: {' '.join(WORDS[start : start + n])} - so it was.", QUESTION, n=n)
         assert hit == Hit("quiz.jsonl", 1, "response", " ".join(WORDS[start : start + n]))
@@ -55,7 +55,7 @@ def test_order_of_the_words_counts():
 
 
 @pytest.mark.parametrize("length", range(8, 13))
-def test_item_of_fewer_words_is_found_where_all_of_it_stands(length):
+def test_shorter_item_is_found_only_complete(length):
     item = " ".join(WORDS[:length])
     [hit] = hits(f"One asks: {item}, thus it went.", item)
     assert hit.ngram == item
@@ -71,7 +71,7 @@ def test_items_of_fewer_than_8_words_are_counted_and_not_looked_for():
     assert len(benchmarks.hits(record(response=QUESTION))) == 1
 
 
-def test_hit_tells_benchmark_item_field_and_n_gram():
+def test_hit_has_benchmark_item_field_and_n_gram():
     first, second = " ".join(f"one{n}" for n in range(20)), " ".join(f"two{n}" for n in range(10))
     benchmarks = Benchmarks([Item("a.jsonl", 7, first), Item("b.txt", 2, QUESTION), Item("a.jsonl", 9, second)])
     found = benchmarks.hits(record(instruction=f"x {QUESTION}", response=f"y {second} z {first} {first}"))
@@ -82,19 +82,19 @@ def test_hit_tells_benchmark_item_field_and_n_gram():
     ]
 
 
-def test_n_gram_of_several_items_is_told_once_for_each_benchmark():
+def test_n_gram_of_several_items_is_reported_once_for_each_benchmark():
     items = [Item(name, number, f"{QUESTION} {number}") for name in ("b", "a") for number in (3, 4)]
     found = Benchmarks(items).hits(record(response=" ".join(WORDS[:13])))
     assert [(hit.benchmark, hit.item) for hit in found] == [("b", 3), ("a", 3)]
 
 
 @pytest.mark.parametrize("text", ["", "one two", " ".join(WORDS)])
-def test_no_items_are_found_nowhere(text):
+def test_nothing_is_found_without_items_or_in_short_texts(text):
     assert hits(text) == []
     assert hits(text, "", "too short") == []
 
 
-def test_n_grams_of_the_same_hash_are_told_apart(monkeypatch):
+def test_n_grams_with_the_same_hash_are_distinguished(monkeypatch):
     monkeypatch.setattr(ngrams, "_word_hashes", defaultdict(lambda: 1))
     other = QUESTION.replace("Hven", "Moen")
     assert hits(" ".join(reversed(WORDS)), QUESTION, other) == []
@@ -113,7 +113,7 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "c."]), max_size=40).map(" ".join)
 @example([" ".join("ab" * 20)], " ".join("ba" * 20), 13)
 @example(["a b c a b c a b", " ".join("abc" * 8)], " ".join("abc" * 5), 13)
 @DETERMINISTIC
-def test_same_is_found_as_by_comparing_all_n_grams(items, text, n):
+def test_result_is_that_of_comparing_all_n_grams(items, text, n):
     found = hits(text, *items, n=n)
     expected = {
         gram
@@ -135,8 +135,8 @@ def test_words_of_any_text_are_in_normal_form(text):
     assert all(words) and not any(letter in "_.,;:!?'\"“”‘’*()" for word in words for letter in word)
 
 
-def test_time_grows_with_the_text_and_no_faster():
-    """Also where each word begins an n-gram of many items."""
+def test_time_is_linear_in_the_text():
+    """Even if each word begins an n-gram of many items."""
     chance = random.Random(0)
     start = " ".join(f"s{n}" for n in range(8))
     benchmarks = Benchmarks([Item("a", n, f"{start} {' '.join(chance.choices('xyz', k=30))}") for n in range(2000)])
@@ -181,7 +181,7 @@ def test_files_of_each_kind(tmp_path, name):
     assert found_in(benchmarks) == [(str(path), 2)]
 
 
-def test_several_files_and_fields_of_which_each_item_has_some(tmp_path):
+def test_items_need_not_have_all_fields(tmp_path):
     (tmp_path / "a.jsonl").write_text(
         json.dumps({"question": " ".join(WORDS[:5]), "choices": [" ".join(WORDS[5:]), "b"]})
     )
@@ -197,20 +197,20 @@ def test_several_files_and_fields_of_which_each_item_has_some(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "fields", "parts"),
     [
-        ("a.jsonl", LINES, [], [":1: no field is named", "of id, question, answer"]),
-        ("a.jsonl", LINES, ["text", "q"], [":1: has none of the fields text, q;", "of id, question, answer"]),
-        ("a.jsonl", LINES + b"{}", ["question"], [":3: has none of the fields question;", "of none"]),
-        ("a.jsonl", LINES, ["id"], [":1: id: holds int, not text"]),
-        ("a.jsonl", b'{"c": {"text": ["a"]}}', ["c"], [":1: c: holds dict, not text"]),
+        ("a.jsonl", LINES, [], [":1: no field was given", "among id, question, answer"]),
+        ("a.jsonl", LINES, ["text", "q"], [":1: has none of the fields text, q;", "among id, question, answer"]),
+        ("a.jsonl", LINES + b"{}", ["question"], [":3: has none of the fields question;", "among none"]),
+        ("a.jsonl", LINES, ["id"], [":1: id: contains int, not text"]),
+        ("a.jsonl", b'{"c": {"text": ["a"]}}', ["c"], [":1: c: contains dict, not text"]),
         ("a.jsonl", LINES + b'{"question": ', ["question"], [":3: is not JSON"]),
         ("a.jsonl", b"[1]", ["question"], [":1: is not a JSON object"]),
-        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], ["question"], ["is cut or damaged"]),
+        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], ["question"], ["is truncated or damaged"]),
         ("a.txt", b"fine\nBj\xf8rn\n", [], [":2: is not UTF-8"]),
-        ("a.csv", b"question\n", ["question"], ["is no .json", ".txt"]),
+        ("a.csv", b"question\n", ["question"], ["is not a .json", ".txt"]),
         ("absent.jsonl", None, ["question"], ["no such file"]),
     ],
 )
-def test_bad_files_are_told_in_one_line(tmp_path, name, content, fields, parts):
+def test_bad_files_are_reported_in_one_line(tmp_path, name, content, fields, parts):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as caught:

@@ -1,5 +1,5 @@
-"""What the rules on the review criteria find, and above all what they leave alone: each criterion by itself, and all of them
-together on the sample site and on any text at all."""
+"""What the rules on the review criteria find, and what they leave alone: each criterion by itself, and all of them on
+the sample site and on random text."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
 from review.criteria import CRITERIA, ParsedResponse, find_problems
 from review.criteria.parsed_response import GONE, OBJECT
+from review.criteria.word_lists import FOLDER, entries
 from tests import needs
 from tests.conftest import ROOT, record
 
@@ -24,7 +25,7 @@ def reasons(response: str, criterion: int, question: str = QUESTION) -> list[str
 
 
 def found(response: str, criterion: int, question: str = QUESTION) -> list[str]:
-    """What the findings of a criterion stand for, in order."""
+    """The texts that the findings of a criterion mark, in order."""
     findings = find_problems({"instruction": question, "response": response})
     return [response[finding.start : finding.end] for finding in findings if finding.criterion == criterion]
 
@@ -50,7 +51,7 @@ LONG = "Take the bowline, for it holds under load, does not slip, and is easily 
         (f"Although not an answer to your question, {LONG}", "says that it is no answer"),
     ],
 )
-def test_answers_that_address_nothing_are_found(response, reason):
+def test_answers_that_do_not_address_the_question_are_found(response, reason):
     assert reasons(response, 1) == [reason]
 
 
@@ -103,8 +104,8 @@ def test_other_languages_are_found(response):
     [
         LONG,
         "Try `Zuerst legt man die Leine um den Poller, dann steckt man das Ende durch die Bucht` and see.",
-        "It says:\n\n> Zuerst legt man die Leine um den Poller, dann steckt man das Ende durch die Bucht.\n\nThat is all there is.",
-        "```\nZuerst legt man die Leine um den Poller, dann steckt man das Ende durch die Bucht.\n```\n\nThis prints it.",
+        "So:\n\n> Zuerst legt man die Leine um den Poller, dann steckt man das Ende durch die Bucht.\n\nSo be it.",
+        "```\nZuerst legt man die Leine um den Poller, dann steckt man das Ende durch die Bucht.\n```\n\nIt prints it.",
         "By $\\int_0^1 x\\,dx = \\tfrac12$ we get $a_n \\to b$, hence $\\sup_n |a_n| < \\infty$ and $b = c$, QED.",
         "Leine",  # too little to tell
         "Schöne Grüße aus Kiel, Herr Fischer!",
@@ -169,7 +170,7 @@ def test_markup_that_renders_is_left_alone(response):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# 4: it names no others, and tells nothing of its author
+# 4: it refers to no others, and says nothing about its author
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -196,12 +197,16 @@ def test_markup_that_renders_is_left_alone(response):
         ("Use two turns.\n\n**Edit**\n\nThree are better.", "Edit"),
         ("Use two turns.\n\n## Update August 2019\n\nThree are better.", "Update August 2019"),
         ("[Edited to add: three are better.]", "Edited "),
-        ("Thanks to [Mary](https://boats.stackexchange.com/users/12/mary) for the hint.",
-         "[Mary](https://boats.stackexchange.com/users/12/mary)"),
-        ("As [this answer](https://stackoverflow.com/a/123) tells, two turns.",
-         "[this answer](https://stackoverflow.com/a/123)"),
+        (
+            "Thanks to [Mary](https://boats.stackexchange.com/users/12/mary) for the hint.",
+            "[Mary](https://boats.stackexchange.com/users/12/mary)",
+        ),
+        (
+            "As [this answer](https://stackoverflow.com/a/123) tells, two turns.",
+            "[this answer](https://stackoverflow.com/a/123)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_references_are_found(response, span):
     assert span in found(response, 4)
 
@@ -281,7 +286,7 @@ def test_personal_details_are_found(response, span):
         "We published the package to the registry in this step.",
     ],
 )
-def test_what_tells_nothing_of_the_author_is_left_alone(response):
+def test_what_says_nothing_about_the_author_is_left_alone(response):
     assert found(response, 4) == []
 
 
@@ -351,7 +356,7 @@ def test_complete_answers_are_left_alone(response):
         ("🚤 ⚓ https://example.org 🚤", ["https://example.org"]),
     ],
 )
-def test_addresses_are_found_where_they_stand(response, spans):
+def test_addresses_are_found_in_their_places(response, spans):
     assert found(response, 6) == spans
 
 
@@ -397,7 +402,7 @@ ONLY_IMAGE = "Which knot?\n\n[![knots](https://i.example.org/1.png)](https://i.e
         ("![bowline](https://i.example.org/2.png)", QUESTION, "nothing but an image"),
     ],
 )
-def test_answers_that_lean_on_an_image_are_found(response, question, reason):
+def test_answers_that_depend_on_an_image_are_found(response, question, reason):
     assert reasons(response, 7, question) == [reason]
 
 
@@ -447,30 +452,44 @@ def test_findings_are_in_order_with_spans_of_characters():
     response = "🚤 As @halfhitch42 says, see https://example.org/x. EDIT: not there."
     findings = find_problems(record(response=response))
     assert [(f.criterion, response[f.start : f.end]) for f in findings] == [
-        (4, "@halfhitch42"), (6, "https://example.org/x"), (4, "EDIT:"),
-    ]  # fmt: skip
+        (4, "@halfhitch42"),
+        (6, "https://example.org/x"),
+        (4, "EDIT:"),
+    ]
 
 
 def test_prose_is_as_long_as_the_response_and_keeps_its_characters_in_place():
-    response = "é *a* `b` $c$ [d](e) <i>f</i> \\* &amp; 🚤\n\n> g\n\n```\nh\n```\n\n| i | j |\n|---|---|\n| `k` | l |\n\n    m\n"
-    passage = ParsedResponse.of("", response)
-    assert len(passage.prose) == len(response)
-    assert all(ours in (theirs, GONE, OBJECT) for ours, theirs in zip(passage.prose, response, strict=True))
-    assert set(passage.prose) - {GONE, OBJECT, "\n"} == set("éadf*&amp;🚤gijl")
-    assert [response[span.start : span.end].strip("\n") for span in passage.code] == ["`b`", "```\nh\n```", "`k`", "m"]
-    assert [response[span.start : span.end] for span in passage.math] == ["$c$"]
-    assert [response[span.start : span.end].strip() for span in passage.quotes] == ["> g"]
-    assert "g" not in passage.own and "é" in passage.own
+    response = (
+        "é *a* `b` $c$ [d](e) <i>f</i> \\* &amp; 🚤\n\n> g\n\n```\nh\n```\n\n"
+        "| i | j |\n|---|---|\n| `k` | l |\n\n    m\n"
+    )
+    parsed = ParsedResponse.of("", response)
+    assert len(parsed.prose) == len(response)
+    assert all(ours in (theirs, GONE, OBJECT) for ours, theirs in zip(parsed.prose, response, strict=True))
+    assert set(parsed.prose) - {GONE, OBJECT, "\n"} == set("éadf*&amp;🚤gijl")
+    assert [response[span.start : span.end].strip("\n") for span in parsed.code] == ["`b`", "```\nh\n```", "`k`", "m"]
+    assert [response[span.start : span.end] for span in parsed.math] == ["$c$"]
+    assert [response[span.start : span.end].strip() for span in parsed.quotes] == ["> g"]
+    assert "g" not in parsed.own and "é" in parsed.own
 
 
 PIECES = st.sampled_from(
-    "@Mary|Mary's answer|EDIT:|my students|I am a teacher|https://e.org|[a](b)|![a](b)|`|```\n|$|$$|\\begin{a}|\\end{b}|\\frac|<b>|"
-    '</b>|> |- |    |\n|\n\n|İ|ß|🚤|\ud800|\0|\r|\ufffc|“|"|left as an exercise|see the rest|the answer|in your picture|(|)|[|]|*|_|'
-    "#|~~~\n|{|}|\\left|Hint:|not an answer|?|.".split("|")
+    "@Mary|Mary's answer|EDIT:|my students|I am a teacher|https://e.org|[a](b)|![a](b)|`|```\n|$|$$|\\begin{a}|\\end{b}|"
+    '\\frac|<b>|</b>|> |- |    |\n|\n\n|İ|ß|🚤|\ud800|\0|\r|\ufffc|“|"|left as an exercise|see the rest|the answer|'
+    "in your picture|(|)|[|]|*|_|#|~~~\n|{|}|\\left|Hint:|not an answer|?|.".split("|")
 )
 TEXT = st.one_of(
     st.text(max_size=200), st.lists(PIECES, max_size=40).map(" ".join), st.lists(PIECES, max_size=40).map("".join)
 )
+
+
+def test_the_entries_of_a_word_list_differ_and_are_regular_expressions():
+    for path in sorted(FOLDER.glob("*.txt")):
+        words = entries(path.stem)
+        assert words, path
+        assert len(set(words)) == len(words), path
+        for word in words:
+            assert re.compile(word).fullmatch("") is None, f"{path}: {word} matches the empty text"
 
 
 @settings(max_examples=400, deadline=None)
@@ -489,7 +508,7 @@ def test_any_text_has_findings_with_a_known_criterion_inside_the_response(questi
     )
 )
 def test_nothing_is_found_inside_code(text):
-    """Whatever stands in a fence, the answer around it is the same."""
+    """What is in a fence does not change what is found around it."""
     plain = f"Tie it like this:\n\n```\nx\n```\n\n{LONG}"
     assert find_problems(record(response=plain)) == []
     assert find_problems(record(response=plain.replace("\nx\n", f"\n{text}\n"))) == []
@@ -497,11 +516,34 @@ def test_nothing_is_found_inside_code(text):
 
 @pytest.mark.parametrize(
     "piece",
-    ["[", ">", "*a ", "`a", "$", "$ x_1 ", "\\begin{a}", "A-", "I ", "my students ", "(edit ", "/", "((", "EDIT: x\n", "http://", "a.",
-     "<b>", "@a", "[a](b)", "|a", "Bob's answer ", "İ ", "🚤"],
-)  # fmt: skip
-def test_hostile_text_takes_no_time_to_speak_of(piece):
-    """Rules whose time grows with the square of the text's length would need hours for these."""
+    [
+        "[",
+        ">",
+        "*a ",
+        "`a",
+        "$",
+        "$ x_1 ",
+        "\\begin{a}",
+        "A-",
+        "I ",
+        "my students ",
+        "(edit ",
+        "/",
+        "((",
+        "EDIT: x\n",
+        "http://",
+        "a.",
+        "<b>",
+        "@a",
+        "[a](b)",
+        "|a",
+        "Bob's answer ",
+        "İ ",
+        "🚤",
+    ],
+)
+def test_hostile_text_is_checked_in_linear_time(piece):
+    """Rules that take quadratic time would need hours for these."""
     find_problems({"instruction": "", "response": piece * (200_000 // len(piece)) + " edit answer comment"})
 
 
@@ -523,12 +565,12 @@ def test_labels_are_ids_and_judgements_without_text():
 @pytest.mark.slow
 @needs.shared("archive.org")
 def test_what_is_found_in_real_answers_is_right():
-    """Of each criterion and split at least 95 in 100 findings, as far as there are findings."""
+    """At least 95 % of the findings of each criterion and split."""
     records = read_answers(needs.SHARED / "archive.org")
     labels = [Label(**json.loads(line)) for line in LABELS.read_text("utf-8").splitlines()]
     found = {label.id: find_problems(records[label.id]) for label in labels}
     for split in SPLITS:
         for criterion in CRITERIA:
-            judged = [each for each in labels if each.split == split and each.tells(criterion)]
-            flagged = [each for each in judged if finds(found[each.id], criterion)]
-            assert sum(criterion in each.fails for each in flagged) >= 0.95 * len(flagged), (split, criterion)
+            judged = [label for label in labels if label.split == split and label.covers(criterion)]
+            flagged = [label for label in judged if finds(found[label.id], criterion)]
+            assert sum(criterion in label.fails for label in flagged) >= 0.95 * len(flagged), (split, criterion)

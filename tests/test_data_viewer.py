@@ -1,4 +1,4 @@
-"""The project's notebook: without outputs in the repository, and run to its end as a user runs it."""
+"""The project's notebook: it has no outputs in the repository, and runs to its end as a user runs it."""
 
 from pathlib import Path
 
@@ -21,6 +21,7 @@ def notebook() -> nbformat.NotebookNode:
 def outputs(
     notebook: nbformat.NotebookNode, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[nbformat.NotebookNode]:
+    """Run the notebook in a folder; returns the outputs of all cells."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("IPYTHONDIR", str(folder / ".ipython"))
     NotebookClient(
@@ -29,7 +30,7 @@ def outputs(
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def test_the_notebook_is_valid_and_holds_no_outputs(notebook):
+def test_the_notebook_is_valid_and_has_no_outputs(notebook):
     nbformat.validate(notebook)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert cells
@@ -37,7 +38,7 @@ def test_the_notebook_is_valid_and_holds_no_outputs(notebook):
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 
-def test_the_notebook_tells_the_criteria(notebook):
+def test_the_notebook_lists_the_criteria(notebook):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert all(f"\n{number}. " in text for number in CRITERIA)
 
@@ -49,10 +50,10 @@ def test_the_notebook_opens_the_demo_s_records(notebook, tmp_path, monkeypatch):
     [shown] = outputs(notebook, tmp_path, monkeypatch)
     assert VIEW in shown.data
     progress = str(notebook.metadata.widgets)
-    assert "no. 1 of 2" in progress
+    assert "record 1 of 2" in progress
 
 
 def test_without_the_demo_the_notebook_says_what_to_type(notebook, tmp_path, monkeypatch):
-    [told] = outputs(notebook, tmp_path, monkeypatch)
-    assert told.text.count("\n") == 1
-    assert "type `make demo`" in told.text
+    [printed] = outputs(notebook, tmp_path, monkeypatch)
+    assert printed.text.count("\n") == 1
+    assert "type `make demo`" in printed.text

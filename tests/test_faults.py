@@ -447,7 +447,7 @@ def test_a_disk_that_users_fill_ends_the_reading_of_posts(large_apart, tmp_path)
         server.fault = slowed(server, large_apart, "Posts", "Users")
         run = run_prepared(full_disk(2_000_000), *fetching(server.url, "apart", tmp_path))
         assert 0 < large_apart.sent(server, "Posts") < 0.7 * len(large_apart.streams["Posts"])
-    assert_one_line(run, "quay/.work: disk I/O error", tmp_path)
+    assert_one_line(run, "quay/.work: cannot be written", tmp_path)
 
 
 @pytest.mark.parametrize(("bad", "other"), [("Users", "Posts"), ("Posts", "Users")])

@@ -107,7 +107,7 @@ def test_fifo_is_read(tmp_path):
 def test_cut_file_is_told(tmp_path, ending, left):
     path, whole = tmp_path / f"in{ending}", COMPRESS[ending](RECORDS)
     path.write_bytes(whole[:left])
-    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is cut or damaged")
+    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
     assert names(tmp_path) == [path.name]
 
 
@@ -125,7 +125,7 @@ def test_wrong_checksum_of_gzip_is_told(tmp_path):
     path, data = tmp_path / "in.jsonl.gz", bytearray(gzip.compress(RECORDS))
     data[-8] ^= 1  # the CRC-32; all records are sound
     path.write_bytes(data)
-    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is cut or damaged")
+    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
     assert names(tmp_path) == [path.name]
 
 
@@ -133,7 +133,7 @@ def test_wrong_checksum_of_gzip_is_told(tmp_path):
 def test_plain_text_under_a_compressed_name_is_told(tmp_path, ending):
     path = tmp_path / f"in{ending}"
     path.write_bytes(RECORDS)
-    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is cut or damaged")
+    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
 
 
 def test_missing_input_is_told_before_the_others_are_read(tmp_path):
@@ -147,13 +147,13 @@ def test_missing_input_is_told_before_the_others_are_read(tmp_path):
 
 
 def test_folder_as_input_is_told(tmp_path):
-    told(keep_all(tmp_path, tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path}: is a folder")
+    told(keep_all(tmp_path, tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path}: is a directory")
 
 
 def test_empty_name_is_told(tmp_path):
     """As "$UNSET" gives one."""
     told(keep_all("", tmp_path / "out.jsonl"), SCRIPT, "'': no such file")
-    told(keep_all("-", ""), SCRIPT, ".: is no file")
+    told(keep_all("-", ""), SCRIPT, ".: is not a regular file")
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc, which Linux has")
@@ -190,7 +190,7 @@ def test_links_in_a_circle_are_told(tmp_path):
 def test_folder_as_destination_is_told(tmp_path, monkeypatch, name):
     (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="is no file; give the name of one"), open_output(name):
+    with pytest.raises(InputError, match="is not a regular file; give another name"), open_output(name):
         pytest.fail("was opened")
     assert names(tmp_path) == ["folder"] and names(tmp_path / "folder") == []
 
@@ -198,14 +198,14 @@ def test_folder_as_destination_is_told(tmp_path, monkeypatch, name):
 def test_what_is_no_file_is_refused_as_destination(tmp_path):
     """Renaming onto /dev/null would put a file in its place, for the whole machine; a pipe stands for it here."""
     os.mkfifo(tmp_path / "pipe")
-    told(keep_all("-", tmp_path / "pipe", stdin=RECORDS), SCRIPT, f"{tmp_path / 'pipe'}: is no file")
+    told(keep_all("-", tmp_path / "pipe", stdin=RECORDS), SCRIPT, f"{tmp_path / 'pipe'}: is not a regular file")
     assert (tmp_path / "pipe").is_fifo() and names(tmp_path) == ["pipe"]
 
 
 @pytest.mark.parametrize("below", ["out.jsonl", "deeper/out.jsonl"])
 def test_destination_below_a_file_is_told(tmp_path, below):
     (tmp_path / "file").write_text("mine")
-    told(keep_all("-", tmp_path / "file" / below, stdin=RECORDS), SCRIPT, tmp_path / "file", "is a file or below one")
+    told(keep_all("-", tmp_path / "file" / below, stdin=RECORDS), SCRIPT, tmp_path / "file", "is not a directory")
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -227,7 +227,7 @@ def test_report_that_cannot_be_written_keeps_the_records_of_before(tmp_path):
     destination = tmp_path / "out.jsonl"
     destination.write_bytes(RECORDS)
     (tmp_path / "out.jsonl.report.json").mkdir()
-    told(keep_all("-", destination, stdin=RECORDS), SCRIPT, "out.jsonl.report.json: is no file")
+    told(keep_all("-", destination, stdin=RECORDS), SCRIPT, "out.jsonl.report.json: is not a regular file")
     assert destination.read_bytes() == RECORDS
     assert names(tmp_path) == [destination.name, "out.jsonl.report.json"]
 

@@ -1,4 +1,4 @@
-"""Step 3b, as a user runs it: what is accepted goes on, and what cannot be is told with its line."""
+"""Step 3b, as a user runs it: accepted records are kept, and mistakes are reported with their lines."""
 
 import json
 
@@ -15,11 +15,11 @@ RECORDS = [record(number) for number in range(1, 6)]
 def judge(tmp_path, judgements: str | bytes, *args: str, records=RECORDS):
     path = tmp_path / "judgements.yaml"
     path.write_bytes(judgements if isinstance(judgements, bytes) else judgements.encode())
-    return run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "out.jsonl", "--judgement_file", path, *args,
-                      stdin=jsonl(*records))  # fmt: skip
+    flags = ["--inputpath", "-", "--destpath", tmp_path / "out.jsonl", "--judgement_file", path]
+    return run_script(SCRIPT, *flags, *args, stdin=jsonl(*records))
 
 
-def made(tmp_path) -> list[int]:
+def kept(tmp_path) -> list[int]:
     return [json.loads(line)["meta"]["answer_id"] for line in (tmp_path / "out.jsonl").read_bytes().splitlines()]
 
 
@@ -28,37 +28,52 @@ def test_accepted_records_are_kept_in_the_order_of_the_data(tmp_path):
         f"'{SITE}/5': accept\n{SITE}/2: {{judgement: reject, criteria: [4]}}\n{SITE}/1: {{judgement: accept}}\n"
     )
     run = judge(tmp_path, judgements)
-    assert run.status == 0 and made(tmp_path) == [1, 5]
+    assert run.status == 0 and kept(tmp_path) == [1, 5]
     counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
     assert counts == {
-        "judgements": 3, "ids_not_in_the_data": 0, "ids_in_dispute": 0, "accepted": 2, "rejected": 1, "not_judged": 2,
-        "read": 5, "dropped": {"not judged": 2, "rejected": 1}, "kept": 2,
-    }  # fmt: skip
+        "judgements": 3,
+        "ids_not_in_the_data": 0,
+        "ids_in_dispute": 0,
+        "accepted": 2,
+        "rejected": 1,
+        "not_judged": 2,
+        "read": 5,
+        "dropped": {"not judged": 2, "rejected": 1},
+        "kept": 2,
+    }
     assert table(run.stderr) == {
-        "records read": 5, "dropped: not judged": 2, "dropped: rejected": 1, "records kept": 2,
-    }  # fmt: skip
+        "records read": 5,
+        "dropped: not judged": 2,
+        "dropped: rejected": 1,
+        "records kept": 2,
+    }
 
 
-def test_records_without_a_judgement_are_kept_where_it_is_asked_for(tmp_path):
+def test_records_without_a_judgement_are_kept_on_request(tmp_path):
     run = judge(tmp_path, f"{SITE}/2: reject\n{SITE}/4: accept\n", "--keep_unjudged")
-    assert run.status == 0 and made(tmp_path) == [1, 3, 4, 5]
+    assert run.status == 0 and kept(tmp_path) == [1, 3, 4, 5]
     assert table(run.stderr) == {
-        "records read": 5, "dropped: rejected": 1, "records kept": 4, "accepted": 1, "not judged": 3,
-    }  # fmt: skip
+        "records read": 5,
+        "dropped: rejected": 1,
+        "records kept": 4,
+        "accepted": 1,
+        "not judged": 3,
+    }
 
 
 def test_empty_judgement_file_keeps_nothing(tmp_path):
     assert judge(tmp_path, "# nothing yet\n").status == 0
-    assert made(tmp_path) == []
+    assert kept(tmp_path) == []
 
 
-def test_ids_that_are_not_in_the_data_are_told_with_their_lines(tmp_path):
+def test_ids_that_are_not_in_the_data_are_reported_with_their_lines(tmp_path):
     run = judge(tmp_path, f"# head\n{SITE}/1: accept\n{SITE}/77: accept\n\n{SITE}/78: reject\n")
     path = tmp_path / "judgements.yaml"
-    assert run.status == 0 and made(tmp_path) == [1]
+    assert run.status == 0 and kept(tmp_path) == [1]
     assert run.stderr.splitlines()[:2] == [
-        f"{path}:3: {SITE}/77 is not in the data", f"{path}:5: {SITE}/78 is not in the data",
-    ]  # fmt: skip
+        f"{path}:3: {SITE}/77 is not in the data",
+        f"{path}:5: {SITE}/78 is not in the data",
+    ]
     counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
     assert (counts["judgements"], counts["ids_not_in_the_data"]) == (3, 2)
 
@@ -72,16 +87,17 @@ def test_many_ids_that_are_not_in_the_data_are_counted(tmp_path):
     assert lines[10] == "1,990 more judgements are of ids that are not in the data"
 
 
-def test_ids_are_compared_whole(tmp_path):
+def test_ids_must_be_equal(tmp_path):
     run = judge(tmp_path, f"{SITE}/1: accept\n{SITE}/10: accept\n{SITE.upper()}/2: accept\n")
-    assert made(tmp_path) == [1] and run.stderr.count("is not in the data") == 2
+    assert kept(tmp_path) == [1] and run.stderr.count("is not in the data") == 2
 
 
 def test_strange_ids_are_found(tmp_path):
     ids = ["with: colon", "# comment", "grüße 🚤", "it's", 'say "x"', "- dash", "17", " blank ", "a\nb"]
-    records = [record(number, id=each) for number, each in enumerate(ids)]
-    run = judge(tmp_path, "".join(f"{json.dumps(each, ensure_ascii=False)}: accept\n" for each in ids), records=records)
-    assert run.status == 0 and made(tmp_path) == list(range(len(ids)))
+    records = [record(number, id=record_id) for number, record_id in enumerate(ids)]
+    keys = [json.dumps(record_id, ensure_ascii=False) for record_id in ids]
+    run = judge(tmp_path, "".join(f"{key}: accept\n" for key in keys), records=records)
+    assert run.status == 0 and kept(tmp_path) == list(range(len(ids)))
     assert "is not in the data" not in run.stderr
 
 
@@ -92,7 +108,7 @@ def test_strange_ids_are_found(tmp_path):
 
 @pytest.fixture
 def second(tmp_path):
-    """Another reviewer's file: agrees on 1 and 2, differs on 3 and 4, and knows 5 and an id that nobody has."""
+    """Another reviewer's file: agrees on 1 and 2, differs on 3 and 4, and has 5 and an id that is not in the data."""
     path = tmp_path / "second.yaml"
     path.write_text(
         f"{SITE}/1: accept\n{SITE}/2: reject\n{SITE}/3: {{judgement: reject, criteria: [2, 6]}}\n"
@@ -105,27 +121,27 @@ FIRST = f"# first\n{SITE}/1: accept\n{SITE}/2: reject\n{SITE}/3: accept\n{SITE}/
 
 
 @pytest.mark.parametrize("second_first", [False, True])
-def test_of_several_files_one_reject_leaves_a_record_out_and_one_accept_is_enough(tmp_path, second, second_first):
+def test_with_several_files_one_reject_leaves_a_record_out_and_one_accept_is_enough(tmp_path, second, second_first):
     first = tmp_path / "judgements.yaml"
     run = judge(tmp_path, FIRST, "--judgement_file", str(second))
     if second_first:
         args = ["--destpath", tmp_path / "out.jsonl", "--judgement_file", second, first]
         run = run_script(SCRIPT, "--inputpath", "-", *args, stdin=jsonl(*RECORDS))
-    assert run.status == 0 and made(tmp_path) == [1, 5]
+    assert run.status == 0 and kept(tmp_path) == [1, 5]
     lines = run.stderr.splitlines()
     assert lines[0] == f"{second}:6: {SITE}/9 is not in the data"
-    said = [f"accept ({first}:4)", f"reject 2 6 ({second}:3)"], [f"reject 4 ({first}:5)", f"accept ({second}:4)"]
-    for line, record_id, each in zip(lines[1:3], (f"{SITE}/3", f"{SITE}/4"), said, strict=True):
-        assert line == f"{record_id} is rejected: {', '.join(each[::-1] if second_first else each)}"
+    reviews = [f"accept ({first}:4)", f"reject 2 6 ({second}:3)"], [f"reject 4 ({first}:5)", f"accept ({second}:4)"]
+    for line, record_id, pair in zip(lines[1:3], (f"{SITE}/3", f"{SITE}/4"), reviews, strict=True):
+        assert line == f"{record_id} is rejected: {', '.join(pair[::-1] if second_first else pair)}"
     counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
     assert (counts["judgements"], counts["ids_in_dispute"], counts["ids_not_in_the_data"]) == (10, 2, 1)
     assert (counts["accepted"], counts["rejected"], counts["not_judged"]) == (2, 3, 0)
 
 
-def test_agreement_is_told_and_decides_nothing(tmp_path, second):
+def test_agreement_is_reported_and_does_not_affect_the_output(tmp_path, second):
     run = judge(tmp_path, FIRST, "--agreement", str(second))
     first = tmp_path / "judgements.yaml"
-    assert run.status == 0 and made(tmp_path) == [1, 3]
+    assert run.status == 0 and kept(tmp_path) == [1, 3]
     assert run.stderr.partition("agreement of ")[2].splitlines() == [
         f"{first} and {second}",
         "  judged by both              4",
@@ -141,22 +157,30 @@ def test_agreement_is_told_and_decides_nothing(tmp_path, second):
     ]
     report = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())
     assert report["agreement"] == {
-        "both_accept": 1, "only_first_accepts": 1, "only_second_accepts": 1, "both_reject": 1,
-        "observed": 0.5, "expected": 0.5, "kappa": 0.0,
-    }  # fmt: skip
+        "both_accept": 1,
+        "only_first_accepts": 1,
+        "only_second_accepts": 1,
+        "both_reject": 1,
+        "observed": 0.5,
+        "expected": 0.5,
+        "kappa": 0.0,
+    }
 
 
 @pytest.mark.parametrize(
     ("judgements", "why"),
-    [("", "no record is judged by both"), (f"{SITE}/1: accept\n{SITE}/5: accept\n", "both say the same of all")],
+    [
+        ("", "no record is judged by both"),
+        (f"{SITE}/1: accept\n{SITE}/5: accept\n", "both accept all, or both reject all"),
+    ],
 )
-def test_kappa_that_is_not_defined_is_told_so(tmp_path, second, judgements, why):
+def test_undefined_kappa_is_explained(tmp_path, second, judgements, why):
     run = judge(tmp_path, judgements, "--agreement", str(second))
     assert run.status == 0 and run.stderr.splitlines()[-1] == f"Cohen's kappa is not defined: {why}"
     assert json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["agreement"]["kappa"] is None
 
 
-def test_agreement_is_of_two_files(tmp_path, second):
+def test_agreement_compares_two_files(tmp_path, second):
     first = tmp_path / "judgements.yaml"
     for args in (["--judgement_file", second, "--agreement", second], ["--agreement", first]):
         run = judge(tmp_path, FIRST, *map(str, args))
@@ -164,7 +188,7 @@ def test_agreement_is_of_two_files(tmp_path, second):
     told(judge(tmp_path, FIRST, "--agreement", str(tmp_path / "gone.yaml")), SCRIPT, "gone.yaml: no such file")
 
 
-# the first and the fourth are the examples of the page "Cohen's kappa" of Wikipedia; the others follow from the formula
+# the first and the fourth are the examples of Wikipedia's page "Cohen's kappa"; the others follow from the formula
 @pytest.mark.parametrize(
     ("counts", "kappa"),
     [
@@ -175,7 +199,7 @@ def test_agreement_is_of_two_files(tmp_path, second):
         ((9, 1, 0, 0), 0.0),
     ],
 )
-def test_kappa_is_cohens(counts, kappa):
+def test_kappa_is_cohen_s(counts, kappa):
     assert Agreement(*counts).kappa == pytest.approx(kappa, abs=5e-5)
 
 
@@ -191,21 +215,21 @@ def test_kappa_is_cohens(counts, kappa):
         (f"{SITE}/1: yes\n", 1, "the judgement is 'yes'; write accept or reject"),
         (f"{SITE}/1:\n\taccept\n", 2, "is not YAML"),
         (f"- {SITE}/1\n", 1, "is not a mapping"),
-        (f"{SITE}/1: {{[a]: b}}\n", 1, "is no field"),
+        (f"{SITE}/1: {{[a]: b}}\n", 1, "is not a field"),
         (f"{SITE}/1: {{judgement: reject, criteria: [{'9' * 5000}]}}\n", 1, "criteria must be numbers from 1 to 7"),
         (b"# caf\xe9\n", 1, "is not YAML"),
         ("a: " + "[" * 200_000, 1, "write one `<id>: accept`"),
     ],
 )  # fmt: skip
-def test_mistake_in_the_judgement_file_is_told_in_one_line(tmp_path, judgements, line, message):
+def test_mistake_in_the_judgement_file_is_reported_in_one_line(tmp_path, judgements, line, message):
     (tmp_path / "out.jsonl").write_bytes(jsonl(*RECORDS))
     told(judge(tmp_path, judgements), SCRIPT, f"{tmp_path / 'judgements.yaml'}:{line}: ", message)
     assert (tmp_path / "out.jsonl").read_bytes() == jsonl(*RECORDS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["judgements.yaml", "out.jsonl"]
 
 
-def test_judgement_file_that_is_not_there_is_told(tmp_path):
-    for path, message in ((tmp_path / "gone.yaml", "no such file; the viewer writes it"), (tmp_path, "Is a directory")):
+def test_missing_judgement_file_is_reported(tmp_path):
+    for path, message in ((tmp_path / "gone.yaml", "no such file; judge records"), (tmp_path, "Is a directory")):
         run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--judgement_file", path)
         told(run, SCRIPT, f"{path}: {message}")
 

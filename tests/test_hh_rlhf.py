@@ -1,4 +1,4 @@
-"""HH-RLHF: transcripts are split right, every row is accounted for, and the numbers are those of an independent count."""
+"""HH-RLHF: transcripts are split correctly, and every row is accounted for, as an independent count confirms."""
 
 import gzip
 import hashlib
@@ -19,7 +19,7 @@ from corpora.hh_rlhf import (
     red_team_record,
     split_turns,
 )
-from merging.origins import CAUTIONS
+from merging.origins import ORIGINS
 from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow
 from sample.archive_server import ArchiveServer, Fault
@@ -61,12 +61,18 @@ def write_rows(path: Path, *rows: dict) -> Path:
     [
         (dialogue("Ahoy?", "Ahoy!"), ("Ahoy?", "Ahoy!")),
         (dialogue("Ahoy?", "Ahoy!", "More?", "No."), ("Ahoy?", "Ahoy!")),
-        (dialogue('Why is "Human: keep out" there?', 'Ask "Assistant: why?"'),
-         ('Why is "Human: keep out" there?', 'Ask "Assistant: why?"')),
-        (dialogue("A sign:\nHuman: no\nAssistant: yes", "Odd.\nHuman: indeed"),
-         ("A sign:\nHuman: no\nAssistant: yes", "Odd.\nHuman: indeed")),
-        (dialogue("Two paragraphs.\n\nHumans: many.", "The Human: one"),
-         ("Two paragraphs.\n\nHumans: many.", "The Human: one")),
+        (
+            dialogue('Why is "Human: keep out" there?', 'Ask "Assistant: why?"'),
+            ('Why is "Human: keep out" there?', 'Ask "Assistant: why?"'),
+        ),
+        (
+            dialogue("A sign:\nHuman: no\nAssistant: yes", "Odd.\nHuman: indeed"),
+            ("A sign:\nHuman: no\nAssistant: yes", "Odd.\nHuman: indeed"),
+        ),
+        (
+            dialogue("Two paragraphs.\n\nHumans: many.", "The Human: one"),
+            ("Two paragraphs.\n\nHumans: many.", "The Human: one"),
+        ),
         (dialogue("Ahoy?", "Human: insists"), ("Ahoy?", "Human: insists")),
         ("\n\nHuman:Ahoy?\n\nAssistant:Ahoy!", ("Ahoy?", "Ahoy!")),
         ("Human: Ahoy?\n\nAssistant: Ahoy!", ("Ahoy?", "Ahoy!")),
@@ -77,7 +83,7 @@ def write_rows(path: Path, *rows: dict) -> Path:
         (dialogue("Ahoy?", "Ahoy!") + "\n\nAssistant: And more.", ("Ahoy?", "Ahoy!")),
         ("\n\n\n\nHuman: a\n\n\n\nAssistant: b", ("a", "b")),
     ],
-)  # fmt: skip
+)
 def test_the_first_exchange_is_the_first_human_line_and_its_reply(transcript, exchange):
     assert first_exchange(transcript) == exchange
 
@@ -105,15 +111,18 @@ def test_a_transcript_without_a_first_exchange_is_left_out_with_its_reason(trans
 
 
 PIECES = st.sampled_from(["Human:", "Assistant:", "Human", ":", "\n", "\n\n", " ", "a", "é", "boat", "\u2028", "\x00"])
-TEXTS = st.lists(PIECES, max_size=8).map("".join).map(str.strip).filter(
-    lambda text: text and "\n\nHuman:" not in text and "\n\nAssistant:" not in text
-)  # fmt: skip
+TEXTS = (
+    st.lists(PIECES, max_size=8)
+    .map("".join)
+    .map(str.strip)
+    .filter(lambda text: text and "\n\nHuman:" not in text and "\n\nAssistant:" not in text)
+)
 PROPERTY = settings(derandomize=True, max_examples=200, deadline=None)
 
 
 @PROPERTY
 @given(st.lists(TEXTS, min_size=1, max_size=6))
-def test_what_was_put_together_is_taken_apart(texts):
+def test_a_transcript_is_split_into_the_turns_that_it_was_made_of(texts):
     turns = split_turns(dialogue(*texts))
     assert [turn.text for turn in turns] == texts
     assert [turn.speaker for turn in turns] == [("Human", "Assistant")[number % 2] for number in range(len(texts))]
@@ -121,17 +130,18 @@ def test_what_was_put_together_is_taken_apart(texts):
 
 @PROPERTY
 @given(st.lists(TEXTS, min_size=1, max_size=4), st.sampled_from(["\r\n", "\r"]))
-def test_line_ends_make_no_difference(texts, line_end):
+def test_line_ends_do_not_matter(texts, line_end):
     assert split_turns(dialogue(*texts).replace("\n", line_end)) == split_turns(dialogue(*texts))
 
 
 @PROPERTY
 @given(st.lists(TEXTS, min_size=1, max_size=4), st.data())
-def test_a_transcript_that_ends_anywhere_keeps_the_turns_before(texts, data):
-    whole = dialogue(*texts)
-    turns, cut = split_turns(whole), split_turns(whole[: data.draw(st.integers(0, len(whole)))])
+def test_a_truncated_transcript_keeps_the_turns_before_the_cut(texts, data):
+    transcript = dialogue(*texts)
+    end = data.draw(st.integers(0, len(transcript)))
+    turns, cut = split_turns(transcript), split_turns(transcript[:end])
     assert cut[:-1] == turns[: len(cut)][:-1]
-    if cut:  # the last one ends early, or with what is there of the next one's beginning
+    if cut:  # the last one ends early, or with the beginning of the next one
         last = turns[len(cut) - 1]
         assert cut[-1].speaker == last.speaker
         assert any(f"{last.text}\n\n{speaker}".startswith(cut[-1].text) for speaker in ("Human", "Assistant"))
@@ -153,7 +163,7 @@ def test_any_text_gives_an_exchange_or_a_reason(text):
 
 @PROPERTY
 @given(TEXTS, TEXTS)
-def test_instructions_differ_by_more_than_case_and_white_space(one, other):
+def test_case_and_white_space_do_not_distinguish_instructions(one, other):
     assume(" ".join(one.casefold().split()) != " ".join(other.casefold().split()))
     seen = SeenInstructions()
     seen.check(one)
@@ -186,7 +196,7 @@ def test_a_preference_row_becomes_a_record_of_its_chosen_text():
         preference_record(value, "helpful-online/train", 4)
 
 
-def test_a_red_team_row_keeps_what_is_known_of_the_attempt():
+def test_a_red_team_row_keeps_the_fields_of_the_attempt():
     value = attempt(1.0, model_type="rlhf", num_params="2B", tags=["Other"], task_description="Ask", is_upworker=True)
     assert red_team_record(value, 1, 2) == {
         "id": "hh-rlhf/red-team-attempts/7",
@@ -194,14 +204,20 @@ def test_a_red_team_row_keeps_what_is_known_of_the_attempt():
         "instruction": "Is it deep?",
         "response": "Yes.",
         "meta": {
-            "license": "MIT", "rating": 1.0, "model_type": "rlhf", "num_params": "2B", "tags": ["Other"],
-            "task_description": "Ask", "split": None, "line": 7,
+            "license": "MIT",
+            "rating": 1.0,
+            "model_type": "rlhf",
+            "num_params": "2B",
+            "tags": ["Other"],
+            "task_description": "Ask",
+            "split": None,
+            "line": 7,
         },
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("rating", [0, 0.0, 1, 2, 2.0])
-def test_ratings_up_to_the_highest_asked_for_are_kept(rating):
+def test_ratings_up_to_max_rating_are_kept(rating):
     assert red_team_record(attempt(rating), 1, 2)["meta"]["rating"] == rating
 
 
@@ -213,18 +229,18 @@ def test_ratings_up_to_the_highest_asked_for_are_kept(rating):
         (-1, "rating not from 0 to 4"), (5, "rating not from 0 to 4"), (float("inf"), "rating not from 0 to 4"),
     ],
 )  # fmt: skip
-def test_other_ratings_are_left_out_with_their_reason(rating, reason):
+def test_other_ratings_are_left_out_with_a_reason(rating, reason):
     with pytest.raises(SkipRow, match=f"^{reason}$"):
         red_team_record(attempt(rating), 1, 2)
 
 
-def test_an_absent_rating_is_left_out():
+def test_a_missing_rating_is_left_out():
     with pytest.raises(SkipRow, match="^no rating$"):
         red_team_record(row(transcript=dialogue("Is it deep?", "Yes.")), 1, 2)
 
 
 @pytest.mark.parametrize("value", [{}, {"chosen": None}, {"chosen": ["a"]}, {"transcript": "a"}])
-def test_a_row_of_something_else_is_bad_input(value):
+def test_a_row_of_another_data_set_is_bad_input(value):
     with pytest.raises(InputError, match='train.jsonl:7: has no text "chosen"'):
         preference_record(row(**value), "helpful-online/train", 1)
 
@@ -246,11 +262,11 @@ BOTH, ONE = (["helpful-online", "helpful-base"], ["train", "test"]), (["helpful-
         ("-", BOTH, None),
     ],
 )
-def test_a_files_name_tells_its_part_or_the_flags_do(path, asked, part):
+def test_a_files_name_or_the_flags_give_its_part(path, asked, part):
     assert preference_part(SourceFile(path), *asked) == part
 
 
-def test_found_files_must_tell_what_they_are():
+def test_files_in_folders_are_recognised_only_by_name():
     assert preference_part(SourceFile("/x/mine.jsonl", given=False), *ONE) is None
     assert red_team_part(SourceFile("/x/mine.jsonl", given=False)) is None
     assert red_team_part(SourceFile("/x/mine.jsonl")) == "red-team-attempts"
@@ -278,7 +294,7 @@ def test_the_samples_rows_are_all_accounted_for(tmp_path):
     assert records(dropped)[0]["row"] == json.loads(source[2])
     assert report(out)["counts"]["read"] == 8
     assert report(out)["kept_by_file"] == {"helpful-online/train": 3, "helpful-rejection-sampled/train": 1}
-    assert report(out)["caution"] == CAUTIONS["anthrop_helpful"]
+    assert report(out)["caution"] == ORIGINS["anthrop_helpful"].caution
     assert "not meant for supervised training of dialogue agents" in run.stderr
 
 
@@ -291,10 +307,8 @@ def test_train_and_test_are_kept_apart(tmp_path):
     kept = {}
     for splits in ("train", "test", "test train"):
         out = tmp_path / f"{splits}.jsonl"
-        run = run_script(
-            SCRIPT, "--subset", "helpful", "--tranches", "helpful-online", "--splits", *splits.split(),
-            "--inputpath", tmp_path / "in", "--destpath", out,
-        )  # fmt: skip
+        flags = ("--subset", "helpful", "--tranches", "helpful-online", "--splits", *splits.split())
+        run = run_script(SCRIPT, *flags, "--inputpath", tmp_path / "in", "--destpath", out)
         assert run.status == 0, run.stderr
         kept[splits] = [(record["meta"]["split"], record["instruction"]) for record in records(out)]
     assert kept == {
@@ -314,8 +328,10 @@ def test_the_published_array_and_lines_give_the_same_records(tmp_path):
         assert run.status == 0, run.stderr
     assert Path(f"{packed}.out.jsonl").read_bytes() == Path(f"{lines}.out.jsonl").read_bytes()
     assert report(Path(f"{packed}.out.jsonl"))["counts"] == {
-        "read": 5, "dropped": {"no rating": 1, "rating above 2": 1}, "kept": 3,
-    }  # fmt: skip
+        "read": 5,
+        "dropped": {"no rating": 1, "rating above 2": 1},
+        "kept": 3,
+    }
 
 
 def test_stdin_and_stdout(tmp_path):
@@ -341,7 +357,7 @@ def test_stdin_and_stdout(tmp_path):
         (),
     ],
 )
-def test_flags_that_make_no_sense_are_refused(tmp_path, arguments):
+def test_contradictory_flags_are_refused(tmp_path, arguments):
     run = run_script(SCRIPT, *arguments, "--destpath", tmp_path / "out.jsonl")
     assert run.status == 2, run.stderr
     assert list(tmp_path.iterdir()) == []
@@ -366,14 +382,16 @@ def test_bad_input_ends_in_one_line_and_writes_nothing(tmp_path):
     )
     told(
         run_script(SCRIPT, "--subset", "helpful", "--splits", "test", "--inputpath", wrong, "--destpath", out),
-        SCRIPT, f"{wrong}: is helpful-online/train", "--splits",
-    )  # fmt: skip
+        SCRIPT,
+        f"{wrong}: is helpful-online/train",
+        "--splits",
+    )
     told(run_script(SCRIPT, "--subset", "helpful", "--inputpath", wrong, "--destpath", wrong), SCRIPT, "give another")
     assert not out.parent.exists() or list(out.parent.iterdir()) == []
 
 
 # ---- downloads -------------------------------------------------------------------------------------------------------
-def test_the_published_files_are_fetched_resumed_and_verified(tmp_path):
+def test_the_published_files_are_downloaded_resumed_and_verified(tmp_path):
     root, digests = tmp_path / "www", {}
     for part in ("helpful-online/train", "helpful-rejection-sampled/train"):
         rows = [{"chosen": dialogue(f"{part} {number}?", REPLY)} for number in range(300)]
@@ -384,7 +402,7 @@ def test_the_published_files_are_fetched_resumed_and_verified(tmp_path):
         digests[f"hh/{part}.jsonl.gz"] = hashlib.sha256(data).hexdigest()
 
     def fault(request):
-        drop = 1_000 if request.number == 2 else None  # the first is the look at the headers, of one byte
+        drop = 1_000 if request.number == 2 else None  # the first asks for the headers, with one byte
         return Fault(drop_after=drop, headers={"X-Linked-ETag": f'"{digests[request.file]}"'})
 
     out = tmp_path / "made" / "helpful.jsonl"
@@ -400,13 +418,15 @@ def test_the_published_files_are_fetched_resumed_and_verified(tmp_path):
         assert len(server.requests) == requests
         assert out.read_bytes() == made
     assert len(records(out)) == 600
-    assert [told["sha256"] for told in report(out)["inputs"]] == list(digests.values())
+    assert [file["sha256"] for file in report(out)["inputs"]] == list(digests.values())
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == [
-        "downloads", "helpful.jsonl", "helpful.jsonl.report.json",
-    ]  # fmt: skip
+        "downloads",
+        "helpful.jsonl",
+        "helpful.jsonl.report.json",
+    ]
 
 
-def test_a_wrong_digest_ends_in_one_line(tmp_path):
+def test_a_wrong_digest_is_reported_in_one_line(tmp_path):
     root, out, wrong = tmp_path / "www", tmp_path / "red.jsonl", "0" * 64
     path = root / "red-team-attempts" / "red_team_attempts.jsonl.gz"
     path.parent.mkdir(parents=True)
@@ -435,8 +455,11 @@ def test_all_sources_merge_into_one_mix(tmp_path, sample_records):
     (part,) = (tmp_path / "dataset").glob("instruction_tuning_dataset_alpha_part*.json")
     entries = json.loads(part.read_text("utf-8"))
     assert Counter(source for source, _ in entries) == {
-        "stackexchange": len(records(sample_records)), "anthrop_helpful": 4, "anthrop_redteam": 3, "conala": 6,
-    }  # fmt: skip
+        "stackexchange": len(records(sample_records)),
+        "anthrop_helpful": 4,
+        "anthrop_redteam": 3,
+        "conala": 6,
+    }
     question, answer = next(text for source, text in entries if "alongside a pontoon" in text).split("\n\n", maxsplit=1)
     assert question == "How do I bring a small boat alongside a pontoon?"
     assert answer.startswith("Come up slowly") and answer.endswith("<|endoftext|>")
@@ -444,7 +467,7 @@ def test_all_sources_merge_into_one_mix(tmp_path, sample_records):
 
 # ---- real rows -------------------------------------------------------------------------------------------------------
 def by_hand(transcript: str) -> tuple[str, str]:
-    """The first two turns, found another way than the package does; "" where there is none."""
+    """The first two turns, found in another way than in the package; "" for a missing one."""
     human, assistant = "\n\nHuman:", "\n\nAssistant:"
     assert transcript.startswith(human)
     ends = [at for at in (transcript.find(mark, len(human)) for mark in (human, assistant)) if at >= 0]
@@ -457,7 +480,7 @@ def by_hand(transcript: str) -> tuple[str, str]:
 
 
 @needs_real
-def test_the_real_preference_file_gives_what_an_independent_count_gives(tmp_path):
+def test_the_real_preference_file_agrees_with_an_independent_count(tmp_path):
     expected, reasons, seen = {}, Counter(), set()
     for number, line in enumerate(gzip.decompress(PREFERENCES.read_bytes()).split(b"\n")[:-1], 1):
         question, reply = by_hand(json.loads(line)["chosen"])
@@ -472,10 +495,8 @@ def test_the_real_preference_file_gives_what_an_independent_count_gives(tmp_path
             seen.add(key)
             expected[f"hh-rlhf/harmless-base/test/{number}"] = (question, reply)
     out, dropped = tmp_path / "out.jsonl", tmp_path / "dropped.jsonl"
-    run = run_script(
-        SCRIPT, "--subset", "helpful", "--tranches", "harmless-base", "--splits", "test",
-        "--inputpath", PREFERENCES, "--destpath", out, "--dropped_path", dropped,
-    )  # fmt: skip
+    flags = ("--subset", "helpful", "--tranches", "harmless-base", "--splits", "test")
+    run = run_script(SCRIPT, *flags, "--inputpath", PREFERENCES, "--destpath", out, "--dropped_path", dropped)
     assert run.status == 0, run.stderr
     assert {record["id"]: (record["instruction"], record["response"]) for record in records(out)} == expected
     assert Counter(row["reason"] for row in records(dropped)) == reasons
@@ -485,7 +506,7 @@ def test_the_real_preference_file_gives_what_an_independent_count_gives(tmp_path
 
 @needs_real
 @pytest.mark.parametrize("max_rating", range(5))
-def test_the_real_red_team_rows_give_what_an_independent_count_gives(tmp_path, max_rating):
+def test_the_real_red_team_rows_agree_with_an_independent_count(tmp_path, max_rating):
     rows = [json.loads(line) for line in RED_TEAM.read_text("utf-8").splitlines()]
     out = tmp_path / "out.jsonl"
     run = run_script(
@@ -497,11 +518,10 @@ def test_the_real_red_team_rows_give_what_an_independent_count_gives(tmp_path, m
         for number, row in enumerate(rows, 1)
         if row["rating"] <= max_rating
     }
-    assert {
-        record["id"]: (
-            record["instruction"], record["response"], record["meta"]["rating"], record["meta"]["task_description"]
-        )
-        for record in records(out)
-    } == expected  # fmt: skip
+    made = {}
+    for record in records(out):
+        meta = record["meta"]
+        made[record["id"]] = (record["instruction"], record["response"], meta["rating"], meta["task_description"])
+    assert made == expected
     assert report(out)["counts"]["read"] == len(rows) == 10
     assert report(out)["counts"]["kept"] == len(expected)

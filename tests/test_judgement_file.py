@@ -1,4 +1,4 @@
-"""Writing into a judgement file: what is judged is there, whatever happens, and nothing else has changed by a byte."""
+"""Writing to a judgement file: judgements survive whatever happens, and not a byte of anything else changes."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,18 +41,18 @@ def written(path: Path, text: str | bytes) -> JudgementFile:
 
 
 def judge(file: JudgementFile, record_id: str, judgement: Judgement | None) -> Judgement | None:
-    """Judge as a reviewer does who has just looked, and return what was there before."""
+    """Judge with the current judgement as the one seen, and return that one."""
     seen = file.read().get(record_id)
     file.judge(record_id, judgement, seen=seen)
     return seen
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# what becomes of the text
+# the text after a judgement
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_file_that_is_not_there_is_made_with_the_first_judgement(path):
+def test_missing_file_is_created_with_the_first_judgement(path):
     file = JudgementFile(path)
     assert file.read() == {} and not path.parent.exists()
     assert judge(file, A, ACCEPT) is None
@@ -59,7 +60,7 @@ def test_file_that_is_not_there_is_made_with_the_first_judgement(path):
     assert path.read_text() == f"{A}: accept\n{B}: {{judgement: reject, criteria: [4, 6], note: links to a blog}}\n"
 
 
-def test_none_takes_a_judgement_out(path):
+def test_none_removes_a_judgement(path):
     file = written(path, f"# head\n{A}: accept\n{B}: reject\n")
     assert judge(file, A, reject(2)) == ACCEPT
     assert judge(file, A, None) == reject(2)
@@ -78,7 +79,7 @@ def test_none_takes_a_judgement_out(path):
         ("\n  judgement: reject\n  criteria:\n  - 4\n  - 6  # both", ACCEPT, " accept  # both"),
         ("\n  judgement: reject\n  note: |\n    two\n    lines", reject(1), " {judgement: reject, criteria: [1]}"),
         ("  # why\n  {judgement: reject, note: 'no #1'}", ACCEPT, "  # why\n  accept"),
-        # fields of the reviewer's own, and comments in between, stay where they are
+        # the reviewer's own fields, and comments between fields, stay in place
         (" {judgement: reject, seen: [1, 2]}", ACCEPT, " {judgement: accept, seen: [1, 2]}"),
         (" {seen: x, judgement: accept}", reject(4, note="a"), " {seen: x, judgement: reject, criteria: [4], note: a}"),
         (" {judgement: reject, criteria: [4], seen: x}", ACCEPT, " {judgement: accept, criteria: [], seen: x}"),
@@ -97,7 +98,7 @@ def test_none_takes_a_judgement_out(path):
     ],
 )
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_an_entry_judged_anew_keeps_what_else_is_written_in_it(path, before, judgement, after, line_end):
+def test_a_changed_entry_keeps_everything_else_in_it(path, before, judgement, after, line_end):
     text = f"# head\n{A}:{{}}\n{B}: accept\n\n  # end\n".replace("\n", line_end)
     file = written(path, text.format(before.replace("\n", line_end)))
     judge(file, A, judgement)
@@ -117,13 +118,13 @@ def test_an_entry_judged_anew_keeps_what_else_is_written_in_it(path, before, jud
         (f"%YAML 1.1\n---\n  {A}: accept\n...\n", f"%YAML 1.1\n---\n  {A}: accept\n  {{}}\n...\n"),
     ],
 )
-def test_a_new_judgement_goes_to_the_end(path, before, after):
+def test_a_new_judgement_is_appended(path, before, after):
     judge(written(path, before), C, ACCEPT)
     assert path.read_bytes().decode() == after.replace("{}", f"{C}: accept")
     assert load_judgements(path)[C] == ACCEPT
 
 
-def test_the_last_judgement_of_a_document_that_has_an_end_can_be_taken_out(path):
+def test_the_last_judgement_of_a_document_with_an_end_mark_can_be_removed(path):
     for start in ("", "--- # start\n"):
         file = written(path, f"# head\n{start}{A}: accept\n...\n# end\n")
         judge(file, A, None)
@@ -138,14 +139,14 @@ def test_utf_16_stays_utf_16(path):
         assert path.read_bytes() == f"\ufeff# é\n{A}: {{judgement: reject, note: 🚤}}\n".encode(encoding)
 
 
-def test_what_is_judged_as_it_was_leaves_the_file_alone(path):
+def test_the_same_judgement_again_leaves_the_file_alone(path):
     file = written(path, f'{A}:   "accept"\n')
     before = path.stat()
     assert judge(file, A, ACCEPT) == ACCEPT
     assert path.stat() == before
 
 
-def test_taking_out_does_not_pull_a_comment_into_the_text_before_it(path):
+def test_removing_an_entry_does_not_make_a_comment_part_of_the_note_before_it(path):
     text = f"{A}:\n  judgement: reject\n  note: |+\n    text\n{B}: accept\n\n    # a comment\n{C}: accept\n"
     file = written(path, text)
     judge(file, B, None)
@@ -163,7 +164,7 @@ def test_any_note_and_id_come_back(tmp_path, note, record_id):
     assert path.read_bytes().count(b"\n") == 1
 
 
-def test_half_a_character_as_browsers_send_it_is_replaced(path):
+def test_half_a_character_from_a_browser_is_replaced(path):
     file = JudgementFile(path)
     assert file.judge(A, reject(note="\ud83d!"), seen=None) == reject(note="\ufffd!")
     assert file.read() == load_judgements(path) == {A: reject(note="\ufffd!")}
@@ -184,7 +185,7 @@ judgements = st.builds(
 
 
 class Hand:
-    """A person who writes entries in one way or another; every comment and every field of their own has a number."""
+    """A person who writes entries in many styles; every comment and every field of their own has a number."""
 
     def __init__(self, draw):
         self.draw = draw
@@ -244,8 +245,8 @@ class Hand:
         if form == "flow over lines":
             fields = self.fields(judgement, False)
             lines = [
-                f"    {each}{',' if number < len(fields) else ''}{self.end_of_line()}"
-                for number, each in enumerate(fields, 1)
+                f"    {field}{',' if number < len(fields) else ''}{self.end_of_line()}"
+                for number, field in enumerate(fields, 1)
             ]
             return f"{key}: {{{self.end_of_line()}{''.join(lines)}    }}{end}", judgement
         fields = self.fields(Judgement(judgement.accepted, judgement.criteria) if "note" in form else judgement, True)
@@ -253,60 +254,65 @@ class Hand:
             note, judgement = self.block_note(judgement)
             fields.append(note)
         lines = ""
-        for each in fields:
-            lines += f"  {each}" + ("\n" if "\n" in each else self.end_of_line())
+        for field in fields:
+            lines += f"  {field}" + ("\n" if "\n" in field else self.end_of_line())
             lines += self.choose("", "", self.comment(["  "]), "\n")
         return f"{key}:{self.end_of_line()}{lines}", judgement
 
 
 @st.composite
 def hand_written(draw):
-    """A file as pieces (id or None, text), and what it says."""
+    """A file as pieces (id or None, text), and its judgements."""
     hand = Hand(draw)
-    pieces, said = [(None, hand.choose("", "\ufeff") + hand.choose("", "---\n", "--- # x\n", "%YAML 1.1\n---\n"))], {}
+    pieces, expected = (
+        [(None, hand.choose("", "\ufeff") + hand.choose("", "---\n", "--- # x\n", "%YAML 1.1\n---\n"))],
+        {},
+    )
     for record_id in draw(st.lists(st.sampled_from(IDS), max_size=5, unique=True)):
         text, judgement = hand.entry(record_id, draw(judgements))
         pieces += [(None, hand.between(pieces[-1][1])), (record_id, text)]
-        said[record_id] = judgement
+        expected[record_id] = judgement
     pieces.append((None, hand.between(pieces[-1][1])))
-    pieces.append((None, hand.choose("", "", *(["...\n", "...\n# end\n"] if said or "---" in pieces[0][1] else []))))
+    pieces.append(
+        (None, hand.choose("", "", *(["...\n", "...\n# end\n"] if expected or "---" in pieces[0][1] else [])))
+    )
     line_end, indent = hand.choose("\n", "\r\n"), hand.choose("", "", "  ")
     pieces = [
         (record_id, re.sub(r"^(?=.)", indent, text, flags=re.M) if record_id else text) for record_id, text in pieces
     ]
-    return [(record_id, text.replace("\n", line_end)) for record_id, text in pieces], said
+    return [(record_id, text.replace("\n", line_end)) for record_id, text in pieces], expected
 
 
 @given(hand_written(), st.lists(st.tuples(st.sampled_from(IDS), st.none() | judgements), max_size=8), st.booleans())
 @settings(
     deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_only_the_lines_of_the_ids_judged_differ(tmp_path, file, sequence, one_session):
-    pieces, said = file
+def test_only_the_lines_of_judged_ids_differ(tmp_path, file, sequence, one_session):
+    pieces, expected = file
     path = tmp_path / "hand.yaml"
     path.write_bytes("".join(text for _, text in pieces).encode())
-    assert load_judgements(path) == said
+    assert load_judgements(path) == expected
 
-    session, changed, taken_out = JudgementFile(path), set(), set()
+    session, changed, removed = JudgementFile(path), set(), set()
     for record_id, judgement in sequence:
         session = session if one_session else JudgementFile(path)
-        assert judge(session, record_id, judgement) == said.get(record_id)
-        if judgement != said.get(record_id):
+        assert judge(session, record_id, judgement) == expected.get(record_id)
+        if judgement != expected.get(record_id):
             changed.add(record_id)
         if judgement is None:
-            taken_out.add(record_id)
-            said.pop(record_id, None)
+            removed.add(record_id)
+            expected.pop(record_id, None)
         else:
-            said[record_id] = judgement
+            expected[record_id] = judgement
         read = load_judgements(path)
-        assert session.read() == read == said
-        assert [each.line for each in session.read().values()] == [each.line for each in read.values()]
+        assert session.read() == read == expected
+        assert [entry.line for entry in session.read().values()] == [entry.line for entry in read.values()]
 
     new = path.read_bytes().decode()
     same = "".join("(?s:.*?)" if record_id in changed else re.escape(text) for record_id, text in pieces[:-1])
     assert re.fullmatch(f"{same}(?s:.*){re.escape(pieces[-1][1])}", new), new
     for record_id, text in pieces:
-        if record_id in changed - taken_out:
+        if record_id in changed - removed:
             assert set(re.findall(r"mark\d+_", text)) <= set(re.findall(r"mark\d+_", new)), (text, new)
 
 
@@ -332,11 +338,13 @@ def test_only_the_lines_of_the_ids_judged_differ(tmp_path, file, sequence, one_s
     ],
 )
 @pytest.mark.parametrize("tail", ["", "...\n", " ...\n"])
-def test_a_session_reads_an_edit_as_a_new_one_does(path, after, tail):
+def test_an_open_session_reads_an_edit_like_a_new_one(path, after, tail):
     entries = {
-        "A": f"{A}: accept\n", "B": f"{B}:\n  judgement: reject\n  note: |\n    text\n", "C": f"{C}: reject\n",
+        "A": f"{A}: accept\n",
+        "B": f"{B}:\n  judgement: reject\n  note: |\n    text\n",
+        "C": f"{C}: reject\n",
         "D": f"{SITE}/4: accept\n",
-    }  # fmt: skip
+    }
     for start, end in (("", ""), ("", "...\n"), ("\ufeff", "")):
         session = written(path, start + "{A}{B}{C}{D}".format(**entries) + end)
         session.read()
@@ -348,37 +356,37 @@ def test_a_session_reads_an_edit_as_a_new_one_does(path, after, tail):
 @settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_a_session_reads_edits_by_hand_as_a_new_one_does(tmp_path, file, other, data):
-    """Whatever is cut out or put in: the same judgements, lines and next text, or the same words of what is wrong."""
+def test_an_open_session_reads_any_edit_by_hand_like_a_new_one(tmp_path, file, other, data):
+    """Whatever is removed or inserted: the same judgements, lines and next text, or the same error."""
     path = tmp_path / "hand.yaml"
-    whole, others = ["".join(text for _, text in pieces).encode() for pieces, _ in (file, other)]
-    path.write_bytes(whole)
+    current, others = ["".join(text for _, text in pieces).encode() for pieces, _ in (file, other)]
+    path.write_bytes(current)
     session = JudgementFile(path)
     session.read()
     for _ in range(3):
         cuts = (
-            [match.end() for match in re.finditer(rb"\n|$", whole)]
+            [match.end() for match in re.finditer(rb"\n|$", current)]
             if data.draw(st.booleans())
-            else range(len(whole) + 1)
+            else range(len(current) + 1)
         )
         start, stop = sorted((data.draw(st.sampled_from(cuts)), data.draw(st.sampled_from(cuts))))
         new = data.draw(
             st.sampled_from(
-                [b"", b" ", b"\n", b"x", b"  y\n", b"- z\n", b"---\n", b"...\n", b"'", b"{", others, whole[:start]]
+                [b"", b" ", b"\n", b"x", b"  y\n", b"- z\n", b"---\n", b"...\n", b"'", b"{", others, current[:start]]
             )
         )
-        whole = whole[:start] + new + whole[stop if data.draw(st.booleans()) else start :]
-        path.write_bytes(whole)
+        current = current[:start] + new + current[stop if data.draw(st.booleans()) else start :]
+        path.write_bytes(current)
         assert outcome(session.read) == outcome(JudgementFile(path).read)
     outcomes = []
-    for each in (session, JudgementFile(path)):
-        path.write_bytes(whole)
-        outcomes.append((outcome(lambda each=each: judge(each, A, reject(7))), path.read_bytes()))
+    for file in (session, JudgementFile(path)):
+        path.write_bytes(current)
+        outcomes.append((outcome(lambda file=file: judge(file, A, reject(7))), path.read_bytes()))
     assert outcomes[0] == outcomes[1]
 
 
 def outcome(action):
-    """What an action returns, with the lines; or what is told."""
+    """What an action returns, with the line numbers, or its error."""
     try:
         result = action()
     except InputError as error:
@@ -387,7 +395,7 @@ def outcome(action):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# others at the same file, and the end in the middle
+# several writers, and a sudden end
 # ----------------------------------------------------------------------------------------------------------------------
 
 WRITER = f"""
@@ -396,13 +404,14 @@ from review.judgements import Judgement, JudgementFile
 path, first, last, step = sys.argv[1], *map(int, sys.argv[2:])
 file = JudgementFile(path)
 for number in range(first, last, step):
-    file.judge(f"{SITE}/{{number}}", Judgement(number % 2 == 0, (number % 7 + 1,), f"the {{number}}th: # 🚤"), seen=None)
+    judgement = Judgement(number % 2 == 0, (number % 7 + 1,), f"the {{number}}th: # 🚤")
+    file.judge(f"{SITE}/{{number}}", judgement, seen=None)
     print(number, flush=True)
 """
 
 
 def writer(path: Path, first: int, last: int, step: int = 1) -> subprocess.Popen[str]:
-    """A process that judges these numbers, one after the other, and prints each when it is saved."""
+    """A process that judges these numbers, one after the other, and prints each once it is saved."""
     command = [sys.executable, "-c", WRITER, *map(str, (path, first, last, step))]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
@@ -429,24 +438,25 @@ def test_killed_at_any_moment_no_judgement_that_was_shown_as_saved_is_lost(path)
             process.send_signal(signal.SIGKILL)
             saved += len(process.stdout.readlines())
             kills += process.wait() == -signal.SIGKILL
-        there = numbers_in(path)
-        assert there == list(range(len(there))) and len(there) - saved in (0, 1)  # one may be saved, but not yet told
-        saved = len(there)
+        numbers = numbers_in(path)
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) - saved in (0, 1)  # one may be saved, but not yet printed
+        saved = len(numbers)
     assert kills >= 5
 
 
 def test_two_viewers_on_one_file_lose_nothing(path):
     written(path, f"# by hand\n{SITE}/1000: {{judgement: accept, criteria: [7], note: 'the 1000th: # 🚤'}}  # kept\n")
     viewers = [writer(path, first, 1000, 2) for first in (0, 1)]
-    told = [[int(line) for line in viewer.stdout] for viewer in viewers]
+    printed = [[int(line) for line in viewer.stdout] for viewer in viewers]
     assert [viewer.wait() for viewer in viewers] == [0, 0]
-    assert told == [list(range(0, 1000, 2)), list(range(1, 1000, 2))]
-    there = numbers_in(path)
-    assert sorted(there) == list(range(1001)) and there[0] == 1000
+    assert printed == [list(range(0, 1000, 2)), list(range(1, 1000, 2))]
+    numbers = numbers_in(path)
+    assert sorted(numbers) == list(range(1001)) and numbers[0] == 1000
     assert path.read_text().startswith(
         f"# by hand\n{SITE}/1000: {{judgement: accept, criteria: [7], note: 'the 1000th: # 🚤'}}  # kept\n"
     )
-    turns = sum(here % 2 != then % 2 for here, then in zip(there, there[1:], strict=False))
+    turns = sum(first % 2 != second % 2 for first, second in pairwise(numbers))
     assert turns > 2, "the two did not write at the same time"
 
 
@@ -468,7 +478,7 @@ def test_two_threads_lose_nothing(path, one_session):
     assert len(load_judgements(path)) == len(file.read()) == 200
 
 
-def test_edits_by_hand_are_taken_up_before_the_next_judgement(path):
+def test_edits_by_hand_are_read_before_the_next_judgement(path):
     file = written(path, f"{A}: accept\n")
     assert file.read() == {A: ACCEPT}
     path.write_text(f"# mine\n{A}: reject\n\n{B}: accept  # by hand\n")
@@ -497,16 +507,16 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (f"{A}: accept\n{B}: maybe\n", 2, "the judgement is 'maybe'"),
         (f"{A}: accept\n{A}: accept\n", 2, "is judged twice, first in line 1"),
         (f"{A}: accept\n\t{B}: accept\n", 2, "is not YAML"),
-        (f"{A}: {{judgement: reject, critera: [4]}}\n", 1, "critera is no field; write criteria"),
+        (f"{A}: {{judgement: reject, critera: [4]}}\n", 1, "critera is not a field; write criteria"),
         (BOMB, 1, "a judgement is `accept`"),
         (f"{A}: {'[' * 100_000}", 1, "write one `<id>: accept`"),
-        # what can be read, but not changed in one place alone
-        (f"{A}: &a {{judgement: reject}}\n{B}: *a\n", 2, "*a stands for what is written elsewhere"),
-        (f"# head\n{{{A}: accept}}\n", 2, "the viewer writes no file in braces"),
-        (f"{A}: accept\n?\n  {B}\n: accept\n", 3, "write `<id>: ..` on lines of its own"),
+        # can be read, but an entry cannot be changed without others
+        (f"{A}: &a {{judgement: reject}}\n{B}: *a\n", 2, "*a is an alias, so the viewer cannot change it alone"),
+        (f"# head\n{{{A}: accept}}\n", 2, "the viewer cannot change entries in braces"),
+        (f"{A}: accept\n?\n  {B}\n: accept\n", 3, "put `<id>: ..` on its own line"),
     ],
 )  # fmt: skip
-def test_file_that_cannot_be_written_into_is_told_and_left_alone(path, text, line, message):
+def test_file_that_cannot_be_changed_is_reported_and_left_alone(path, text, line, message):
     file = written(path, f"{A}: accept\n")
     file.read()
     path.write_text(text)
@@ -517,7 +527,7 @@ def test_file_that_cannot_be_written_into_is_told_and_left_alone(path, text, lin
         assert "\n" not in str(caught.value)
     assert path.read_text() == text
     path.write_text(f"{A}: accept\n")
-    assert judge(file, C, ACCEPT) is None, "it goes on when the file is mended"
+    assert judge(file, C, ACCEPT) is None, "it continues once the file is corrected"
 
 
 @pytest.mark.parametrize(
@@ -529,10 +539,10 @@ def test_file_that_cannot_be_written_into_is_told_and_left_alone(path, text, lin
         (ACCEPT, f"{A}: {{judgement: accept, note: but see the comments}}\n"),
         (reject(4), f"{A}: {{judgement: reject, criteria: [4, 6]}}\n"),
     ],
-    ids=["judged", "changed", "taken out", "a note added", "a criterion added"],
+    ids=["judged", "changed", "removed", "a note added", "a criterion added"],
 )
-@pytest.mark.parametrize("judgement", [reject(2), None], ids=["judging", "taking out"])
-def test_what_the_reviewer_has_not_seen_is_not_changed(path, seen, text, judgement):
+@pytest.mark.parametrize("judgement", [reject(2), None], ids=["judging", "removing"])
+def test_a_judgement_that_the_reviewer_has_not_seen_is_not_changed(path, seen, text, judgement):
     file = written(path, "# head\n")
     file.read()
     path.write_text(text)
@@ -544,16 +554,16 @@ def test_what_the_reviewer_has_not_seen_is_not_changed(path, seen, text, judgeme
     assert load_judgements(path).get(A) == judgement
 
 
-def test_a_comment_or_a_field_of_one_s_own_is_no_other_judgement(path):
+def test_a_comment_or_an_own_field_does_not_make_another_judgement(path):
     file = written(path, f"{A}: accept\n")
     path.write_text(f"{A}: {{judgement: accept, seen: twice}}  # mine\n")
     file.judge(A, reject(), seen=ACCEPT)
     assert path.read_text() == f"{A}: {{judgement: reject, seen: twice}}  # mine\n"
 
 
-def test_id_that_yaml_has_no_room_for_is_told(path):
+def test_id_too_long_for_yaml_is_reported(path):
     file = written(path, f"{A}: accept\n")
-    with pytest.raises(InputError, match="cannot be written there"):
+    with pytest.raises(InputError, match="cannot be written to this file"):
         judge(file, "x" * 2000, ACCEPT)
     assert path.read_text() == f"{A}: accept\n" and file.read() == {A: ACCEPT}
 
@@ -561,7 +571,7 @@ def test_id_that_yaml_has_no_room_for_is_told(path):
 def test_failed_write_leaves_file_and_session_as_they_were(path, tmp_path):
     file = written(path, f"{A}: accept\n")
     file.read()
-    (path.parent / f".{path.name}.tmp").mkdir()  # where the new text would be written first
+    (path.parent / f".{path.name}.tmp").mkdir()  # in the place of the temporary file
     with pytest.raises(OSError):
         judge(file, B, ACCEPT)
     assert path.read_text() == f"{A}: accept\n" and file.read() == {A: ACCEPT}

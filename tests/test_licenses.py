@@ -1,4 +1,4 @@
-"""Licences: their names however they are written, and which of them cannot be published together."""
+"""Licences: their names in all spellings, and which cannot be published together."""
 
 import pytest
 
@@ -14,20 +14,38 @@ def row(source: str = "stackexchange", **meta) -> RecordLine:
     )
 
 
-@pytest.mark.parametrize(("written", "name"), [
-    *((text, "CC-BY-SA-4.0") for text in ("CC BY-SA 4.0", "cc-by-sa-4.0", "CC-BY-SA-4.0", " cc by sa 4.0 ", "Cc-By-Sa_4.0",
-                                         "https://creativecommons.org/licenses/by-sa/4.0/", "CC BY-SA 4.0 International")),
-    ("CC BY-SA", "CC-BY-SA"), ("CC BY-SA 2.5", "CC-BY-SA-2.5"), ("CC BY 4.0", "CC-BY-4.0"), ("cc-by-nc-sa-4.0", "CC-BY-NC-SA-4.0"),
-    ("CC BY-NC 4.0", "CC-BY-NC-4.0"), ("mit", "MIT"), ("MIT License", "MIT"), ("apache-2.0", "Apache-2.0"), ("Apache 2.0", "Apache-2.0"),
-    ("Apache License 2.0", "Apache-2.0"), ("CC0", "CC0-1.0"), ("cc0-1.0", "CC0-1.0"), ("bigscience-bloom-rail-1.0", "bigscience-bloom-rail-1.0"),
-])  # fmt: skip
-def test_names_are_spdx_identifiers_however_they_are_written(written, name):
+SPELLINGS = {
+    "CC BY-SA 4.0": "CC-BY-SA-4.0",
+    "cc-by-sa-4.0": "CC-BY-SA-4.0",
+    "CC-BY-SA-4.0": "CC-BY-SA-4.0",
+    " cc by sa 4.0 ": "CC-BY-SA-4.0",
+    "Cc-By-Sa_4.0": "CC-BY-SA-4.0",
+    "https://creativecommons.org/licenses/by-sa/4.0/": "CC-BY-SA-4.0",
+    "CC BY-SA 4.0 International": "CC-BY-SA-4.0",
+    "CC BY-SA": "CC-BY-SA",
+    "CC BY-SA 2.5": "CC-BY-SA-2.5",
+    "CC BY 4.0": "CC-BY-4.0",
+    "cc-by-nc-sa-4.0": "CC-BY-NC-SA-4.0",
+    "CC BY-NC 4.0": "CC-BY-NC-4.0",
+    "mit": "MIT",
+    "MIT License": "MIT",
+    "apache-2.0": "Apache-2.0",
+    "Apache 2.0": "Apache-2.0",
+    "Apache License 2.0": "Apache-2.0",
+    "CC0": "CC0-1.0",
+    "cc0-1.0": "CC0-1.0",
+    "bigscience-bloom-rail-1.0": "bigscience-bloom-rail-1.0",
+}
+
+
+@pytest.mark.parametrize(("written", "name"), SPELLINGS.items())
+def test_all_spellings_become_spdx_identifiers(written, name):
     license = license_named(written)
     assert license.name == name and license.known
 
 
 @pytest.mark.parametrize("written", ["proprietary", "ask me", "CC", "BY", "MITRE", "byte", "cc by-something"])
-def test_a_name_that_is_not_known_is_kept_and_said_to_be_so(written):
+def test_unknown_names_are_kept_and_marked(written):
     license = license_named(written)
     assert (license.name, license.hub_name) == (written, "other") or license.name == "CC-BY"
     assert not license.share_alike
@@ -51,7 +69,7 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("alike", "other", "why"), FORBIDDEN)
-def test_licences_that_forbid_each_other_are_told_with_both_sources(alike, other, why):
+def test_conflicting_licences_are_reported_with_both_sources(alike, other, why):
     for first, second in (
         ((alike, "stackexchange"), (other, "python_code")),
         ((other, "python_code"), (alike, "stackexchange")),
@@ -71,15 +89,15 @@ def test_licences_that_forbid_each_other_are_told_with_both_sources(alike, other
             assert part in str(caught.value)
 
 
-@pytest.mark.parametrize(("names", "whole"), ALLOWED)
-def test_licences_that_go_together_and_what_the_whole_is_under(names, whole):
+@pytest.mark.parametrize(("names", "hub_names"), ALLOWED)
+def test_compatible_licences_give_the_licence_of_the_data_set(names, hub_names):
     terms = Terms()
     for name in names:
         terms.add((name,), row())
-    assert terms.hub_names() == whole and terms.conflict() == ""
+    assert terms.hub_names() == hub_names and terms.conflict() == ""
 
 
-def test_conflict_that_is_allowed_is_still_told():
+def test_allowed_conflict_is_still_reported():
     terms = Terms(allow_conflict=True)
     for name in FORBIDDEN[0][:2]:
         terms.add((name,), row())
@@ -94,17 +112,25 @@ def test_rules_of_use_and_unknown_licences_are_cautions():
     assert rules.startswith("bigcode-openrail-m of stackexchange has rules") and "the licence ask me" in unknown
 
 
-def test_licence_of_the_model_counts_too():
+def test_the_models_licence_counts_too():
     assert licenses_of(row(license="MIT", model_license="CC BY-NC 4.0")) == ("MIT", "CC BY-NC 4.0")
     terms = Terms()
     with pytest.raises(InputError, match="CC-BY-NC-4.0"):
         terms.add(licenses_of(row(license="CC BY-SA 4.0", model_license="CC BY-NC 4.0")), row())
 
 
-@pytest.mark.parametrize("meta", [
-    {}, {"license": ""}, {"license": 4}, {"license": ["MIT"]}, {"question_license": "CC BY-SA 4.0"}, {"answer_license": "CC BY-SA 4.0"},
-    {"license": " "},
-])  # fmt: skip
-def test_record_without_a_licence_is_told_with_its_place(meta):
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {},
+        {"license": ""},
+        {"license": " "},
+        {"license": 4},
+        {"license": ["MIT"]},
+        {"question_license": "CC BY-SA 4.0"},
+        {"answer_license": "CC BY-SA 4.0"},
+    ],
+)
+def test_record_without_a_licence_is_reported_with_its_place(meta):
     with pytest.raises(InputError, match="^in.jsonl:1: has no licence; give it meta.license"):
         licenses_of(row(**meta))

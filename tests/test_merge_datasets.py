@@ -1,4 +1,4 @@
-"""Step 4, as a user runs it: every record once in the tuple files, the same bytes for the same records and seed."""
+"""Step 4 as a user runs it: every record once in the tuple files, the same bytes for the same records and seed."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ def parts(folder: Path) -> list[list]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The records' bytes; the report and the card tell the names of the inputs and differ with them."""
+    """The bytes of all files but the report and the card, which contain the names of the inputs."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in ("report.json", "README.md")}
 
 
@@ -55,7 +55,7 @@ def pair(given: dict) -> list[str]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_every_record_of_every_input_is_there_once(tmp_path):
+def test_every_record_of_every_input_is_written_once(tmp_path):
     inputs = [write(tmp_path / name, RECORDS[at : at + 25]) for name, at in (("a", 0), ("b", 25), ("c", 50))]
     run = merge("--inputpath", *inputs, "--destpath", tmp_path / "made", "--parts", "4")
     made = parts(tmp_path / "made")
@@ -69,16 +69,14 @@ def test_every_record_of_every_input_is_there_once(tmp_path):
         (NAME.format(number + 1), len(part)) for number, part in enumerate(made)
     ]
     assert set(report["files"]) == {path.name for path in (tmp_path / "made").iterdir()} - {"report.json"}
-    for name, told_of in report["files"].items():
+    for name, digest in report["files"].items():
         data = (tmp_path / "made" / name).read_bytes()
-        assert told_of == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    assert table(run.stderr) == {
-        "records read": 75, "records kept": 75, **report["sources"],
-        **{file["path"]: file["records"] for file in report["data_files"]},
-    }  # fmt: skip
+        assert digest == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    by_file = {file["path"]: file["records"] for file in report["data_files"]}
+    assert table(run.stderr) == {"records read": 75, "records kept": 75, **report["sources"], **by_file}
 
 
-def test_sample_site_comes_back_with_the_loop_of_todays_readers(sample_records, tmp_path):
+def test_existing_readers_get_the_sample_site_back(sample_records, tmp_path):
     merge("--inputpath", sample_records, "--destpath", tmp_path, "--parts", "3")
     responses = []
     for source, text in sum(parts(tmp_path), []):
@@ -88,18 +86,21 @@ def test_sample_site_comes_back_with_the_loop_of_todays_readers(sample_records, 
     records = [json.loads(line) for line in sample_records.read_bytes().splitlines()]
     report = json.loads((tmp_path / "report.json").read_bytes())
     assert report["counts"] == {"read": len(records), "dropped": {}, "kept": len(records)}
-    assert sorted(responses) == sorted(each["response"].strip() for each in records)
+    assert sorted(responses) == sorted(record["response"].strip() for record in records)
 
 
-@pytest.mark.parametrize(("convention", "made"), [
-    ("alpha", "Knot 1\nWhich knot?\n\n A bowline.\n\nTied. \n<|endoftext|>"),
-    ("labelled", "User: Knot 1\nWhich knot?\n\nAgent:  A bowline.\n\nTied. \n"),
-    ("split", ["Knot 1\n\nWhich knot?", " A bowline.\n\nTied. \n"]),
-])  # fmt: skip
-def test_conventions_of_pairs(tmp_path, convention, made):
+@pytest.mark.parametrize(
+    ("convention", "expected"),
+    [
+        ("alpha", "Knot 1\nWhich knot?\n\n A bowline.\n\nTied. \n<|endoftext|>"),
+        ("labelled", "User: Knot 1\nWhich knot?\n\nAgent:  A bowline.\n\nTied. \n"),
+        ("split", ["Knot 1\n\nWhich knot?", " A bowline.\n\nTied. \n"]),
+    ],
+)
+def test_conventions_of_pairs(tmp_path, convention, expected):
     given = record(instruction="Knot 1\n\nWhich knot?", response=" A bowline.\n\nTied. \n")
     merge("--inputpath", "-", "--destpath", tmp_path, "--pair", convention, stdin=jsonl(given))
-    assert parts(tmp_path) == [[["stackexchange", made]]]
+    assert parts(tmp_path) == [[["stackexchange", expected]]]
 
 
 def test_records_that_make_no_pair_are_counted(tmp_path):
@@ -122,7 +123,7 @@ def test_more_parts_than_records_makes_no_empty_ones(tmp_path):
     assert [len(part) for part in parts(tmp_path)] == [1, 1]
 
 
-def test_bound_of_bytes_holds_but_for_a_larger_entry_alone(tmp_path):
+def test_a_part_exceeds_max_part_bytes_only_for_a_single_larger_entry(tmp_path):
     records = [*RECORDS, record(1000, response="rope " * 1000)]
     merge("--inputpath", "-", "--destpath", tmp_path, "--max_part_bytes", "1500", stdin=jsonl(*records))
     made = parts(tmp_path)
@@ -132,7 +133,7 @@ def test_bound_of_bytes_holds_but_for_a_larger_entry_alone(tmp_path):
     assert len(made) > 5 and sorted(sum(made, [])) == sorted(map(pair, records))
 
 
-def test_parts_of_an_earlier_run_are_removed_and_nothing_else(tmp_path):
+def test_only_parts_of_an_earlier_run_are_removed(tmp_path):
     mine = [tmp_path / name for name in ("notes.txt", NAME.format("1.backup"), NAME.format("2-cleaned"))]
     for path in mine:
         path.write_text("mine")
@@ -162,18 +163,18 @@ def test_parts_of_an_earlier_run_are_removed_and_nothing_else(tmp_path):
 
 @pytest.mark.parametrize("more", [("--parts", "3"), ("--max_part_bytes", "2000"), ("--max_per_source", "7")])
 def test_same_records_and_seed_give_the_same_bytes(tmp_path, more):
-    """Whatever the order of the files, of the records in them, and their compression."""
+    """The order of the files and of the records in them does not matter."""
     shuffled = random.Random(1).sample(RECORDS, len(RECORDS))
     a, b = write(tmp_path / "a", RECORDS[:30]), write(tmp_path / "b", RECORDS[30:])
     c, d = write(tmp_path / "c", shuffled[:50]), write(tmp_path / "d", shuffled[50:])
-    made = []
+    outputs = []
     for number, inputs in enumerate([(a, b), (a, b), (b, a), (c, d)]):
         merge("--inputpath", *inputs, "--destpath", tmp_path / str(number), "--seed", "5", *more)
-        made.append(contents(tmp_path / str(number)))
-    assert made == [made[0]] * 4
+        outputs.append(contents(tmp_path / str(number)))
+    assert outputs == [outputs[0]] * 4
 
 
-def test_other_seeds_give_another_order_and_another_choice(tmp_path):
+def test_different_seeds_give_different_orders_and_choices(tmp_path):
     path = write(tmp_path / "in", RECORDS)
     orders, choices = set(), set()
     for seed in ("0", "1", "-1"):
@@ -184,7 +185,7 @@ def test_other_seeds_give_another_order_and_another_choice(tmp_path):
     assert len(orders) == len(choices) == 3
 
 
-def test_max_per_source_takes_so_many_of_each_and_counts_the_rest(tmp_path):
+def test_max_per_source_takes_n_of_each_source_and_counts_the_rest(tmp_path):
     run = merge("--inputpath", "-", "--destpath", tmp_path, "--max_per_source", "10", stdin=jsonl(*RECORDS))
     report = json.loads((tmp_path / "report.json").read_bytes())
     assert report["sources"] == {"conala": 10, "stackexchange": 10, "synthetic_qa": 5}
@@ -192,18 +193,18 @@ def test_max_per_source_takes_so_many_of_each_and_counts_the_rest(tmp_path):
     assert report["counts"] == {"read": 75, "dropped": dropped, "kept": 25}
     assert table(run.stderr)["records kept"] == 25
     made = sum(parts(tmp_path), [])
-    assert len(made) == 25 and all(each in list(map(pair, RECORDS)) for each in made)
+    assert len(made) == 25 and all(entry in list(map(pair, RECORDS)) for entry in made)
 
 
-def test_sources_are_mixed_also_after_the_choice(tmp_path):
-    """What is chosen of a large source came first in the order that it was chosen in."""
+def test_sources_are_mixed_after_max_per_source_too(tmp_path):
+    """Records of a large source are chosen by a draw of their own, so they are not all at the beginning."""
     records = of("stackexchange", range(400)) + of("conala", range(10))
     merge("--inputpath", "-", "--destpath", tmp_path, "--max_per_source", "10", stdin=jsonl(*records))
     sources = [source for source, _ in parts(tmp_path)[0]]
     assert 2 <= sources[:10].count("conala") <= 8, sources
 
 
-def test_max_per_source_prefers_no_record(tmp_path):
+def test_max_per_source_chooses_every_record_equally_often(tmp_path):
     """Over 12 seeds, 10 of 40: each is chosen 3 times on average, and no first ten are favoured."""
     path, times = write(tmp_path / "in", of("stackexchange", range(40))), dict.fromkeys(range(40), 0)
     for seed in range(12):
@@ -219,18 +220,18 @@ def test_max_per_source_prefers_no_record(tmp_path):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# what is told
+# errors
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_id_given_twice_is_told_with_both_places(tmp_path):
+def test_repeated_id_is_reported_with_both_places(tmp_path):
     a, b = write(tmp_path / "a", RECORDS[:9]), write(tmp_path / "b", [*RECORDS[20:22], RECORDS[3]])
     run = run_script(SCRIPT, "--inputpath", a, b, "--destpath", tmp_path / "made")
     told(run, SCRIPT, "the id stackexchange/3 is", f"{a}:4", f"{b}:3", "give each record once")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_failing_run_keeps_the_parts_of_before(tmp_path):
+def test_failed_run_keeps_the_earlier_parts(tmp_path):
     merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "3", stdin=jsonl(*RECORDS))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS[:9]) + b"no record\n")
@@ -238,12 +239,12 @@ def test_failing_run_keeps_the_parts_of_before(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_tuple_file_as_input_is_told_and_kept(tmp_path):
+def test_tuple_file_as_input_is_refused_and_kept(tmp_path):
     merge("--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
     part = tmp_path / NAME.format(1)
     before = part.read_bytes()
     run = run_script(SCRIPT, "--inputpath", part, "--destpath", tmp_path)
-    told(run, SCRIPT, f"{part}: is an input, and would be replaced")
+    told(run, SCRIPT, f"{part}: is an input and would be replaced")
     assert part.read_bytes() == before
 
 
@@ -251,11 +252,11 @@ def test_destination_that_is_a_file_or_below_one_is_told(tmp_path):
     path = write(tmp_path / "file", RECORDS)
     for destination in (path, path / "below", path / "below" / "deeper"):
         run = run_script(SCRIPT, "--inputpath", path, "--destpath", destination)
-        told(run, SCRIPT, f"{destination}: is a file or below one")
+        told(run, SCRIPT, f"{destination}: is not a directory")
     assert path.read_bytes() == jsonl(*RECORDS)
 
 
-def test_folder_in_the_place_of_a_part_is_told_by_its_name(tmp_path):
+def test_folder_with_the_name_of_a_part_is_refused(tmp_path):
     (tmp_path / NAME.format(1)).mkdir()
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
     told(run, SCRIPT, f"{tmp_path}: would lose {NAME.format(1)}: not what a merge wrote")

@@ -1,4 +1,4 @@
-"""The folder of a merge: only what an earlier merge wrote, and nobody has changed since, is replaced."""
+"""The output folder of a merge: it replaces only files that an earlier merge wrote and nobody has changed since."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory) -> Path:
-    """A data set in three parts and in what trainers read."""
+    """A data set in three parts and in formats that trainers read."""
     folder = tmp_path_factory.mktemp("earlier") / "made"
     run = merge(folder, "--parts", "3", "--formats", "alpha", "messages", "alpaca")
     assert run.status == 0, run
@@ -60,12 +60,12 @@ def made(earlier, tmp_path) -> Path:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# files of others
+# other people's files
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("formats", ["alpha", "messages"])
-def test_files_of_a_user_under_names_of_a_merge_are_told_at_once_and_stay(tmp_path, formats):
+def test_users_files_with_names_of_a_merge_are_refused_at_once_and_kept(tmp_path, formats):
     fill(tmp_path / "made", MINE)
     run = merge(tmp_path / "made", "--formats", formats)
     told(run, SCRIPT, f"{tmp_path / 'made'}: would lose {', '.join(sorted(MINE))}: not what a merge wrote", "move them")
@@ -73,7 +73,7 @@ def test_files_of_a_user_under_names_of_a_merge_are_told_at_once_and_stay(tmp_pa
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_name_that_a_merge_writes_is_told_where_something_else_has_it(tmp_path, name):
+def test_anything_else_with_a_name_that_a_merge_writes_is_refused(tmp_path, name):
     fill(tmp_path, {name: b"mine"})
     with pytest.raises(InputError, match=f": would lose {name}: not what a merge wrote"):
         unchanged_files(tmp_path, [])
@@ -82,7 +82,7 @@ def test_each_name_that_a_merge_writes_is_told_where_something_else_has_it(tmp_p
 @pytest.mark.parametrize(
     "name", ["train.jsonl", "messages/notes.md", "plots/mine.png", "deep/README.md", ".git/config"]
 )
-def test_other_names_stay_beside_the_data_set(tmp_path, name):
+def test_files_with_other_names_are_kept(tmp_path, name):
     fill(tmp_path / "made", {name: b"mine"})
     for parts in ("2", "1"):
         run = merge(tmp_path / "made", "--formats", "alpha", "messages", "--parts", parts)
@@ -90,14 +90,14 @@ def test_other_names_stay_beside_the_data_set(tmp_path, name):
         assert contents(tmp_path / "made")[name] == b"mine"
 
 
-def test_folder_and_link_under_names_of_a_merge_are_told(tmp_path, earlier):
+def test_folder_and_link_with_names_of_a_merge_are_refused(tmp_path, earlier):
     (tmp_path / "README.md").mkdir()
     (tmp_path / "messages").symlink_to(earlier / "messages")
     with pytest.raises(InputError, match="would lose README.md, messages: not"):
         unchanged_files(tmp_path, [])
 
 
-def test_link_to_what_a_merge_wrote_is_not_what_it_wrote(made, tmp_path):
+def test_link_to_a_file_that_a_merge_wrote_is_refused(made, tmp_path):
     part = made / PART.format(1)
     part.rename(tmp_path / "moved.json")
     part.symlink_to(tmp_path / "moved.json")
@@ -105,7 +105,7 @@ def test_link_to_what_a_merge_wrote_is_not_what_it_wrote(made, tmp_path):
         unchanged_files(made, [])
 
 
-def test_of_many_names_the_first_are_told_and_how_many_more(tmp_path):
+def test_of_many_names_the_first_and_the_number_of_the_others_are_shown(tmp_path):
     fill(tmp_path, {PART.format(number): b"mine" for number in range(1000, 1000 + NAMES_SHOWN + 5)})
     with pytest.raises(InputError, match=f"{PART.format(1000 + NAMES_SHOWN - 1)} and 5 more: not"):
         unchanged_files(tmp_path, [])
@@ -113,23 +113,23 @@ def test_of_many_names_the_first_are_told_and_how_many_more(tmp_path):
 
 @pytest.mark.parametrize("data", [
     b"", b"[]", b"{}", b'{"files": []}', b'{"files": {"README.md": {"bytes": 4}}}', b'{"files": {"README.md": 4}}',
-    b'{"files": {"README.md": {"bytes": 4, "sha256": "00"}}}', b'{"files": {"no file": {"bytes": 4, "sha256": ""}}}',
+    b'{"files": {"README.md": {"bytes": 4, "sha256": "00"}}}', b'{"files": {"missing": {"bytes": 4, "sha256": ""}}}',
     b"\xff", b"[" * 100_000,
 ])  # fmt: skip
-def test_report_of_others_makes_nothing_ours(tmp_path, data):
+def test_report_that_is_not_a_merges_does_not_make_files_replaceable(tmp_path, data):
     fill(tmp_path, {"README.md": b"mine", "report.json": data})
     with pytest.raises(InputError, match=r"would lose README.md( \(changed since\))?, report.json: not"):
         unchanged_files(tmp_path, [])
 
 
-def test_report_that_stands_alone_is_not_of_this_folder(made, tmp_path):
-    """As when somebody has put it there for his notes."""
+def test_report_without_its_files_is_refused(made, tmp_path):
+    """Somebody may have copied it there to keep it."""
     fill(tmp_path, {"other/report.json": (made / "report.json").read_bytes()})
     with pytest.raises(InputError, match="would lose report.json: not"):
         unchanged_files(tmp_path / "other", [])
 
 
-def test_file_that_appears_during_the_merge_is_told_at_its_end_and_stays(made, tmp_path):
+def test_file_that_appears_during_the_merge_is_refused_at_the_end_and_kept(made, tmp_path):
     before = contents(made)
     command = [sys.executable, SCRIPT, "--inputpath", "-", "--destpath", made]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
@@ -145,18 +145,18 @@ def test_file_that_appears_during_the_merge_is_told_at_its_end_and_stays(made, t
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# a run after a run
+# repeated runs
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_run_after_a_run_replaces_what_the_first_wrote_and_leaves_none_of_it(made):
+def test_second_run_replaces_all_files_of_the_first(made):
     assert merge(made, records=RECORDS[:5]).status == 0
     assert contents(made).keys() == {PART.format(1), "README.md", "report.json", "ATTRIBUTION.jsonl"}
     assert len(json.loads((made / PART.format(1)).read_bytes())) == 5
 
 
 @pytest.mark.parametrize("change", [bytes.upper, lambda data: data + b"\nMore.\n", lambda data: b""])
-def test_files_that_a_person_changed_are_told_at_once_and_stay(made, change):
+def test_files_that_a_person_changed_are_refused_at_once_and_kept(made, change):
     changed = ("README.md", "dataset_info.json", PART.format(3))
     for name in changed:
         (made / name).write_bytes(change((made / name).read_bytes()))
@@ -166,13 +166,13 @@ def test_files_that_a_person_changed_are_told_at_once_and_stay(made, change):
     assert contents(made) == before
 
 
-def test_after_the_changed_file_was_moved_away_the_merge_goes_on(made, tmp_path):
+def test_merge_works_once_the_changed_file_is_moved_away(made, tmp_path):
     (made / "README.md").write_text("mine")
     (made / "README.md").rename(tmp_path / "mine.md")
     assert merge(made).status == 0 and (made / "README.md").exists()
 
 
-def test_without_the_report_nothing_is_known_to_be_ours(made):
+def test_without_the_report_no_file_is_replaced(made):
     (made / "report.json").unlink()
     before = contents(made)
     told(
@@ -181,7 +181,7 @@ def test_without_the_report_nothing_is_known_to_be_ours(made):
         "would lose",
         "README.md",
         PART.format(3),
-        "not what a merge wrote, by the report.json there",
+        "not what a merge wrote, according to the report.json there",
     )
     assert contents(made) == before
 
@@ -207,11 +207,11 @@ def test_input_that_would_be_replaced_ends_the_run_before_it_begins(made, tmp_pa
         run = run_script(SCRIPT, "--inputpath", path, "--destpath", made)
     else:
         run = merge(made, flag, path)
-    told(run, SCRIPT, "train.jsonl" if flag == "--mix" else path, ": is an input, and would be replaced")
+    told(run, SCRIPT, "train.jsonl" if flag == "--mix" else path, ": is an input and would be replaced")
     assert contents(made) == before
 
 
-def test_input_of_another_name_may_lie_in_the_folder(tmp_path):
+def test_input_with_another_name_may_be_in_the_folder(tmp_path):
     fill(tmp_path / "made", {"in.jsonl": jsonl(*RECORDS)})
     for _ in range(2):
         run = run_script(SCRIPT, "--inputpath", tmp_path / "made" / "in.jsonl", "--destpath", tmp_path / "made")

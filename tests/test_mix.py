@@ -1,4 +1,4 @@
-"""The mix file: what is taken of each source, and one line with the place for what is mistyped."""
+"""The mix file: how much is taken of each source, and one line with the place of a mistake."""
 
 import json
 from collections import Counter
@@ -15,10 +15,11 @@ SCRIPT = "merge_datasets.py"
 
 
 def of(source: str, count: int, **fields) -> bytes:
-    return jsonl(*(
+    records = (
         record(number, score=number, id=f"{source}/{number}", source=source, response=f"{source} {number}", **fields)
         for number in range(count)
-    ))  # fmt: skip
+    )
+    return jsonl(*records)
 
 
 def write(path, text: str) -> str:
@@ -43,8 +44,10 @@ def merged(folder, text: str, *more: str) -> tuple[Counter, dict]:
     return Counter(report["sources"]), report["counts"]["dropped"]
 
 
-def test_weights_are_the_proportion_of_records_and_the_scarcest_source_decides(sources):
-    kept, dropped = merged(sources, """
+def test_weights_give_proportions_limited_by_the_scarcest_source(sources):
+    kept, dropped = merged(
+        sources,
+        """
         # comments are welcome
         sources:
           - path: large.jsonl  # ten times as much
@@ -52,12 +55,13 @@ def test_weights_are_the_proportion_of_records_and_the_scarcest_source_decides(s
           - path: small.jsonl
             weight: 1
           - path: other.jsonl
-        """)  # fmt: skip
+        """,
+    )
     assert kept == {"large": 300, "small": 30, "other": 50}
     assert dropped == {"beyond the weight of large.jsonl": 300}
 
 
-def test_maximum_takes_so_many_and_paths_may_be_several(sources):
+def test_maximum_limits_a_source_of_several_files(sources):
     kept, dropped = merged(
         sources, "sources: [{path: [large.jsonl, small.jsonl], maximum: 100}, {path: other.jsonl, maximum: 70}]"
     )
@@ -65,24 +69,27 @@ def test_maximum_takes_so_many_and_paths_may_be_several(sources):
     assert dropped == {"beyond 100 of large.jsonl small.jsonl": 530}
 
 
-def test_conditions_are_of_their_source_alone_and_weights_count_what_meets_them(sources):
-    kept, dropped = merged(sources, """
+def test_conditions_apply_to_their_own_source_and_before_the_weights(sources):
+    kept, dropped = merged(
+        sources,
+        """
         sources:
           - {path: large.jsonl, min_answer_votes: 590, weight: 1}
           - {path: small.jsonl, weight: 2}
           - {path: other.jsonl, max_response_chars: 7}
-        """)  # fmt: skip
+        """,
+    )
     assert kept == {"large": 10, "small": 20, "other": 10}
     assert dropped["answer below 590 votes"] == 590 and dropped["response above 7 characters"] == 40
 
 
-def test_condition_of_zero_is_one(sources):
+def test_zero_is_a_condition(sources):
     (sources / "disliked.jsonl").write_bytes(jsonl(record(1, score=-1), record(2, score=0, response="")))
     _, dropped = merged(sources, "sources: [{path: disliked.jsonl, min_answer_votes: 0, min_response_chars: 0}]")
     assert dropped == {"answer below 0 votes": 1, "no response": 1}
 
 
-def test_choice_is_the_same_for_the_same_seed_and_another_for_another(sources):
+def test_the_seed_decides_the_choice(sources):
     text, chosen = "sources: [{path: large.jsonl, maximum: 20}]", []
     for seed in ("1", "1", "2"):
         merged(sources, text, "--seed", seed)
@@ -107,7 +114,9 @@ def test_sizes_are_exact():
 
 
 def test_conditions_of_every_kind(tmp_path):
-    mix = write(tmp_path / "mix.yaml", """
+    mix = write(
+        tmp_path / "mix.yaml",
+        """
         sources:
           - path: a.jsonl
             accepted_only: true
@@ -118,31 +127,38 @@ def test_conditions_of_every_kind(tmp_path):
             tags: [a, b]
             exclude_tags: c
             licenses: [CC BY-SA 4.0]
-        """)  # fmt: skip
+        """,
+    )
     (source,) = load_mix(mix)
     assert source.paths == [str(tmp_path / "a.jsonl")]
-    assert [each.name for each in source.conditions] == [
-        "min_answer_votes", "accepted_only", "min_question_votes", "min_response_chars", "max_response_chars", "tags",
-        "exclude_tags", "licenses",
-    ]  # fmt: skip
+    assert [condition.name for condition in source.conditions] == [
+        "min_answer_votes",
+        "accepted_only",
+        "min_question_votes",
+        "min_response_chars",
+        "max_response_chars",
+        "tags",
+        "exclude_tags",
+        "licenses",
+    ]
 
 
 BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: &d [*c,*c]\nsources: [{path: *d}]"
 WRONG = [
     ("", 1, "lists no sources"),
     ("sources: []", 1, "lists no sources"),
-    ("- path: a", 1, "is no mapping"),
-    ("sources:\n  - a.jsonl", 2, "is no mapping"),
+    ("- path: a", 1, "is not a mapping"),
+    ("sources:\n  - a.jsonl", 2, "is not a mapping"),
     ("sources:\n  - weight: 1", 2, "has no path"),
-    ("sources:\n  - path: a\n    weights: 1", 3, "weights is no key here; there are path, weight, maximum"),
-    ("source:\n  - path: a", 1, "source is no key here; there are sources"),
+    ("sources:\n  - path: a\n    weights: 1", 3, "weights is not a key here; the keys are path, weight, maximum"),
+    ("source:\n  - path: a", 1, "source is not a key here; the keys are sources"),
     ("sources:\n  - path: a\n    path: b", 3, "path is given twice"),
     ("sources:\n  - path: a\n    weight: 1\n    maximum: 2", 2, "a weight and a maximum"),
     ("sources:\n  - path: a\n    weight: 0", 3, "weight must be a number above 0"),
     ("sources:\n  - path: a\n    weight: -1", 3, "weight must be a number above 0"),
     ("sources:\n  - path: a\n    weight: 1e400", 3, "weight must be a number above 0"),
     ("sources:\n  - path: a\n    weight: .", 3, "weight must be a number above 0"),
-    ("sources:\n  - path: a\n    maximum: 0", 3, "maximum must be a whole number from 1 on"),
+    ("sources:\n  - path: a\n    maximum: 0", 3, "maximum must be a whole number above 0"),
     ("sources:\n  - path: a\n    maximum: 1.5", 3, "maximum must be a whole number"),
     ("sources:\n  - path: a\n    min_answer_votes: many", 3, "min_answer_votes must be a whole number"),
     ("sources:\n  - path: a\n    accepted_only: yes", 3, "accepted_only must be true or false"),
@@ -152,13 +168,13 @@ WRONG = [
     ("sources: [", 2, "is not YAML"),
     ("sources:\n  - path: \x07", 2, "is not YAML"),
     ("[" * 9, 1, "is nested too deep"),
-    ("[" * 5000, 1, "write `sources:`"),  # some PyYAMLs refuse it before we do
-    (BOMB, 1, "a is no key here"),
+    ("[" * 5000, 1, "write `sources:`"),  # some versions of PyYAML refuse it themselves
+    (BOMB, 1, "a is not a key here"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "line", "message"), WRONG)
-def test_mistake_is_told_with_its_line(tmp_path, text, line, message):
+def test_mistake_is_reported_with_its_line(tmp_path, text, line, message):
     path = write(tmp_path / "mix.yaml", text)
     with pytest.raises(InputError) as caught:
         load_mix(path)
@@ -166,13 +182,15 @@ def test_mistake_is_told_with_its_line(tmp_path, text, line, message):
     assert "\n" not in str(caught.value)
 
 
-def test_script_tells_it_in_one_line(tmp_path):
+def test_script_reports_a_mistake_in_one_line(tmp_path):
     mix = write(tmp_path / "mix.yaml", "sources:\n  - path: a.jsonl\n    weigth: 2\n")
-    told(run_script(SCRIPT, "--mix", mix, "--destpath", tmp_path / "made"), SCRIPT, f"{mix}:3: weigth is no key here")
+    told(
+        run_script(SCRIPT, "--mix", mix, "--destpath", tmp_path / "made"), SCRIPT, f"{mix}:3: weigth is not a key here"
+    )
     told(run_script(SCRIPT, "--mix", tmp_path / "no.yaml"), SCRIPT, "no.yaml: no such file")
 
 
-def test_condition_on_what_a_record_has_not_is_told(tmp_path):
+def test_condition_on_a_missing_field_is_reported(tmp_path):
     given = record(1, source="conala", meta={"answer_score": None})
     (tmp_path / "conala.jsonl").write_bytes(jsonl(given))
     mix = write(tmp_path / "mix.yaml", "sources:\n  - {path: conala.jsonl, min_answer_votes: 1}\n")

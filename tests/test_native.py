@@ -38,7 +38,8 @@ def native(folder: Path, **environment: str) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "stackdump", tmp_path / "stackdump")
+    for room in ("stackdump", "records"):
+        shutil.copytree(ROOT / room, tmp_path / room)
     return tmp_path
 
 

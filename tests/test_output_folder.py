@@ -1,4 +1,4 @@
-"""The folder that is replaced as a whole: whatever happens, what is there is the old one or the new one."""
+"""A folder that is replaced as a whole: whatever happens, it is the old one or the new one."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 OURS = {"part1", "part2", "part7", "below/part3"}
 
-# A run in a process of its own, that kills itself before the n-th thing that it does to the file system.
+# A run in its own process, which kills itself before its n-th change to the file system.
 WRITE = """
 import os, signal, sys
 from pathlib import Path
@@ -32,16 +32,16 @@ def watch(event, args):
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-def exchange(a, b, exchange=files._exchange_names):
+def exchange(a, b, exchange=file_io._exchange_names):
     sys.audit("exchange")
     if no_exchange:
-        raise OSError(22, "no such thing here")
+        raise OSError(22, "not supported")
     exchange(a, b)
     sys.audit("exchange")
 
-files._exchange_names = exchange
+file_io._exchange_names = exchange
 sys.addaudithook(watch)
-with files.open_output_folder(folder, lambda: {"part1", "part2", "part7", "below/part3"}) as staging:
+with file_io.open_output_folder(folder, lambda: {"part1", "part2", "part7", "below/part3"}) as staging:
     (staging / "below").mkdir()
     for name in ("part1", "part2", "below/part3"):
         (staging / name).write_text("new")
@@ -84,9 +84,9 @@ def write(folder: Path, kill_at: int, how: str) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["exchange", "no exchange"])
 def test_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, how):
-    """Kills at each thing that is done, one after the other; afterwards a run makes the new one and leaves no litter.
+    """Kills at each change to the file system in turn; the next run creates the new folder and leaves nothing else.
 
-    Where folders cannot be exchanged there is a moment without one, which the next run ends.
+    If folders cannot be exchanged, there is a moment without one, which the next run repairs.
     """
     seen, kill_at = [], 0
     while True:
@@ -101,14 +101,14 @@ def test_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path, how):
         assert left in ((OLD, NEW) if how == "exchange" else (OLD, NEW, None)), kill_at
         if left not in seen:
             seen.append(left)
-        if kill_at % 4 == 0 or left is None:  # each of them would take long
+        if kill_at % 4 == 0 or left is None:  # all of them would take long
             assert write(folder, 0, how) == 0
             assert contents(folder) == NEW
             assert os.listdir(place) == ["data"]
-    assert kill_at > 20 and OLD in seen and NEW in seen, "was not killed on both sides"
+    assert kill_at > 20 and OLD in seen and NEW in seen, "was not killed before and after the exchange"
 
 
-def test_run_that_fails_after_a_kill_between_two_renames_puts_the_old_folder_back(tmp_path):
+def test_failed_run_after_a_kill_between_two_renames_restores_the_old_folder(tmp_path):
     fill(tmp_path / ".data.old", OLD)
     (tmp_path / ".data.lock").touch()
     with pytest.raises(KeyboardInterrupt), open_output_folder(tmp_path / "data", lambda: OURS):
@@ -116,14 +116,14 @@ def test_run_that_fails_after_a_kill_between_two_renames_puts_the_old_folder_bac
     assert contents(tmp_path / "data") == OLD and os.listdir(tmp_path) == ["data"]
 
 
-def not_there(a: Path, b: Path) -> None:
+def unsupported(a: Path, b: Path) -> None:
     raise OSError(errno.ENOSYS, "Function not implemented")
 
 
 @pytest.mark.parametrize("how", ["exchange", "no exchange"])
-def test_new_folder_has_the_new_files_and_those_of_others(tmp_path, monkeypatch, how):
+def test_new_folder_has_the_new_files_and_other_peoples_files(tmp_path, monkeypatch, how):
     if how == "no exchange":
-        monkeypatch.setattr(file_io, "_exchange_names", not_there)
+        monkeypatch.setattr(file_io, "_exchange_names", unsupported)
     folder = fill(tmp_path / "data", OLD)
     (folder / "empty").mkdir()
     (folder / "link").symlink_to("nowhere")
@@ -138,7 +138,7 @@ def test_new_folder_has_the_new_files_and_those_of_others(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("name", [".data.unfinished", ".data.old"])
-def test_folder_of_others_beside_it_is_not_taken_for_what_a_killed_run_left(tmp_path, name):
+def test_users_folder_with_the_name_of_a_temporary_one_is_kept(tmp_path, name):
     fill(tmp_path / "data", OLD)
     fill(tmp_path / name, {"note": "mine"})
     with (
@@ -150,8 +150,8 @@ def test_folder_of_others_beside_it_is_not_taken_for_what_a_killed_run_left(tmp_
     assert sorted(os.listdir(tmp_path)) == sorted([name, "data"])
 
 
-def test_what_is_ours_is_asked_when_the_new_folder_is_whole(tmp_path):
-    """Not before: what somebody puts there meanwhile counts."""
+def test_our_files_are_determined_when_the_new_folder_is_complete(tmp_path):
+    """Not before, because somebody may add files meanwhile."""
     folder = fill(tmp_path / "data", OLD)
 
     def refuse() -> set[str]:
@@ -171,25 +171,25 @@ def test_link_to_a_folder_stays_a_link(tmp_path):
     assert (tmp_path / "data").is_symlink() and (tmp_path / "disk" / "part1").read_text() == "new"
 
 
-def test_file_of_others_in_the_way_is_told_and_nothing_is_changed(tmp_path):
+def test_users_file_in_the_way_is_reported_and_nothing_is_changed(tmp_path):
     folder = fill(tmp_path / "data", {"part1/note": "mine"})
     with pytest.raises(InputError, match="part1: is in the way"), open_output_folder(folder, lambda: OURS) as staging:
         fill(staging, {"part1": "new"})
     assert contents(folder) == {"part1/note": "mine"} and os.listdir(tmp_path) == ["data"]
 
 
-def test_folder_that_one_is_in_is_refused(tmp_path, monkeypatch):
+def test_current_directory_is_refused(tmp_path, monkeypatch):
     (tmp_path / "data" / "below").mkdir(parents=True)
     for place in (tmp_path / "data", tmp_path / "data" / "below"):
         monkeypatch.chdir(place)
         with (
-            pytest.raises(InputError, match="holds the folder that you are in"),
+            pytest.raises(InputError, match="holds the directory that you are in"),
             open_output_folder(tmp_path / "data", lambda: OURS),
         ):
             pytest.fail("was opened")
 
 
-def test_rights_of_the_folder_stay(tmp_path):
+def test_permissions_of_the_folder_are_kept(tmp_path):
     folder = fill(tmp_path / "data", OLD)
     folder.chmod(0o750)
     with open_output_folder(folder, lambda: OURS) as staging:
@@ -197,7 +197,7 @@ def test_rights_of_the_folder_stay(tmp_path):
     assert folder.stat().st_mode & 0o777 == 0o750
 
 
-def test_no_file_is_lost_where_there_are_no_links(tmp_path, monkeypatch):
+def test_no_file_is_lost_if_hard_links_are_not_supported(tmp_path, monkeypatch):
     def no_links(*args, **more):
         raise PermissionError(1, "Operation not permitted")
 

@@ -204,7 +204,9 @@ def test_file_that_no_run_wrote_is_told_and_stays(tmp_path, name, data):
     assert contents(tmp_path) == {name: data}
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b"my notes\n"), gzip.compress(ONE_RECORD)[:30], b"no gzip at all"])
+@pytest.mark.parametrize(
+    "data", [gzip.compress(b"my notes\n", mtime=0), gzip.compress(ONE_RECORD, mtime=0)[:30], b"no gzip at all"]
+)
 def test_compressed_file_that_no_run_wrote_is_told(tmp_path, data):
     (tmp_path / "out.jsonl.gz").write_bytes(data)
     with pytest.raises(InputError, match="out.jsonl.gz: is there, and is not a file of records"):

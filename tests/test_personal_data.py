@@ -1,4 +1,4 @@
-"""Personal data: what is found and what only looks like it, masking, and time that does not explode."""
+"""Personal data: what is found, what only looks like it, masking, and linear time."""
 
 import random
 import time
@@ -57,7 +57,9 @@ FOUND = {
         'api_key = "b7d2f0c9e1a84c5db2f6a7e8c9d0e1f2"',
         "AWS_SECRET_ACCESS_KEY=wJ9rXU7nFE2I+K7MD8NG+bPx0fiCY5zQ8s2kLmNo",
         '"client_secret": "Gk3-1mVwPqZ8kR3nT5yB7dF9hJ2lL4"',
-        "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq9ZkX3vT5yWn8sLr2UcQhJdFgPo16M\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\n"
+        "MIIEowIBAAKCAQEA7bq9ZkX3vT5yWn8sLr2UcQhJdFgPo16M\n"
+        "-----END RSA PRIVATE KEY-----",
     ],
 }
 EXPECTED = {
@@ -88,12 +90,14 @@ def test_personal_data_is_found(kind, text):
 @pytest.mark.parametrize(
     "text",
     [
-        # of documentation
+        # placeholders of documentation
         "user@example.com me@berg.example your.name@gmail.com john.doe@berg.no info@yourdomain.com jonna@company.org",
         "noreply@github.com 7+jonna@users.noreply.github.com email@address.com bla@some.com you@mail.com",
-        "192.0.2.1 198.51.100.7 203.0.113.99 127.0.0.1 10.1.2.3 192.168.1.1 172.16.99.254 0.0.0.0 255.255.255.0 224.0.0.251",
-        "8.8.8.8 1.1.1.1 123.123.123.123 123.45.67.89 11.22.33.44 2001:db8::8a2e:370:7334 ::1 fe80::1 2001:4860:4860::8888",
-        "+1 202-555-0143 +1 555 0100 +1 234 567 8901 +44 7700 900123 +1 800 273 8255 +91 9876543210 Phone: 123-456-7890",
+        "192.0.2.1 198.51.100.7 203.0.113.99 127.0.0.1 10.1.2.3 192.168.1.1 172.16.99.254 0.0.0.0 255.255.255.0",
+        "224.0.0.251 8.8.8.8 1.1.1.1 123.123.123.123 123.45.67.89 11.22.33.44",
+        "2001:db8::8a2e:370:7334 ::1 fe80::1 2001:4860:4860::8888",
+        "+1 202-555-0143 +1 555 0100 +1 234 567 8901 +44 7700 900123 +1 800 273 8255 +91 9876543210",
+        "Phone: 123-456-7890",
         "AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
         "api_key = 'YOUR-API-KEY-GOES-HERE-2024' token: <token> secret_key = os.environ['SECRET_KEY_OF_THE_APP_2']",
@@ -108,14 +112,16 @@ def test_personal_data_is_found(kind, text):
         "MQTFQADLAIVGAGGAGLRAAIAAAQANPNAKIALISKVYPMRSHTVAAEGGSAAVAQDH",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 key=value token=abc",
         # numbers
-        "7.2.1.3 1.5.6.5 v85.214.132.117 version 85.214.132.117 Chrome/96.0.4664.110 1.3.6.1.4.1.311 10.1.1.294.5088 4.100.200.300",
+        "7.2.1.3 1.5.6.5 v85.214.132.117 version 85.214.132.117 Chrome/96.0.4664.110 1.3.6.1.4.1.311 10.1.1.294.5088",
+        "4.100.200.300",
         "lib-85.214.132.117.tar.gz lib-85.214.132.117 85.214.132.0/24 1.11.1.11",
-        "6034609800 2017-12-31 23:59 212 736 5000 0.0+1.2246063538223773e-16i (100 + 2000)(100) 12345654321 call that 100 times",
+        "6034609800 2017-12-31 23:59 212 736 5000 0.0+1.2246063538223773e-16i (100 + 2000)(100)",
+        "12345654321 call that 100 times",
         "26  22  18  14  10  6 x+447911123456 1+442071838750 978-3-16-148410-0 q/112519/254929 call printf: 2074850000",
         "",
     ],
-)  # fmt: skip
-def test_what_only_looks_like_it_is_left_alone(text):
+)
+def test_text_that_only_looks_like_personal_data_is_left_alone(text):
     assert found(text) == []
 
 
@@ -133,7 +139,7 @@ def test_several_are_found_in_order():
     )
 
 
-def test_of_overlapping_ones_the_first_is_taken():
+def test_of_overlapping_spans_the_first_is_taken():
     assert found(f"api_key={JWT.replace('.', '')[:90]}@berg.no") == [("secret", JWT.replace(".", "")[:90])]
     assert found(f'"auth_token": "{JWT}"') == [("secret", JWT)]
 
@@ -149,16 +155,17 @@ def test_mask_changes_nothing_but_the_spans():
 
 PIECES = st.one_of(
     st.sampled_from([text for texts in FOUND.values() for text in texts]),
-    st.sampled_from(["@", "+", "+1", ".", ":", "-", "(", " ", "\n", "a", "é", "🚤", "eyJ", "call ", "key=", "://", "-----END PRIVATE KEY-----"]),
+    st.sampled_from(["@", "+", "+1", ".", ":", "-", "(", " ", "\n", "a", "é", "🚤", "eyJ", "call ", "key=", "://"]),
+    st.just("-----END PRIVATE KEY-----"),
     st.text(max_size=5),
-)  # fmt: skip
+)
 
 
 @given(st.lists(PIECES, max_size=12).map(" ".join))
 @example("jonna@berg.no:85.214.132.117")
 @example(f"+442071838750@berg.no {JWT}@berg.no")
 @settings(DETERMINISTIC, max_examples=300)
-def test_spans_are_in_order_within_the_text_and_masked_text_has_none(text):
+def test_spans_are_in_order_and_masked_text_has_none(text):
     spans = find_personal_data(text)
     ends = 0
     for span in spans:
@@ -168,16 +175,17 @@ def test_spans_are_in_order_within_the_text_and_masked_text_has_none(text):
 
 
 HOSTILE = [
-    "a", "1.1.1.1.", "@", "a@", "a@b.", "a@b.com ", "a.b@", "+", "+1 ", "1 ", "1-", "(", "(+", "call 1 2 3 ", "2001:", "2001:db8:",
-    "eyJ", "eyJ-", "eyJaaaaaaaaaa.", "sk-T3BlbkFJ", "sk-aaaaaaaaaaaaaaaaaaaaaaaaa ", "AKIA", "xoxb-1", "api_key=", "=aaaaaaaaaaaaaaaa",
-    "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN PRIVATE KEY----- -----END ", "85.214.132.117 ", "0123456789", "a" * 64 + "@" + "a." * 8,
-    "12345678:AA", "hooks.slack.com/services/T", "telephone number is: ", "mailto:a@b.", " ", "\0", "é@",
+    "a", "1.1.1.1.", "@", "a@", "a@b.", "a@b.com ", "a.b@", "+", "+1 ", "1 ", "1-", "(", "(+", "call 1 2 3 ", "2001:",
+    "2001:db8:", "eyJ", "eyJ-", "eyJaaaaaaaaaa.", "sk-T3BlbkFJ", "sk-aaaaaaaaaaaaaaaaaaaaaaaaa ", "AKIA", "xoxb-1",
+    "api_key=", "=aaaaaaaaaaaaaaaa", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN PRIVATE KEY----- -----END ",
+    "85.214.132.117 ", "0123456789", "a" * 64 + "@" + "a." * 8, "12345678:AA", "hooks.slack.com/services/T",
+    "telephone number is: ", "mailto:a@b.", " ", "\0", "é@",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
-def test_time_grows_with_the_text_and_no_faster(piece):
-    """A text of 256 kB takes not much more than 16 times as long as one of 16 kB; where time is quadratic, 256 times."""
+def test_time_is_linear_in_the_text(piece):
+    """256 kB take not much more than 16 times as long as 16 kB; with quadratic time it would be 256 times."""
     times = []
     for size in (1 << 14, 1 << 18):
         text = (piece * (size // len(piece) + 1))[:size]

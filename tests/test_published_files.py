@@ -464,15 +464,15 @@ def test_parts_come_in_the_order_asked_for_and_what_was_only_found_may_be_left()
     ("files", "message"),
     [
         ([SourceFile("red.json"), SourceFile("red.jsonl")], "red.jsonl: is red, as red.json is"),
-        ([SourceFile("red.json"), SourceFile("green.json")], "green.json: is green; the mend"),
-        ([SourceFile("x.json")], "x.json: is by its name no part of this data set; the mend"),
-        ([SourceFile("x.json", given=False)], "no file of red is there, but x.json; the mend"),
-        ([], "no file of red is there, but no file at all; the mend"),
+        ([SourceFile("red.json"), SourceFile("green.json")], "green.json: is green; the hint"),
+        ([SourceFile("x.json")], "x.json: is not a part of this data set, by its name; the hint"),
+        ([SourceFile("x.json", given=False)], "found no file of red, but x.json; the hint"),
+        ([], "found no file of red, but no other file; the hint"),
     ],
 )
 def test_files_that_cannot_be_assigned_are_told(files, message):
     with pytest.raises(InputError) as caught:
-        assign(files, ["red"], part_by_name, "the mend")
+        assign(files, ["red"], part_by_name, "the hint")
     assert message in str(caught.value)
 
 

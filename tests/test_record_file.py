@@ -1,4 +1,4 @@
-"""Records by number and by id, whatever the file looks like, without the file in memory."""
+"""Records by number and by id, from files of any form, without the file in memory."""
 
 import json
 import shutil
@@ -42,14 +42,14 @@ def test_records_are_those_that_every_step_reads(sample_records):
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
-def test_compressed_files_are_read_alike(tmp_path, sample_records, ending):
+def test_compressed_files_are_read_like_plain_ones(tmp_path, sample_records, ending):
     path = tmp_path / f"records.jsonl{ending}"
     with open_output(path) as out:
         out.write(sample_records.read_bytes())
     records, plain = RecordFile(path), RecordFile(sample_records)
     assert [*records] == [*plain] and records[97] == plain[97]
     assert [path.name for path in tmp_path.iterdir()] == [path.name]
-    with pytest.raises(InputError, match="is cut or damaged"):
+    with pytest.raises(InputError, match="is truncated or damaged"):
         (tmp_path / f"cut.jsonl{ending}").write_bytes(path.read_bytes()[:-20])
         RecordFile(tmp_path / f"cut.jsonl{ending}")
 
@@ -65,52 +65,57 @@ ids = st.text(min_size=1, max_size=12) | st.sampled_from(["a/1", "a/10", '"', "\
 
 @given(st.lists(ids, unique=True, max_size=8), st.data())
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_id_is_found_however_it_is_written(tmp_path, ids, data):
+def test_every_id_is_found_in_any_form_of_json(tmp_path, ids, data):
     """Keys in any order, an `id` in meta too, escapes, spaces, blank lines, any line ends, a byte order mark."""
     lines, numbered = [], []
-    for number, each in enumerate(ids):
-        whole = record(number, id=each, meta={"id": "meta"}, own={"id": "own"})
-        keys = data.draw(st.permutations(list(whole)))
+    for number, record_id in enumerate(ids):
+        expected = record(number, id=record_id, meta={"id": "meta"}, own={"id": "own"})
+        keys = data.draw(st.permutations(list(expected)))
         separators = data.draw(st.sampled_from([(", ", ": "), (",", ":"), (" , ", " : ")]))
         text = json.dumps(
-            {key: whole[key] for key in keys}, ensure_ascii=data.draw(st.booleans()), separators=separators
+            {key: expected[key] for key in keys}, ensure_ascii=data.draw(st.booleans()), separators=separators
         )
         lines += data.draw(st.sampled_from([[], [""], [" ", ""]])) + [data.draw(st.sampled_from(["", " "])) + text]
-        numbered.append(whole)
+        numbered.append(expected)
     text = data.draw(st.sampled_from(["\n", "\r\n"])).join(lines) + data.draw(st.sampled_from(["", "\n", "\n\n "]))
     path = tmp_path / "any.jsonl"
     path.write_bytes((data.draw(st.sampled_from(["", "\ufeff"])) + text).encode())
     records = RecordFile(path)
     assert [records[number] for number in range(len(records))] == [*records] == numbered
-    assert [records.number_of(each) for each in ids] == list(range(len(ids)))
-    assert records.numbers_of(ids) == {each: number for number, each in enumerate(ids)}
+    assert [records.number_of(record_id) for record_id in ids] == list(range(len(ids)))
+    assert records.numbers_of(ids) == {record_id: number for number, record_id in enumerate(ids)}
 
 
-def test_the_first_of_several_with_one_id_is_found(opened):
+def test_the_first_of_several_records_with_the_same_id_is_found(opened):
     records = opened(jsonl(record(1), record(2), record(1, score=3)))
     assert records.number_of(f"{SITE}/1") == 0 and records.numbers_of([f"{SITE}/1"]) == {f"{SITE}/1": 0}
 
 
-def test_lines_that_are_no_records_are_told_when_they_are_shown_and_passed_over_by_a_search(opened, tmp_path):
+def test_lines_that_are_not_records_are_reported_when_shown_and_skipped_by_a_search(opened, tmp_path):
     good = jsonl(record(1))
     records = opened(good + b"\n\nnot json\n[1]\n" + b'{"id": 5}\n' + b"\xff\n" + jsonl(record(2)) + b'{"id": "x"')
     place = tmp_path / "records.jsonl"
-    for number, message in ((1, "4: is not JSON"), (2, "5: is not a JSON object"), (3, '6: "id" is missing'),
-                            (4, "7: is not JSON"), (6, "9: is not JSON")):  # fmt: skip
+    for number, message in (
+        (1, "4: is not JSON"),
+        (2, "5: is not a JSON object"),
+        (3, '6: "id" is missing'),
+        (4, "7: is not JSON"),
+        (6, "9: is not JSON"),
+    ):
         with pytest.raises(InputError) as caught:
             records[number]
         assert str(caught.value).startswith(f"{place}:{message}") and "\n" not in str(caught.value)
-    assert [each and each["id"] for each in records] == [f"{SITE}/1", None, None, None, None, f"{SITE}/2", None]
+    assert [row and row["id"] for row in records] == [f"{SITE}/1", None, None, None, None, f"{SITE}/2", None]
     assert records[5]["id"] == f"{SITE}/2" and records.number_of(f"{SITE}/2") == 5
 
 
 @pytest.mark.parametrize("number", [-1, 2, 10**9])
-def test_number_that_there_is_not_is_an_index_error(opened, number):
+def test_number_out_of_range_is_an_index_error(opened, number):
     with pytest.raises(IndexError):
         opened(jsonl(record(1), record(2)))[number]
 
 
-def test_file_that_has_changed_is_told(opened, tmp_path):
+def test_file_that_has_changed_is_reported(opened, tmp_path):
     path = tmp_path / "records.jsonl"
     for change in (
         lambda: path.write_bytes(jsonl(record(3))),
@@ -121,13 +126,13 @@ def test_file_that_has_changed_is_told(opened, tmp_path):
         records = opened(jsonl(record(1), record(2)))
         assert records[1] == record(2)
         change()
-        with pytest.raises(InputError, match=r"records.jsonl: has changed since it was opened; open it again"):
+        with pytest.raises(InputError, match=r"records.jsonl: has changed since it was opened; reload it"):
             records[1]
 
 
-def test_file_that_is_not_there_is_told(tmp_path):
+def test_missing_file_is_reported(tmp_path):
     for path in (tmp_path / "gone.jsonl", tmp_path):
-        with pytest.raises(InputError, match="no such file|is a folder"):
+        with pytest.raises(InputError, match="no such file|is a directory"):
             RecordFile(path)
 
 

@@ -1,4 +1,4 @@
-"""A record as a page: what a reader sees on the site, the places of findings, and nothing that a stranger's post could do."""
+"""A record as a page: it looks as on the site, findings are marked, and a stranger's post can do no harm."""
 
 import re
 import time
@@ -40,14 +40,14 @@ def test_a_spoiler_is_closed_and_holds_blocks():
     assert "open" not in spoiler.attributes
     assert spoiler.css_first("strong").text() == "secret"
     assert [item.text() for item in spoiler.css("li")] == ["one", "two"]
-    assert [each.text() for each in page.css("details ~ p")] == ["after"]
+    assert [paragraph.text() for paragraph in page.css("details ~ p")] == ["after"]
 
 
-def test_a_quote_is_no_spoiler():
+def test_a_quote_is_not_a_spoiler():
     assert shown("> !important").css_first("details") is None
 
 
-def test_spoilers_in_spoilers_end_somewhere():
+def test_nested_spoilers_have_a_limit():
     assert len(shown(">!" * 5_000 + "x").css("details")) < 10
 
 
@@ -71,7 +71,7 @@ def test_formulas_become_mathml():
     assert display.attributes["display"] == "block"
     assert display.css_first("mfrac").text() == "ab"
     assert len(align.css("mtr")) == 2
-    assert "(1)" not in align.text()  # the sites number no equations
+    assert "(1)" not in align.text()  # the sites do not number equations
 
 
 def test_dollars_in_code_are_dollars():
@@ -96,20 +96,20 @@ def test_escaped_dollars_are_dollars():
         (r"\boxed{x}", "x"),
     ],
 )
-def test_formulas_of_mathjax_that_are_said_otherwise(tex, text):
+def test_formulas_that_only_mathjax_understands_are_translated(tex, text):
     html = Formulas().html(tex, display=True)
     assert html.startswith("<math")
     assert re.sub(r"<[^>]*>|\s|\u00a0", "", html) == text
 
 
-def test_a_macro_holds_to_the_end_of_its_post_only():
+def test_a_macro_is_valid_up_to_the_end_of_its_post():
     page = shown(r"$\newcommand{\foo}{y}$ $\foo$ $\newcommand{\foo}{z}\foo$")
     assert [math.text() for math in page.css("math")] == ["", "y", "z"]
     assert shown(r"$\foo$").css_first("math") is None
 
 
 @pytest.mark.parametrize("tex", [r"\nosuchcommand{<b>}", r"\def\a{\a\a}\a", "x" * 6_000])
-def test_a_formula_that_is_not_understood_is_shown_as_its_source(tex):
+def test_a_formula_that_cannot_be_converted_is_shown_as_source(tex):
     page = shown(f"${tex}$")
     assert page.css_first("code.unrendered").text() == tex
     assert page.css_first("b") is None
@@ -129,16 +129,15 @@ def test_dollars_of_money_and_of_shells_are_not(text):
     assert not uses_math(text)
 
 
-def test_html_that_markdown_has_no_words_for():
+def test_html_without_a_markdown_form_is_rendered():
     page = shown(
         "H<sub>2</sub>O, 10<sup>2</sup>, <kbd>K</kbd>\n\n<details><summary>More</summary>\n\n*x*\n\n</details>"
     )
-    assert [page.css_first(tag).text() for tag in ("sub", "sup", "kbd", "summary", "details em")] == [
-        "2", "2", "K", "More", "x",
-    ]  # fmt: skip
+    texts = {tag: page.css_first(tag).text() for tag in ("sub", "sup", "kbd", "summary", "details em")}
+    assert texts == {"sub": "2", "sup": "2", "kbd": "K", "summary": "More", "details em": "x"}
 
 
-def test_what_our_markdown_writer_emits_means_what_it_meant():
+def test_what_our_markdown_writer_writes_is_rendered_as_the_original_html():
     html = (
         '<p>A <strong>b</strong> &lt;c&gt; <code>d`e</code></p><blockquote class="spoiler"><p>s</p></blockquote>'
         "<table><thead><tr><th>h</th></tr></thead><tbody><tr><td>$x$ | y</td></tr></tbody></table>"
@@ -182,21 +181,21 @@ def finding(markdown: str, text: str, criterion: int = 4) -> Finding:
         ("`x` x and x", "x and", ["x and"]),
     ],
 )
-def test_a_finding_is_marked_where_it_is_seen(markdown, place, marked):
+def test_a_finding_is_marked_where_it_is_visible(markdown, place, marked):
     marks = shown(markdown, finding(markdown, place)).css("mark.finding")
     assert [mark.text() for mark in marks] == marked
     assert [mark.attributes.get("data-criteria") for mark in marks] == ["4"] + [None] * (len(marks) - 1)
     assert marks[0].attributes["title"] == "4: why"
 
 
-def test_of_the_same_words_in_two_cells_only_those_found_are_marked():
+def test_only_the_cell_with_the_finding_is_marked_among_cells_with_the_same_text():
     markdown = "| @bob | @bob | @bob |\n|---|---|---|"
     start = markdown.index("@bob", 5)
     cells = shown(markdown, Finding(4, "why", start, start + 4)).css("th")
     assert [cell.css_first("mark") is not None for cell in cells] == [False, True, False]
 
 
-def test_findings_that_overlap_are_both_told():
+def test_overlapping_findings_are_both_marked():
     markdown = "abc def ghi"
     marks = shown(markdown, finding(markdown, "abc def", 4), finding(markdown, "def ghi", 6)).css("mark")
     assert [(mark.text(), mark.attributes["title"]) for mark in marks] == [
@@ -211,13 +210,13 @@ def test_a_finding_in_a_code_block_marks_the_block():
     assert [block.text() for block in shown(markdown, finding(markdown, "b\n```")).css("pre.finding")] == ["b\n"]
 
 
-def test_a_finding_about_a_whole_long_answer_is_only_listed():
+def test_a_finding_about_all_of_a_long_answer_is_only_listed():
     text = "wort " * 200
-    whole = Finding(2, "not English", 0, len(text))
-    page = render(record(response=text), [whole])
+    about_all = Finding(2, "not English", 0, len(text))
+    page = render(record(response=text), [about_all])
     assert "<mark" not in page.answer
     assert "not English" in page.findings
-    assert "<mark" not in render(record(response=text), [whole], raw=True).answer
+    assert "<mark" not in render(record(response=text), [about_all], raw=True).answer
 
 
 def test_marks_change_nothing_else():
@@ -236,15 +235,15 @@ def test_the_source_is_marked_exactly():
 
 
 def test_the_criteria_s_own_findings_are_listed_and_marked():
-    one = record(response="As @bob said, see [this](https://example.org/x) for the rest of it.")
-    found = find_problems(one)
-    page = render(one, found)
-    assert {each.criterion for each in found} >= {4, 6}
+    row = record(response="As @bob said, see [this](https://example.org/x) for the rest of it.")
+    found = find_problems(row)
+    page = render(row, found)
+    assert {finding.criterion for finding in found} >= {4, 6}
     assert len(LexborHTMLParser(page.findings, is_fragment=True).css("li")) == len(found)
     assert "@bob" in [mark.text() for mark in LexborHTMLParser(page.answer, is_fragment=True).css("mark")]
 
 
-# ---- untrusted posts ---------------------------------------------------------------------------------------------------
+# ---- untrusted posts -------------------------------------------------------------------------------------------------
 
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -290,7 +289,8 @@ ATTACKS = [
     "<![CDATA[<script>alert(1)</script>]]>",
     "<?xml-stylesheet href=http://evil.example?>",
     r"$\href{javascript:alert(1)}{x}$ $\style{background:url(http://evil.example)}{x}$ $\class{a}{x}$ $\cssId{a}{x}$",
-    r"$\require{html}\unicode[a;background:url(http://evil.example)]{65}$ $\bbox[background:url(http://evil.example)]{x}$",
+    r"$\require{html}\unicode[a;background:url(http://evil.example)]{65}$",
+    r"$\bbox[background:url(http://evil.example)]{x}$",
     r"$\text{<img src=x onerror=alert(1)>}$ $\text{<script>alert(1)</script>}$ $<img src=x onerror=alert(1)>$",
     r"$\color{red;background:url(http://evil.example)}{x}$ $\textcolor{url(http://evil.example)}{x}$",
     r"$\includegraphics{http://evil.example}$ $\nosuch<script>alert(1)</script>$",
@@ -301,17 +301,18 @@ ATTACKS = [
     "![<img src=x onerror=alert(1)>\"](x\"onerror=alert(1))",
     "<mark class=finding title='\"><script>alert(1)</script>' data-criteria='<img src=x onerror=alert(1)>'>x</mark>",
 ]  # fmt: skip
+FORBIDDEN = set(
+    "script style iframe object embed link meta base form input button svg video audio source picture textarea select "
+    "template noscript title annotation-xml maction".split()
+)
 FETCHED = {"src", "srcset", "poster", "data", "background", "action", "formaction", "ping", "xlink:href", "srcdoc"}
 
 
 def assert_harmless(html: str, *, images: bool = False) -> None:
-    """No element or attribute in what a browser makes of the HTML that runs, fetches, styles, or names anything."""
+    """Assert that in the parsed HTML no element or attribute runs, fetches, styles or names anything."""
     for node in LexborHTMLParser(f"<div>{html}</div>", is_fragment=True).root.traverse():
         name = node.tag.lower()
-        assert name not in {
-            "script", "style", "iframe", "object", "embed", "link", "meta", "base", "form", "input", "button", "svg", "video",
-            "audio", "source", "picture", "textarea", "select", "template", "noscript", "title", "annotation-xml", "maction",
-        }, html  # fmt: skip
+        assert name not in FORBIDDEN, html
         assert name != "img" or images, html
         for attribute, value in node.attributes.items():
             assert not attribute.startswith("on"), html
@@ -345,7 +346,7 @@ def test_a_post_cannot_run_or_fetch_anything(attack, before):
         max_size=6,
     )
 )
-def test_nor_can_attacks_one_after_the_other(parts):
+def test_combined_attacks_cannot_run_or_fetch_anything_either(parts):
     text = "".join(parts)
     assert_harmless(post_html(text, [Finding(1, "x", 1, 9)], math=True))
 
@@ -353,11 +354,20 @@ def test_nor_can_attacks_one_after_the_other(parts):
 def test_hostile_fields_of_a_record_are_text():
     evil = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
     meta = {
-        "site": evil, "title": evil, "tags": [evil, {"a": evil}], "question_score": evil, "answer_score": [evil],
-        "answer_url": "javascript:alert(1)", "question_author": evil, "question_author_url": "data:text/html," + evil,
-        "answer_author": evil, "answer_author_url": f"https://a.example/{evil}", "question_license": evil, "license": {"a": evil},
+        "site": evil,
+        "title": evil,
+        "tags": [evil, {"a": evil}],
+        "question_score": evil,
+        "answer_score": [evil],
+        "answer_url": "javascript:alert(1)",
+        "question_author": evil,
+        "question_author_url": "data:text/html," + evil,
+        "answer_author": evil,
+        "answer_author_url": f"https://a.example/{evil}",
+        "question_license": evil,
+        "license": {"a": evil},
         "accepted": evil,
-    }  # fmt: skip
+    }
     page = render(record(instruction=f"{evil}\n\n{evil}", meta=meta, source=evil), [Finding(4, evil, 0, 3)])
     for part in page:
         assert_harmless(part)
@@ -368,22 +378,22 @@ def test_hostile_fields_of_a_record_are_text():
     "meta", [{}, {"tags": "x", "site": 3}, {"answer_url": "http://[", "tags": None}, {"title": None}]
 )
 def test_a_record_of_another_source_has_a_page(meta):
-    one = {"id": "conala/1", "source": "conala", "instruction": "a\n\nb", "response": "`c`", "meta": meta}
-    assert "<code>c</code>" in render(one, []).answer
+    row = {"id": "conala/1", "source": "conala", "instruction": "a\n\nb", "response": "`c`", "meta": meta}
+    assert "<code>c</code>" in render(row, []).answer
 
 
-def test_images_are_shown_only_where_they_are_asked_for():
-    one = record(response='![a "knot"](https://i.example/k.png) <IMG src="https://i.example/2.png" onerror=x>')
-    page = LexborHTMLParser(render(one, []).answer, is_fragment=True)
+def test_images_are_shown_only_on_request():
+    row = record(response='![a "knot"](https://i.example/k.png) <IMG src="https://i.example/2.png" onerror=x>')
+    page = LexborHTMLParser(render(row, []).answer, is_fragment=True)
     assert page.css("img") == []
-    assert [each.text() for each in page.css("span.image")] == [
+    assert [image.text() for image in page.css("span.image")] == [
         'image: a "knot" https://i.example/k.png',
-        "image: without description https://i.example/2.png",
+        "image: no description https://i.example/2.png",
     ]
-    images = LexborHTMLParser(render(one, [], images=True).answer, is_fragment=True).css("img")
+    images = LexborHTMLParser(render(row, [], images=True).answer, is_fragment=True).css("img")
     assert [image.attributes["src"] for image in images] == ["https://i.example/k.png", "https://i.example/2.png"]
     assert all(image.attributes["referrerpolicy"] == "no-referrer" for image in images)
-    assert has_images(one)
+    assert has_images(row)
     assert not has_images(record())
 
 
@@ -393,7 +403,7 @@ def test_links_into_jupyter_are_text():
     ] == [None] * 4
 
 
-# ---- odd and long posts ------------------------------------------------------------------------------------------------
+# ---- odd and long posts ----------------------------------------------------------------------------------------------
 
 
 @settings(deadline=None, max_examples=150)
@@ -402,14 +412,14 @@ def test_links_into_jupyter_are_text():
     st.integers(0, 60),
 )
 def test_any_text_has_a_page(text, start):
-    one = record(instruction=f"T\n\n{text}", response=text)
+    row = record(instruction=f"T\n\n{text}", response=text)
     found = [Finding(4, "x", min(start, len(text)), min(start + 7, len(text)))]
     for raw in (False, True):
-        for part in render(one, found, raw=raw):
+        for part in render(row, found, raw=raw):
             assert_harmless(part)
 
 
-def test_a_huge_post_is_cut_and_told():
+def test_a_huge_post_is_shortened_and_says_so():
     page = render(record(response="word " * LONGEST), [])
     assert len(page.answer) < 2 * LONGEST
     assert "400,000 more characters are not shown" in page.answer
@@ -438,7 +448,7 @@ def test_a_huge_post_is_cut_and_told():
         "<!--",
     ],
 )
-def test_time_is_in_proportion_to_the_length(shape):
+def test_time_is_proportional_to_the_length(shape):
     def seconds(length: int) -> float:
         text = "$x$" + shape * (length // len(shape))
         times = []
@@ -448,6 +458,5 @@ def test_time_is_in_proportion_to_the_length(shape):
             times.append(time.process_time() - started)
         return min(times)
 
-    assert seconds(32_000) < 10 * max(
-        seconds(8_000), 0.02
-    )  # four times the length; a square would be 16 times the time
+    # four times the length: quadratic code would take 16 times as long
+    assert seconds(32_000) < 10 * max(seconds(8_000), 0.02)

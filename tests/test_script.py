@@ -1,6 +1,7 @@
 """What every script does the same way: one line for an error, signals, pipes, full disks, progress, --help."""
 
 import errno
+import hashlib
 import json
 import os
 import pty
@@ -84,10 +85,13 @@ def begun(name: str, destination: Path) -> bool:
 def earlier(name: str, folder: Path) -> Path:
     """A destination that exists, with what an earlier run has written."""
     if name == "merge_datasets.py":
-        (folder / "instruction_tuning_dataset_alpha_part1.json").write_text("[]")
-        (folder / "instruction_tuning_dataset_alpha_part2.json").write_text("[]")
+        parts = [folder / f"instruction_tuning_dataset_alpha_part{number}.json" for number in (1, 2)]
+        for part in parts:
+            part.write_text("[]")
+        written = {part.name: {"bytes": 2, "sha256": hashlib.sha256(b"[]").hexdigest()} for part in parts}
+        (folder / "report.json").write_text(json.dumps({"options": {}, "files": written}))
         return folder
-    (folder / "out.jsonl").write_text("earlier")
+    (folder / "out.jsonl").write_bytes(jsonl(record()))
     return folder / "out.jsonl"
 
 
@@ -311,7 +315,7 @@ def test_wrong_arguments_end_with_2_and_the_usage(name, args):
 def test_positive_takes_numbers_from_1_on():
     assert [positive(text) for text in ("1", "007", "123456")] == [1, 7, 123456]
     for text in ("0", "00", "-1", "+1", "1.0", "1e3", "", " 1", "²", "٣", "x"):
-        with pytest.raises(Exception, match="is not a number from 1 on"):
+        with pytest.raises(Exception, match="is not a positive integer"):
             positive(text)
 
 

@@ -1,6 +1,6 @@
-"""What trainers read, with their own libraries: datasets.load_dataset, TRL's SFTTrainer, the hub's card, LLaMA-Factory's fields.
+"""The formats, read by the trainers' own libraries: load_dataset, TRL's SFTTrainer, the hub's cards, LLaMA-Factory.
 
-Nothing is fetched: the tokenizer and the model are made here, and are tiny.
+Nothing is downloaded: the tokenizer and the model are tiny and created by the tests.
 """
 
 import json
@@ -18,7 +18,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PA
 os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "WANDB_MODE": "disabled", "CUDA_VISIBLE_DEVICES": ""}
 
 FORMATS = ("messages", "prompt_completion", "alpaca")
-NOT_LEARNT = -100  # PyTorch's ignore_index
+IGNORED = -100  # PyTorch's ignore_index
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
@@ -27,7 +27,7 @@ STRANGE = ["a\n\nb", "```python\nx = 1\n```", "$\\alpha$ | é 🚤\u2028", '"quo
 
 
 def records() -> list[dict]:
-    """Forty questions of two answers each, whose meta differs from source to source."""
+    """Forty questions with two answers each, and another source with other fields in meta."""
     made = [
         record(number, question=number // 2, response=f"{text} {number}")
         for number, text in zip(range(80), STRANGE * 14, strict=False)
@@ -56,17 +56,16 @@ def records() -> list[dict]:
 @pytest.fixture(scope="module")
 def data_set(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trainers")
-    run = run_script(
-        "merge_datasets.py", "--inputpath", "-", "--destpath", folder / "data", "--formats", "alpha", *FORMATS,
-        "--split", "train:0.8", "validation:0.2", stdin=jsonl(*records()),
-    )  # fmt: skip
+    flags = ("--formats", "alpha", *FORMATS, "--split", "train:0.8", "validation:0.2")
+    paths = ("--inputpath", "-", "--destpath", folder / "data")
+    run = run_script("merge_datasets.py", *paths, *flags, stdin=jsonl(*records()))
     assert run.status == 0, run
     return folder / "data"
 
 
 @pytest.fixture(scope="module")
 def loaded(data_set, tmp_path_factory) -> dict:
-    """Each format as load_dataset gives it, from nothing but the folder."""
+    """Each format as load_dataset gives it when it is given only the folder."""
     needs.package("datasets", "dev")
     from datasets import load_dataset
 
@@ -78,7 +77,7 @@ def by_instruction(rows) -> list[tuple[str, str]]:
     return sorted((row["messages"][0]["content"], row["messages"][1]["content"]) for row in rows)
 
 
-EXPECTED = sorted((each["instruction"], each["response"]) for each in records())
+EXPECTED = sorted((record["instruction"], record["response"]) for record in records())
 
 
 def test_load_dataset_gives_every_record_of_every_format_in_its_split(loaded):
@@ -96,13 +95,13 @@ def test_load_dataset_gives_every_record_of_every_format_in_its_split(loaded):
     assert len(sizes) == 1 and min(min(sizes)) > 0
 
 
-def test_messages_have_a_fixed_schema_whatever_the_sources(loaded, data_set):
+def test_messages_have_the_same_schema_for_all_sources(loaded, data_set):
     needs.package("datasets", "dev")
     from datasets import Features, List, Value
 
     text = Value("string")
     features = Features({"messages": List({"role": text, "content": text}), "source": text, "id": text, "meta": text})
-    given = {each["id"]: each for each in records()}
+    given = {record["id"]: record for record in records()}
     for split in loaded["messages"].values():
         assert split.features == features
         for row in split:
@@ -116,7 +115,7 @@ def test_messages_are_the_same_as_lines_and_as_parquet(loaded, data_set):
         assert [json.loads(line) for line in lines] == list(split)
 
 
-def test_first_format_is_what_load_dataset_gives_unasked(data_set, loaded, tmp_path):
+def test_load_dataset_gives_the_first_format_by_default(data_set, loaded, tmp_path):
     needs.package("datasets", "dev")
     from datasets import load_dataset
 
@@ -134,7 +133,7 @@ def test_answers_to_one_question_are_in_one_split(loaded):
     assert questions["train"] & questions["validation"] == set()
 
 
-def test_card_is_one_that_the_hub_reads(data_set):
+def test_the_hub_reads_the_card(data_set):
     needs.package("datasets", "dev")
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
@@ -157,7 +156,7 @@ def test_card_is_one_that_the_hub_reads(data_set):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    """Bytes as tokens, and a chat template."""
+    """A tokenizer with bytes as tokens, and a chat template."""
     needs.package("trl", "dev")
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -180,13 +179,27 @@ def trainer(data, tokenizer, folder: Path, **options):
     from trl import SFTConfig, SFTTrainer
 
     shape = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
-        max_position_embeddings=8192, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        max_position_embeddings=8192,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
     config = SFTConfig(
-        output_dir=str(folder), max_length=None, max_steps=1, per_device_train_batch_size=1, report_to="none", use_cpu=True, bf16=False,
-        save_strategy="no", gradient_checkpointing=False, **options,
-    )  # fmt: skip
+        output_dir=str(folder),
+        max_length=None,
+        max_steps=1,
+        per_device_train_batch_size=1,
+        report_to="none",
+        use_cpu=True,
+        bf16=False,
+        save_strategy="no",
+        gradient_checkpointing=False,
+        **options,
+    )
     return SFTTrainer(model=LlamaForCausalLM(shape), args=config, train_dataset=data, processing_class=tokenizer)
 
 
@@ -203,17 +216,17 @@ def test_trl_takes_prompts_and_completions_and_learns_the_completion(loaded, tok
     data = loaded["prompt_completion"]["train"].select(range(8))
     made = trainer(data, tokenizer, tmp_path)
     for row, prepared in zip(data, made.train_dataset, strict=True):
-        learnt = [label for label in prepared["labels"] if label != NOT_LEARNT]
+        learned = [label for label in prepared["labels"] if label != IGNORED]
         assert tokenizer.decode(prepared["input_ids"]) == f"{row['prompt']}{row['completion']}<|end|>"
-        assert tokenizer.decode(learnt) == f"{row['completion']}<|end|>"
+        assert tokenizer.decode(learned) == f"{row['completion']}<|end|>"
     assert made.train().global_step == 1
 
 
-def test_llama_factory_is_told_the_fields_that_are_there(data_set):
-    """Its loader takes file_name below --dataset_dir, `columns` by formatting, and `tags` for roles (data/README.md there)."""
-    told = json.loads((data_set / "dataset_info.json").read_bytes())
-    assert set(told) == {f"{name}_{split}" for name in FORMATS for split in ("train", "validation")}
-    for entry in told.values():
+def test_dataset_info_names_the_fields_of_the_files(data_set):
+    """As LLaMA-Factory's data/README.md describes it: file_name, `columns` by formatting, and `tags` for roles."""
+    data_sets = json.loads((data_set / "dataset_info.json").read_bytes())
+    assert set(data_sets) == {f"{name}_{split}" for name in FORMATS for split in ("train", "validation")}
+    for entry in data_sets.values():
         text = (data_set / entry["file_name"]).read_text("utf-8")
         row = json.loads(text)[0] if entry["file_name"].endswith(".json") else json.loads(text.split("\n")[0])
         assert set(entry["columns"].values()) <= set(row)

@@ -1,4 +1,4 @@
-"""The tuple files: what their readers make of a pair, and how entries are divided into parts."""
+"""The tuple files: what readers get from a pair, and how entries are divided into parts."""
 
 import json
 from contextlib import ExitStack
@@ -10,16 +10,19 @@ from hypothesis import strategies as st
 from merging.tuples import END_OF_TEXT, FILE_NAME, Parts, entry, make_pair, why_no_pair
 from tests.conftest import record
 
-# What has broken such readers and writers: every kind of line end and blank, the separator, pieces of the end mark.
-NASTY = ["\n", "\r", "\r\n", "\n\n", "\n \n", "\n\t\r\n", " ", "\t", "\u2028", "\u2029", "\x85", "\xa0", "\x0b", "\x0c", "\x1c", "\x1d",
-         "\u3000", "\u200b", "\ufeff", "\0", END_OF_TEXT, "<|endof", "text|>", "<", "User: ", "Agent: ", "a", "é", "🚤", "$x$", "\\", '"']  # fmt: skip
+# Text that has broken such readers and writers: all line ends and blanks, the separator, pieces of the end mark.
+NASTY = [
+    "\n", "\r", "\r\n", "\n\n", "\n \n", "\n\t\r\n", " ", "\t", "\u2028", "\u2029", "\x85", "\xa0", "\x0b", "\x0c",
+    "\x1c", "\x1d", "\u3000", "\u200b", "\ufeff", "\0", END_OF_TEXT, "<|endof", "text|>", "<", "User: ", "Agent: ",
+    "a", "é", "🚤", "$x$", "\\", '"',
+]  # fmt: skip
 TEXT = st.lists(st.sampled_from(NASTY), max_size=12).map("".join) | st.text(max_size=20)
 DETERMINISTIC = settings(derandomize=True, max_examples=600, deadline=None, database=None)
 
 
-def read(made: bytes) -> tuple[str, str]:
-    """Today's readers: Open-Assistant's loader of these files."""
-    source, text = json.loads(made)
+def read(entry: bytes) -> tuple[str, str]:
+    """Reads an entry as Open-Assistant's loader does."""
+    source, text = json.loads(entry)
     assert source == "stackexchange"
     question, answer = text.split("\n\n", maxsplit=1)
     return question, answer.replace("<|endoftext|>", "").strip()
@@ -40,9 +43,8 @@ def test_readers_get_each_response_back(instruction, response):
         assert question.strip() != "" and "\n\n" not in question
         assert "".join(question.split()) == "".join(instruction.split())  # only white space is lost
     else:
-        assert reason == (
-            "no instruction" if not instruction.strip() else "no response" if not response.strip() else f"holds {END_OF_TEXT} itself"
-        )  # fmt: skip
+        blank = "no instruction" if not instruction.strip() else "no response" if not response.strip() else None
+        assert reason == (blank or f"holds {END_OF_TEXT} itself")
         assert not (instruction.strip() and response.strip()) or END_OF_TEXT in (instruction + "\n" + response)
 
 
@@ -61,7 +63,7 @@ def test_response_is_kept_byte_for_byte(instruction, response):
 
 
 @pytest.mark.parametrize(
-    ("instruction", "made"),
+    ("instruction", "expected"),
     [
         ("Title\n\nbody", "Title\nbody"),
         ("\n\n Title \n\n\n\nbody\n\n", "Title \nbody"),
@@ -71,10 +73,10 @@ def test_response_is_kept_byte_for_byte(instruction, response):
         ("one\ntwo", "one\ntwo"),
     ],
 )
-def test_blank_lines_of_the_instruction_become_newlines(instruction, made):
+def test_blank_lines_of_the_instruction_become_newlines(instruction, expected):
     given = record(instruction=instruction, response="\n\nr\n\n")
-    assert make_pair(given, "alpha") == f"{made}\n\n\n\nr\n\n<|endoftext|>"
-    assert make_pair(given, "labelled") == f"User: {made}\n\nAgent: \n\nr\n\n"
+    assert make_pair(given, "alpha") == f"{expected}\n\n\n\nr\n\n<|endoftext|>"
+    assert make_pair(given, "labelled") == f"User: {expected}\n\nAgent: \n\nr\n\n"
     assert make_pair(given, "split") == [instruction, "\n\nr\n\n"]
 
 
@@ -86,7 +88,7 @@ def test_blank_texts_make_no_pair(convention, blank):
     assert why_no_pair(record(), convention) is None
 
 
-def test_end_mark_makes_no_pair_only_where_readers_take_it_off():
+def test_end_mark_makes_no_pair_only_if_readers_remove_it():
     for name in ("instruction", "response"):
         given = record(**{name: f"a {END_OF_TEXT} b"})
         assert why_no_pair(given, "alpha") == f"holds {END_OF_TEXT} itself"
@@ -100,14 +102,14 @@ def test_end_mark_makes_no_pair_only_where_readers_take_it_off():
 
 
 def write_parts(entries, folder, count=1, max_bytes=None) -> list[list]:
-    """The parts' content, by number, without a gap; checks what is told of them."""
+    """The content of each part, in order; checks their numbers and counts."""
     with ExitStack() as stack:
         parts = Parts(folder / FILE_NAME, count, max_bytes, stack)
-        for each in entries:
-            parts.write(each)
-        told = parts.close()
+        for data in entries:
+            parts.write(data)
+        written = parts.close()
     contents = [json.loads((folder / FILE_NAME.format(n + 1)).read_bytes()) for n in range(len(list(folder.iterdir())))]
-    assert [part.records for part in told] == list(map(len, contents))
+    assert [part.records for part in written] == list(map(len, contents))
     return contents
 
 
@@ -134,7 +136,7 @@ def test_no_entries_make_one_empty_list(tmp_path, count, max_bytes):
 @given(st.lists(st.integers(0, 60), max_size=20), st.integers(1, 120))
 @example([10, 10, 10], 17)  # "[\n", 12 bytes, "\n]\n" make 17
 @example([10, 10, 10], 16)
-def test_bound_of_bytes_holds(tmp_path_factory, lengths, bound):
+def test_parts_are_as_large_as_max_bytes_allows(tmp_path_factory, lengths, bound):
     folder = tmp_path_factory.mktemp("parts")
     entries = [b'"%s"' % (b"x" * length) for length in lengths]
     contents = write_parts(entries, folder, max_bytes=bound)
@@ -142,6 +144,6 @@ def test_bound_of_bytes_holds(tmp_path_factory, lengths, bound):
     assert [] not in contents or contents == [[]] and not lengths, "an empty part"
     sizes = [(folder / FILE_NAME.format(number + 1)).stat().st_size for number in range(len(contents))]
     for size, content in zip(sizes, contents, strict=True):
-        assert size <= bound or len(content) <= 1  # an entry that is larger alone
-    for size, after in zip(sizes, contents[1:], strict=False):  # and no part ends before it has to
+        assert size <= bound or len(content) <= 1  # a single larger entry
+    for size, after in zip(sizes, contents[1:], strict=False):  # no part ends too early
         assert size + len(json.dumps(after[0])) + len(",\n") > bound

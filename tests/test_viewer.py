@@ -1,4 +1,4 @@
-"""The review widget without a browser: what its controls do to the judgement file, and what it tells."""
+"""The review widget without a browser: what its controls do to the judgement file, and what it shows."""
 
 import html
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import ipywidgets
@@ -15,14 +16,14 @@ import pytest
 from review.judgements import Judgement, load_judgements
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
+from viewer.controls import BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
 from viewer.uncertainty import FEWEST
-from viewer.widget import BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
 
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
 
 
 class Hands:
-    """A reviewer: finds controls by what is written on them, and reads what is shown."""
+    """A reviewer: finds controls by their labels, and reads what is shown."""
 
     def __init__(self, data: Path, judgements: Path):
         self.viewer = Viewer(data, judgements)
@@ -95,13 +96,13 @@ def hands(data, tmp_path) -> Hands:
     return Hands(data, tmp_path / "judgements" / "quay.yaml")
 
 
-# ---- judging -----------------------------------------------------------------------------------------------------------
+# ---- judging ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_viewer_opens_at_the_first_record_and_writes_nothing(hands):
     assert hands.shown == IDS[0]
     assert not hands.judgements.exists()
-    assert "no. 1 of 5 · 0 judged (0 %) · 0 accepted · 0 rejected" in hands.text("progress")
+    assert "record 1 of 5 · 0 judged (0 %) · 0 accepted · 0 rejected" in hands.text("progress")
 
 
 def test_accept_is_in_the_file_and_the_next_record_shows(hands):
@@ -120,14 +121,14 @@ def test_reject_takes_criteria_and_note(hands):
     assert hands.status == f"saved reject 4, 6: links to a blog: see #3 · {IDS[0]}"
 
 
-def test_criteria_and_note_are_of_one_record(hands):
+def test_criteria_and_note_belong_to_one_record(hands):
     hands.click("4")
     hands.type("note", "n")
     hands.click("Reject", "Reject")
     assert hands.file[IDS[1]] == Judgement(False)
 
 
-def test_a_judged_record_shows_its_judgement_and_can_be_judged_anew(hands):
+def test_a_judged_record_shows_its_judgement_and_can_be_judged_again(hands):
     hands.click("2")
     hands.type("note", "clumsy <b>")
     hands.click("Reject", "← Previous")
@@ -138,23 +139,23 @@ def test_a_judged_record_shows_its_judgement_and_can_be_judged_anew(hands):
     assert hands.file[IDS[0]] == Judgement(False, (2, 3), "clumsy <b>")
 
 
-def test_undo_takes_back_one_after_the_other(hands):
+def test_undo_reverts_one_judgement_after_the_other(hands):
     hands.click("Accept", "Reject", "Undo")
     assert hands.shown == IDS[1]
     assert hands.file == {IDS[0]: Judgement(True)}
-    assert hands.status == f"taken back {IDS[1]}"
+    assert hands.status == f"undone {IDS[1]}"
     hands.click("Undo")
     assert hands.file == {}
     hands.click("Undo")
-    assert hands.status == "nothing has been judged since the viewer was opened"
+    assert hands.status == "nothing to undo: no judgement was made since the viewer was opened"
 
 
-def test_undo_puts_back_the_judgement_before(hands):
+def test_undo_restores_the_judgement_before(hands):
     hands.click("Accept", "← Previous", "1", "Reject", "Undo")
     assert hands.file == {IDS[0]: Judgement(True)}
 
 
-def test_the_browser_sends_a_judgement_with_what_is_in_its_fields(hands):
+def test_the_browser_sends_a_judgement_with_the_values_of_its_fields(hands):
     hands.type("note", "older")
     hands.send("reject", note="newer", criteria=(4, 6))
     hands.send("accept")
@@ -178,37 +179,39 @@ def test_controls_may_act_in_several_threads(hands):
     assert "5 judged (100 %)" in hands.text("progress")
 
 
-def test_every_key_is_told_and_has_a_control(hands):
-    told = {key for keys, _ in HELP for key in keys.split()}
-    assert {"1-7" if key.isdigit() else {"ArrowLeft": "n", "ArrowRight": "p"}.get(key, key) for key in KEYS} <= told
+def test_every_key_is_explained_and_has_a_control(hands):
+    explained = {key for keys, _ in HELP for key in keys.split()}
+    assert {
+        "1-7" if key.isdigit() else {"ArrowLeft": "n", "ArrowRight": "p"}.get(key, key) for key in KEYS
+    } <= explained
     for action in KEYS.values():
         hands.control(action)
 
 
-# ---- moving --------------------------------------------------------------------------------------------------------------
+# ---- moving ----------------------------------------------------------------------------------------------------------
 
 
 def test_previous_and_next_stop_at_the_ends(hands):
     hands.click("← Previous")
-    assert (hands.shown, hands.status) == (IDS[0], "the first")
+    assert (hands.shown, hands.status) == (IDS[0], "this is the first record")
     hands.click(*["Next →"] * 6)
-    assert (hands.shown, hands.status) == (IDS[4], "the last")
+    assert (hands.shown, hands.status) == (IDS[4], "this is the last record")
 
 
-def test_the_viewer_goes_on_where_the_reviewer_stopped(data, tmp_path):
+def test_the_viewer_resumes_where_the_reviewer_stopped(data, tmp_path):
     path = tmp_path / "j.yaml"
     path.write_text(f"{IDS[0]}: accept\n{IDS[1]}: reject\n")
     assert Hands(data, path).shown == IDS[2]
 
 
-def test_next_unjudged_passes_over_the_judged(hands):
+def test_next_unjudged_skips_judged_records(hands):
     hands.judgements.parent.mkdir()
     hands.judgements.write_text(f"{IDS[1]}: accept\n{IDS[2]}: reject\n")
     hands.click("Next unjudged")
     assert hands.shown == IDS[3]
 
 
-def test_skipped_records_come_when_there_are_no_others(hands):
+def test_skipped_records_come_last(hands):
     hands.click("Skip", "Accept", "Skip", "Accept", "Accept")
     assert set(hands.file) == {IDS[1], IDS[3], IDS[4]}
     assert hands.shown == IDS[0]
@@ -217,7 +220,7 @@ def test_skipped_records_come_when_there_are_no_others(hands):
     assert "5 judged (100 %)" in hands.text("progress")
 
 
-def test_when_all_is_judged_it_says_so(hands):
+def test_the_viewer_says_when_everything_is_judged(hands):
     hands.click(*["Accept"] * 5)
     assert set(hands.file) == set(IDS)
     hands.click("Next unjudged")
@@ -232,7 +235,7 @@ def test_go_to_takes_a_number_and_an_id(hands, wanted):
 
 
 @pytest.mark.parametrize("wanted", ["0", "6", "no-such-id", "-1", "4.5", "9" * 50])
-def test_go_to_nowhere_tells_and_stays(hands, wanted):
+def test_go_to_an_unknown_record_is_an_error_and_stays(hands, wanted):
     hands.type("goto", wanted)
     assert "is neither an id nor a number from 1 to 5" in hands.status
     assert hands.shown == IDS[0]
@@ -247,7 +250,7 @@ def test_the_filters_by_judgement(hands):
     hands.click("Next →")
     assert hands.shown == IDS[2]
     hands.click("Next →")
-    assert hands.status == "the last that the filter lets through"
+    assert hands.status == "this is the last record that matches the filter"
 
 
 def test_going_through_the_rejected_goes_on_to_the_next_rejected(hands):
@@ -261,7 +264,7 @@ def test_the_filter_by_text(hands):
     hands.type("search", "TIED 3 times")
     assert hands.shown == IDS[2]
     hands.type("search", "no such words")
-    assert hands.status == "no record meets this filter"
+    assert hands.status == "no record that matches the filter"
 
 
 def test_the_filter_by_findings(data, tmp_path):
@@ -270,7 +273,7 @@ def test_the_filter_by_findings(data, tmp_path):
     )
     hands = Hands(data, tmp_path / "j.yaml")
     options = dict(hands.control("findings-filter").options)
-    hands.type("findings-filter", options["finding of 4"])
+    hands.type("findings-filter", options["criterion 4"])
     assert hands.shown == IDS[1]
     assert '<mark class="finding"' in hands.page
 
@@ -284,7 +287,7 @@ def test_the_orders(hands):
     assert seen == [IDS[1], IDS[3], IDS[2], IDS[0], IDS[4]]
 
 
-def test_a_seed_makes_a_random_order_come_again(hands):
+def test_the_same_seed_gives_the_same_random_order(hands):
     def order(seed: int) -> list[str]:
         hands.type("seed", seed)
         seen = [hands.shown]
@@ -318,21 +321,21 @@ def test_the_order_by_uncertainty_is_offered_when_there_is_enough_to_learn_from(
     assert hands.shown not in hands.file
 
 
-def test_progress_tells_pace_and_time_left(hands):
+def test_progress_shows_pace_and_time_left(hands):
     hands.click("Accept", "Accept", "Accept")
     assert re.search(
         r"3 judged \(60 %\) · 3 accepted · 0 rejected · [\d.]+ a minute · 0 min left", hands.text("progress")
     )
 
 
-def test_at_the_end_nothing_that_was_entered_is_lost(hands):
+def test_at_the_last_record_what_was_entered_is_kept(hands):
     hands.type("goto", "5")
     hands.click("4", "Next →")
-    assert hands.status == "the last"
+    assert hands.status == "this is the last record"
     assert hands.button("4").value
 
 
-def test_reload_without_the_record_shown_goes_on_with_an_unjudged_one(data, tmp_path):
+def test_reload_without_the_shown_record_continues_with_an_unjudged_one(data, tmp_path):
     for seed in range(6):
         path = tmp_path / f"{seed}.yaml"
         data.write_bytes(jsonl(*(record(n) for n in range(1, 6))))
@@ -346,10 +349,10 @@ def test_reload_without_the_record_shown_goes_on_with_an_unjudged_one(data, tmp_
         assert hands.shown == IDS[left[0] - 1]
 
 
-# ---- showing -------------------------------------------------------------------------------------------------------------
+# ---- showing ---------------------------------------------------------------------------------------------------------
 
 
-def test_raw_shows_the_markdown_itself(hands):
+def test_raw_shows_the_markdown_source(hands):
     assert "<h2>Knot 1</h2>" in hands.page
     hands.click("Markdown")
     assert "Knot 1\n\nWhich" in hands.page
@@ -367,19 +370,19 @@ def test_images_are_loaded_for_one_post_only(data, tmp_path):
     assert "<img" not in hands.page
 
 
-# ---- bad files -----------------------------------------------------------------------------------------------------------
+# ---- bad files -------------------------------------------------------------------------------------------------------
 
 BAD_YAML = {
     "unknown word": (f"{IDS[1]}: accept\n{IDS[0]}: maybe\n", ":2: "),
     "no yaml": (f"{IDS[1]}: accept\n{IDS[0]}: [accept\n", "quay.yaml:"),
     "a tab": (f"{IDS[1]}:\n\t- accept\n", "quay.yaml:"),
     "twice": (f"{IDS[1]}: accept\n\n{IDS[1]}: reject\n", ":3: "),
-    "bomb": ("a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{b}, *{b}]\n" for b, c in zip("abcdefghijkl", "bcdefghijklm", strict=True)), ":1: "),
-}  # fmt: skip
+    "bomb": ("a: &a [x, x]\n" + "".join(f"{c}: &{c} [*{b}, *{b}]\n" for b, c in pairwise("abcdefghijklm")), ":1: "),
+}
 
 
 @pytest.mark.parametrize("bad", BAD_YAML)
-def test_a_bad_judgement_file_is_told_in_one_line_and_kept(hands, bad):
+def test_a_bad_judgement_file_is_reported_in_one_line_and_kept(hands, bad):
     text, place = BAD_YAML[bad]
     hands.judgements.parent.mkdir()
     hands.judgements.write_text(text)
@@ -395,7 +398,7 @@ def test_a_bad_judgement_file_is_told_in_one_line_and_kept(hands, bad):
     assert hands.file == {IDS[1]: Judgement(True), IDS[0]: Judgement(False, (6,), "kept")}
 
 
-def test_a_viewer_opened_on_a_bad_judgement_file_goes_on_when_it_is_mended(data, tmp_path):
+def test_a_viewer_opened_on_a_bad_judgement_file_works_once_it_is_corrected(data, tmp_path):
     path = tmp_path / "j.yaml"
     path.write_text(f"{IDS[0]}: perhaps\n")
     hands = Hands(data, path)
@@ -412,7 +415,7 @@ def test_a_viewer_opened_on_a_bad_judgement_file_goes_on_when_it_is_mended(data,
 @pytest.mark.parametrize(
     "button", ["Accept", "Reject", "Skip", "Undo", "← Previous", "Next →", "Next unjudged", "Reload", "Markdown"]
 )
-def test_every_button_tells_what_is_wrong_with_the_files(tmp_path, button):
+def test_every_button_reports_what_is_wrong_with_the_files(tmp_path, button):
     hands = Hands(tmp_path / "absent.jsonl", tmp_path / "j.yaml")
     hands.click(button)
     assert "absent.jsonl: no such file" in hands.status
@@ -428,12 +431,12 @@ def test_an_accept_that_first_opens_the_files_judges_nothing(data, tmp_path):
     assert hands.shown == IDS[0]
 
 
-def test_an_empty_data_file_is_told(tmp_path):
+def test_an_empty_data_file_is_reported(tmp_path):
     (tmp_path / "data.jsonl").touch()
     assert "has no records" in Hands(tmp_path / "data.jsonl", tmp_path / "j.yaml").status
 
 
-def test_a_bad_line_of_the_data_is_told_and_passed_over(data, tmp_path):
+def test_a_bad_line_of_the_data_is_reported_and_can_be_skipped(data, tmp_path):
     data.write_bytes(jsonl(record(1)) + b'{"id": "x"}\n' + jsonl(record(3)))
     hands = Hands(data, tmp_path / "j.yaml")
     hands.click("Next →")
@@ -446,17 +449,17 @@ def test_a_bad_line_of_the_data_is_told_and_passed_over(data, tmp_path):
     assert set(hands.file) == {IDS[2]}
 
 
-def test_data_that_changes_meanwhile_is_told_and_can_be_opened_again(hands, data):
+def test_data_that_changes_meanwhile_is_reported_and_can_be_reloaded(hands, data):
     hands.click("Next →")
     data.write_bytes(jsonl(record(7), record(2)))
     hands.click("Next →")
     assert "has changed" in hands.status
     hands.click("Reload")
-    assert hands.text("progress").startswith("no. 1 of 2")
+    assert hands.text("progress").startswith("record 1 of 2")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_told(data, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(data, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     hands = Hands(data, tmp_path / "locked" / "j.yaml")
     hands.click("Accept")
@@ -473,7 +476,7 @@ def test_hand_edits_made_while_it_is_open_are_kept_and_shown(hands):
     assert hands.shown == IDS[3]
 
 
-def test_a_judgement_that_another_has_written_is_shown(hands):
+def test_a_judgement_that_someone_else_has_written_is_shown(hands):
     hands.judgements.parent.mkdir()
     hands.judgements.write_text(f"{IDS[1]}: {{judgement: reject, criteria: [3]}}\n")
     hands.click("Next →")
@@ -491,18 +494,18 @@ def test_two_viewers_on_one_file_lose_nothing(data, tmp_path):
     assert "3 judged" in one.text("progress")
 
 
-# ---- judged by another meanwhile -----------------------------------------------------------------------------------------
+# ---- conflicts -------------------------------------------------------------------------------------------------------
 
 
 def asked(hands: Hands) -> str:
-    """The question that is shown, or nothing."""
-    [bar] = [each for each in hands.controls() if "review-dispute" in getattr(each, "_dom_classes", ())]
-    return "" if bar.layout.display == "none" else hands.text("dispute-text")
+    """The text of the conflict that is shown, or nothing."""
+    [bar] = [each for each in hands.controls() if "review-conflict" in getattr(each, "_dom_classes", ())]
+    return "" if bar.layout.display == "none" else hands.text("conflict-text")
 
 
 @pytest.fixture
 def late(data, tmp_path) -> Hands:
-    """A reviewer who was shown the first record as accepted before another rejected it."""
+    """A reviewer who saw the first record as accepted before someone else rejected it."""
     path = tmp_path / "j.yaml"
     path.write_text(f"{IDS[0]}: accept\n")
     hands = Hands(data, path)
@@ -514,52 +517,52 @@ def late(data, tmp_path) -> Hands:
 THEIRS = Judgement(False, (4,), "their <i>")
 
 
-def test_what_another_has_judged_meanwhile_is_shown_and_not_overwritten(late):
+def test_what_someone_else_has_judged_meanwhile_is_shown_and_not_overwritten(late):
     late.click("6")
     late.type("note", "mine")
     late.click("Reject")
     assert late.file == {IDS[0]: THEIRS}
-    assert "another has judged reject 4: their <i>. Write your reject all the same?" in asked(late)
+    assert "someone else judged this record reject 4: their <i>. Save your reject anyway?" in asked(late)
     assert "not saved" in late.status and "1 rejected" in late.text("progress")
     assert late.shown == IDS[0]
-    assert (late.control("note").value, late.button("6").value) == ("mine", True), "what was entered is not lost"
+    assert (late.control("note").value, late.button("6").value) == ("mine", True), "what was entered is kept"
 
 
 def test_judging_again_asks_again(late):
     late.click("Accept", "Accept", "Reject", "Accept")
     assert late.file == {IDS[0]: THEIRS}
-    assert "Write your accept" in asked(late)
+    assert "Save your accept" in asked(late)
 
 
-def test_one_s_own_is_written_over_theirs_when_one_says_so_and_undo_brings_theirs_back(late):
-    late.click("Reject", "6", "Write mine")
+def test_save_mine_overwrites_theirs_and_undo_restores_theirs(late):
+    late.click("Reject", "6", "Save mine")
     assert late.file == {IDS[0]: Judgement(False, (6,))}
     assert late.status == f"saved reject 6 · {IDS[0]}" and late.shown == IDS[1] and not asked(late)
     late.click("Undo")
     assert late.file == {IDS[0]: THEIRS}
 
 
-def test_theirs_is_kept_when_one_says_so(late):
+def test_keep_theirs_changes_nothing_and_moves_on(late):
     late.click("Accept", "Keep theirs")
     assert late.file == {IDS[0]: THEIRS}
-    assert late.status == "left as it is: reject 4: their <i>" and late.shown == IDS[1] and not asked(late)
+    assert late.status == "left unchanged: reject 4: their <i>" and late.shown == IDS[1] and not asked(late)
 
 
 def test_moving_on_keeps_theirs(late):
     late.click("Accept", "Next →")
     assert late.file == {IDS[0]: THEIRS} and not asked(late)
-    late.click("Write mine")
-    assert late.status == "there is no question to answer"
+    late.click("Save mine")
+    assert late.status == "there is no conflict to resolve"
     late.click("← Previous", "Accept")
-    assert late.file == {IDS[0]: Judgement(True, (), THEIRS.note)}, "which has been seen now"
+    assert late.file == {IDS[0]: Judgement(True, (), THEIRS.note)}, "which has been seen by now"
 
 
-def test_an_answer_counts_for_the_question_that_was_shown(late):
+def test_a_click_resolves_only_the_conflict_that_was_shown(late):
     late.click("Accept")
     late.judgements.write_text(f"{IDS[0]}: {{judgement: reject, note: theirs again}}\n")
     late.send("overwrite")
     assert late.file == {IDS[0]: Judgement(False, (), "theirs again")}
-    assert "another has judged reject: theirs again" in asked(late)
+    assert "someone else judged this record reject: theirs again" in asked(late)
     [keyboard] = [each for each in late.controls() if hasattr(each, "shown")]
     late.send("overwrite", shown=keyboard.shown - 1)
     assert late.file == {IDS[0]: Judgement(False, (), "theirs again")}
@@ -567,40 +570,40 @@ def test_an_answer_counts_for_the_question_that_was_shown(late):
     assert late.file == {IDS[0]: Judgement(True, (), "mine")}
 
 
-def test_a_judgement_taken_out_meanwhile_is_not_put_back_unasked(late):
+def test_a_judgement_removed_meanwhile_is_not_restored_without_asking(late):
     late.judgements.write_text("# none\n")
     late.click("Reject")
-    assert late.file == {} and "has been taken out of the file" in asked(late)
+    assert late.file == {} and "someone else removed the judgement that you saw" in asked(late)
     late.click("Keep theirs")
-    assert late.file == {} and late.status == "left as it is: not judged"
+    assert late.file == {} and late.status == "left unchanged: not judged"
     late.click("← Previous", "Reject")
     assert late.file == {IDS[0]: Judgement(False)}
 
 
-def test_a_note_that_another_has_added_is_another_judgement(late):
+def test_a_note_that_someone_else_has_added_is_a_conflict(late):
     late.judgements.write_text(f"{IDS[0]}: {{judgement: accept, note: only just}}\n")
     late.click("Accept")
     assert late.file == {IDS[0]: Judgement(True, (), "only just")} and "accept: only just" in asked(late)
 
 
-def test_where_both_judge_alike_there_is_nothing_to_ask_and_nothing_to_undo(late):
+def test_the_same_judgement_of_both_is_no_conflict_and_there_is_nothing_to_undo(late):
     late.judgements.write_text(f"{IDS[0]}: reject\n")
     late.click("Reject")
     assert not asked(late) and late.shown == IDS[1]
-    assert late.status == f"judged alike by another: reject · {IDS[0]}"
+    assert late.status == f"already saved by someone else: reject · {IDS[0]}"
     late.click("Undo")
     assert late.file == {IDS[0]: Judgement(False)}
 
 
-def test_undo_shows_what_another_has_judged_since(hands):
+def test_undo_shows_what_someone_else_has_judged_since(hands):
     hands.click("Accept")
     hands.judgements.write_text(f"{IDS[0]}: {{judgement: reject, note: theirs}}\n")
     hands.click("Undo")
     assert hands.file == {IDS[0]: Judgement(False, (), "theirs")}
-    assert hands.status == f"not taken back, changed meanwhile: reject: theirs · {IDS[0]}"
+    assert hands.status == f"not undone, changed by someone else: reject: theirs · {IDS[0]}"
     assert hands.shown == IDS[0] and hands.control("note").value == "theirs"
     hands.click("Accept")
-    assert hands.file == {IDS[0]: Judgement(True, (), "theirs")}, "which has been seen now"
+    assert hands.file == {IDS[0]: Judgement(True, (), "theirs")}, "which has been seen by now"
 
 
 def test_the_last_record_may_be_judged_again_and_again(data, tmp_path):
@@ -619,7 +622,7 @@ from tests.test_viewer import Hands, asked
 name, draw = sys.argv[3], random.Random(sys.argv[3])
 hands, mine = Hands(sys.argv[1], sys.argv[2]), []
 
-def tell(record, before, after):
+def log(record, before, after):
     print(record, before, after, sep="\\t", flush=True)
 
 for number in range(500):
@@ -628,33 +631,35 @@ for number in range(500):
     hands.type("note", f"{name}{number}")
     hands.click(draw.choice(["Accept", "Reject"]))
     while question := asked(hands):
-        tell(record, "asked", question)
-        seen = question.partition("another has judged ")[2].partition(". Write your")[0]
-        hands.click(draw.choice(["Write mine", "Keep theirs"]))
+        log(record, "asked", question)
+        seen = question.partition("someone else judged this record ")[2].partition(". Save your")[0]
+        hands.click(draw.choice(["Save mine", "Keep theirs"]))
     if hands.status.startswith("saved "):
         mine.append((record, seen, hands.status.removeprefix("saved ").partition(" · ")[0]))
-        tell(*mine[-1])
+        log(*mine[-1])
     if mine and draw.random() < 0.2:
         hands.click("Undo")
         record, seen, saved = mine.pop()
-        if hands.status.startswith("taken back "):
-            tell(record, saved, seen)
+        if hands.status.startswith("undone "):
+            log(record, saved, seen)
 """
 
 
-def test_two_reviewers_change_nothing_of_each_other_that_they_have_not_seen(data, tmp_path):
-    """Each tells what it wrote over what it saw. One by one these lead from the empty file to what is in it at the end: a
-    judgement that was written over unseen would be left by two and reached by one."""
+def test_two_reviewers_overwrite_only_what_they_have_seen(data, tmp_path):
+    """Each logs what it wrote over what it saw. One after the other these steps lead from the empty file to its final
+    state: a judgement that was overwritten unseen would be left twice, but reached once."""
     path = tmp_path / "j.yaml"
     command = [sys.executable, "-c", REVIEWER, str(data), str(path)]
     reviewers = [
         subprocess.Popen([*command, name], cwd=ROOT, stdout=subprocess.PIPE, text=True) for name in ("ann", "bob")
     ]
-    told = [line.rstrip("\n").split("\t") for reviewer in reviewers for line in reviewer.communicate()[0].splitlines()]
+    steps_taken = [
+        line.rstrip("\n").split("\t") for reviewer in reviewers for line in reviewer.communicate()[0].splitlines()
+    ]
     assert [reviewer.returncode for reviewer in reviewers] == [0, 0]
 
     steps = {record_id: Counter() for record_id in IDS}
-    for record_id, before, after in told:
+    for record_id, before, after in steps_taken:
         if before != "asked":
             steps[record_id][before] -= 1
             steps[record_id][after] += 1
@@ -665,4 +670,4 @@ def test_two_reviewers_change_nothing_of_each_other_that_they_have_not_seen(data
     assert {record_id: {what for what, count in each.items() if count} for record_id, each in steps.items()} == {
         record_id: set() for record_id in IDS
     }
-    assert sum(before == "asked" for _, before, _ in told) > 20, "they were not at the same records at the same time"
+    assert sum(before == "asked" for _, before, _ in steps_taken) > 20, "too few conflicts to test anything"

@@ -1,4 +1,4 @@
-"""The review widget in a real JupyterLab, and in Notebook 7, as a reviewer uses it: by mouse and by keys, in Chromium."""
+"""The review widget in a real JupyterLab and in Notebook 7, used by mouse and by keys in a real Chromium."""
 
 import http.server
 import itertools
@@ -37,6 +37,7 @@ from tests.browser import (
 pytestmark = pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason=HOW_TO_INSTALL)
 
 SCREENSHOTS = ROOT / "screenshots"
+HARBOUR = "harbour.stackexchange.com/a"
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 10)]
 POST = r"""As @bob said in [this answer](https://example.org/a), the tension is $T=\frac{W}{2\sin\theta}$:
 
@@ -59,10 +60,10 @@ Press <kbd>Ctrl</kbd>, drink H<sub>2</sub>O.
 
 
 class Tracker(http.server.ThreadingHTTPServer):
-    """A server that nobody should ask for anything, and that counts who does."""
+    """A server that should get no requests, and that records those that it gets."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         super().__init__(("127.0.0.1", 0), self.Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -70,7 +71,7 @@ class Tracker(http.server.ThreadingHTTPServer):
         server: "Tracker"
 
         def do_GET(self) -> None:
-            self.server.asked.append(self.path)
+            self.server.requests.append(self.path)
             self.send_response(200)
             self.send_header("Content-Type", "image/svg+xml")
             self.end_headers()
@@ -103,11 +104,11 @@ class Reviewer:
         expect(self.part(part)).to_contain_text(text)
 
     def sees_record(self, number: int) -> None:
-        self.sees("progress", f"no. {number} of ")
+        self.sees("progress", f"record {number} of ")
         self.sees("answer", f"Answer {number}")
 
     def saved(self, word: str, number: int) -> dict[str, Judgement]:
-        """What is in the file once the widget says that it is saved."""
+        """The judgements in the file once the widget says that this one is saved."""
         self.sees("status", f"saved {word} · {IDS[number - 1]}")
         return self.file()
 
@@ -160,7 +161,7 @@ def opened(page: Page, server: str, root: Path, notebook: Path, app: str = "lab"
     page.goto(f"{server}/{view}/{place}?token={TOKEN}")
     run_all_cells(page)
     reviewer = Reviewer(page, notebook.parent)
-    if keys:  # which are there as soon as keyboard.js is
+    if keys:  # which work as soon as keyboard.js is loaded
         expect(reviewer.widget).to_have_attribute("data-lm-suppress-shortcuts", "true")
     return reviewer
 
@@ -170,7 +171,8 @@ def lab(page, server, root, folder):
     """Open a viewer of some records, in a notebook of its own, in JupyterLab or another app."""
 
     def open_records(*records: dict, **options) -> Reviewer:
-        (folder / "data.jsonl").write_bytes(jsonl(*records or (record(n, question=n) for n in range(1, 10))))
+        rows = records or [record(n, question=n) for n in range(1, 10)]
+        (folder / "data.jsonl").write_bytes(jsonl(*rows))
         write_notebook(
             folder / "review.ipynb",
             "import os\nfrom pathlib import Path\nPath('pid').write_text(str(os.getpid()))",
@@ -181,7 +183,7 @@ def lab(page, server, root, folder):
     return open_records
 
 
-# ---- judging -----------------------------------------------------------------------------------------------------------
+# ---- judging ---------------------------------------------------------------------------------------------------------
 
 
 def test_by_mouse(lab):
@@ -200,7 +202,7 @@ def test_by_mouse(lab):
     expect(reviewer.part("note").locator("input")).to_have_value("")
 
     reviewer.click("Undo")
-    reviewer.sees("status", f"taken back {IDS[1]}")
+    reviewer.sees("status", f"undone {IDS[1]}")
     assert reviewer.file() == {IDS[0]: Judgement(True)}
     reviewer.sees_record(2)
 
@@ -232,7 +234,7 @@ def test_by_keys(lab):
     reviewer.sees_record(3)
 
     reviewer.press("z")
-    reviewer.sees("status", f"taken back {IDS[1]}")
+    reviewer.sees("status", f"undone {IDS[1]}")
     assert reviewer.file() == {IDS[0]: Judgement(True)}
 
     reviewer.press("g")
@@ -263,12 +265,12 @@ def test_a_double_click_judges_one_record(lab):
     assert reviewer.file() == {IDS[0]: Judgement(True)}
 
 
-def test_keys_are_the_viewer_s_while_it_has_the_focus_and_jupyterlab_s_otherwise(lab):
+def test_keys_go_to_the_viewer_while_it_has_the_focus_and_to_jupyterlab_otherwise(lab):
     reviewer = lab()
     cells = reviewer.page.locator(".jp-Notebook .jp-Cell")
     expect(cells).to_have_count(2)
     reviewer.focus()
-    reviewer.press("b", "x", "v", "Shift+M", "n")  # of these only n is the viewer's
+    reviewer.press("b", "x", "v", "Shift+M", "n")  # of these the viewer only knows n
     reviewer.sees_record(2)
     expect(cells).to_have_count(2)
     reviewer.press("Escape", "b")
@@ -280,11 +282,21 @@ def test_keys_are_the_viewer_s_while_it_has_the_focus_and_jupyterlab_s_otherwise
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 OTHER_KEYS = [
-    *"0123456789", *(f"Shift+{letter}" for letter in "ABJKLMORZ"), " ", "Enter", "Shift+Enter", "Control+Enter", "Alt+Enter",
-    "Backspace", "Delete", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Shift+ArrowUp", "Shift+ArrowDown", "Shift+Home",
-    "Control+Shift+ArrowUp", "Control+Shift+ArrowDown", "Control+a", "Control+x", "Control+c", "Control+v", "Control+z",
-    "Control+Shift+M", "Control+Shift+-", "d", "d",
-]  # fmt: skip
+    *"0123456789",
+    *(f"Shift+{letter}" for letter in "ABJKLMORZ"),
+    *(f"Control+{letter}" for letter in "axcvz"),
+    *(f"Control+Shift+{key}" for key in ("ArrowUp", "ArrowDown", "M", "-")),
+    *(f"Arrow{direction}" for direction in ("Up", "Down", "Left", "Right")),
+    *(f"Shift+{key}" for key in ("ArrowUp", "ArrowDown", "Home", "Enter")),
+    " ",
+    "Enter",
+    "Control+Enter",
+    "Alt+Enter",
+    "Backspace",
+    "Delete",
+    "d",
+    "d",
+]
 NOTEBOOK = """() => jupyterapp.shell.currentWidget.content.widgets.map(({ model }) => {
     const { cell_type, source, metadata, execution_count } = model.sharedModel.toJSON();
     return [cell_type, source, JSON.stringify(metadata), execution_count];
@@ -297,10 +309,13 @@ def save(page: Page) -> None:
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
 def test_no_key_that_is_pressed_in_the_viewer_reaches_the_notebook(lab, app):
-    """Every letter after every control, every key that the notebook knows after one of each kind."""
+    """Every letter on every control, and every key that the notebook knows on one control of each kind."""
     reviewer = lab(*(record(n, question=n, response=f"Answer {n}. {POST}") for n in range(1, 10)), app=app)
     page = reviewer.page
-    for command in ("notebook:insert-cell-below", "notebook:copy-cell"):  # something to undo, something to paste
+    for command in (
+        "notebook:insert-cell-below",
+        "notebook:copy-cell",
+    ):  # so that there is something to undo and to paste
         page.evaluate(f"jupyterapp.commands.execute('{command}')")
     save(page)
     path = reviewer.folder / "review.ipynb"
@@ -320,16 +335,16 @@ def test_no_key_that_is_pressed_in_the_viewer_reaches_the_notebook(lab, app):
         control.focus()
         page.keyboard.press(key)
 
-    def choose(select: ElementHandle, places: Iterator[int]) -> None:
+    def choose(select: ElementHandle, indices: Iterator[int]) -> None:
         select.focus()
-        select.select_option(index=next(places))
+        select.select_option(index=next(indices))
 
     selects, fields = root.query_selector_all("select"), root.query_selector_all("input")
     buttons = [button for button in root.query_selector_all("button:not([disabled])") if button.is_visible()]
-    spoiler, link = (reviewer.widget.locator(each).first for each in ("summary", "a"))
+    spoiler, link = (reviewer.widget.locator(tag).first for tag in ("summary", "a"))
     for control in (spoiler, link, reviewer.widget, selects[0], fields[0], buttons[0]):
         press([*LETTERS.replace("m", ""), *OTHER_KEYS], control.focus)
-    press("m", spoiler.focus)  # shows the Markdown itself, which has no spoiler and no link
+    press("m", spoiler.focus)  # shows the Markdown source, which has no spoiler and no link
     for select in selects:
         press(LETTERS, choose, select, itertools.cycle(range(2)))
         press(LETTERS, focus_and_press, select, "ArrowDown")
@@ -338,12 +353,12 @@ def test_no_key_that_is_pressed_in_the_viewer_reaches_the_notebook(lab, app):
     for button in buttons:
         press(LETTERS, button.focus)
     save(page)
-    assert [(each["cell_type"], each["source"]) for each in json.loads(path.read_text())["cells"]] == [
-        (each["cell_type"], each["source"]) for each in saved
+    assert [(cell["cell_type"], cell["source"]) for cell in json.loads(path.read_text())["cells"]] == [
+        (cell["cell_type"], cell["source"]) for cell in saved
     ]
 
 
-def test_the_keys_go_on_working_after_a_choice_a_spoiler_a_link_and_a_new_record(lab, server):
+def test_the_keys_keep_working_after_a_choice_a_spoiler_a_link_and_a_new_record(lab, server):
     meta = {"answer_url": f"{server}/api"}
     reviewer = lab(*(record(n, question=n, response=f"Answer {n}. {POST}", meta=meta) for n in range(1, 10)))
     page = reviewer.page
@@ -459,7 +474,7 @@ def shut_down(page: Page, kernel: int) -> None:
 
 
 @pytest.mark.parametrize("end", [kill, restart, restart_elsewhere, shut_down])
-def test_a_kernel_that_is_gone_is_told_before_a_key_is_pressed(lab, end):
+def test_a_kernel_that_is_gone_is_reported_before_a_key_is_pressed(lab, end):
     reviewer = lab()
     reviewer.focus()
     reviewer.press("a")
@@ -487,7 +502,7 @@ def test_a_kernel_that_is_gone_is_told_before_a_key_is_pressed(lab, end):
 
 
 @pytest.mark.parametrize("what", ["busy", "stopped"])
-def test_a_kernel_that_does_not_answer_is_told_until_it_answers(lab, what):
+def test_a_kernel_that_does_not_answer_is_reported_until_it_answers(lab, what):
     reviewer = lab()
     reviewer.focus()
     kernel = int((reviewer.folder / "pid").read_text())
@@ -512,7 +527,7 @@ def test_a_kernel_that_does_not_answer_is_told_until_it_answers(lab, what):
         assert len(reviewer.saved("accept", number)) == number
 
 
-def test_two_reviewers_of_one_record_are_told_of_each_other(lab, browser, server, root):
+def test_two_reviewers_of_one_record_see_their_conflict(lab, browser, server, root):
     ann = lab()
     write_notebook(ann.folder / "bob.ipynb", 'from viewer import Viewer\nViewer("data.jsonl", "judgements.yaml")')
     page = browser.new_page()
@@ -526,14 +541,14 @@ def test_two_reviewers_of_one_record_are_told_of_each_other(lab, browser, server
     ann.press("Enter", "r")
     anns = ann.saved("reject 4, 6: links to a blog", 1)
     bob.press("a")
-    bob.sees("dispute-text", "another has judged reject 4, 6: links to a blog. Write your accept all the same?")
+    bob.sees("conflict-text", "someone else judged this record reject 4, 6: links to a blog. Save your accept anyway?")
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "viewer-dispute.png")
+    page.screenshot(path=SCREENSHOTS / "viewer-conflict.png")
     bob.press("a", "a")
     assert bob.file() == anns
     bob.press("k")
     bob.sees_record(2)
-    expect(bob.part("dispute")).to_be_hidden()
+    expect(bob.part("conflict")).to_be_hidden()
     assert bob.file() == anns
 
     by_hand = ann.folder / "judgements.yaml"
@@ -541,12 +556,12 @@ def test_two_reviewers_of_one_record_are_told_of_each_other(lab, browser, server
     bob.press("c")
     page.keyboard.type("mine")
     bob.press("Enter", "a")
-    bob.sees("dispute-text", "another has judged reject: by hand")
+    bob.sees("conflict-text", "someone else judged this record reject: by hand")
     expect(bob.part("note").locator("input")).to_have_value("mine")
     bob.press("y")
     assert bob.saved("accept: mine", 2) == anns | {IDS[1]: Judgement(True, (), "mine")}
     bob.press("z")
-    bob.sees("status", f"taken back {IDS[1]}")
+    bob.sees("status", f"undone {IDS[1]}")
     assert bob.file() == anns | {IDS[1]: Judgement(False, (), "by hand")}
     assert by_hand.read_text().endswith("# kept\n")
 
@@ -555,12 +570,12 @@ def test_two_reviewers_of_one_record_are_told_of_each_other(lab, browser, server
     by_hand.write_text(by_hand.read_text().replace("by hand", "seen again"))
     later = bob.file()
     bob.press("z")
-    bob.sees("status", "not taken back, changed meanwhile: accept: seen again")
+    bob.sees("status", "not undone, changed by someone else: accept: seen again")
     assert bob.file() == later
     page.close()
 
 
-def test_a_bad_judgement_file_is_told_and_mended(lab):
+def test_a_bad_judgement_file_is_reported_until_it_is_corrected(lab):
     reviewer = lab()
     reviewer.focus()
     reviewer.press("a")
@@ -576,7 +591,7 @@ def test_a_bad_judgement_file_is_told_and_mended(lab):
     assert f"{IDS[3]}: accept  # hm\n" in path.read_text()
 
 
-# ---- what is shown -------------------------------------------------------------------------------------------------------
+# ---- what is shown ---------------------------------------------------------------------------------------------------
 
 
 def box(locator: Locator) -> dict[str, float]:
@@ -612,6 +627,16 @@ def test_posts_are_rendered(lab):
     expect(reviewer.part("findings").locator("li").first).to_be_visible()
 
 
+def test_wide_code_and_formulas_scroll_within_the_answer(lab):
+    wide = f"```\n{'x = 1; ' * 60}\n```\n\n$${'a + ' * 150}b$$\n"
+    reviewer = lab(record(1, response=f"Answer 1.\n\n{wide}"))
+    reviewer.sees("answer", "x = 1; x = 1;")
+    answer = reviewer.part("answer")
+    assert answer.evaluate("pane => pane.scrollWidth <= pane.clientWidth")
+    for part in ("pre", "div.formula"):
+        assert answer.locator(part).evaluate("part => part.scrollWidth > part.clientWidth"), part
+
+
 def test_the_controls_stay_where_they_are(lab):
     long = "A long line of an answer. " * 400
     records = [
@@ -626,7 +651,7 @@ def test_the_controls_stay_where_they_are(lab):
         reviewer.press("a")
         reviewer.sees_record(number + 1)
         places.append([box(button) for button in buttons.all()[:15]])
-    assert all(each == places[0] for each in places)
+    assert all(place == places[0] for place in places)
     answer = reviewer.part("answer")
     reviewer.press("p")
     reviewer.sees_record(3)
@@ -640,7 +665,7 @@ def test_the_controls_stay_where_they_are(lab):
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_text_can_be_read_in_both_themes(lab, theme):
-    """WCAG 2 asks for a contrast of 4.5 of text with what is behind it. The screenshots are for people to look at."""
+    """WCAG 2 requires a contrast of 4.5 between text and its background. The screenshots are for people to look at."""
     reviewer = lab(
         *(
             record(n, question=n, response=f"Answer {n}. {POST}", meta={"answer_url": "https://a.example/1"})
@@ -664,7 +689,7 @@ def test_text_can_be_read_in_both_themes(lab, theme):
 
 CONTRASTS = """() => {
     const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-    const over = (colours) => {  // what is seen of colours upon each other, as [red, green, blue]
+    const over = (colours) => {  // the visible colour of a stack of colours, as [red, green, blue]
         canvas.fillStyle = "#fff";
         canvas.fillRect(0, 0, 1, 1);
         for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
@@ -678,7 +703,8 @@ CONTRASTS = """() => {
     const walker = document.createTreeWalker(document.querySelector(".review"), NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const text = walker.currentNode.data.trim(), node = walker.currentNode.parentElement;
-        if (!text || !node.checkVisibility() || node.closest("style, [disabled], .review-keys, .jupyter-button")) continue;
+        const ignored = "style, [disabled], .review-keys, .jupyter-button";
+        if (!text || !node.checkVisibility() || node.closest(ignored)) continue;
         const behind = [];
         for (let each = node; each; each = each.parentElement) behind.unshift(getComputedStyle(each).backgroundColor);
         const back = luminance(over(behind)), front = luminance(over([...behind, getComputedStyle(node).color]));
@@ -688,7 +714,7 @@ CONTRASTS = """() => {
 }"""
 
 
-# ---- untrusted posts ---------------------------------------------------------------------------------------------------
+# ---- untrusted posts -------------------------------------------------------------------------------------------------
 
 
 def attack(url: str) -> str:
@@ -702,7 +728,8 @@ def attack(url: str) -> str:
 <details ontoggle="window.attacked = 7" open>x</details>
 <iframe src="{url}/frame"></iframe><object data="{url}/object"></object><embed src="{url}/embed">
 <video src="{url}/video" poster="{url}/poster" autoplay></video><audio src="{url}/audio" autoplay></audio>
-<link rel="stylesheet" href="{url}/style"><link rel="prefetch" href="{url}/prefetch"><meta http-equiv="refresh" content="0;url={url}/meta">
+<link rel="stylesheet" href="{url}/style"><link rel="prefetch" href="{url}/prefetch">
+<meta http-equiv="refresh" content="0;url={url}/meta">
 <style>body {{ background: url({url}/css) }}</style><p style="background: url({url}/inline)">styled</p>
 <form action="{url}/form"><input type="image" src="{url}/input" autofocus onfocus="window.attacked = 8"></form>
 <a href="{url}/link" ping="{url}/ping">a link</a>
@@ -711,15 +738,15 @@ $\\href{{javascript:window.attacked=9}}{{x}}$ $\\style{{background:url({url}/tex
 """
 
 
-def test_a_post_runs_nothing_and_fetches_nothing_until_its_images_are_asked_for(lab):
+def test_a_post_runs_nothing_and_fetches_nothing_until_its_images_are_requested(lab):
     tracker = Tracker()
     threading.Thread(target=tracker.serve_forever, daemon=True).start()
     text = attack(tracker.url)
     reviewer = lab(
         record(1, instruction=f"{text}\n\n{text}", response=text, meta={"title": text, "tags": [text], "site": text})
     )
-    asked: list[str] = []
-    reviewer.page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    reviewer.page.on("request", lambda request: requests.append(request.url))
     reviewer.sees("answer", "click me")
     reviewer.part("answer").get_by_text("click me").click()
     reviewer.part("answer").locator("mark", has_text="me too").click()
@@ -728,21 +755,21 @@ def test_a_post_runs_nothing_and_fetches_nothing_until_its_images_are_asked_for(
     reviewer.press("m")
     expect(reviewer.part("source")).to_have_count(0)
     assert reviewer.page.evaluate("window.attacked") is None
-    assert tracker.asked == []
-    assert [url for url in asked if "127.0.0.1" not in url] == []
+    assert tracker.requests == []
+    assert [url for url in requests if "127.0.0.1" not in url] == []
 
     reviewer.click("Images")
     expect(reviewer.part("answer").locator("img")).to_have_count(2)
     reviewer.page.wait_for_function(
         "[...document.querySelectorAll('.review-answer img')].every(image => image.complete)"
     )
-    assert set(tracker.asked) == {"/raw.png", "/pixel.png"}
+    assert set(tracker.requests) == {"/raw.png", "/pixel.png"}
     assert reviewer.page.evaluate("window.attacked") is None
     tracker.shutdown()
     tracker.server_close()
 
 
-# ---- other places ------------------------------------------------------------------------------------------------------
+# ---- other places ----------------------------------------------------------------------------------------------------
 
 
 def test_notebook_7(lab):
@@ -760,15 +787,46 @@ def test_notebook_7(lab):
     expect(reviewer.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
 
 
-def test_the_project_s_notebook_opens_the_sample_site(page, server, root, folder, sample_records):
+@pytest.fixture
+def demo(folder, sample_records) -> Path:
+    """A folder with the demo's records of the sample site, and the project's notebook."""
     data = folder / "demo" / "filtered-stack-exchange" / "harbour.jsonl"
     run = run_script(
         "filter_for_score.py", "--inputpath", sample_records, "--destpath", data, "--min_answer_votes", "10"
     )
     assert run.status == 0, run.stderr
     shutil.copy(ROOT / "data_viewer.ipynb", folder)
-    reviewer = opened(page, server, root, folder / "data_viewer.ipynb")
-    reviewer.sees("progress", "no. 1 of 33")
+    return folder
+
+
+def test_the_project_s_notebook_opens_the_sample_site(page, server, root, demo):
+    reviewer = opened(page, server, root, demo / "data_viewer.ipynb")
+    reviewer.sees("progress", "record 1 of 33")
     reviewer.click("Accept")
     reviewer.sees("status", "saved accept")
-    assert len(load_judgements(folder / "demo" / "judgements" / "harbour.yaml")) == 1
+    assert len(load_judgements(demo / "demo" / "judgements" / "harbour.yaml")) == 1
+
+
+def test_the_picture_of_the_readme(page, server, root, demo):
+    """An answer of the sample site with a finding, about to be rejected; `make screenshots` copies it to docs/img."""
+    judgements = demo / "demo" / "judgements" / "harbour.yaml"
+    judgements.parent.mkdir()
+    text = (ROOT / "sample" / "judgements" / "harbour.yaml").read_text()
+    judgements.write_text(text.partition(f"{HARBOUR}/66:")[0])
+    page.set_viewport_size({"width": 1280, "height": 660})
+    reviewer = opened(page, server, root, demo / "data_viewer.ipynb")
+    for command in ("application:toggle-left-area", "statusbar:toggle", "docmanager:save"):
+        page.evaluate(f"jupyterapp.commands.execute('{command}')")
+    reviewer.focus()
+    reviewer.press("a")
+    reviewer.sees("status", f"saved accept · {HARBOUR}/66")
+    reviewer.sees("question", "Metacentric height of a rectangular pontoon")
+    expect(reviewer.part("answer").locator("mark")).to_have_text("is left as an exercise")
+    reviewer.press("5", "c")
+    page.keyboard.type("leaves the rest to the reader")
+    reviewer.press("Enter")
+    expect(reviewer.widget.get_by_role("button", name="5", exact=True)).to_have_class(re.compile("mod-active"))
+    reviewer.widget.evaluate("widget => widget.scrollIntoView()")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "viewer.png")
+    assert (SCREENSHOTS / "viewer.png").stat().st_size < 200_000

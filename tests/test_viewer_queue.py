@@ -1,4 +1,4 @@
-"""Orders, filters, moving, undo and the standing: what the viewer shows next, without the viewer."""
+"""Orders, filters, moving, undo and progress: what the viewer shows next, without the viewer."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from review.judgements import ConflictError, Judgement, JudgementFile, load_judg
 from tests.conftest import ROOT, jsonl, record
 from viewer.queue import BREAK, PACE_OVER, SHOW, Filter, Pace, Queue
 from viewer.record_file import RecordFile
-from viewer.uncertainty import FEWEST, least_sure_first, why_not
+from viewer.uncertainty import FEWEST, least_sure_first
 
 SITE = "quay.stackexchange.com/a"
 ACCEPT, REJECT = Judgement(True), Judgement(False, (4,), "why")
@@ -73,17 +73,17 @@ def test_random_order_has_all_records_and_depends_on_the_seed_alone(queue_of):
     assert orders[0] != list(range(10))
 
 
-def test_order_by_score_has_the_highest_first_and_those_without_last(queue_of):
+def test_order_by_score_has_the_highest_first_and_records_without_a_score_last(queue_of):
     scores = [3, None, 12, -4, 12, "7", 0, 3]
     records = [record(number, meta={"answer_score": score}) for number, score in enumerate(scores)]
     records.append(record(8, score=5) | {"meta": {}})
-    queue, told = queue_of(*records), []
-    queue.order_by_score(told.append)
-    assert shown(queue) == [2, 4, 0, 7, 6, 3, 1, 5, 8] and told == [0]
+    queue, progress = queue_of(*records), []
+    queue.order_by_score(progress.append)
+    assert shown(queue) == [2, 4, 0, 7, 6, 3, 1, 5, 8] and progress == [0]
 
 
 def test_order_by_uncertainty_has_those_between_accepted_and_rejected_first(queue_of):
-    """Accepted answers tell of knots, rejected ones of a blog: those that tell of both are the least sure."""
+    """Accepted answers are about knots, rejected ones about a blog: those about both are the least certain."""
     knots, blog = "a bowline holds well when the rope is dry", "my own blog says more about it, see there"
     responses = [knots if number % 2 else blog for number in range(80)] + [f"{knots}, and {blog}"] * 3
     records = [record(number, response=text) for number, text in enumerate(responses)]
@@ -92,7 +92,7 @@ def test_order_by_uncertainty_has_those_between_accepted_and_rejected_first(queu
     queue.order_by_uncertainty(0)
     order = shown(queue)
     assert set(order[:3]) == {80, 81, 82} and set(order[3:33]) == set(range(FEWEST, 80))
-    assert order[33:] == list(range(FEWEST)), "what is judged comes last, as in the file"
+    assert order[33:] == list(range(FEWEST)), "judged records come last, in file order"
 
 
 UNCERTAIN = """
@@ -125,14 +125,13 @@ def test_order_by_uncertainty_draws_from_many_records(queue_of, monkeypatch):
     [
         ([], "needs 50 judgements to learn from, and there are 0"),
         (["accept", "reject"] * 24 + ["accept"], "needs 50 judgements to learn from, and there are 49"),
-        (["accept"] * 60, "needs accepted and rejected records to learn from, and all 60 are of one kind"),
+        (["accept"] * 60, "needs accepted and rejected records to learn from, and all 60 judgements are the same"),
         (["accept", "reject"] * 25, None),
     ],
 )
-def test_why_there_is_no_order_by_uncertainty_is_told(queue_of, words, reason):
+def test_order_by_uncertainty_needs_accepted_and_rejected_records(queue_of, words, reason):
     judgements = "".join(f"{SITE}/{number}: {word}\n" for number, word in enumerate(words))
     queue = queue_of(*(record(number) for number in range(60)), judgements=judgements)
-    assert queue.why_not_by_uncertainty() == reason
     if reason is None:
         queue.order_by_uncertainty(0)
     else:
@@ -141,7 +140,7 @@ def test_why_there_is_no_order_by_uncertainty_is_told(queue_of, words, reason):
     assert sorted(shown(queue)) == list(range(60))
 
 
-def test_missing_scikit_learn_is_told(queue_of, monkeypatch):
+def test_missing_scikit_learn_is_reported(queue_of, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)  # as Python marks what cannot be imported
     queue = queue_of(*TEN)
     with pytest.raises(InputError, match="needs scikit-learn: pip install scikit-learn"):
@@ -149,13 +148,12 @@ def test_missing_scikit_learn_is_told(queue_of, monkeypatch):
 
 
 def test_any_responses_can_be_put_in_order_by_uncertainty(queue_of):
-    """Empty ones, ones without a word, all alike, and lines that are no records."""
+    """Empty ones, ones without a word, equal ones, and lines that are not records."""
     records = [record(number, response=("", "!", "?" * 30_000)[number % 3]) for number in range(60)]
     queue = queue_of(*records, {"no": "record"})
     order = least_sure_first(queue.records, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
     assert sorted(order) == list(range(FEWEST, 61))
     assert least_sure_first(queue.records, {number: number % 2 == 0 for number in range(61)}, 0) == []
-    assert why_not({}) is not None
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -184,11 +182,14 @@ def test_filter_by_judgement(queue_of, show, numbers):
     assert show in SHOW
 
 
-def test_filter_by_text_looks_at_question_and_answer_whatever_the_case(queue_of):
+def test_filter_by_text_searches_question_and_answer_and_ignores_case(queue_of):
     records = [
-        record(0, response="A BOWLINE\nand"), record(1, instruction='say "bowline"'), record(2, response="Straße"),
-        record(3, meta={"title": "bowline"}, instruction="x", response="y"), record(4, instruction="x", response="y"),
-    ]  # fmt: skip
+        record(0, response="A BOWLINE\nand"),
+        record(1, instruction='say "bowline"'),
+        record(2, response="Straße"),
+        record(3, meta={"title": "bowline"}, instruction="x", response="y"),
+        record(4, instruction="x", response="y"),
+    ]
     queue = queue_of(*records, {"no": "record"}, {"response": 5})
     for text, numbers in (("bowline", [0, 1]), ('"Bow', [1]), ("line\nAND", [0]), ("STRASSE", [2]), ("none", [])):
         queue.filter = Filter(text=text)
@@ -196,7 +197,7 @@ def test_filter_by_text_looks_at_question_and_answer_whatever_the_case(queue_of)
 
 
 def test_filter_by_findings(queue_of):
-    queue = queue_of(*TEN, find_problems=lambda each: [Finding(4), Finding(each["meta"]["answer_id"])])
+    queue = queue_of(*TEN, find_problems=lambda record: [Finding(4), Finding(record["meta"]["answer_id"])])
     for criteria, numbers in (({2, 7}, [2, 7]), ({4}, list(range(10))), ({1}, [1])):
         queue.filter = Filter(criteria=frozenset(criteria))
         assert shown(queue) == numbers
@@ -204,11 +205,11 @@ def test_filter_by_findings(queue_of):
     assert shown(queue) == [7]
 
 
-def test_next_unjudged_goes_round_and_comes_back_to_where_it_is_only_when_that_is_the_last(queue_of):
+def test_next_unjudged_wraps_around_and_stays_only_if_no_other_record_is_left(queue_of):
     queue = queue_of(*TEN[:4], judgements=f"{SITE}/1: accept\n")
     assert [queue.next_unjudged(number) for number in range(4)] == [2, 2, 3, 0]
     queue.filter = Filter("accepted")
-    assert queue.next_unjudged(1) == 2, "whatever the filter says of judgements"
+    assert queue.next_unjudged(1) == 2, "whatever judgements the filter asks for"
     queue.filter = Filter(text="answer 3")
     assert [queue.next_unjudged(number) for number in range(4)] == [3, 3, 3, 3]
     queue.filter = Filter()
@@ -217,7 +218,7 @@ def test_next_unjudged_goes_round_and_comes_back_to_where_it_is_only_when_that_i
     assert queue.next_unjudged(1) is None
 
 
-def test_go_to_takes_a_number_from_one_on_or_an_id(queue_of):
+def test_go_to_takes_a_number_counted_from_one_or_an_id(queue_of):
     queue = queue_of(*TEN, record(0, id="7"))
     for text, number in (("1", 0), (" 10 ", 9), (f"{SITE}/3", 3), (f" {SITE}/3\n", 3), ("7", 10)):
         assert queue.go_to(text) == number
@@ -226,11 +227,11 @@ def test_go_to_takes_a_number_from_one_on_or_an_id(queue_of):
             queue.go_to(text)
 
 
-def test_long_search_tells_how_far_it_is_and_can_be_ended(queue_of):
+def test_long_search_reports_progress_and_can_be_ended(queue_of):
     queue = queue_of(*(record(number) for number in range(3_500)))
     queue.filter = Filter(text="none")
-    told = []
-    assert queue.first(told.append) is None and told == [1000, 2000, 3000]
+    progress = []
+    assert queue.first(progress.append) is None and progress == [1000, 2000, 3000]
 
     def end(done):
         raise KeyboardInterrupt
@@ -244,7 +245,7 @@ def test_long_search_tells_how_far_it_is_and_can_be_ended(queue_of):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_judgements_are_in_the_file_at_once_and_undo_takes_them_back_one_by_one(queue_of, tmp_path):
+def test_judgements_are_in_the_file_at_once_and_undo_reverts_them_one_by_one(queue_of, tmp_path):
     queue = queue_of(*TEN, judgements=f"# mine\n{SITE}/1: reject  # sure\n")
     path = tmp_path / "judgements.yaml"
     for number, judgement in ((0, ACCEPT), (1, ACCEPT), (0, REJECT), (2, None)):
@@ -262,7 +263,7 @@ def test_judgements_are_in_the_file_at_once_and_undo_takes_them_back_one_by_one(
 @pytest.mark.parametrize(
     "by_hand", [f"{SITE}/0: reject\n", f"{SITE}/0: {{judgement: accept, note: sure}}\n", "# none\n"]
 )
-def test_undo_does_not_take_back_what_another_has_changed(queue_of, tmp_path, by_hand):
+def test_undo_does_not_revert_what_someone_else_has_changed(queue_of, tmp_path, by_hand):
     queue = queue_of(*TEN)
     queue.judge(1, ACCEPT, seen=None)
     queue.judge(0, ACCEPT, seen=None)
@@ -275,12 +276,12 @@ def test_undo_does_not_take_back_what_another_has_changed(queue_of, tmp_path, by
         f"{SITE}/0",
         load_judgements(path).get(f"{SITE}/0"),
     )
-    assert queue.undo() == 1, "it goes on with the one before"
+    assert queue.undo() == 1, "the next undo reverts the judgement before"
     assert path.read_text() == by_hand
 
 
-def test_undo_takes_back_one_s_own_judgement_alone(queue_of, tmp_path):
-    """Another judges it anew between the viewer's writing and its reading the file again."""
+def test_undo_reverts_only_the_reviewer_s_own_judgement(queue_of, tmp_path):
+    """Someone else changes the judgement after the viewer has written it, and before it reads the file again."""
     queue = queue_of(*TEN)
     path = tmp_path / "judgements.yaml"
     read = queue._file.read
@@ -317,7 +318,7 @@ def test_edits_by_hand_are_seen(queue_of, tmp_path):
             attempt()
 
 
-def test_standing_counts_the_records_of_the_file_alone(queue_of):
+def test_standing_counts_only_records_of_the_file(queue_of):
     standing = queue_of(*TEN, judgements=JUDGED).standing()
     assert (standing.records, standing.judged, standing.accepted, standing.rejected) == (10, 3, 2, 1)
     assert standing.pace is None and standing.seconds_left is None
@@ -331,7 +332,7 @@ def test_time_left_follows_from_the_pace(queue_of):
     assert queue.standing().pace == 2 and queue.standing().seconds_left == 6 * 30
 
 
-def test_pace_is_of_the_last_judgements_without_breaks():
+def test_pace_is_that_of_the_last_judgements_without_breaks():
     now = 0.0
     pace = Pace(lambda: now)
     for seconds in [100] * 5 + [BREAK + 1] + [6] * PACE_OVER:

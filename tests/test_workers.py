@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from records.errors import LostError
-from records.workers import AHEAD, make_pool, run_ahead
+from records.workers import CALLS_PER_WORKER, make_pool, run_ahead
 from stackdump.convert import Conversion
 from stackdump.dumps import XmlDump
 from stackdump.sites import Site
@@ -42,7 +42,7 @@ def test_results_come_in_order_and_calls_are_taken_as_they_are_needed(tmp_path, 
     with make_pool(workers) as pool:
         for expected, result in enumerate(run_ahead(calls(), pool, workers, "Posts.xml")):
             assert result == expected
-            assert taken <= expected + workers * AHEAD
+            assert taken <= expected + workers * CALLS_PER_WORKER
     assert taken == 30
 
 
@@ -57,7 +57,7 @@ def test_nothing_goes_on_behind_the_end(tmp_path, workers):
         results.close()
         begun, ended = ({path.stem for path in tmp_path.glob(f"*.{what}")} for what in ("begun", "ended"))
         assert begun == ended
-        assert len(begun) <= 1 + workers * AHEAD
+        assert len(begun) <= 1 + workers * CALLS_PER_WORKER
         pool.submit(int).result()
         assert {path.stem for path in tmp_path.glob("*.begun")} == begun
 

@@ -1,6 +1,6 @@
-"""Formulas as MathML, which browsers typeset by themselves: no script, no font and no file is loaded for it.
+"""Formulas as MathML, which browsers render without loading any script, font or file.
 
-math-core knows most of what MathJax knows, as it is used on Stack Exchange; what it cannot do is shown as its source.
+math-core supports most of the MathJax that is used on Stack Exchange; other formulas are shown as source.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from html import escape
 
 from math_core import LatexError, LatexToMathML
 
-LONGEST = 5_000  # characters: more than any formula of the dumps that we read, and short enough to nest without harm
+LONGEST = 5_000  # characters: more than any formula in the dumps that we read, and short enough for safe nesting
 
-# What MathJax takes and math-core does not, in its words.
+# What MathJax accepts and math-core does not, expressed for math-core.
 _MACROS = {
     "mbox": r"\text{#1}",
     "hbox": r"\text{#1}",
@@ -33,18 +33,21 @@ _REWRITES = [
         re.compile(r"\\DeclareMathOperator\*?\s*\{?(\\[A-Za-z]+)\}?\s*\{([^{}]*)\}"),
         r"\\newcommand{\1}{\\operatorname{\2}}",
     ),
-    (  # a name may be new or known, with either command
+    (  # MathJax accepts either command for new and for known names
         re.compile(r"\\(?:re)?newcommand\s*\{?(\\[A-Za-z]+)\}?"),
         r"\\providecommand{\1}{}\\renewcommand{\1}",
     ),
-    (re.compile(r"\\(begin|end)\{(align|equation|gather|alignat|multline)\}"), r"\\\1{\2*}"),  # the sites number none
+    (
+        re.compile(r"\\(begin|end)\{(align|equation|gather|alignat|multline)\}"),
+        r"\\\1{\2*}",
+    ),  # the sites do not number equations
 ]
 _TEXT = re.compile(r"\\(?:text|mbox|hbox|textrm)\s*\{([^{}$]*(?:\$[^$]*\$[^{}$]*)+)\}")
 _DOLLARS = re.compile(r"\$([^$]*)\$")
 
 
 class Formulas:
-    r"""The formulas of one post, in their order, for `\newcommand` holds from where it stands to the post's end."""
+    r"""Converts the formulas of one post in their order, because `\newcommand` is valid up to the post's end."""
 
     def __init__(self) -> None:
         self._converter = LatexToMathML(
@@ -52,7 +55,7 @@ class Formulas:
         )
 
     def html(self, tex: str, *, display: bool) -> str:
-        """A formula without its dollars, as MathML; as its source, marked `unrendered`, where it is not understood."""
+        """A formula without its dollars, as MathML, or as source marked `unrendered` if it cannot be converted."""
         if len(tex) <= LONGEST:
             rewritten = _TEXT.sub(_formulas_out_of_text, tex)
             for pattern, replacement in _REWRITES:

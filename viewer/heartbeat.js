@@ -1,16 +1,17 @@
-// Says within three seconds that the kernel does not answer, also before anybody has pressed a key.
+// Shows within three seconds that the kernel does not answer, even if nobody presses a key.
 //
-// A question a second while somebody is at the page, and none afterwards: it counts as activity, so the server would never
-// stop an idle kernel. The message itself is in viewer/widget.py; style.css shows it while the viewer has the class below, or
-// the one that ipywidgets gives it as soon as Jupyter tells of a restart.
+// It asks once a second while somebody uses the page, and stops afterwards: a question counts as activity, so the
+// server would never stop an idle kernel. The message itself is in viewer/controls.py; style.css shows it while the
+// viewer has the class below, or the one that ipywidgets sets as soon as Jupyter reports a restart.
 //
-// The answer comes by the keyboard's widget. ipykernel gives a widget's messages to the thread from which the widget last
-// sent something, and one that never sends keeps to the main thread, as the buttons do: the answer tells of them too.
+// The answer comes through the keyboard's widget. ipykernel handles a widget's messages in the thread from which the
+// widget last sent something. A widget that never sends stays in the main thread, like the buttons, so the answer speaks
+// for them too.
 
 const EVERY = 1_000; // milliseconds
 const PATIENCE = 1_500;
-const FORGET = 5_000; // a question may be lost with its connection; one that waits in a busy kernel is not piled upon
-const ATTENDED = 60_000; // after the last key or movement of the mouse
+const FORGET = 5_000; // ask again: the question may be lost with its connection; until then a busy kernel gets no more
+const ATTENDED = 60_000; // since the last key or mouse movement
 const SIGNS = ["keydown", "pointerdown", "pointermove", "wheel"];
 
 function render({ model, el }) {
@@ -28,14 +29,14 @@ function render({ model, el }) {
 
   function ask() {
     const now = performance.now();
-    const isListening = el.closest("[data-lm-suppress-shortcuts]"); // keyboard.js, which passes the answer on
+    const isListening = el.closest("[data-lm-suppress-shortcuts]"); // keyboard.js, which passes on the answer
     if (!isListening || document.hidden || now - attended > ATTENDED || (waiting && now - asked < FORGET)) return;
     asked = now;
     waiting ??= setTimeout(() => mark(true), PATIENCE);
     try {
       model.send("there?");
     } catch {
-      mark(true); // there is no connection left to send it by
+      mark(true); // the connection is gone
     }
   }
 

@@ -1,7 +1,7 @@
-// The keys of the review widget, and its judgements with what is in the fields at that moment.
+// The keys of the review widget, and its judgements together with the values of the fields at that moment.
 //
-// Everything works without this file too, by the buttons alone. Kernel side: viewer/widget.py, which tells what each key
-// does ("actions"), which record is shown ("record"), and which showing of a record or a question this is ("shown").
+// Without this file the buttons still work. The kernel's side is viewer/controls.py, which says what each key does
+// ("actions"), which record is shown ("record"), and counts how often a record or a conflict has been shown ("shown").
 
 const TYPING = "input, textarea";
 const FIELD = "input, textarea, select";
@@ -12,13 +12,13 @@ const NO_KERNEL = ".review-unanswered, .jupyter-widgets-disconnected"; // see he
 function render({ model, el }) {
   const listeners = new AbortController();
   const { signal } = listeners;
-  let stepping = false; // through a list that is not open, so that each step is a choice
+  let stepping = false; // through the options of a closed list, where each step is a choice
 
   whenAttached(() => {
     const root = el.closest(".review");
     root.tabIndex = 0;
     keepKeys(root);
-    // while they come down: the fields of ipywidgets let no keys up again
+    // in the capture phase, because the fields of ipywidgets stop keys from bubbling
     root.addEventListener("keydown", (event) => onKey(event, root), { capture: true, signal });
     root.addEventListener("click", (event) => onClick(event, root), { capture: true, signal });
     root.addEventListener("change", (event) => onChange(event, root), { signal });
@@ -36,20 +36,20 @@ function render({ model, el }) {
     else requestAnimationFrame(() => whenAttached(begin));
   }
 
-  // Leaves the notebook no key that is pressed in here, whatever has the focus: its command mode would cut the cell at `x`,
-  // make text of it at `r`, and run it again at Shift+Enter.
+  // Keeps every key that is pressed in the viewer from the notebook, whose command mode would cut the cell at `x`, turn
+  // it into text at `r`, and run it again at Shift+Enter.
   function keepKeys(root) {
     root.dataset.lmSuppressShortcuts = "true";
-    let focused = null; // the last element that had the focus, if it is in here
+    let focused = null; // the last element that had the focus, if it is in the viewer
     const onFocus = ({ target }) => {
       focused = root.contains(target) ? target : null;
-      // Notebook's keys (Lumino) are looked up before any of our listeners is called, from the element with the focus up
-      // to the first that matches or has this mark: the mark on the root alone would come too late for a button.
+      // The notebook (Lumino) looks up keys before it calls our listeners, from the focused element upwards to the
+      // first that matches or has this mark: a mark on the root alone would come too late for a button.
       if (focused) focused.dataset.lmSuppressShortcuts = "true";
     };
     document.addEventListener("focusin", onFocus, { signal });
     for (const type of ["keydown", "keypress"]) root.addEventListener(type, (event) => event.stopPropagation(), { signal });
-    // a link that has the focus goes with its post, and the keys would be nobody's
+    // a focused link disappears with its post, and the keys would go nowhere
     const rendered = new MutationObserver(() => {
       if (focused && !focused.isConnected && document.activeElement === document.body) root.focus({ preventScroll: true });
     });
@@ -64,12 +64,12 @@ function render({ model, el }) {
     }
     const isInList = event.target.matches("select");
     if (event.target.closest(TYPING) || (isInList && event.key === "Escape")) {
-      // what was typed is sent by the field itself, when it loses the focus
+      // the field itself sends what was typed, when it loses the focus
       if (event.key === "Escape" || event.key === "Enter") root.focus();
       return;
     }
     if (event.key === "Escape") {
-      (root.closest(".jp-Cell") ?? document.body).focus(); // the notebook has the keys again
+      (root.closest(".jp-Cell") ?? document.body).focus(); // gives the keys back to the notebook
       return;
     }
     stepping = isInList && STEPS.includes(event.key);
@@ -93,9 +93,9 @@ function render({ model, el }) {
     }
   }
 
-  // Keys with Ctrl, Cmd or Alt that are of the whole application (Ctrl+S saves, Ctrl+Shift+C opens the palette) go on
-  // working, as if they were pressed outside of the notebook; the browser's own (Ctrl+C, Ctrl+F) nobody prevents. The
-  // notebook's (Ctrl+Enter runs the cell, Ctrl+Shift+Up moves it) do nothing.
+  // The application's keys with Ctrl, Cmd or Alt (Ctrl+S saves, Ctrl+Shift+C opens the palette) keep working, as if
+  // they were pressed outside of the notebook, and so do the browser's (Ctrl+C, Ctrl+F). The notebook's (Ctrl+Enter runs
+  // the cell, Ctrl+Shift+Up moves it) do nothing.
   function passOn(event) {
     if (event.getModifierState("AltGraph")) return; // it types a character
     if (!document.body.dispatchEvent(new KeyboardEvent(event.type, event))) event.preventDefault();
@@ -119,17 +119,17 @@ function render({ model, el }) {
     if (event.target.closest(FIELD)) return;
     const button = event.target.closest("button");
     if (button && root.matches(NO_KERNEL)) {
-      event.stopPropagation(); // nobody would answer, and the message says so
+      event.stopPropagation(); // nobody would answer, as the message on the screen says
       return;
     }
     const action = button && JUDGING.find((each) => button.matches(`.review-${each}`));
     if (action) {
-      // The button's own message could overtake those of the fields, for the kernel may take them in several threads.
+      // The kernel may handle messages in several threads, so the button's own could overtake those of the fields.
       event.stopPropagation();
-      // a double click must not judge the next record, which nobody has seen
+      // a double click must not judge the next record unseen
       if (event.detail < 2) judge(action, root);
     }
-    if (event.isTrusted) setTimeout(() => takeFocus(root)); // after the notebook took it
+    if (event.isTrusted) setTimeout(() => takeFocus(root)); // after the notebook has taken it
   }
 
   function takeFocus(root) {

@@ -1,6 +1,6 @@
-"""A post's Markdown as HTML, as a reader sees it on the site, with the places of findings marked.
+"""A post's Markdown as HTML, as a reader sees it on the site, with the findings marked.
 
-CommonMark with tables, `~~strike~~`, `>!` spoilers, formulas between dollars, and raw HTML: what stackdump.markdown writes.
+CommonMark with tables, `~~strike~~`, `>!` spoilers, formulas between dollars, and raw HTML, like stackdump.markdown.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from review.criteria import Finding
 from viewer.formulas import Formulas
 from viewer.sanitize import sanitize
 
-LONGEST_HIGHLIGHTED = 20_000  # characters of a code block; longer ones are shown plain, for some lexers are slow
-WIDE = 0.5  # a finding of more than this part of a response, and of more than WIDE_CHARACTERS, is about all of it
+LONGEST_HIGHLIGHTED = 20_000  # characters of a code block; longer ones stay plain, because some lexers are slow
+WIDE = 0.5  # a finding longer than this share of a response, and than WIDE_CHARACTERS, is about all of it: not marked
 WIDE_CHARACTERS = 300
-DEEPEST_SPOILER = 5  # of spoilers in spoilers, which a hostile post could have thousands of
+DEEPEST_SPOILER = 5  # nested spoilers, of which a hostile post could have thousands
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
 _DOLLARS = re.compile(r"(?<![\\$])\$(?!\s)((?:[^$\\]|\\.){1,400}?)(?<!\s)\$(?!\d)|\$\$[^$]+\$\$|\\begin\{", re.S)
-_TEX = re.compile(r"[\\^_{]|\A(?:[^A-Za-z]|[A-Za-z](?![A-Za-z]))*\Z")  # with a sign of TeX, or without a word
+_TEX = re.compile(r"[\\^_{]|\A(?:[^A-Za-z]|[A-Za-z](?![A-Za-z]))*\Z")  # with characters of TeX, or without any word
 
 
 def post_html(markdown: str, findings: Sequence[Finding] = (), *, math: bool, images: bool = False) -> str:
     """A post as HTML that is safe to show.
 
-    findings  places in `markdown` to be marked; one that cannot be seen in the rendered text is not
+    findings  places in `markdown` to mark, if they are visible in the rendered text
     math      dollars enclose formulas
-    images    images are shown; else their descriptions, with a link
+    images    show images, instead of their descriptions with a link
     """
-    source = markdown.replace("\r\n", " \n").replace("\r", "\n").replace("\0", "\ufffd")  # places stay what they are
-    findings = [each for each in findings if not _is_about_all(each, source)]
+    source = markdown.replace("\r\n", " \n").replace("\r", "\n").replace("\0", "\ufffd")  # without moving any character
+    findings = _local(findings, source)
     html: str = _parser(math).render(source, {"findings": findings, "formulas": Formulas()})
     if not images and "<img" in html.lower():
         html = _without_images(html)
@@ -54,24 +54,24 @@ def post_html(markdown: str, findings: Sequence[Finding] = (), *, math: bool, im
 
 
 def source_html(markdown: str, findings: Sequence[Finding] = ()) -> str:
-    """A post's Markdown itself, with the places of findings marked."""
-    told: set[Finding] = set()
+    """A post's Markdown source, with the findings marked."""
+    numbered: set[Finding] = set()
     html = []
-    for piece, found in _pieces(markdown, 0, [each for each in findings if not _is_about_all(each, markdown)]):
+    for piece, found in _pieces(markdown, 0, _local(findings, markdown)):
         if found:
             attributes = " ".join(
-                f'{name}="{escape(str(value))}"' for name, value in _mark_attributes(found, told).items()
+                f'{name}="{escape(str(value))}"' for name, value in _mark_attributes(found, numbered).items()
             )
             html.append(f"<mark {attributes}>{escape(piece)}</mark>")
         else:
             html.append(escape(piece))
-    return sanitize(f"<pre>\n{''.join(html)}</pre>")  # a browser drops a line end after <pre>: this one
+    return sanitize(f"<pre>\n{''.join(html)}</pre>")  # browsers ignore the line end after <pre>
 
 
 def uses_math(*texts: str) -> bool:
     """Whether dollars in the texts of a record enclose formulas, rather than being money or a shell's variables.
 
-    A record does not tell whether its site has MathJax; where it has, Markdown has a backslash before any other dollar.
+    A record does not say whether its site has MathJax. If it does, all other dollars have a backslash in Markdown.
     """
     return any(
         found[1] is None or _TEX.search(found[1])
@@ -81,9 +81,10 @@ def uses_math(*texts: str) -> bool:
     )
 
 
-def _is_about_all(finding: Finding, text: str) -> bool:
-    length = finding.end - finding.start
-    return length > WIDE_CHARACTERS and length > WIDE * len(text)
+def _local(findings: Iterable[Finding], text: str) -> list[Finding]:
+    """The findings that are not about all of the text."""
+    longest = max(WIDE_CHARACTERS, WIDE * len(text))
+    return [finding for finding in findings if finding.end - finding.start <= longest]
 
 
 # ---- rendering ---------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def _classes(first: str, token: Token) -> str:
 
 
 def _without_images(html: str) -> str:
-    """With each image's description and address in its place."""
+    """The HTML with each image replaced by its description and address."""
     tree = LexborHTMLParser(html, is_fragment=True)
     for image in tree.css("img"):
         image.replace_with(_placeholder(tree, image))
@@ -157,7 +158,7 @@ def _placeholder(tree: LexborHTMLParser, image: LexborNode) -> LexborNode:
     link.attrs["href"] = address
     link.insert_child(address or "no address")
     box.attrs["class"] = "image"
-    box.insert_child(f"image: {image.attributes.get('alt') or 'without description'} ")
+    box.insert_child(f"image: {image.attributes.get('alt') or 'no description'} ")
     box.insert_child(link)
     return box
 
@@ -166,7 +167,7 @@ def _placeholder(tree: LexborHTMLParser, image: LexborNode) -> LexborNode:
 
 
 def _spoiler(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A block rule: lines that begin with `>!` as details to be opened."""
+    """A block rule: lines that begin with `>!` become a closed <details> element."""
     if not _is_spoiler(state, start) or state.env.get("spoilers", 0) >= DEEPEST_SPOILER:
         return False
     if silent:
@@ -201,22 +202,22 @@ def _is_spoiler(state: StateBlock, line: int) -> bool:
 
 # ---- the places of findings ----------------------------------------------------------------------------------------
 
-_SEEN = {"text", "text_special", "code_inline", "math_inline", "math_inline_double", "image"}
+_VISIBLE = {"text", "text_special", "code_inline", "math_inline", "math_inline_double", "image"}
 
 
 class _Placed(NamedTuple):
-    """An inline token, and the characters of the source that it shows; start -1 where they are not known."""
+    """An inline token, and the characters of the source that it shows; `start` is -1 if they are not known."""
 
     token: Token
     start: int
     end: int
 
     def shows(self, finding: Finding) -> bool:
-        return self.token.type in _SEEN and self.start < finding.end and finding.start < self.end
+        return self.token.type in _VISIBLE and self.start < finding.end and finding.start < self.end
 
 
 class _Block(NamedTuple):
-    """A block of text, and the lines that it stands in, which cells of a table share."""
+    """A block of text, and the positions of its lines, which the cells of a table row share."""
 
     token: Token
     placed: list[_Placed]
@@ -225,10 +226,10 @@ class _Block(NamedTuple):
 
 
 def _mark_findings(state: StateCore) -> None:
-    """A core rule: marks around what is seen of each finding.
+    """A core rule: marks around the visible part of each finding.
 
-    Inline tokens do not tell where they stand in the source. But the text of each is a slice of the source, in order, as
-    long as escapes are tokens of their own (which they are before `text_join`), and so it is found there.
+    Inline tokens do not have positions in the source. But each token's text is a slice of the source, in order, as long
+    as escapes are separate tokens (which they are before `text_join`), so a search finds it.
     """
     findings: Sequence[Finding] = state.env.get("findings", ())
     if not findings:
@@ -242,16 +243,15 @@ def _mark_findings(state: StateCore) -> None:
         start, end = line_starts[token.map[0]], line_starts[token.map[1]]
         if token.type == "inline" and token.children:
             placed = _placed(token.children, state.src, max(cursor, start), end)
-            cursor = max(cursor, *(each.end for each in placed))
+            cursor = max(cursor, *(piece.end for piece in placed))
             blocks.append(_Block(token, placed, start, end))
         elif token.type in ("fence", "code_block", "math_block", "amsmath"):
-            token.meta["findings"] = [each for each in findings if each.start < end and start < each.end]
-    seen = [_where_seen(each, blocks) for each in findings]
-    told: set[Finding] = set()
+            token.meta["findings"] = _overlapping(findings, start, end)
+    visible = [_visible_part(finding, blocks) for finding in findings]
+    numbered: set[Finding] = set()
     for block in blocks:
-        here = [each for each in seen if each.start < block.end and block.start < each.end]
-        if here:
-            block.token.children = list(_marked(block.placed, here, told))
+        if inside := _overlapping(visible, block.start, block.end):
+            block.token.children = list(_marked(block.placed, inside, numbered))
 
 
 def _placed(tokens: Sequence[Token], source: str, cursor: int, end: int) -> list[_Placed]:
@@ -264,54 +264,58 @@ def _placed(tokens: Sequence[Token], source: str, cursor: int, end: int) -> list
     return placed
 
 
-def _where_seen(finding: Finding, blocks: Sequence[_Block]) -> Finding:
-    """The finding; or, where nothing of it is seen, such as an address behind a text, the last thing seen before it."""
+def _visible_part(finding: Finding, blocks: Sequence[_Block]) -> Finding:
+    """The finding; if it is invisible, like the address of a link, moved to the last visible token before it."""
     around = [block.placed for block in blocks if block.start <= finding.start < block.end]
-    if any(each.shows(finding) for placed in around for each in placed):
+    if any(piece.shows(finding) for placed in around for piece in placed):
         return finding
     before = [
-        each
+        piece
         for placed in around
-        for each in placed
-        if each.token.type in _SEEN and each.start >= 0 and each.end <= finding.start
+        for piece in placed
+        if piece.token.type in _VISIBLE and piece.start >= 0 and piece.end <= finding.start
     ]
     return finding._replace(start=before[-1].start, end=before[-1].end) if before else finding
 
 
-def _marked(placed: Iterable[_Placed], findings: Sequence[Finding], told: set[Finding]) -> Iterator[Token]:
+def _marked(placed: Iterable[_Placed], findings: Sequence[Finding], numbered: set[Finding]) -> Iterator[Token]:
     for token, start, end in placed:
         if token.type == "text" and start >= 0:
             for piece, found in _pieces(token.content, start, findings):
-                yield from _in_mark(Token("text", "", 0, content=piece), found, told)
-        elif token.type in _SEEN:
-            yield from _in_mark(token, [each for each in findings if each.start < end and start < each.end], told)
+                yield from _in_mark(Token("text", "", 0, content=piece), found, numbered)
+        elif token.type in _VISIBLE:
+            yield from _in_mark(token, _overlapping(findings, start, end), numbered)
         else:
             yield token
 
 
-def _in_mark(token: Token, findings: Sequence[Finding], told: set[Finding]) -> Iterator[Token]:
+def _in_mark(token: Token, findings: Sequence[Finding], numbered: set[Finding]) -> Iterator[Token]:
     if not findings:
         yield token
         return
-    yield Token("mark_open", "mark", 1, attrs=_mark_attributes(findings, told))
+    yield Token("mark_open", "mark", 1, attrs=_mark_attributes(findings, numbered))
     yield token
     yield Token("mark_close", "mark", -1)
 
 
-def _mark_attributes(findings: Sequence[Finding], told: set[Finding]) -> dict[str, str | int | float]:
-    """Of a mark: the reasons, and the criteria's numbers where a finding begins."""
+def _mark_attributes(findings: Sequence[Finding], numbered: set[Finding]) -> dict[str, str | int | float]:
+    """The attributes of a mark: the reasons, and the numbers of the criteria whose finding begins here."""
     attributes: dict[str, str | int | float] = {
         "class": "finding",
-        "title": "; ".join(f"{each.criterion}: {each.reason}" for each in findings),
+        "title": "; ".join(f"{finding.criterion}: {finding.reason}" for finding in findings),
     }
-    if first := [each for each in findings if each not in told]:
-        attributes["data-criteria"] = " ".join(str(n) for n in sorted({each.criterion for each in first}))
-        told.update(first)
+    if first := [finding for finding in findings if finding not in numbered]:
+        attributes["data-criteria"] = " ".join(map(str, sorted({finding.criterion for finding in first})))
+        numbered.update(first)
     return attributes
 
 
 def _pieces(text: str, offset: int, findings: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
-    """A slice of the source that begins at `offset`, cut where findings begin and end, each piece with its findings."""
-    ends = {min(max(place - offset, 0), len(text)) for each in findings for place in (each.start, each.end)}
+    """A slice of the source from `offset`, cut where findings begin and end; each piece comes with its findings."""
+    ends = {min(max(place - offset, 0), len(text)) for finding in findings for place in (finding.start, finding.end)}
     for start, end in pairwise(sorted(ends | {0, len(text)})):
-        yield text[start:end], [each for each in findings if each.start < offset + end and offset + start < each.end]
+        yield text[start:end], _overlapping(findings, offset + start, offset + end)
+
+
+def _overlapping(findings: Iterable[Finding], start: int, end: int) -> list[Finding]:
+    return [finding for finding in findings if finding.start < end and start < finding.end]

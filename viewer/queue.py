@@ -1,4 +1,4 @@
-"""Which record comes next: the order, the filters, and how far the reviewer is."""
+"""Which record comes next: the order, the filters, and the progress of the review."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile
 from viewer.record_file import RecordFile
-from viewer.uncertainty import least_sure_first, why_not
+from viewer.uncertainty import least_sure_first
 
-BETWEEN_CALLS = 1_000  # records, between two calls of a progress callback
-TEXT = ("instruction", "response")  # of a record, where the filter by text looks
+BETWEEN_CALLS = 1_000  # records between two calls of a progress callback
+TEXT = ("instruction", "response")  # the fields that the filter by text searches
 PACE_OVER = 20  # judgements
-BREAK = 300  # seconds without a judgement are no work
+BREAK = 300  # seconds without a judgement that do not count as work
 Show = Literal["all", "judged", "unjudged", "accepted", "rejected"]
 SHOW: tuple[Show, ...] = get_args(Show)
 
-OnProgress = Callable[[int], object]  # is told how many records are done; what it raises ends the search
+OnProgress = Callable[[int], object]  # called with the number of records done; an exception from it ends the search
 
 
 class HasCriterion(Protocol):
-    """A finding of review.criteria, as far as the queue looks at it."""
+    """What the queue needs of a finding of review.criteria."""
 
     @property
     def criterion(self) -> int: ...
@@ -35,16 +35,16 @@ class HasCriterion(Protocol):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which records are to be shown: those that meet all of this."""
+    """Conditions on the records to show, all of which must hold."""
 
     show: Show = "all"
-    criteria: frozenset[int] = frozenset()  # with a finding of any of these; none: whatever is found
-    text: str = ""  # in question or answer, whatever the case
+    criteria: frozenset[int] = frozenset()  # with a finding of any of these; empty: no condition
+    text: str = ""  # in question or answer, ignoring case
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How far the review is; `pace` in judgements a minute and `seconds_left` are None until there is a pace."""
+    """The progress of the review; `pace`, in judgements a minute, and `seconds_left` are None until there is a pace."""
 
     records: int
     accepted: int
@@ -57,8 +57,17 @@ class Standing:
         return self.accepted + self.rejected
 
 
+class _Change(NamedTuple):
+    """A judgement that was made in this session."""
+
+    number: int
+    record_id: str
+    before: Judgement | None
+    after: Judgement | None
+
+
 class Queue:
-    """The records in an order, with what they are judged. Records are called by their number in the file, from 0."""
+    """The records in an order, with their judgements. Records are identified by their number in the file, from 0."""
 
     def __init__(
         self,
@@ -67,9 +76,9 @@ class Queue:
         find_problems: Callable[[dict[str, Any]], Collection[HasCriterion]] = lambda record: (),
         clock: Callable[[], float] = time.monotonic,
     ):
-        """`find_problems` gives a record's findings, for the filter by criteria; `clock` tells seconds, for the pace.
+        """`find_problems` returns a record's findings, for the filter by criteria; `clock` is in seconds, for the pace.
 
-        Raises InputError for a bad judgement file.
+        Raises InputError if the judgement file is invalid.
         """
         self.records = records
         self.filter = Filter()
@@ -77,9 +86,9 @@ class Queue:
         self._find_problems = find_problems
         self._pace = Pace(clock)
         self._order: Sequence[int] = range(len(records))
-        self._numbers: dict[str, int | None] = {}  # of judged ids; None for those that are not in the data
+        self._numbers: dict[str, int | None] = {}  # by judged id; None for ids that are not in the data
         self._judged: dict[int, Judgement] = {}
-        self._done: list[tuple[int, str, Judgement | None, Judgement | None]] = []  # what undo takes back
+        self._done: list[_Change] = []  # what undo reverts
         self.refresh()
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -87,7 +96,7 @@ class Queue:
     # ------------------------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Take in what others have written to the judgement file; raises InputError where it has become unreadable."""
+        """Read the judgement file again if it has changed; raises InputError if it is invalid."""
         judgements = self._file.read()
         if new := judgements.keys() - self._numbers.keys():
             self._numbers |= dict.fromkeys(new) | self.records.numbers_of(new)
@@ -101,35 +110,36 @@ class Queue:
         return self._judged.get(number)
 
     def judge(self, number: int, judgement: Judgement | None, *, seen: Judgement | None) -> Judgement | None:
-        """Write a judgement, or take it out with None; it is in the file on return.
+        """Write a judgement, or remove it with None; the file has it on return.
 
-        `seen` is what the reviewer was shown as the record's judgement. Returns and raises as JudgementFile.judge does.
+        `seen` is the record's judgement as the reviewer saw it. Returns and raises like JudgementFile.judge.
         """
         record_id = self.records[number]["id"]
         written = self._file.judge(record_id, judgement, seen=seen)
         if judgement is not None:
             self._pace.count()
         self._numbers.setdefault(record_id, number)
-        self._done.append((number, record_id, seen, written))
+        self._done.append(_Change(number, record_id, seen, written))
         self.refresh()
         return written
 
     def undo(self) -> int | None:
-        """Take back the last judgement of this session and return its record; None when there is none left.
+        """Revert the last judgement of this session and return its record; None when there is none left.
 
-        Raises ConflictError where it has been changed by another since; it stays then, and undo goes on before it.
+        Raises ConflictError if someone else has changed it since. It is left as it is then, and the next undo reverts
+        the judgement before it.
         """
         if not self._done:
             return None
-        number, record_id, earlier, written = self._done[-1]  # kept there while the file cannot be read
+        last = self._done[-1]  # removed only once it is reverted
         try:
-            self._file.judge(record_id, earlier, seen=written)
+            self._file.judge(last.record_id, last.before, seen=last.after)
         except ConflictError:
             self._done.pop()
             raise
         self._done.pop()
         self.refresh()
-        return number
+        return last.number
 
     def standing(self) -> Standing:
         accepted = sum(judgement.accepted for judgement in self._judged.values())
@@ -146,13 +156,13 @@ class Queue:
         self._order = range(len(self.records))
 
     def order_at_random(self, seed: int) -> None:
-        """The same seed gives the same order of the same number of records."""
+        """The order depends on the seed and on the number of records."""
         order = array("Q", range(len(self.records)))
         random.Random(seed).shuffle(order)
         self._order = order
 
     def order_by_score(self, on_progress: OnProgress = lambda done: None) -> None:
-        """The highest meta.answer_score first, equal ones as in the file, those without one last. Reads all records."""
+        """Highest meta.answer_score first, equal ones in file order, records without one last. Reads all records."""
         scores = array("d")
         for number, record in enumerate(self.records):
             if number % BETWEEN_CALLS == 0:
@@ -160,42 +170,39 @@ class Queue:
             scores.append(_score(record))
         self._order = array("Q", sorted(range(len(scores)), key=lambda number: -scores[number]))
 
-    def why_not_by_uncertainty(self) -> str | None:
-        """Why there is no order by uncertainty yet, in words; None when there is one to choose."""
-        return why_not(self._accepted())
-
     def order_by_uncertainty(self, seed: int) -> None:
-        """First the unjudged records of which a model is least sure (viewer/uncertainty.py), then the rest.
+        """First the unjudged records that a model is least certain about (viewer/uncertainty.py), then the rest.
 
-        Raises InputError where `why_not_by_uncertainty` gives a reason.
+        Raises InputError like least_sure_first.
         """
-        first = least_sure_first(self.records, self._accepted(), seed)
-        behind = set(first)
-        self._order = array("Q", first + [number for number in range(len(self.records)) if number not in behind])
+        accepted = {number: judgement.accepted for number, judgement in self._judged.items()}
+        first = least_sure_first(self.records, accepted, seed)
+        ordered = set(first)
+        self._order = array("Q", first + [number for number in range(len(self.records)) if number not in ordered])
 
     # ------------------------------------------------------------------------------------------------------------------
     # moving
     # ------------------------------------------------------------------------------------------------------------------
 
     def first(self, on_progress: OnProgress = lambda done: None) -> int | None:
-        """The first record in the order that the filter lets through."""
+        """The first record that matches the filter."""
         return self._search(range(len(self._order)), self.filter, on_progress)
 
     def next(self, number: int, step: int = 1, on_progress: OnProgress = lambda done: None) -> int | None:
-        """The next record (`step` 1) or the previous one (-1) that the filter lets through; None where there is none.
+        """The next record (`step` 1) or the previous one (-1) that matches the filter; None if there is none.
 
-        `on_progress` is called every thousand records that had to be looked at, and may raise to end a long search.
+        `on_progress` is called for every thousand records searched, and may raise to end a long search.
         """
         return self._search(self._onward(number, step), self.filter, on_progress)
 
     def next_unjudged(self, number: int, on_progress: OnProgress = lambda done: None) -> int | None:
-        """The next record without a judgement that the rest of the filter lets through; after the last, the first."""
+        """The next record without a judgement that matches the rest of the filter; wraps around at the end."""
         place = self._order.index(number)
         places = chain(range(place + 1, len(self._order)), range(place + 1))
         return self._search(places, replace(self.filter, show="unjudged"), on_progress)
 
     def go_to(self, text: str) -> int:
-        """The record that a reviewer asks for, by id or by number in the file, counted from 1; raises InputError."""
+        """The record with this id, or with this number counted from 1; raises InputError if there is none."""
         wanted = text.strip()
         number = self.records.number_of(wanted)
         if number is None and wanted.isascii() and wanted.isdigit() and len(wanted) < 20:
@@ -203,9 +210,6 @@ class Queue:
         if number is None or not 0 <= number < len(self.records):
             raise InputError(f"{wanted or 'nothing'}: is neither an id nor a number from 1 to {len(self.records):,}")
         return number
-
-    def _accepted(self) -> dict[int, bool]:
-        return {number: judgement.accepted for number, judgement in self._judged.items()}
 
     def _onward(self, number: int, step: int) -> range:
         place = self._order.index(number)
@@ -215,11 +219,11 @@ class Queue:
         for done, place in enumerate(places):
             if done % BETWEEN_CALLS == BETWEEN_CALLS - 1:
                 on_progress(done + 1)
-            if self._meets(self._order[place], wanted):
+            if self._matches(self._order[place], wanted):
                 return self._order[place]
         return None
 
-    def _meets(self, number: int, wanted: Filter) -> bool:
+    def _matches(self, number: int, wanted: Filter) -> bool:
         judgement = self._judged.get(number)
         if wanted.show != "all":
             word = "unjudged" if judgement is None else "accepted" if judgement.accepted else "rejected"
@@ -234,23 +238,23 @@ class Queue:
 
 
 class Pace:
-    """How many judgements a minute of work: over the last PACE_OVER, breaks not counted."""
+    """Judgements per minute of work: over the last PACE_OVER, without breaks."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
-        """`clock` tells the time in seconds."""
+        """`clock` returns the time in seconds."""
         self._clock = clock
         self._last: float | None = None
         self._between: deque[float] = deque(maxlen=PACE_OVER)
 
     def count(self) -> None:
-        """Tell of a judgement."""
+        """Count a judgement made now."""
         now = self._clock()
         if self._last is not None and now - self._last <= BREAK:
             self._between.append(now - self._last)
         self._last = now
 
     def per_minute(self) -> float | None:
-        """None until two judgements lie no break apart."""
+        """None until there are two judgements without a break between them."""
         seconds = sum(self._between)
         return 60 * len(self._between) / seconds if seconds else None
 

@@ -1,6 +1,6 @@
-"""The records of a file by number, without the file in memory: an index of where each line begins, and of ids.
+"""The records of a file by number, without the file in memory: an index of the lines' positions and of the ids.
 
-Opening reads the file once, and the index takes 16 bytes a record.
+Opening reads the file once, and the index takes 16 bytes per record.
 """
 
 from __future__ import annotations
@@ -17,24 +17,23 @@ from typing import Any, BinaryIO, cast
 
 from records.errors import InputError
 from records.file_io import open_input, require_input
-from records.record import BYTE_ORDER_MARK
-from records.record import parse_record as parse_record
+from records.record import BYTE_ORDER_MARK, parse_record
 
 BUFFER = 1 << 20  # bytes
-AT_ONCE = 1_000  # records, read by one system call
+AT_ONCE = 1_000  # records read by one system call
 COMPRESSED = (".gz", ".zst")
-# the id where our own scripts write it, first in the line, and without escapes; lines of another form are parsed
+# an id first in the line and without escapes, as our scripts write it; other lines are parsed
 ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]+)"').match
 
 
 class RecordFile:
     """A `.jsonl` file of records, numbered from 0 in the file's order; blank lines have no number.
 
-    A `.jsonl.gz` or `.jsonl.zst` is unpacked once, into a temporary file that goes when this is closed.
+    A `.jsonl.gz` or `.jsonl.zst` is decompressed once, into a temporary file that is deleted on `close`.
     """
 
     def __init__(self, path: str | Path):
-        """Raises InputError where the file is not there or is damaged; lines are checked when they are asked for."""
+        """Raises InputError if the file is missing or damaged; a line is checked when it is read."""
         require_input(path)
         self.path = Path(path)
         self._state = self._stat()
@@ -48,18 +47,18 @@ class RecordFile:
         return len(self._hashes)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        """The record; raises InputError with file and line where it is none, and where the file has changed."""
+        """The record; raises InputError with file and line if it is invalid, and if the file has changed since."""
         if self._stat() != self._state:
-            raise InputError(f"{self.path}: has changed since it was opened; open it again")
+            raise InputError(f"{self.path}: has changed since it was opened; reload it")
         line = number + 1 + bisect_right(self._blanks, number)
         return parse_record(self._lines(number, number + 1), f"{self.path}:{line}")
 
     def peek(self, number: int) -> dict[str, Any] | None:
-        """The record, for a search; None where the line is none."""
+        """The record, for a search; None if the line is not a record."""
         return _parsed(self._lines(number, number + 1))
 
     def __iter__(self) -> Iterator[dict[str, Any] | None]:
-        """The records in the file's order; None for a line that is none."""
+        """The records in the file's order; None for a line that is not a record."""
         for first in range(0, len(self), AT_ONCE):
             last = min(first + AT_ONCE, len(self))
             lines, offset = self._lines(first, last), self._starts[first]
@@ -67,19 +66,19 @@ class RecordFile:
                 yield _parsed(lines[self._starts[number] - offset : self._starts[number + 1] - offset])
 
     def number_of(self, record_id: str) -> int | None:
-        """The number of the record with this id, the first where several have it."""
+        """The number of the first record with this id; None if there is none."""
         try:
             return self._hashes.index(_hash(record_id.encode("utf-8", "replace")))
         except ValueError:
             return None
 
     def numbers_of(self, record_ids: Collection[str]) -> dict[str, int]:
-        """The numbers of those of the ids that are in the file, as by `number_of`, in one pass over the index."""
+        """The numbers of the ids that are in the file, like `number_of`, in one pass over the index."""
         wanted = {_hash(record_id.encode("utf-8", "replace")): record_id for record_id in record_ids}
         found: dict[str, int] = {}
-        for number, each in enumerate(self._hashes):
-            if each in wanted:
-                found.setdefault(wanted[each], number)
+        for number, id_hash in enumerate(self._hashes):
+            if id_hash in wanted:
+                found.setdefault(wanted[id_hash], number)
         return found
 
     def _lines(self, first: int, last: int) -> bytes:
@@ -107,24 +106,24 @@ def _plain_file(path: Path) -> BinaryIO:
 
 
 def _index(file: BinaryIO) -> tuple[array[int], array[int], array[int]]:
-    """Where each record's line begins (at last the file's end), each id's hash, the record after each blank line."""
+    """The starts of the records' lines and the file's end; the ids' hashes; the record after each blank line."""
     starts, hashes, blanks = array("Q"), array("q"), array("Q")
-    at = len(BYTE_ORDER_MARK) if file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK else 0
-    file.seek(at)
+    start = len(BYTE_ORDER_MARK) if file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK else 0
+    file.seek(start)
     for line in file:
         if line.isspace():
             blanks.append(len(starts))
         else:
-            starts.append(at)
+            starts.append(start)
             found = ID_FIRST(line)
             hashes.append(_hash(found[1] if found else _id(line)))
-        at += len(line)
-    starts.append(at)
+        start += len(line)
+    starts.append(start)
     return starts, hashes, blanks
 
 
 def _hash(record_id: bytes) -> int:
-    """64 bits: two of a million ids are alike once in 37 million files. Python's own, for none leaves the process."""
+    """64 bits: among a million ids two have the same hash in one of 37 million files. Hashes stay in this process."""
     return hash(record_id)
 
 

@@ -1,4 +1,4 @@
-"""A record as the parts of a page that are safe to show: what is known of the post, the question, the answer, the findings."""
+"""A record as HTML that is safe to show: facts about the post, the question, the answer and the findings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from review.criteria import Finding
 from viewer.post_html import post_html, source_html, uses_math
 
-LONGEST = 100_000  # characters of a question or an answer that are shown; Stack Exchange takes 30,000
+LONGEST = 100_000  # characters of a question or an answer that are shown; Stack Exchange allows 30,000
 LONGEST_LABEL = 300  # characters of a name, a tag, a reason
 MOST_TAGS = 20
-EXCERPT = 80  # characters of a finding that are quoted in the list
+EXCERPT = 80  # characters of a finding that the list quotes
 
 
 class Page(NamedTuple):
-    """HTML of the parts of a page."""
+    """The parts of a page, as HTML."""
 
     about: str
     question: str
@@ -29,8 +29,8 @@ def render(record: dict[str, Any], findings: Sequence[Finding], *, raw: bool = F
     """A record as a page.
 
     findings  of its response
-    raw       the Markdown itself
-    images    images are shown, and so fetched by the browser; else their descriptions
+    raw       show the Markdown source
+    images    show images, which the browser then fetches, instead of their descriptions
     """
     meta = record["meta"]
     question, question_cut = _shortened(record["instruction"])
@@ -65,7 +65,7 @@ def _shortened(text: str) -> tuple[str, str]:
 
 
 def _about(record: dict[str, Any]) -> str:
-    """The line above the posts: where they are from, what they scored, who wrote them, on which terms."""
+    """The line above the posts: site, id, scores, tags, authors and licences."""
     return " · ".join(part for part in _facts(record) if part)
 
 
@@ -75,7 +75,7 @@ def _facts(record: dict[str, Any]) -> Iterator[str]:
     yield _link(meta.get("answer_url") or meta.get("question_url"), record["id"])
     for name in ("question", "answer"):
         score = meta.get(f"{name}_score")
-        accepted = " ✓ accepted there" if name == "answer" and meta.get("accepted") is True else ""
+        accepted = " ✓ accepted on the site" if name == "answer" and meta.get("accepted") is True else ""
         if score is not None:
             yield f"{name} {_label(score)}{accepted}"
     tags = meta.get("tags")
@@ -86,7 +86,7 @@ def _facts(record: dict[str, Any]) -> Iterator[str]:
         if author is not None:
             yield f"{name} by {_link(meta.get(f'{name}_author_url'), author)}"
     licenses = [meta.get(name) for name in ("license", "question_license", "answer_license")]
-    yield ", ".join(dict.fromkeys(_label(each) for each in licenses if each))
+    yield ", ".join(dict.fromkeys(_label(name) for name in licenses if name))
 
 
 def _label(value: object) -> str:
@@ -108,12 +108,13 @@ def _is_web(address: str) -> bool:
 
 
 def _list(record: dict[str, Any], findings: Sequence[Finding]) -> str:
-    """What the criteria find, each with its criterion's number, the reason, and the place quoted."""
+    """The findings as a list: the number of the criterion, the reason, and a quotation of the place."""
     if not findings:
         return ""
     items = (
-        f'<li><b class="number">{each.criterion}</b> {_label(each.reason)} <q>{_excerpt(record["response"], each)}</q></li>'
-        for each in findings
+        f'<li><b class="number">{finding.criterion}</b> {_label(finding.reason)} '
+        f"<q>{_excerpt(record['response'], finding)}</q></li>"
+        for finding in findings
     )
     return f"<ul>{''.join(items)}</ul>"
 

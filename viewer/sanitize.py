@@ -1,8 +1,8 @@
-"""Posts are written by strangers: what of their HTML may reach the browser.
+"""Posts are written by strangers: which of their HTML may reach the browser.
 
-Lists of what may pass, after everything else has been done to the HTML. No script, style, form, frame, media or id passes,
-links lead to http(s) and mail alone, and nothing that a browser fetches by itself: images only where the reader asked for
-them. No element passes whose text a browser would read by other rules on a second reading (style, textarea, title..).
+Allow-lists, applied last. No script, style, form, frame, media or id passes; links lead only to http(s) and mail; and
+the browser fetches nothing by itself, images only if the reader asked for them. No element passes whose text browsers
+parse by other rules (style, textarea, title ..), because parsed again it could become something else.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import nh3
 from pygments.token import STANDARD_TYPES
 
 _TEXT = set(
-    "a abbr b blockquote br caption cite code dd del details dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li mark ol "
-    "p pre q s samp small span strike strong sub summary sup table tbody td tfoot th thead tr tt u ul var wbr".split()
+    "a abbr b blockquote br caption cite code dd del details dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li mark "
+    "ol p pre q s samp small span strike strong sub summary sup table tbody td tfoot th thead tr tt u ul var "
+    "wbr".split()
 )
 _MATH = set(
-    "math menclose mfrac mi mn mo mover mpadded mphantom mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd "
-    "mtext mtr munder munderover mmultiscripts mprescripts".split()
+    "math menclose mfrac mi mn mo mover mpadded mphantom mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable "
+    "mtd mtext mtr munder munderover mmultiscripts mprescripts".split()
 )
 _ATTRIBUTES = {
     "a": {"href"},
@@ -31,10 +32,11 @@ _ATTRIBUTES = {
     "th": {"align", "colspan", "rowspan"},
 }
 _MATH_ATTRIBUTES = set(
-    "accent accentunder columnalign columnlines depth display displaystyle form height largeop linethickness lspace mathvariant "
-    "maxsize minsize movablelimits notation rspace scriptlevel separator stretchy symmetric voffset width".split()
+    "accent accentunder columnalign columnlines depth display displaystyle form height largeop linethickness lspace "
+    "mathvariant maxsize minsize movablelimits notation rspace scriptlevel separator stretchy symmetric voffset "
+    "width".split()
 )
-_STYLES = set(  # of formulas: what math-core writes, none of which can hold an address
+_STYLES = set(  # of formulas: those that math-core writes, none of which can contain an address
     "border-bottom border-left border-right border-top color justify-items margin-left padding-bottom padding-left "
     "padding-right padding-top text-align width".split()
 )
@@ -47,13 +49,14 @@ _CLASSES = {
     "pre": {"finding"},
     "span": {name for name in STANDARD_TYPES.values() if name} | {"image"},
 }
-_GONE_WITH_THEIR_TEXT = set(
-    "script style svg iframe object embed applet noscript noembed noframes template title textarea select xmp plaintext".split()
+_REMOVED_WITH_THEIR_TEXT = set(
+    "script style svg iframe object embed applet noscript noembed noframes template title textarea select xmp "
+    "plaintext".split()
 )
 
 
 def sanitize(html: str, *, images: bool = False) -> str:
-    """What of a post's HTML is harmless; with `images`, also its images, which the browser then fetches."""
+    """The harmless part of a post's HTML; with `images` this includes images, which the browser then fetches."""
     return _cleaner(images).clean(html)
 
 
@@ -64,7 +67,7 @@ def _cleaner(images: bool) -> nh3.Cleaner:
         attributes["img"] = {"src", "alt"}
     return nh3.Cleaner(
         tags=_TEXT | _MATH | ({"img"} if images else set()),
-        clean_content_tags=_GONE_WITH_THEIR_TEXT,
+        clean_content_tags=_REMOVED_WITH_THEIR_TEXT,
         attributes=attributes,
         allowed_classes=_CLASSES,
         filter_style_properties=_STYLES,

@@ -58,7 +58,7 @@ class Selection:
 
         per_kind: the most to keep of each kind; None for as many as the rarest kind has.
         """
-        reasons = {duplicate.id: "near duplicate of a better question" for duplicate in self._near.losers()}
+        reasons = {duplicate.id: "near duplicate of a better question" for duplicate in self._near.duplicates()}
         remaining = sorted(entry for entry in self._entries if entry.id not in reasons)
         counts = Counter(entry.kind for entry in remaining)
         limit = min(counts.values(), default=0) if per_kind is None else per_kind

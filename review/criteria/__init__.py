@@ -1,10 +1,10 @@
-"""What a machine can tell of the seven review criteria: findings, each with its place in the response.
+"""What a machine can check of the seven review criteria: findings, each with its place in the response.
 
     >>> find_problems({"instruction": "Which knot?", "response": "See [this](https://e.org) for the full answer.", ..})
     [Finding(criterion=5, reason="the rest is elsewhere", ..), Finding(criterion=6, reason="link", start=4, end=25)]
 
-Precision comes before recall, for findings drop records: what is doubtful is left to the reviewer. Each family of rules
-has a module of its own, and all of them read one ParsedResponse, the response taken apart once.
+Findings drop records, so precision comes before recall: what is doubtful is left to the reviewer. Each group of rules
+has its own module, and all of them read one ParsedResponse.
 """
 
 from __future__ import annotations
@@ -28,13 +28,19 @@ CRITERIA = {
 }
 
 RULES = (
-    directness.find, language.find, markup.find, references.find,
-    author.find, completeness.find, links.find, images.find,
-)  # fmt: skip
+    directness.find,
+    language.find,
+    markup.find,
+    references.find,
+    author.find,
+    completeness.find,
+    links.find,
+    images.find,
+)
 
 
 def find_problems(record: dict[str, Any]) -> list[Finding]:
-    """The findings of a record, by where they start in its response, then by criterion. Never raises on odd text."""
+    """The findings of a record, sorted by start, then by criterion; never raises on odd text."""
     parsed = ParsedResponse.of(record["instruction"], record["response"])
     findings = [finding for rule in RULES for finding in rule(parsed)]
     return sorted(findings, key=lambda finding: (finding.start, finding.criterion, finding.end))

@@ -1,4 +1,4 @@
-"""Findings as they are written: in a record's meta, and beside a dropped record."""
+"""Findings as they are written to files: in a record's meta, and with a dropped record."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ FIELD = "findings"  # of meta
 
 
 def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """One object a finding; `start` and `end` count characters (code points) of the response."""
+    """One object per finding; `start` and `end` count characters (code points) of the response."""
     return [finding._asdict() for finding in findings]
 
 
 def annotated(row: RecordLine, findings: Sequence[Finding]) -> bytes:
-    """The record's line with the findings as meta.findings, in place of those of an earlier run.
+    """The record's line with the findings as meta.findings, which replace those of an earlier run.
 
-    A record without findings, now and then, is the line that was read. Raises InputError where a line cannot be written
-    again without loss.
+    A record without findings, both now and before, keeps its line. Raises InputError if the line cannot be rewritten
+    without loss.
     """
     if not findings and FIELD not in row.record["meta"]:
         return row.raw

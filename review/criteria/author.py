@@ -7,35 +7,17 @@ from collections.abc import Iterator
 
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse
 from review.criteria.rules import find_by_rules, is_quoted, rule
+from review.criteria.word_lists import any_of
 
 CRITERION = 4
 LONGEST_SENTENCE = 500  # characters after a match that are searched for its end
 
-WORK = (
-    "(?:papers?|articles?|books?|textbook|blog(?: ?posts?)?|posts?|tutorials?|packages?|librar(?:y|ies)|tools?|"
-    "software|"
-    "plug-?ins?|extensions?|apps?|website|web app|web site|preprint|thesis|dissertation|notes|podcast)"
-)
-MADE = "(?:wrote|written|published|created|built|developed|maintain|co-?wrote|made|released|(?:co-?)?authored|run|host)"
+WORK = any_of("works")
+MADE = any_of("made")
 I_HAVE = r"\bI(?:['’]ve| have| had)?(?: (?:also|recently|just|once|actually|currently|previously|personally))?"
 NEW = r"(?:own |recent |new |joint |old |first |latest |earlier |previous |forthcoming |\d{4} )*"
-JOB = (
-    "(?:teacher|professor|lecturer|instructor|researcher|physicist|mathematician|biologist|chemist|statistician|"
-    "programmer|"
-    r"developer|engineer|student|undergrad\w*|grad(?:uate)? student|post-?doc|scientist|analyst|TA|tutor|woman|"
-    r"moderator|mod|"
-    "hobbyist|musician|producer|bioinformatician|computer[- ]scientist|maintainer|freelancer|economist|linguist|dev|"
-    "sysadmin)"
-)
-LIFE = (
-    r"(?:students|colleagues?|co-?workers?|boss|employers?|advis[eo]r|supervisor|wife|husband|girlfriend|boyfriend|"
-    r"kids?|son|"
-    "daughters?|mother|father|mom|mum|dad|brother|sister|university|high school|school|company|lab|workplace|day job|"
-    "job|PhD|"
-    r"Ph\.D\.?|dissertation|thesis|career|homepage|blog(?: ?post)?|home page|web ?page|professors?|teachers?|"
-    r"classmates|"
-    "department|institution|classroom|courses?)"
-)
+JOB = any_of("jobs")
+LIFE = any_of("life")
 OFTEN = "(?:also |currently |always |often |usually |typically |sometimes |once |first |recently |have |used to |had )*"
 SCHOOL = "(?:high|middle|elementary|grad\\w*|college|school|university|primary|secondary)"
 NOT_ABOUT_ME = r"(?! (?:am |have |do )?(?:strictly|only|personally|really|think|not|don|haven|assume|know|can)\b)"
@@ -43,42 +25,40 @@ NOT_ABOUT_ME = r"(?! (?:am |have |do )?(?:strictly|only|personally|really|think|
 RULES = (
     rule(
         "the author's own work",
-        "my|our|i",
+        ["my", "our", "i"],
         rf"{I_HAVE} (?:published|co-?authored|authored)\b(?! by\b)",
         rf"{I_HAVE} (?:wrote|written|created|developed|built|made|released|maintain|co-?wrote|put together|run) "
-        rf"(?:up )?"
-        rf"(?:an?|the|this|some|my own|about|several) (?:[\w+-]+ ){{0,3}}{WORK}\b(?! (?:of|for) (?:my|the) "
-        rf"(?:students?|class))",
+        rf"(?:up )?(?:an?|the|this|some|my own|about|several) (?:[\w+-]+ ){{0,3}}{WORK}\b"
+        r"(?! (?:of|for) (?:my|the) (?:students?|class))",
         rf"\b{WORK} (?:that |which )?{I_HAVE} {MADE}\b",
-        rf"\b[Mm]y {NEW}(?:papers? (?:with|on|about|where|in which|titled|entitled)|preprint|monograph|blog(?: "
-        rf"?posts?)?|"
+        rf"\b[Mm]y {NEW}"
+        r"(?:papers? (?:with|on|about|where|in which|titled|entitled)|preprint|monograph|blog(?: ?posts?)?|"
         r"(?:lecture |course |class )?notes|github|GitHub|gist)\b",
         rf"\b(?:in|see|of|from|by) (?:also )?(?:my|our) {NEW}(?:papers?|articles?|preprints?|thesis|dissertation)\b",
         r"\b[Ss]hameless (?:self[- ])?(?:plug|promotion|advertis\w+)\b",
         r"\b[Ss]elf[- ](?:plug|promotion|advertis\w+)\b(?= ?[:),(])",
-        r"\bI(?:['’]m| am)(?: also)?(?: (?:one|part) of)? the (?:\w+ ){0,2}(?:authors?|developers?|maintainers?|"
-        r"creators?|"
-        r"founders?|owners?|co-?authors?|inventors?)\b(?! of (?:my|this|the) (?:code|question|post|answer))",
-        r"\bI(?:['’]m| am) (?:also )?an? (?:co-?)?(?:author|developer|maintainer|creator|founder|contributor|member) "
-        r"(?:of|on|for|at) (?!my\b)",
+        r"\bI(?:['’]m| am)(?: also)?(?: (?:one|part) of)? the (?:\w+ ){0,2}"
+        r"(?:authors?|developers?|maintainers?|creators?|founders?|owners?|co-?authors?|inventors?)\b"
+        r"(?! of (?:my|this|the) (?:code|question|post|answer))",
+        r"\bI(?:['’]m| am) (?:also )?an? "
+        r"(?:co-?)?(?:author|developer|maintainer|creator|founder|contributor|member) (?:of|on|for|at) (?!my\b)",
     ),
     rule(
         "about the author",
-        "my|i",
+        ["my", "i"],
         rf"\b[Dd]iscl(?:aimer|osure) ?[:,–—-]+(?! ?[Ii]f\b) ?[^.\n{OBJECT}]{{0,60}}?\b(?:we|my|I{NOT_ABOUT_ME})\b",
         rf"\bI(?:['’]m| am) (?:also |just |only |currently )?(?:an?|the) (?:[\w-]+ ){{0,3}}{JOB}\b(?! of\b)",
-        r"\bI(?:['’]ve)?(?: have)? (?:also |currently |previously |now )*(?:work|worked|working|been working) (?:at|"
-        r"for) "
-        r"(?:an? |the |my |[A-Z])",
+        r"\bI(?:['’]ve)?(?: have)? (?:also |currently |previously |now )*(?:work|worked|working|been working) "
+        r"(?:at|for) (?:an? |the |my |[A-Z])",
         rf"\bI {OFTEN}(?:teach|taught|tutor|tutored|lecture|majored|graduated)\b(?! (?:it|myself|them) to\b)",
-        r"\bI(?:['’]ve| have) been (?:teaching|tutoring|programming|coding|working (?:as|at|for)|studying|doing "
-        r"research)\b",
-        rf"\b(?:[Ww]hen|[Ww]hile|[Ss]ince|[Bb]ack when) I was (?:an?|in {SCHOOL}|at (?:school|university|college)|"
-        rf"teaching|"
-        r"studying|growing|young|little|\d+)\b(?! (?:bit|position)\b)",
+        r"\bI(?:['’]ve| have) been "
+        r"(?:teaching|tutoring|programming|coding|working (?:as|at|for)|studying|doing research)\b",
+        rf"\b(?:[Ww]hen|[Ww]hile|[Ss]ince|[Bb]ack when) I was "
+        rf"(?:an?|in {SCHOOL}|at (?:school|university|college)|teaching|studying|growing|young|little|\d+)\b"
+        r"(?! (?:bit|position)\b)",
         rf"\b[Aa]s an? (?:\w+ ){{0,2}}(?:{JOB}|parent|composer)(?: myself)?,? I(?:['’](?:m|ve|d))?\b",
-        r"\bI(?:['’]ve| have) (?:about |over |more than |almost |nearly )?(?:\w+ ){1,2}years['’]? (?:of )?(?:\w+ "
-        r")?experience\b",
+        r"\bI(?:['’]ve| have) (?:about |over |more than |almost |nearly )?(?:\w+ ){1,2}years['’]? (?:of )?"
+        r"(?:\w+ )?experience\b",
         r"\bI(?:['’]ve)? (?:use|used|have used|am using)\b[^.!?\n]{0,40}\bat work\b",
         r"\bI(?:['’]m| am) (?:\w+ )?(?:new to|a (?:newbie|beginner|novice)\b)",
         rf"\b[Mm]y (?:\w+ )?{LIFE}\b(?! (?:class|object|table|method|function|variable|folder|directory|file)\b)",
@@ -86,7 +66,7 @@ RULES = (
         r"\b(?:e-?mail|contact|message) me\b(?! (?:with|when) (?:a|the) (?:prompt|notification))",
     ),
 )
-# What is told of an "I" that is not the author: one supposed, quoted, or played by a model.
+# Before an "I" that is not the author: one supposed, quoted, or played by a model.
 _SUPPOSED = re.compile(
     r"(?:\b(?:if|imagine|suppose|assum\w+|pretend|says?|saying|said|think|claim\w*|whether|that)|[:“\"‘]) *\Z", re.I
 )
@@ -103,6 +83,6 @@ def _is_not_the_author(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_asked(text: str, match: re.Match[str]) -> bool:
-    """Whether the sentence is a question, such as those of the asker that an answer takes up."""
+    """Whether the sentence is a question, such as one of the asker's that an answer repeats."""
     end = _SENTENCE_END.search(text, match.end(), match.end() + LONGEST_SENTENCE)
     return end is not None and end[0] == "?"

@@ -1,4 +1,4 @@
-"""Criterion 1, directness: answers of a word or two, that only ask back, or that say that they are none."""
+"""Criterion 1, directness: answers of a word or two, that only ask back, or that say that they are not an answer."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from review.criteria.rules import find_by_rules, rule
 
 CRITERION = 1
 FEWEST_WORDS = 3  # of two letters or more, without code or math: "Added.", "+1, it's a good idea"
-LONGEST_QUESTION = 400  # characters; a longer one tells something
+LONGEST_QUESTION = 400  # characters; a longer one has something to say
 
 REALLY = "(?:(?:really|exactly|quite|directly|strictly|actually|technically|necessarily) )*"
 
 RULES = (
     rule(
         "says that it is no answer",
-        "answer",
+        ["answer"],
         rf"(?<!it\s)\b(?:[Nn]ot|[Ii]sn['’]t) {REALLY}an (?:actual |exact )?answer\b"
         r"(?: (?:to (?:your|the) (?:\w+ )?question|per se|as such|but|though)\b| ?[,;:.)–—-])",
-        r"\b(?:[Tt]his|[Ii]t|I) (?:\w+ )?(?:does not|doesn['’]t|do not|don['’]t|will not|won['’]t|may not|might not|"
-        r"is not|"
-        rf"isn['’]t|['’]m not|am not) {REALLY}answer(?:ing)? (?:your|the|the OP['’]?s?|OP['’]?s) (?:\w+ )?question\b"
+        r"\b(?:[Tt]his|[Ii]t|I) (?:\w+ )?"
+        r"(?:does not|doesn['’]t|do not|don['’]t|will not|won['’]t|may not|might not|is not|isn['’]t|['’]m not|am not) "
+        rf"{REALLY}answer(?:ing)? (?:your|the|the OP['’]?s?|OP['’]?s) (?:\w+ )?question\b"
         r"(?! (?:of|about|in the|as to)\b)",
     ),
 )

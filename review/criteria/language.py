@@ -1,4 +1,4 @@
-"""Criterion 2, as far as a machine can tell: language that is not English.
+"""Criterion 2, as far as a machine can check it: text that is not English.
 
 Poor English is left to the reviewer. The detector is py3langid (https://github.com/adbar/py3langid, after Lui and
 Baldwin, "langid.py: An Off-the-shelf Language Identification Tool", ACL 2012): offline, with its model in the wheel.
@@ -12,17 +12,18 @@ from functools import cache
 from typing import Any
 
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse
+from review.criteria.word_lists import entries
 
 CRITERION = 2
-FEWEST_LETTERS = 40  # below, names and terms outweigh the words that tell a language
-MOST_CHARACTERS = 1000  # for the detector, whose time is linear; enough to tell a language by
-ENGLISH_WORDS = 0.08  # share of words that no other language has: as many are English without asking the detector
-UNLIKELY = 0.01  # probability of English below which a text is none
+FEWEST_LETTERS = 40  # in shorter texts, names and terms outweigh the words that identify a language
+MOST_CHARACTERS = 1000  # for the detector, whose time is linear; enough to identify a language
+ENGLISH_WORDS = 0.08  # share of words that no other language has, from which on a text is English without the detector
+UNLIKELY = 0.01  # probability below which a text is not English
 
 _LETTER = re.compile(r"[^\W\d_]")
-_ENGLISH = frozenset("the and of this that with you which are for have your if but from".split())
+_ENGLISH = frozenset(entries("english"))
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
-_LIKE_ENGLISH = ("en", "pcm", "jam", "sco")  # the last three: Nigerian Pidgin, Jamaican Creole, Scots
+_LIKE_ENGLISH = ("en", "pcm", "jam", "sco")  # Nigerian Pidgin, Jamaican Creole and Scots
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
@@ -40,7 +41,7 @@ def _probability_of_english(text: str) -> float:
 
 @cache
 def _identifier() -> Any:
-    # here, for it takes half a second and numpy
+    # imported late, because it loads numpy and takes half a second
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,4 +1,4 @@
-"""Criterion 6, no URLs: links, images and bare addresses; not those in code, of e-mail, and of places in the page."""
+"""Criterion 6, no URLs: links, images and bare addresses, but not those in code, e-mail addresses and anchors."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from review.criteria.parsed_response import Finding, Link, ParsedResponse, blank
 
 CRITERION = 6
 
-# With a scheme; or as people write it without one: www. before it, or a path after what can only be a host.
+# With a scheme, or as people write it without one: starting with www., or a host name with a path.
 _ADDRESS = re.compile(
     r"(?:https?|ftp)://[^\s<>\ufffc]*\w[^\s<>\ufffc]*"
     r"|(?<![\w.@-])www\.[\w-]+\.[\w./~%-]+"
     r"|(?<![\w.@/-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca)/[~\w][^\s<>\ufffc]*"
 )
 _MAY_HOLD_ONE = re.compile(r"://|www\.|\.[a-z]{2,3}/")
-_TRAILING = ".,:;!?)]'\"*_"  # belongs to the sentence that an address ends
+_TRAILING = ".,:;!?)]'\"*_"  # punctuation of the sentence around an address
 _HTML_ADDRESS = re.compile(r"<(?:a|(?P<image>img))\b[^>]*?(?:href|src)\s*=", re.I)
-# Hosts that stand for another: "user.yourdomain.com/path", "http://localhost:8080".
+# Example hosts: "user.yourdomain.com/path", "http://localhost:8080".
 _PLACEHOLDER = re.compile(
     r"(?:https?://)?(?:localhost|127\.0\.0\.1)\b|(?:\w+\.)?(?:your|my|our|some|the)?(?:domain|site|server)\.\w+/"
 )
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    end = 0  # of the link that an image may be inside of
+    end = 0  # of the last link, which may contain an image
     for link in parsed.links:
         if link.start >= end and _is_url(link):
             is_image = link.is_image or parsed.response.startswith("[![", link.start)
@@ -41,7 +41,7 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
 
 
 def _is_url(link: Link) -> bool:
-    """Whether it leads out of the page, and is no e-mail address."""
+    """Whether it leads to another page, and is not an e-mail address."""
     address = link.address.lower()
     if not address or address.startswith(("#", "mailto:")):
         return False

@@ -1,4 +1,4 @@
-"""Criterion 3, valid Markdown: fences, math, tags and links that are not closed, and TeX outside of math."""
+"""Criterion 3, valid Markdown: unclosed fences, math, tags and links, and TeX outside of math."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import re
 from collections.abc import Iterator
 
 from review.criteria.parsed_response import Finding, ParsedResponse, environments
+from review.criteria.word_lists import any_of, entries
 
 CRITERION = 3
-VOID_TAGS = frozenset("area base br col embed hr img input link meta source track wbr".split())
-# Elements whose end tag HTML lets one leave out.
-OPEN_ENDED_TAGS = frozenset("p li dt dd tr td th thead tbody tfoot colgroup option".split())
+VOID_TAGS = frozenset(entries("void_tags"))
+OPEN_ENDED_TAGS = frozenset(entries("open_ended_tags"))
 
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)\b[^>]*?(/?)>")
-_TEX = re.compile(
-    r"(?<![A-Za-z:\\/.])\\(?:frac|sqrt|sum|int|prod|alpha|beta|gamma|delta|epsilon|theta|lambda|sigma|mathbb|mathcal|"
-    r"mathrm|mathbf|mathfrak|"
-    r"operatorname|leq|geq|neq|infty|partial|cdot|times|subset|forall|exists|rightarrow|Rightarrow|overline|"
-    r"binom)(?![A-Za-z])"
-)
+_TEX = re.compile(rf"(?<![A-Za-z:\\/.])\\{any_of('tex_commands')}(?![A-Za-z])")
 _BROKEN_LINK = re.compile(
     r"\]\s?\((?:https?://|www\.)|(?<![\w\])])\[(?=[^\[\]\n]{0,200}?[A-Za-z]{3})[^\[\]\n]{1,300}\]\[\d+\](?![\[\w])"
 )
@@ -36,7 +31,7 @@ Problem = tuple[str, int, int]  # reason, start, end
 
 
 def _fences(parsed: ParsedResponse) -> Iterator[Problem]:
-    """A fenced block that no fence closes runs to the end of the response, or of the quote or list that it is in."""
+    """An unclosed fenced block runs to the end of the response, or of the quote or list that it is in."""
     for start, end in parsed.code:
         block = parsed.response[start:end]
         if (fence := _FENCE.match(block)) and "\n" in block:
@@ -54,14 +49,14 @@ def _environments(parsed: ParsedResponse) -> Iterator[Problem]:
 
 
 def _dollars(parsed: ParsedResponse) -> Iterator[Problem]:
-    """$$ that has no other $$, in a response that has other TeX: elsewhere it is a shell's or PHP's, or money."""
+    """An unpaired $$ in a response with other TeX; without TeX it belongs to a shell or to PHP, or it is money."""
     if "$$" in parsed.prose and (parsed.math or _TEX.search(parsed.prose)):
         for match in re.finditer(r"\$\$", parsed.prose):
             yield "$$ without its other side", *match.span()
 
 
 def _formulas(parsed: ParsedResponse) -> Iterator[Problem]:
-    """Braces, and \\left and \\right, that do not pair: MathJax shows an error in the place of the formula."""
+    """Unpaired braces, or \\left and \\right: MathJax shows an error instead of the formula."""
     for start, end in parsed.math:
         formula = parsed.response[start:end]
         if "{" in formula or "}" in formula or "\\left" in formula or "\\right" in formula:

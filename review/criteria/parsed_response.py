@@ -1,7 +1,7 @@
-"""A response taken apart once, for all rules: which of its characters are prose, and which are code, math or markup.
+"""A response parsed once, for all rules: which of its characters are prose, and which are code, math or markup.
 
-The parser is pulldown-cmark (package pyromark). It tells of each piece where it stands in the source, which
-markdown-it-py does not for what is inside a paragraph, and is seven times as fast.
+The parser is pulldown-cmark (package pyromark). It gives the position of every element in the source, which
+markdown-it-py does not do within a paragraph, and it is seven times as fast.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import NamedTuple
 
 import pyromark
 
-OBJECT = "\ufffc"  # U+FFFC, object replacement character: stands in prose for each character of code and math
-GONE = " "  # stands in prose for each character of markup
+OBJECT = "\ufffc"  # U+FFFC, object replacement character: replaces each character of code and math in prose
+GONE = " "  # replaces each character of markup in prose
 
 _OPTIONS = pyromark.Options.ENABLE_MATH | pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# What MathJax takes for math beside pulldown-cmark: environments without dollars, and dollars with spaces inside.
+# Math for MathJax, but not for pulldown-cmark: environments without dollars, and dollars with spaces inside.
 _ENVIRONMENT_SIDE = re.compile(r"\\(begin|end)\s*\{([\w*]+)\}")
 _SPACED_DOLLARS = re.compile(r"(\$\$?)(?=[^$]*?\\?[A-Za-z0-9)}][_^\\]|[^$]*?\\[A-Za-z])(?:[^$\n]|\n(?!\s*\n))+\1")
 
 
 class Finding(NamedTuple):
-    """A criterion that a response fails, and where: response[start:end]."""
+    """A criterion that a response fails, and the place: response[start:end]."""
 
     criterion: int
-    reason: str  # one of a few short texts, so that they can be counted
+    reason: str  # one of a few fixed texts, so that they can be counted
     start: int
     end: int
 
@@ -41,7 +41,7 @@ class Span(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A link or an image, with its text and brackets."""
+    """A link or an image, including its text and brackets."""
 
     start: int
     end: int
@@ -51,11 +51,11 @@ class Link(NamedTuple):
 
 @dataclass
 class ParsedResponse:
-    """A question and the pieces of its response."""
+    """A question, and its response with the places of its parts."""
 
     instruction: str
     response: str
-    prose: str = ""  # as long as the response: the same characters where they are prose, else OBJECT, GONE or a newline
+    prose: str = ""  # the response with all but its prose replaced by OBJECT, GONE or newlines
     code: list[Span] = field(default_factory=list)  # blocks and spans, with their fences
     math: list[Span] = field(default_factory=list)  # with their dollars
     html: list[Span] = field(default_factory=list)  # tags, and lines of blocks of them
@@ -64,7 +64,7 @@ class ParsedResponse:
 
     @staticmethod
     def of(instruction: str, response: str) -> ParsedResponse:
-        """Take a response apart; never raises on odd text."""
+        """Parse a response; never raises on odd text."""
         parsed = ParsedResponse(instruction, response)
         parsed._read_events()
         parsed._read_math()
@@ -81,15 +81,15 @@ class ParsedResponse:
 
     @cached_property
     def own_lower(self) -> str:
-        """`own` in lower case, each character at the place where it was."""
+        """`own` in lower case, with every character at the same position."""
         lower = self.own.lower()
-        return lower if len(lower) == len(self.own) else self.own.replace("İ", "I").lower()  # the one that becomes two
+        return lower if len(lower) == len(self.own) else self.own.replace("İ", "I").lower()  # which becomes two
 
     def _read_events(self) -> None:
-        text = _SURROGATE.sub("\ufffd", self.response)  # the parser, being Rust, cannot take halves of characters
-        place = _character_of_byte(text)
+        text = _SURROGATE.sub("\ufffd", self.response)  # which the parser, written in Rust, does not accept
+        place = _characters_by_byte(text)
         characters = list(_filled(text, GONE))
-        quote_end = 0  # of the outermost quote that the events are in
+        quote_end = 0  # of the outermost quote around the events
         for event, where in pyromark.events_with_range(text, options=_OPTIONS):
             kind, value = next(iter(event.items())) if isinstance(event, dict) else (event, None)
             start, end = place[where["start"]], place[where["end"]]
@@ -110,7 +110,8 @@ class ParsedResponse:
                 self.math.append(Span(start, end))
             elif kind in ("InlineHtml", "Html"):
                 self.html.append(Span(start, end))
-        prose = blanked("".join(characters), [link for link in self.links if link.is_image])  # their alternative texts
+        images = [link for link in self.links if link.is_image]  # whose alternative texts are not prose
+        prose = blanked("".join(characters), images)
         self.prose = blanked(prose, self.code + self.math, OBJECT)
 
     def _read_math(self) -> None:
@@ -124,7 +125,7 @@ class ParsedResponse:
 
 
 def blanked(text: str, spans: Iterable[Span | Link], character: str = GONE) -> str:
-    """The text with each character of the spans replaced by another one, but for newlines."""
+    """The text with each character of the spans replaced, except for newlines."""
     characters = None
     for span in spans:
         if characters is None:
@@ -138,25 +139,25 @@ def _filled(text: str, character: str) -> str:
 
 
 def environments(text: str) -> tuple[list[Span], list[Span]]:
-    """The TeX environments in a text, the outermost; and each \\begin{..} and \\end{..} without its other side."""
-    whole: list[Span] = []
-    lone: list[Span] = []
+    """The outermost TeX environments in a text, and each unpaired \\begin{..} and \\end{..}."""
+    paired: list[Span] = []
+    unpaired: list[Span] = []
     opened: list[re.Match[str]] = []
     for match in _ENVIRONMENT_SIDE.finditer(text):
         if match[1] == "begin":
             opened.append(match)
         elif opened and opened[-1][2] == match[2]:
             start = opened.pop().start()
-            while whole and whole[-1].start > start:
-                whole.pop()
-            whole.append(Span(start, match.end()))
+            while paired and paired[-1].start > start:
+                paired.pop()
+            paired.append(Span(start, match.end()))
         else:
-            lone.append(Span(*match.span()))
-    return whole, sorted(lone + [Span(*match.span()) for match in opened])
+            unpaired.append(Span(*match.span()))
+    return paired, sorted(unpaired + [Span(*match.span()) for match in opened])
 
 
-def _character_of_byte(text: str) -> Sequence[int]:
-    """For each place in the UTF-8 of a text, the place in the text."""
+def _characters_by_byte(text: str) -> Sequence[int]:
+    """The position in a text for each position in its UTF-8."""
     if text.isascii():
         return range(len(text) + 1)
     places = [place for place, character in enumerate(text) for _ in character.encode()]

@@ -7,42 +7,19 @@ from collections.abc import Iterator
 
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse
 from review.criteria.rules import find_by_rules, is_quoted, rule
+from review.criteria.word_lists import any_of, entries
 
 CRITERION = 4
 
-# A person's name, as in "Ada's answer"; not words that begin a sentence, models that answer, or mathematicians.
-NOT_A_NAME = (
-    "It|That|This|What|Who|Here|There|He|She|Let|One|Today|How|Where|When|Everyone|Everybody|Someone|Somebody|Anyone|"
-    "Anybody|"
-    r"No|Nobody|Student|Teacher|School|User|Model|Chat\w*|GPT\S*|\w*LLMs?|AI|Bard|Bing|Claude|Gemini|Copilot|Watson|"
-    r"Google|"
-    "Siri|Alexa|Python|Java|Microsoft|Apple|Linux|Nature|Plato|Einstein|Newton|Euclid|Gauss|Heisenberg|Banach"
-)
-NAME = rf"\b(?=[A-Z])(?!(?:{NOT_A_NAME})\b)[A-Z][\w-]{{0,30}}(?: (?:van |de |von )?[A-Z][\w-]{{0,30}}\.?)?"
-# Words after "as" that are no user's name, as in "as previously mentioned".
-NOT_A_USER = (
-    r"\w+ly|you|the|it|has|have|had|was|were|is|are|been|being|already|others?|some|someone|somebody|people|everyone|"
-    r"many|one|"
-    "he|she|they|we|this|that|these|those|also|often|noted|mentioned|explained|suggested|stated|before|above|just|"
-    "first|ever|"
-    "always|usual|later|what|who|which|official|far|long|soon|well|much|said|per|wikipedia|users|most|several|"
-    "earlier|may|might|"
-    "and|can|will|would|not|your|their|his|her|our|its|google|python|documentation|now|hinted|twice"
-)
+# A person's name, as in "Ada's answer".
+NAME = rf"\b(?=[A-Z])(?!{any_of('not_names')}\b)[A-Z][\w-]{{0,30}}(?: (?:van |de |von )?[A-Z][\w-]{{0,30}}\.?)?"
+NOT_A_USER = any_of("not_users")
 OTHERS = (
     "(?:others|other (?:people|posters|answerers|users|commenters)|(?:some|many|most|several|all) (?:of the )?others|"
     "everyone else)"
 )
-SAYS = (
-    "(?:mentions?|mentioned|says?|said|explains?|explained|notes?|noted|points? out|pointed out|suggests?|suggested|"
-    "states?|"
-    "stated|shows?|gives?|gave|assumes?|seems?|covers?|deals?|already|have|has|are|is|do|does|here|above|below)"
-)
-SAID = (
-    "(?:said|mentioned|noted|pointed out|suggested|stated|explained|commented|asked|requested|observed|remarked|"
-    "clarified|"
-    "discussed|proposed|recommended)"
-)
+SAYS = any_of("says")
+SAID = any_of("said")
 GOOD = (
     "(?:(?:very |really )?(?:excellent|great|good|nice|fine|useful|own|detailed|long|first|second|original|helpful) )?"
 )
@@ -51,38 +28,36 @@ IN_CODE = "(?! (?:of|in|inside|at) (?:the |your |this )?(?:code|source|script|pr
 HANDLE = r"(?<![\w@.\\/+*=&-])@[A-Za-z][\w-]{2,40}"
 
 RULES = (
-    rule("names a user", "@", HANDLE + r"(?![\w-]{0,40}(?:[/(:=@{]|\.\w))", HANDLE + r"(?=:(?:\s|\Z))"),
+    rule("names a user", ["@"], HANDLE + r"(?![\w-]{0,40}(?:[/(:=@{]|\.\w))", HANDLE + r"(?=:(?:\s|\Z))"),
     rule(
         "names a user",
-        "as ",
-        rf"\b[Aa]s (?!(?:{NOT_A_USER})\b)[a-z][a-z-]{{2,}}\d* (?:also |already |correctly |rightly |has |have )?"
+        ["as "],
+        rf"\b[Aa]s (?!{NOT_A_USER}\b)[a-z][a-z-]{{2,}}\d* (?:also |already |correctly |rightly |has |have )?"
         r"(?:pointed out|points out|mentioned|mentions|suggested|suggests|said|says|commented)\b",
     ),
     rule(
         "names a user",
-        "as |with |see ",
+        ["as ", "with ", "see "],
         rf"\b[Aa]s {NAME} {SAYS}\b(?=[^.\n]{{0,40}}\b(?:comment|answer)s?\b)",
         rf"\bI(?:['’]m| am) with {NAME}(?=[,.;]| on (?:this|that)\b)",
         rf"\b[Ss]ee {NAME}['’]s (?:example|solution|post|reply|suggestion)\b(?! (?:of|to|for)\b)",
     ),
     rule(
         "refers to another answer",
-        "answer",
+        ["answer"],
         rf"{NAME}['’]s {GOOD}answers?\b(?! to (?:life|all|his|her|its)\b)",
-        r"\b(?:the|these|those|all|most|many|some|of|in|from|than|by) (?:of )?(?:the )?other (?:two |three |four "
-        r")?(?:\w+ )?"
-        r"answers?\b(?! (?:choices?|options?|keys?|than)\b)",
+        r"\b(?:the|these|those|all|most|many|some|of|in|from|than|by) (?:of )?(?:the )?"
+        r"other (?:two |three |four )?(?:\w+ )?answers?\b(?! (?:choices?|options?|keys?|than)\b)",
         rf"\b(?:Other|Another|Previous|Existing) answers?(?= {SAYS}\b)",
         r"\b(?:to|in|by|from|see|with|of|what) another answer\b(?! (?:is|to)\b)",
         r"\banother answer (?:here|above|below|mentions|mentioned|suggests|says|said|explains)\b",
         r"\b(?:another|other|previous) answerers?\b",
         r"\b[Mm]y (?:other|earlier|previous) (?:\w+ )?answer\b",
         r"\b(?:the|previous|existing|excellent|good|great|useful|these|those|all|several|various|many|two|other) "
-        r"(?:of )?"
-        r"(?:the )?(?:\w+ )?answers (?:above|below|already|posted|given (?:above|here|by others)|so far|here)\b",
-        r"\b(?:accepted|top[- ]voted|highest[- ]voted|most upvoted|higher[- ]voted) answer (?:is|was|does|do|did|"
-        r"doesn|didn|"
-        r"here|above|below|by|from|will|works|uses|gives|misses|has|on this)\b",
+        r"(?:of )?(?:the )?(?:\w+ )?"
+        r"answers (?:above|below|already|posted|given (?:above|here|by others)|so far|here)\b",
+        r"\b(?:accepted|top[- ]voted|highest[- ]voted|most upvoted|higher[- ]voted) answer "
+        r"(?:is|was|does|do|did|doesn|didn|here|above|below|by|from|will|works|uses|gives|misses|has|on this)\b",
         r"\banswers? (?:given |posted |provided |written )?by (?:@|user\d|others\b)",
         r"\b(?:[Tt]he|[Ss]ee|in) (?:\w+ )?answer (?:given |posted |provided |from )?by "
         rf"{NAME}(?! (?:in|at) (?:his|her|the)\b)",
@@ -90,7 +65,7 @@ RULES = (
     ),
     rule(
         "refers to others who answered",
-        "others|other people|other poster|other user|other answer|other comment|everyone else",
+        ["others", "other people", "other poster", "other user", "other answer", "other comment", "everyone else"],
         rf"\b(?:[Aa]s|[Ll]ike|[Ww]hat|[Ss]ince|[Tt]hat|[Ww]hich) (?:the )?{OTHERS} (?:have |has |had )?"
         rf"(?:already |also |here |rightly |correctly )?{SAID}\b",
         rf"\b[Oo]thers (?:have |had )?already {SAID}\b",
@@ -100,7 +75,7 @@ RULES = (
     ),
     rule(
         "refers to a comment",
-        "comment",
+        ["comment"],
         rf"{NAME}['’]s {GOOD}comments?\b(?! (?:on|about) (?:the )?(?:book|paper|novel|play|film))",
         r"\b(?:[Tt]oo|[Bb]it|[Ll]ittle) (?:too )?long (?:for|to be|as) an? comment\b",
         r"\b(?:an? |sort of an? |more of an? )(?:extended|long) comment\b",
@@ -110,43 +85,39 @@ RULES = (
         r"(?:yet |leave a |post a |add a |make a )?comment\b(?! (?:on|about|beyond|further)\b)",
         rf"\b{SAID}(?: \w+)? in (?:the|an?|some|my|your|his|her|their|one of the|another|several) (?:\w+ )?comments?\b"
         + IN_CODE,
-        rf"\b(?:[Aa]s|[Ll]ike) (?:an?|the|some|several) comment(?:er|or|ator)?s? (?:above |below )?(?:have |has "
-        rf")?{SAID}\b",
+        r"\b(?:[Aa]s|[Ll]ike) (?:an?|the|some|several) comment(?:er|or|ator)?s? (?:above |below )?"
+        rf"(?:have |has )?{SAID}\b",
         r"\b(?:the|a|your|my|his|her|their|this|that|some|other|previous|answers and|see|these|those) comments? "
         rf"(?:above|below|(?:to|on|under) {POST})\b",
         r"\b(?:[Bb]ased on|[Ii]n (?:response|reply|answer|regards?) to|[Rr]egarding|[Cc]oncerning|[Pp]er|[Aa]s per|"
-        r"[Ff]rom|"
-        r"[Aa]fter|[Gg]iven|[Ss]ee|[Ss]aw|[Rr]ead(?:ing)?|expand(?:ing)? on|elaborat\w+ on|address(?:ed)?|seen) "
-        r"(?:also )?"
-        r"(?:your|my|his|her|the OP['’]s|OP['’]s) (?:\w+ )?comments?\b"
+        r"[Ff]rom|[Aa]fter|[Gg]iven|[Ss]ee|[Ss]aw|[Rr]ead(?:ing)?|expand(?:ing)? on|elaborat\w+ on|address(?:ed)?|seen)"
+        r" (?:also )?(?:your|my|his|her|the OP['’]s|OP['’]s) (?:\w+ )?comments?\b"
         r"(?! (?:character|sign|line|block|style|tag|syntax|section)s?\b)",
         r"\bI(?:['’]ve| have| had)? (?:already |just )?(?:left|posted|wrote|made) (?:you )?a comment\b",
         r"\b[Aa]s your comments? (?:says?|states?|suggests?|notes?|mentions?|explains?|points?|shows?)\b",
         r"\b(?:discussions?|conversation|exchange|suggestions?|questions?|clarifications?|request|feedback|edits?|"
-        r"[Uu]pdates?)"
-        r" (?:\w+ )?(?:in|from|after|based on) (?:the |my |your |his |some )?comments\b" + IN_CODE,
+        r"[Uu]pdates?) (?:\w+ )?(?:in|from|after|based on) (?:the |my |your |his |some )?comments\b" + IN_CODE,
         r"\bcomments? (?:by|from|of) (?:@|user\d|the OP\b|OP\b|others\b)",
     ),
     rule(
         "refers to an edit",
-        "edit|update",
+        ["edit", "update"],
         r"\b(?:since|after|given|based on|in|saw|per|see|with|regarding|about|to) (?:your|the OP['’]s|OP['’]s) "
-        r"(?:\w+ )?"
-        r"(?:edits?|edited (?:question|post|version)|updated? (?:question|post))\b"
+        r"(?:\w+ )?(?:edits?|edited (?:question|post|version)|updated? (?:question|post))\b"
         r"(?! (?:menu|mode|button|box|field|distance|page|script|view|form|window)s?\b)",
         r"\b(?:edit|revision) history of (?:this|the|my|your)\b",
         r"\bI(?:['’]ve| have)? (?:just )?(?:edited|updated) (?:my|this|the) (?:answer|post|response)\b",
     ),
 )
 
-# "EDIT:", "Update 2 (May 3):", "[Edited to add ..", "**Edit**", "## Update August 2019": a word of its own at the start
-# of a line or a sentence; not "- UPDATE: changes rows" in a list, nor "## Update the index".
+# "EDIT:", "Update 2 (May 3):", "[Edited to add ..", "**Edit**", "## Update August 2019", at the start of a line or a
+# sentence; not "- UPDATE: changes rows" in a list, nor "## Update the index".
 EDIT = "(?:EDIT(?:ED)?|UPDATED?|ADDENDUM|ETA|[Ee]dit(?:ed)?|[Uu]pdated?|[Aa]ddendum)"
 _EDIT_MARK = re.compile(
     rf"(?:^|(?<=[.!?)\]*_/(\[{OBJECT}] )|(?<=[(\[*_/]))[ \t>(\[/*_#]{{0,8}}"
     rf"(?P<mark>{EDIT}\b(?:[ #]*\d{{1,4}}(?:[-/.]\d+)*)?(?:[ ,]*\([^()\n]{{1,40}}\))?[ ]*"
-    r"(?::(?![:=/])|(?=to add\b)|(?=(?:after|from|following|in response to|based on) (?:the |your |some "
-    r")?comments?\b)))",
+    r"(?::(?![:=/])|(?=to add\b)|"
+    r"(?=(?:after|from|following|in response to|based on) (?:the |your |some )?comments?\b)))",
     re.M,
 )
 _EDIT_HEADING = re.compile(
@@ -166,34 +137,19 @@ _POST_OR_USER = re.compile(
 _AS_WHAT = re.compile(
     r"\b(?:comment(?:s|ed)?|answer(?:s|ed|er)?|mentioned|suggested|said|noted|explained|pointed out)\b|['’]s\b", re.I
 )
-# Words after @ that are no user: annotations, decorators, at-rules and tags that people write as prose.
-AT_WORDS = frozenset(
-    "abstract abstractmethod after annotation apply array author autowired bean before beforeeach builder charset "
-    "class "
-    "classmethod column component configuration contextmanager controller data dataclass define deprecated depends end "
-    "entity entry enum extend extends font font-face foreach functional generated getter home here html id if import "
-    "incaux "
-    "include inject input interface internal isset json keyframes layer link list localhost media mixin model module "
-    "namespace nonatomic nonnull notnull nullable observable optional output overload override package page param "
-    "parameterized path pathvariable pipe post postconstruct private property protocol public query repository "
-    "requestbody "
-    "requestmapping required rest restcontroller return returns scope section see selector service setter size spring "
-    "static staticmethod string supports suppresswarnings synchronized synthesize tailwind template test throws todo "
-    "token "
-    "transactional try type typedef use using value var version view when while yield".split()
-)
+AT_WORDS = frozenset(entries("at_words"))
 _AT_NOUN = re.compile(
     r"\s*(?:annotations?|decorators?|directives?|rules?|tags?|attributes?|keywords?|symbols?|packages?|scopes?)\b"
 )
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    yield from find_by_rules(RULES, CRITERION, parsed, _is_no_reference)
+    yield from find_by_rules(RULES, CRITERION, parsed, _is_not_a_reference)
     yield from _links(parsed)
     yield from _edits(parsed)
 
 
-def _is_no_reference(text: str, match: re.Match[str]) -> bool:
+def _is_not_a_reference(text: str, match: re.Match[str]) -> bool:
     if match[0].startswith("@"):
         return match[0][1:].lower() in AT_WORDS or bool(_AT_NOUN.match(text, match.end()))
     return is_quoted(text, match)
@@ -204,7 +160,7 @@ def _links(parsed: ParsedResponse) -> Iterator[Finding]:
         if "/" in link.address and (match := _POST_OR_USER.match(link.address)):
             if match["user"]:
                 yield Finding(CRITERION, "names a user", link.start, link.end)
-            elif _AS_WHAT.search(parsed.prose, link.start, link.end):  # elsewhere it is a source like others
+            elif _AS_WHAT.search(parsed.prose, link.start, link.end):  # otherwise it is a link like any other
                 reason = "refers to a comment" if match["comment"] else "refers to another answer"
                 yield Finding(CRITERION, reason, link.start, link.end)
 
@@ -222,7 +178,7 @@ def _edits(parsed: ParsedResponse) -> Iterator[Finding]:
         word, line = parsed.response[start:end], parsed.response.rfind("\n", 0, start) + 1
         if (
             start > last
-            and parsed.own.startswith(word[:4], start)  # it is no code, and in no quotation
+            and parsed.own.startswith(word[:4], start)  # neither in code nor in a quotation
             and not _LIST_ITEM.match(parsed.response, line)
             and not (word.startswith("UPDATE") and _SQL.search(parsed.own))
         ):

@@ -1,4 +1,4 @@
-"""What a rule on words is, and where its patterns match."""
+"""Rules that find words by patterns."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ LONGEST_QUOTATION = 1000  # characters before a match that are searched for the 
 
 
 class Rule(NamedTuple):
-    """A reason for a finding, and the words that it is found by."""
+    """A reason for a finding, and how its words are found."""
 
     reason: str
-    hints: tuple[str, ...]  # in lower case; only where a text has one of them the pattern, which is slower, is tried
+    hints: tuple[str, ...]  # in lower case: the slower pattern is tried only on a text that has one of them
     pattern: re.Pattern[str]
 
 
-def rule(reason: str, hints: str, *patterns: str) -> Rule:
-    """A rule by its hints, split at |, and patterns of which any will do.
+def rule(reason: str, hints: Iterable[str], *patterns: str) -> Rule:
+    """A rule that matches any of the patterns.
 
-    A space in a pattern is any white space, and " ?" also none.
+    A space in a pattern is any white space, and " ?" any or none.
     """
     pattern = "|".join(patterns).replace(" ?", r"\s*").replace(" ", r"\s+")
-    return Rule(reason, tuple(hints.split("|")), re.compile(pattern))
+    return Rule(reason, tuple(hints), re.compile(pattern))
 
 
 def is_quoted(text: str, match: re.Match[str]) -> bool:
@@ -39,14 +39,14 @@ def find_by_rules(
     rules: Iterable[Rule],
     criterion: int,
     parsed: ParsedResponse,
-    is_other: Callable[[str, re.Match[str]], bool] = is_quoted,
+    is_exception: Callable[[str, re.Match[str]], bool] = is_quoted,
 ) -> Iterator[Finding]:
-    """What the rules find in the answer's own prose.
+    """The findings of the rules in the answer's own prose.
 
-    is_other: whether a match, with the text that it is in, means something other than what the rule is for.
+    is_exception(text, match) says whether a match is something else than the rule looks for.
     """
     for reason, hints, pattern in rules:
         if any(hint in parsed.own_lower for hint in hints):
             for match in pattern.finditer(parsed.own):
-                if not is_other(parsed.own, match):
+                if not is_exception(parsed.own, match):
                     yield Finding(criterion, reason, *match.span())

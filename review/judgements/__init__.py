@@ -1,4 +1,4 @@
-"""The judgement file: YAML that people edit by hand, and that the viewer writes into without touching the rest of it.
+"""The judgement file: YAML that people edit by hand, and that the viewer changes without touching the rest of it.
 
 # filtered-stack-exchange/cstheory.jsonl
 cstheory.stackexchange.com/a/17: accept

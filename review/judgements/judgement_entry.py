@@ -1,4 +1,4 @@
-"""One judgement as text: a new entry, and an entry judged anew that keeps what else a person has written into it."""
+"""One judgement as text: a new entry, or a changed entry that keeps everything else a person has written in it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import yaml
 
 from review.judgements.judgement_reading import FIELDS, Entry, Judgement
 
-LINE_BREAK = re.compile("[\n\r\x85\u2028\u2029]")  # as YAML 1.1 has them
+LINE_BREAK = re.compile("[\n\r\x85\u2028\u2029]")  # as in YAML 1.1
 WHITE_SPACE = " \t\n\r\x85\u2028\u2029"
 
 
 class _OneLine(yaml.SafeDumper):
-    """Writes everything in one line: text with line breaks in it is quoted with escapes."""
+    """Writes everything on one line: text with line breaks is quoted and escaped."""
 
 
 def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -30,22 +30,22 @@ def new_entry(record_id: str, judgement: Judgement) -> str:
     return f"{_yaml(record_id)}: {_yaml(_plain(judgement))}"
 
 
-def judged_anew(text: str, entry: Entry, judgement: Judgement, line_end: str) -> str:
-    """An entry's lines with another judgement; comments and fields of the reviewer's own stay as they are.
+def changed_entry(text: str, entry: Entry, judgement: Judgement, line_end: str) -> str:
+    """An entry's lines with another judgement; comments and the reviewer's own fields stay unchanged.
 
-    `text` is that of the entry alone, and `entry` what was read in it.
+    `text` is that of the entry alone, and `entry` is what was read from it.
     """
     if isinstance(entry.value, yaml.MappingNode) and _holds_more(text, entry.value):
         return _with_fields(text, entry.value, _fields(entry.judgement), _fields(judgement), line_end)
     start, end = entry.key.end_mark.index, entry.value.start_mark.index
     between = text[start:end]
-    if re.fullmatch(r":\s+", between):  # also where the value began on a line of its own
+    if re.fullmatch(r":\s+", between):  # even if the value began on its own line
         between = ": "
     return text[:start] + between + _yaml(_plain(judgement)) + text[end_of(entry.value, text) :]
 
 
 def end_of(node: yaml.Node, text: str) -> int:
-    """Where a node's last character stands; YAML lets a block end where the next thing begins."""
+    """The end of a node's last character; PyYAML lets a block end where the next token begins."""
     if isinstance(node, (yaml.MappingNode, yaml.SequenceNode)) and not node.flow_style and node.value:
         last = node.value[-1]
         return end_of(last[1] if isinstance(node, yaml.MappingNode) else last, text)
@@ -56,9 +56,9 @@ def end_of(node: yaml.Node, text: str) -> int:
 
 
 def _plain(judgement: Judgement) -> Any:
-    """The judgement as its word, or as a mapping where there is more to say."""
-    said = {name: value for name, value in _fields(judgement).items() if value}
-    return said if len(said) > 1 else said["judgement"]
+    """The judgement as a word, or as a mapping if it has criteria or a note."""
+    fields = {name: value for name, value in _fields(judgement).items() if value}
+    return fields if len(fields) > 1 else fields["judgement"]
 
 
 def _fields(judgement: Judgement) -> dict[str, Any]:
@@ -67,14 +67,20 @@ def _fields(judgement: Judgement) -> dict[str, Any]:
 
 
 def _yaml(value: Any) -> str:
-    """A value in YAML's flow style, in one line."""
-    dumped = yaml.dump([value], Dumper=_OneLine, default_flow_style=True, allow_unicode=True, sort_keys=False,
-                       width=float("inf"))  # fmt: skip
+    """A value in YAML's flow style, on one line."""
+    dumped = yaml.dump(
+        [value],
+        Dumper=_OneLine,
+        default_flow_style=True,
+        allow_unicode=True,
+        sort_keys=False,
+        width=float("inf"),
+    )
     return str(dumped).strip()[1:-1]
 
 
 def _holds_more(text: str, value: yaml.MappingNode) -> bool:
-    """Whether a judgement has fields of the reviewer's own or comments in it."""
+    """Whether a judgement contains comments or the reviewer's own fields."""
     if {key.value for key, _ in value.value} - set(FIELDS):
         return True
     rest, last = "", value.start_mark.index
@@ -89,34 +95,34 @@ def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
         yield node
         return
     for child in node.value:
-        for each in child if isinstance(node, yaml.MappingNode) else [child]:
-            yield from _scalars(each)
+        for part in child if isinstance(node, yaml.MappingNode) else [child]:
+            yield from _scalars(part)
 
 
 def _with_fields(
     text: str, value: yaml.MappingNode, before: dict[str, Any], after: dict[str, Any], line_end: str
 ) -> str:
-    """The text with the fields that differ changed where they stand, and those that it has not put after the word."""
+    """The text with changed fields replaced in place, and new ones inserted after the word."""
     nodes = {name.value: (name, field) for name, field in value.value}
-    edits, missing = [], []  # edits: from, to, new text
+    edits, missing = [], []  # edits: start, end, new text
     for name in FIELDS:
         if after[name] == before[name]:
             continue
         if name in nodes:
             end = end_of(nodes[name][1], text)
             start = min(nodes[name][1].start_mark.index, end)
-            space = " " if start == end else ""  # `note:` may have nothing yet
+            space = " " if start == end else ""  # an empty `note:`
             edits.append((start, end, space + _yaml(after[name])))
         else:
             missing.append(f"{name}: {_yaml(after[name])}")
     if missing:
         name, word = nodes["judgement"]
         place, between = end_of(word, text), ", "
-        if not value.flow_style:  # on lines of their own
+        if not value.flow_style:  # one field a line
             broken = LINE_BREAK.search(text, place)
             place = broken.start() if broken else len(text)
             between = line_end + " " * name.start_mark.column
-        edits.append((place, place, "".join(between + each for each in missing)))
+        edits.append((place, place, "".join(between + field for field in missing)))
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text

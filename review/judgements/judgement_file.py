@@ -1,4 +1,4 @@
-"""Writing into a judgement file that others edit too: only the lines of the id judged change."""
+"""Writing to a judgement file that others edit too: only the lines of the judged id change."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from records.file_lock import locked
 from review.judgements.judgement_reading import Judgement
 from review.judgements.judgement_text import JudgementText
 
-SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, as a browser may send it; no file can hold it
+SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which browsers may send, but files cannot contain
 
 
 class ConflictError(Exception):
-    """A record is not judged as the reviewer saw it, so nothing was written."""
+    """A record's judgement has changed since the reviewer saw it, so nothing was written."""
 
     def __init__(self, record_id: str, judgement: Judgement | None):
-        """`judgement` is what the file has now; None where there is none any more."""
-        super().__init__(f"{record_id}: has been judged meanwhile")
+        """`judgement` is the one in the file now; None if it has been removed."""
+        super().__init__(f"{record_id}: has been changed by someone else")
         self.record_id, self.judgement = record_id, judgement
 
 
 class JudgementFile:
-    """A judgement file open for a reviewer, while others may write to it, by hand or in viewers of their own."""
+    """A judgement file open for a reviewer, while others may write to it, by hand or in their own viewers."""
 
     def __init__(self, path: str | Path):
-        """`path` need not exist yet; nothing is read or made before the first call."""
-        self.path = Path(os.path.realpath(path))  # the file that a link stands for is replaced, not the link
-        self._name = path  # as the user knows it
-        self._data: bytes | None = None  # what was in the file when it was last read or written
+        """`path` need not exist; nothing is read or created before the first call."""
+        self.path = Path(os.path.realpath(path))  # so that the target of a link is replaced, not the link
+        self._name = path  # as the user gave it
+        self._data: bytes | None = None  # the file's content when it was last read or written
         self._text = JudgementText(b"", path)
         self._thread = threading.Lock()
 
     def read(self) -> dict[str, Judgement]:
-        """The judgements by record id, in the file's order; none where there is no file yet.
+        """The judgements by record id, in the file's order; empty if there is no file yet.
 
-        Only what has changed is parsed again. Raises InputError as load_judgements does, and where an entry could not
-        be changed alone: in a file with aliases (`*a`), or one that is a mapping in braces.
+        Only what has changed is parsed again. Raises InputError like load_judgements, and if an entry could not be
+        changed without others: in a file with aliases (`*a`), or with all entries in braces.
         """
         with self._thread:
             return dict(self._current().judgements)
 
     def judge(self, record_id: str, judgement: Judgement | None, *, seen: Judgement | None) -> Judgement | None:
-        """Write a judgement, or take it out with None, and return what the file has for the record now.
+        """Write a judgement, or remove it with None, and return the record's judgement in the file.
 
-        `seen` is what the reviewer took the record to be judged. No other writer comes between the comparison and the
-        writing. When this returns, the judgement is in the file, whatever becomes of this process. Raises
-        ConflictError where the file has anything else than `seen`, InputError as `read` does, and OSError where the
-        file cannot be written; the file is then as it was.
+        `seen` is the record's judgement as the reviewer saw it; no other writer can come between comparing and writing.
+        When this returns, the judgement is in the file even if the process is killed. Raises ConflictError if the
+        file's judgement is not `seen`, InputError like `read`, and OSError if the file cannot be written. The file is
+        unchanged then.
         """
         with self._thread, self._locked():
             text = self._current()
@@ -63,7 +63,7 @@ class JudgementFile:
             if judgement is not None:
                 judgement = replace(judgement, note=SURROGATE.sub("\N{REPLACEMENT CHARACTER}", judgement.note))
             if judgement != earlier:
-                self._data = None  # so that the file is read again if anything fails from here on
+                self._data = None  # so that the file is read again if the rest fails
                 text.put(record_id, judgement)
                 data = text.encode()
                 self._write(data)
@@ -71,7 +71,7 @@ class JudgementFile:
             return judgement
 
     def _current(self) -> JudgementText:
-        """The text as it is in the file now. Comparing all bytes misses no edit, and takes a millisecond a megabyte."""
+        """The current text of the file. Comparing all bytes misses no edit, and takes a millisecond per megabyte."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
@@ -84,7 +84,7 @@ class JudgementFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Wait until no other writer is at the file. The lock is a separate file, because the file itself is replaced."""
+        """Wait until no one else is writing. The lock is a separate file, because the judgement file is replaced."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.path.with_name(f".{self.path.name}.lock"), wait=True):
             yield

@@ -1,4 +1,4 @@
-"""Reading a judgement file: what each id is judged, and one line with the place for what is mistyped."""
+"""Reading a judgement file: the judgement of each id, and one-line errors with the place of a mistake."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ WORDS = ("accept", "reject")
 FIELDS = ("judgement", "criteria", "note")
 CRITERIA = tuple("1234567")  # the seven review criteria, by number
 EXAMPLE = "write one `<id>: accept` or `<id>: reject` a line"
-NEAR = 0.8  # of difflib's ratio: "critera" (0.93), "judgment" (0.94) and "notes" (0.89) are slips, "criterion" too
+NEAR = 0.8  # difflib's ratio, from which on a field is misspelt: "critera" 0.93, "judgment" 0.94, "notes" 0.89
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A reviewer's word on one record."""
+    """A reviewer's judgement of one record."""
 
     accepted: bool
     criteria: tuple[int, ...] = ()  # the numbers of the criteria that it fails
     note: str = ""
-    line: int = field(default=0, compare=False)  # in the file, counted from 1; 0 before it is in one
+    line: int = field(default=0, compare=False)  # in the file, counted from 1; 0 if it is not in a file
 
 
 class Entry(NamedTuple):
-    """A judgement and where it stands in the text of the file."""
+    """A judgement and its nodes in the text of the file."""
 
     judgement: Judgement
     key: yaml.ScalarNode
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Keep Python's cyclic garbage collector off, which would walk the many nodes of a large file again and again."""
+    """Turn off Python's cyclic garbage collector, which would visit the many nodes of a large file again and again."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -56,19 +56,21 @@ def without_collection() -> Iterator[None]:
 def load_judgements(path: str | Path) -> dict[str, Judgement]:
     """The judgements of a file by record id, in the file's order; an empty file has none.
 
-    Raises InputError with file and line for bad YAML, a word that is neither accept nor reject, an id given twice,
-    criteria that are not 1 to 7, and a misspelt field. Other fields than FIELDS are the reviewer's own.
+    Raises InputError with file and line for invalid YAML, a word that is neither accept nor reject, a duplicate id,
+    criteria other than 1 to 7, and a misspelt field. Fields other than FIELDS are the reviewer's own.
     """
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; the viewer writes it, or write `<id>: accept` lines by hand") from None
+        raise InputError(
+            f"{path}: no such file; judge records in the viewer, or write `<id>: accept` lines by hand"
+        ) from None
     return {record_id: entry.judgement for record_id, entry in read_entries(data, path).items()}
 
 
 @without_collection()  # 20,000 judgements in half the time
 def read_entries(data: bytes, path: str | Path) -> dict[str, Entry]:
-    """The entries of a judgement file's bytes by record id; raises as load_judgements does, `path` for the message."""
+    """The entries of a judgement file's bytes by record id; raises like load_judgements, with `path` in the message."""
     root = compose(data, path, EXAMPLE)
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value and not root.style):  # nothing, or `---`
         return {}
@@ -100,11 +102,11 @@ def _judgement(node: yaml.Node, path: str | Path, line: int) -> Judgement:
         if not isinstance(key, yaml.ScalarNode) or key.value in fields:
             name = key.value if isinstance(key, yaml.ScalarNode) else "a list or a mapping"
             raise InputError(
-                f"{place_of(key, path)}: {name} is no field, or given twice; write judgement, criteria, note"
+                f"{place_of(key, path)}: {name} is not a field, or is given twice; write judgement, criteria, note"
             )
-        if near := _near_miss(key.value):
+        if meant := _misspelt(key.value):
             raise InputError(
-                f"{place_of(key, path)}: {key.value} is no field; write {near}, or give it a name less like it"
+                f"{place_of(key, path)}: {key.value} is not a field; write {meant}, or choose a less similar name"
             )
         fields[key.value] = value
     if "judgement" not in fields:
@@ -119,8 +121,8 @@ def _judgement(node: yaml.Node, path: str | Path, line: int) -> Judgement:
 
 
 @lru_cache
-def _near_miss(name: str) -> str | None:
-    """The field that a name is a slip of, as critera is of criteria."""
+def _misspelt(name: str) -> str | None:
+    """The field that a name misspells, as critera misspells criteria; None for any other name."""
     near = get_close_matches(name.lower(), FIELDS, n=1, cutoff=NEAR)
     return near[0] if near and name not in FIELDS else None
 

@@ -1,7 +1,7 @@
-"""A judgement file's text, cut at its entries, so that a judgement costs a join and no parse.
+"""A judgement file's text, split at its entries, so that a judgement costs a join and not a parse.
 
-Parsing 20,000 judgements takes 0.4 s of CPU time. ruamel.yaml, which keeps comments, takes 6 s for them, and does not
-give back the same bytes.
+Parsing 20,000 judgements takes 0.4 s of CPU time. ruamel.yaml, which keeps comments, takes 6 s, and changes other
+bytes.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import Any
 import yaml
 
 from records.errors import InputError
-from review.judgements.judgement_entry import LINE_BREAK, end_of, judged_anew, new_entry
+from review.judgements.judgement_entry import LINE_BREAK, changed_entry, end_of, new_entry
 from review.judgements.judgement_reading import Entry, Judgement, read_entries, without_collection
 
 ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 LINE_END = re.compile("\r\n|" + LINE_BREAK.pattern)
-STARTS = ("---", "%")  # of a document
-MARKER = re.compile(r"^(---|%|\.\.\.)", re.M)  # of its start or its end
+STARTS = ("---", "%")  # of a line that starts a document
+MARKER = re.compile(r"^(---|%|\.\.\.)", re.M)  # of a document's start or end
 
 
 class JudgementText:
-    """The text of a judgement file, cut at its entries: joined, the parts are the file."""
+    """The text of a judgement file, split at its entries: the parts joined are the file."""
 
     @without_collection()
     def __init__(self, data: bytes, path: str | Path):
-        """Raises InputError where the data is no judgement file, or one in which an entry cannot be changed alone."""
+        """Raises InputError if the data is not a judgement file, or an entry cannot be changed without others."""
         self.path = path
         self.mark = next((mark for mark in ENCODINGS if data.startswith(mark)), b"")
         self.encoding = ENCODINGS.get(self.mark, "utf-8")
@@ -41,13 +41,15 @@ class JudgementText:
         self.indent, self.block_scalars, end = _layout(data, path, len(text))
         self.judgements = {record_id: entry.judgement for record_id, entry in entries.items()}
         self.parts: list[str] = []
-        self.place: dict[str, int] = {}  # of each id, the number of its part
+        self.place: dict[str, int] = {}  # by id: the number of its part
         last = 0
         for record_id, entry in entries.items():
             start, stop = _lines(text, entry)
             if not _only_comments(text[last:start], () if last else STARTS):
-                raise InputError(f"{path}:{entry.judgement.line}: shares lines with something else, so the viewer "
-                                 "cannot change it alone; write `<id>: ..` on lines of its own")  # fmt: skip
+                raise InputError(
+                    f"{path}:{entry.judgement.line}: shares a line with something else, so the viewer cannot change "
+                    "it alone; put `<id>: ..` on its own line"
+                )
             self.place[record_id] = len(self.parts) + 1
             self.parts += [text[last:start], text[start:stop]]
             last = stop
@@ -58,10 +60,10 @@ class JudgementText:
         return self.mark + ("".join(self.parts) + self.tail).encode(self.encoding)
 
     def follow(self, data: bytes) -> bool:
-        """Take in what others have made of the text and parse only where it differs; False where that will not do.
+        """Update to a text that others have changed, parsing only the difference; False if that is not possible.
 
-        What differs is parsed with the entry before it, which may have become longer, up to the next entry that is the
-        same: between these nothing depends on the rest of the text.
+        The difference is parsed together with the entry before it, which may have become longer, up to the next entry
+        that is the same: nothing in between depends on the rest of the text.
         """
         if not data.startswith(self.mark):
             return False
@@ -71,8 +73,8 @@ class JudgementText:
             middle = JudgementText(text[start:stop].encode(), self.path)
         except (InputError, LookupError, UnicodeDecodeError):
             return False
-        twice = any(not first <= self.place.get(each, first) < last for each in middle.place)
-        if twice or MARKER.search(text[start:stop]):
+        duplicates = any(not first <= self.place.get(record_id, first) < last for record_id in middle.place)
+        if duplicates or MARKER.search(text[start:stop]):
             return False
 
         ids = list(self.judgements)
@@ -81,30 +83,30 @@ class JudgementText:
         more = len(middle.parts) - (last - first)  # parts
         judgements, place = self.judgements, self.place
         self.judgements = dict(islice(judgements.items(), before))
-        self.judgements |= {each: _moved(judgement, lines) for each, judgement in middle.judgements.items()}
-        self.judgements |= {each: _moved(judgements[each], longer) for each in ids[behind:]}
+        self.judgements |= {key: _moved(judgement, lines) for key, judgement in middle.judgements.items()}
+        self.judgements |= {key: _moved(judgements[key], longer) for key in ids[behind:]}
         self.place = dict(islice(place.items(), before))
-        self.place |= {each: number + first for each, number in middle.place.items()}
-        self.place |= {each: place[each] + more for each in ids[behind:]}
+        self.place |= {key: number + first for key, number in middle.place.items()}
+        self.place |= {key: place[key] + more for key in ids[behind:]}
         self.parts[first:last] = middle.parts
         self.block_scalars |= middle.block_scalars
         return True
 
     def _difference(self, text: str) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-        """Where another text begins and ends to differ from this one: part, place in `text`, and number of the entry.
+        """Where another text starts and ends to differ from this one: part, position in `text`, number of the entry.
 
-        Raises LookupError where no entry before the difference is the same.
+        Raises LookupError if no entry before the difference is the same.
         """
         old = "".join(self.parts) + self.tail
         starts, places = list(accumulate(map(len, self.parts), initial=0)), list(self.place.values())
         longer = len(text) - len(old)
 
-        before = bisect_right(places, _same(old, text), key=lambda place: starts[place + 1]) - 1
+        before = bisect_right(places, _common_prefix(old, text), key=lambda place: starts[place + 1]) - 1
         if before < 0:
             raise LookupError
         first = places[before]
 
-        same = min(_same(old[::-1], text[::-1]), min(len(old), len(text)) - starts[first + 1])
+        same = min(_common_prefix(old[::-1], text[::-1]), min(len(old), len(text)) - starts[first + 1])
         if same < len(self.tail) or (self.tail and not LINE_BREAK.match(text[-len(self.tail) - 1])):
             raise LookupError
         behind = bisect_left(places, len(old) - same, before + 1, key=lambda place: starts[place])
@@ -114,9 +116,9 @@ class JudgementText:
         return (first, starts[first], before), (last, starts[last] + longer, behind)
 
     def put(self, record_id: str, judgement: Judgement | None) -> None:
-        """Change, add or take out an entry; raises InputError where that would not be read as it is meant."""
+        """Change, add or remove an entry; raises InputError if the result would not be read as intended."""
         if judgement is None:
-            self._take_out(record_id)
+            self._remove(record_id)
         elif record_id in self.place:
             self._change(record_id, judgement)
         else:
@@ -135,36 +137,36 @@ class JudgementText:
 
     def _change(self, record_id: str, judgement: Judgement) -> None:
         old = self.parts[self.place[record_id]]
-        text = judged_anew(old, read_entries(old.encode(), self.path)[record_id], judgement, self.line_end)
+        text = changed_entry(old, read_entries(old.encode(), self.path)[record_id], judgement, self.line_end)
         self._check(text, record_id, judgement)
         self.parts[self.place[record_id]] = text
         line = self.judgements[record_id].line
         self.judgements[record_id] = replace(judgement, line=line)
         self._move_lines(line, _lines_in(text) - _lines_in(old))
 
-    def _take_out(self, record_id: str) -> None:
+    def _remove(self, record_id: str) -> None:
         place = self.place.pop(record_id)
         after = next(filter(None, self.parts[place + 1 :]), "")
-        # an indented comment or a blank line must not become part of a text before, such as `note: |`
+        # an indented comment or a blank line must not become part of a block text before it, such as `note: |`
         text = f"#{self.line_end}" if self.block_scalars and after[:1].isspace() else ""
         if self.tail and not self.place and not re.search("^---", "".join(self.parts), re.M):
-            text = f"---{self.line_end}"  # a document of nothing has to begin, if `...` ends it
+            text = f"---{self.line_end}"  # an empty document that `...` ends needs a start
         line, shift = self.judgements.pop(record_id).line, _lines_in(text) - _lines_in(self.parts[place])
         self.parts[place] = text
         self._move_lines(line, shift)
 
     def _check(self, text: str, record_id: str, judgement: Judgement) -> None:
-        """Raise InputError where an entry's text is not read as what it was written for."""
+        """Raise InputError if an entry's text is not read as this judgement."""
         try:
-            read = {each: entry.judgement for each, entry in read_entries(text.encode(), self.path).items()}
+            entries = read_entries(text.encode(), self.path)
         except InputError:
-            read = {}
-        if read != {record_id: judgement}:
+            entries = {}
+        if {key: entry.judgement for key, entry in entries.items()} != {record_id: judgement}:
             place = f"{self.path}:{self.judgements[record_id].line}" if record_id in self.judgements else self.path
-            raise InputError(f"{place}: the judgement of {record_id} cannot be written there; write it by hand")
+            raise InputError(f"{place}: the judgement of {record_id} cannot be written to this file; write it by hand")
 
     def _move_lines(self, after: int, shift: int) -> None:
-        """Correct the line numbers behind a change."""
+        """Correct the line numbers after a change."""
         if shift:
             for record_id, judgement in self.judgements.items():
                 if judgement.line > after:
@@ -172,7 +174,7 @@ class JudgementText:
 
 
 def _lines_in(text: str) -> int:
-    """The number of line breaks, as YAML has them."""
+    """The number of line breaks, as YAML counts them."""
     return sum(map(text.count, "\n\r\x85\u2028\u2029")) - text.count("\r\n")
 
 
@@ -182,8 +184,8 @@ def _moved(judgement: Judgement, lines: int) -> Judgement:
     return Judgement(judgement.accepted, judgement.criteria, judgement.note, judgement.line + lines)
 
 
-def _same(one: str, other: str) -> int:
-    """How many characters two texts have in common at their start."""
+def _common_prefix(one: str, other: str) -> int:
+    """The length of the common prefix of two texts."""
     least, most = 0, min(len(one), len(other))
     while least < most:
         middle = (least + most + 1) // 2
@@ -200,21 +202,25 @@ def _only_comments(text: str, also: tuple[str, ...]) -> bool:
 
 
 def _layout(data: bytes, path: str | Path, length: int) -> tuple[str, bool, int]:
-    """The indentation of entries, whether there are texts in block style, and where the document ends: at `...`.
+    """The entries' indentation, whether there are texts in block style, and where the document ends (at `...`).
 
-    Raises InputError for a layout in which an entry cannot be changed alone.
+    Raises InputError if an entry cannot be changed without others.
     """
     indent, block_scalars, end, depth = "", False, length, 0
     event: Any
     for event in yaml.parse(data, Loader=yaml.CSafeLoader):
         start: Any = event.start_mark  # the stubs say that an event may have no mark
         if isinstance(event, yaml.AliasEvent):
-            raise InputError(f"{path}:{start.line + 1}: *{event.anchor} stands for what is written elsewhere, so the "
-                             "viewer cannot change that alone; write it out")  # fmt: skip
+            raise InputError(
+                f"{path}:{start.line + 1}: *{event.anchor} is an alias, so the viewer cannot change it alone; "
+                "write it out"
+            )
         if isinstance(event, yaml.MappingStartEvent) and depth == 0:
             if event.flow_style:
-                raise InputError(f"{path}:{start.line + 1}: the viewer writes no file in braces; write `<id>: ..` on "
-                                 "lines of its own")  # fmt: skip
+                raise InputError(
+                    f"{path}:{start.line + 1}: the viewer cannot change entries in braces; put "
+                    "each `<id>: ..` on its own line"
+                )
             indent = " " * start.column
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.ScalarEvent) and event.style in ("|", ">"):
@@ -225,7 +231,7 @@ def _layout(data: bytes, path: str | Path, length: int) -> tuple[str, bool, int]
 
 
 def _lines(text: str, entry: Entry) -> tuple[int, int]:
-    """Where the lines of an entry begin and end, the last line's end included."""
+    """Where the lines of an entry start and end, including the last line break."""
     start = entry.key.start_mark.index
     while start and not LINE_BREAK.match(text[start - 1]):
         start -= 1

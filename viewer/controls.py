@@ -1,0 +1,274 @@
+"""The controls of the review widget and their layout; viewer/widget.py says what they do."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets as w
+import traitlets
+
+from review.criteria import CRITERIA
+from review.judgements import Judgement
+from viewer.queue import SHOW, Standing
+from viewer.render import Page
+
+FOLDER = Path(__file__).parent
+ANY_FINDING = frozenset(CRITERIA)
+BY_FILE, AT_RANDOM, BY_SCORE, BY_UNCERTAINTY = "file order", "random", "by score", "least certain"
+KEYS = {  # by key: the button that it presses, or the field that it moves to, as its class without `review-`
+    "a": "accept",
+    "r": "reject",
+    "s": "skip",
+    "z": "undo",
+    "p": "previous",
+    "n": "next",
+    "ArrowLeft": "previous",
+    "ArrowRight": "next",
+    "u": "next-unjudged",
+    **{str(number): f"criterion-{number}" for number in CRITERIA},
+    "c": "note",
+    "g": "goto",
+    "/": "search",
+    "f": "show",
+    "h": "findings-filter",
+    "o": "order",
+    "d": "seed",
+    "m": "raw",
+    "i": "images",
+    "l": "reload",
+    "y": "overwrite",
+    "k": "keep",
+}
+HELP = (
+    ("a", "accept"),
+    ("r", "reject"),
+    ("s", "skip"),
+    ("z", "undo"),
+    ("1-7", "criteria not met"),
+    ("c", "note"),
+    ("n p", "or ← → next, previous"),
+    ("u", "next unjudged"),
+    ("g", "go to"),
+    ("f", "show"),
+    ("h", "findings"),
+    ("/", "search"),
+    ("o", "order"),
+    ("d", "seed"),
+    ("m", "Markdown"),
+    ("i", "images"),
+    ("l", "reload"),
+    ("y k", "save mine, keep theirs"),
+    ("↑ ↓ Space", "scroll"),
+    ("Enter", "leave a field"),
+    ("Esc", "leave the viewer"),
+)
+LABELS = {  # of the buttons
+    "accept": "Accept",
+    "reject": "Reject",
+    "previous": "← Previous",
+    "next": "Next →",
+    "next-unjudged": "Next unjudged",
+    "skip": "Skip",
+    "undo": "Undo",
+    "reload": "Reload",
+    "overwrite": "Save mine",
+    "keep": "Keep theirs",
+}
+STYLES = {"accept": "success", "reject": "danger", "overwrite": "danger"}
+NO_ANSWER = (
+    "<b>No answer from the kernel:</b> it is busy, restarting or dead, so nothing can be saved. If this message stays, "
+    "run the viewer's cell again. Everything that was reported as <b>saved</b> is in the file."
+)
+
+
+class Keyboard(anywidget.AnyWidget):
+    """The keys, and the judgements that the browser sends; see keyboard.js."""
+
+    _esm = FOLDER / "keyboard.js"
+    actions = traitlets.Dict(KEYS).tag(sync=True)
+    record = traitlets.Int(-1).tag(sync=True)  # the number of the record on show
+    shown = traitlets.Int(0).tag(sync=True)  # grows each time that a record, or a conflict, is shown
+
+
+class Heartbeat(anywidget.AnyWidget):
+    """Checks from the browser that the kernel answers; see heartbeat.js."""
+
+    _esm = FOLDER / "heartbeat.js"
+
+
+class Controls:
+    """All widgets of the viewer: buttons by action, fields and texts; `widget` contains them all."""
+
+    def __init__(self, seed: int):
+        """`seed` is the first value of its field."""
+        self.buttons = {action: _button(action) for action in LABELS}
+        self.criteria = {number: _criterion(number) for number in CRITERIA}
+        self.note = _text("note", "optional note (c)")
+        self.goto = _text("goto", "number or id (g)")
+        self.search = _text("search", "search text (/)")
+        self.show_only = _dropdown("show", [(f"show: {word}", word) for word in SHOW])
+        findings = [("findings: all", frozenset()), ("with findings", ANY_FINDING)]
+        findings += [(f"criterion {number}", frozenset([number])) for number in CRITERIA]
+        self.with_findings = _dropdown("findings-filter", findings)
+        self.order = _dropdown("order", [BY_FILE, AT_RANDOM, BY_SCORE])
+        self.seed = w.BoundedIntText(seed, min=0, max=2**31 - 1, tooltip="seed (d)")
+        self.seed.add_class("review-seed")
+        self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
+        self.images = _toggle("images", "Images (i)", "load this post's images from the network")
+        self.keyboard = Keyboard()
+        self._status, self._progress, self._about = _html("status"), _html("progress"), _html("about")
+        self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
+        self._conflict = _html("conflict-text")
+        self._conflict_bar = _bar(self._conflict, self.buttons["overwrite"], self.buttons["keep"])
+        self._conflict_bar.add_class("review-conflict")
+        self.show_conflict(None)
+        self.widget = self._layout()
+
+    def _layout(self) -> w.VBox:
+        buttons = self.buttons
+        judging = _bar(buttons["accept"], buttons["reject"], *self.criteria.values(), self.note)
+        moving = _bar(*(buttons[name] for name in ("previous", "next", "next-unjudged", "skip", "undo")), self.goto)
+        choosing = _bar(
+            self.show_only,
+            self.with_findings,
+            self.search,
+            self.order,
+            self.seed,
+            self.raw,
+            self.images,
+            buttons["reload"],
+        )
+        body = w.Box([_pane("question", self._question), _pane("answer", self._findings, self._answer)])
+        body.add_class("review-body")
+        style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
+        heartbeat = Heartbeat()
+        heartbeat.on_msg(lambda *_: self.keyboard.send("here"))
+        bars = [judging, moving, choosing, _bar(self._progress, self._status), self._conflict_bar]
+        everything = w.VBox(
+            [
+                style,
+                self.keyboard,
+                heartbeat,
+                _html("no-answer", NO_ANSWER),
+                *bars,
+                self._about,
+                body,
+                _html("keys", _help()),
+            ]
+        )
+        everything.add_class("review")
+        return everything
+
+    def tell(self, html: str) -> None:
+        """Show a message on the status line."""
+        self._status.value = html
+
+    def tell_error(self, message: str) -> None:
+        """Show an error on the status line, as text."""
+        self.tell(f'<span class="review-error" title="{escape(message)}">{escape(" ".join(message.split()))}</span>')
+
+    def show_page(self, page: Page) -> None:
+        post = "review-post review-source" if self.raw.value else "review-post"
+        self._about.value = page.about
+        self._question.value = f'<div class="{post}">{page.question}</div>'
+        self._answer.value = f'<div class="{post}">{page.answer}</div>'
+        self._findings.value = page.findings
+
+    def show_conflict(self, html: str | None) -> None:
+        """Show a conflict with its two buttons, or none."""
+        self._conflict.value = html or ""
+        self._conflict_bar.layout.display = "none" if html is None else None
+
+    def show_progress(self, number: int | None, standing: Standing) -> None:
+        """Show the number of the record, counted from 0, and how far the review is."""
+        accepted, rejected = (
+            100 * count / max(standing.records, 1) for count in (standing.accepted, standing.rejected)
+        )
+        parts = [
+            f"record {number + 1:,} of {standing.records:,}" if number is not None else "",
+            f"{standing.judged:,} judged ({accepted + rejected:.0f} %)",
+            f"{standing.accepted:,} accepted",
+            f"{standing.rejected:,} rejected",
+        ]
+        if standing.pace is not None and standing.seconds_left is not None:
+            parts += [f"{standing.pace:.1f} a minute", f"{_duration(standing.seconds_left)} left"]
+        self._progress.value = (
+            f'<span class="review-meter"><i class="accepted" style="width: {accepted:.1f}%"></i>'
+            f'<i class="rejected" style="width: {rejected:.1f}%"></i></span>{" · ".join(filter(None, parts))}'
+        )
+
+
+def judgement_html(judgement: Judgement | None) -> str:
+    """A judgement in words, such as `reject 4, 6: links to a blog`."""
+    if judgement is None:
+        return "not judged"
+    word = "accept" if judgement.accepted else "reject"
+    criteria = f" {', '.join(map(str, judgement.criteria))}" if judgement.criteria else ""
+    return escape(f"{word}{criteria}{f': {judgement.note}' if judgement.note else ''}")
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _button(action: str) -> w.Button:
+    key = next(key for key, named in KEYS.items() if named == action)
+    label = LABELS[action]
+    button = w.Button(description=f"{label} ({key})", button_style=STYLES.get(action, ""), tooltip=label)
+    button.add_class(f"review-{action}")
+    return button
+
+
+def _criterion(number: int) -> w.ToggleButton:
+    toggle = _toggle(f"criterion-{number}", str(number), f"{number}. {CRITERIA[number]}")
+    toggle.add_class("review-criterion")
+    return toggle
+
+
+def _toggle(name: str, label: str, tooltip: str) -> w.ToggleButton:
+    toggle = w.ToggleButton(description=label, tooltip=tooltip)
+    toggle.add_class(f"review-{name}")
+    return toggle
+
+
+def _html(name: str, value: str = "") -> w.HTML:
+    html = w.HTML(value)
+    html.add_class(f"review-{name}")
+    return html
+
+
+def _text(name: str, placeholder: str) -> w.Text:
+    text = w.Text(placeholder=placeholder, continuous_update=False)
+    text.add_class(f"review-{name}")
+    return text
+
+
+def _dropdown(name: str, options: list[Any]) -> w.Dropdown:
+    dropdown = w.Dropdown(options=options)
+    dropdown.add_class(f"review-{name}")
+    return dropdown
+
+
+def _bar(*controls: w.Widget) -> w.HBox:
+    bar = w.HBox(list(controls))
+    bar.add_class("review-bar")
+    return bar
+
+
+def _pane(name: str, *parts: w.Widget) -> w.Box:
+    pane = w.Box(list(parts))
+    pane.add_class("review-pane")
+    pane.add_class(f"review-{name}")
+    return pane
+
+
+def _help() -> str:
+    """The keys and what they do, as HTML."""
+    return " ".join(
+        f"<span>{' '.join(f'<kbd>{key}</kbd>' for key in combination.split())} {escape(what)}</span>"
+        for combination, what in HELP
+    )
