@@ -30,7 +30,7 @@ from stackdump.xml_rows import RowReader
 MATH_MARK = b"&lt;span class=&quot;math-container&quot;&gt;"
 
 WORK_FOLDERS = SPOOL, DOWNLOAD = "spool", "download"  # below the folder for what is put aside
-LOCK = "lock"  # a file there
+LOCK = ".lock"  # a file there
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors of writing, which name no file
 

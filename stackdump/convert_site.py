@@ -60,7 +60,7 @@ def convert_site(
     try:
         with written_to(records, work) as local:
             with (
-                open_output(local) as out,  # first, for it is the lock on what is in `work` too
+                open_output(local) as out,
                 Stages(site.folder) as stages,
                 Conversion(
                     site,
@@ -81,12 +81,12 @@ def convert_site(
                 conversion.read()
                 output = _write(conversion.lines(), out)
                 with errors_told(report):
-                    report.unlink(missing_ok=True)  # of the records that are replaced now
+                    report.unlink(missing_ok=True)  # it describes the records that are replaced now
             if options.compress:
                 output["bytes_compressed"] = local.stat().st_size
     finally:
         for folder in (work, options.destdir / site.folder):
-            with suppress(OSError):  # files are in it, but after a failure at the first try
+            with suppress(OSError):  # it has files, except after a failure at the first try
                 if isinstance(folder, Path):
                     folder.rmdir()
     for other in options.other_records_files(site.folder):
@@ -100,7 +100,7 @@ def convert_site(
 
 
 def _check_outputs(site: Site, options: Options) -> None:
-    """Raise InputError where a file of the site's is an input, or one that no run wrote."""
+    """Raise InputError if a file that would be written is an input, or was not written by a run."""
     report, work = options.report_file(site.folder), options.work_folder(site.folder)
     all_records = [options.records_file(site.folder), *options.other_records_files(site.folder)]
     with errors_told(report):

@@ -2,7 +2,7 @@
 
 The ratios here and in `dumps` were measured with step 1 on dumps of ai, avp.meta, bioinformatics, datascience.meta,
 matheducators and stackoverflow (April 2024), and of genai, mathoverflow and stackoverflow (December 2025), the large
-ones cut to some megabytes. All of Stack Overflow is in agreement: 68.9 GB packed, 105.6 GB of Posts.xml.
+ones cut to some megabytes. All of Stack Overflow agrees with them: 68.9 GB packed, 105.6 GB of Posts.xml.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from tqdm import tqdm
 
 from records.errors import InputError
 from stackdump.convert import tables_wanted
@@ -62,6 +64,11 @@ def forecast(site: Site, dump: Dump, options: Options) -> Forecast:
     )
 
 
+def _size(count: int) -> str:
+    """As people read it: 68.9GB."""
+    return str(tqdm.format_sizeof(count, "B"))
+
+
 def describe(forecasts: Sequence[Forecast], options: Options) -> str:
     """A line that says what the run will do."""
     number = f"{len(forecasts)} site{'s' if len(forecasts) != 1 else ''} to convert"
@@ -73,11 +80,11 @@ def describe(forecasts: Sequence[Forecast], options: Options) -> str:
 
 
 def check_disk(forecasts: Sequence[Forecast], here: Sequence[Forecast], options: Options) -> None:
-    """Raise InputError where a disk has too little room. here: the sites whose temporary files are on this machine."""
+    """Raise InputError if a disk is too small. here: the sites whose temporary files are on this machine."""
     kept = sum(each.kept for each in forecasts)
     beside = _at_once([each.work_beside for each in here], options)
     apart = _at_once([each.work_apart for each in here], options)
-    if not isinstance(options.destdir, Path):  # nobody knows how much a store may take
+    if not isinstance(options.destdir, Path):  # the room in a store is not known
         assert options.tmpdir
         _check(options.tmpdir, "--tmpdir", apart)
     elif options.tmpdir is None or _disk(options.tmpdir) == _disk(options.destdir):
@@ -117,12 +124,3 @@ def _occupied(folder: Path) -> int:
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
     return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-
-
-def _size(count: int) -> str:
-    """As people read it: 68.9 GB."""
-    size, units = float(count), iter(("bytes", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while size >= 999.95 and unit != "TB":
-        size, unit = size / 1000, next(units)
-    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"

@@ -82,7 +82,7 @@ def _without_complete(chosen: dict[Site, Dump], options: Options, executor: Exec
 
 
 def _look_ahead(todo: dict[Site, Dump], away: list[Site], options: Options, tell: Tell) -> None:
-    """Say what the run will do, where that is more than one local dump. Raises InputError where a disk is too small."""
+    """Say what the run will do, unless that is one local dump. Raises InputError if a disk is too small."""
     with errors_told(options.dump_path[0] if options.dump_path else Path()):
         forecasts = {site: forecast(site, dump, options) for site, dump in todo.items()}
     if len(todo) > 1 or any(each.to_fetch for each in forecasts.values()):

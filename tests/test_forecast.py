@@ -89,7 +89,7 @@ def test_sites_that_are_complete_need_no_room(dump, free, tmp_path):
     free[tmp_path] = 0
     [line] = lines_of(dump, options)
     assert "is complete; --force does it again" in line
-    with pytest.raises(InputError, match="0 bytes are free"):
+    with pytest.raises(InputError, match="0.00B are free"):
         lines_of(dump, replace(options, force=True))
 
 
@@ -100,13 +100,13 @@ def test_each_disk_is_checked_for_what_goes_there(free, tmp_path):
     free |= {tmp_path: 1000, SHM: 500}
     check_disk(here, here, options)
     free[SHM] = 499
-    with pytest.raises(InputError, match="/dev/shm/work: this run needs about 500 bytes.* give another --tmpdir"):
+    with pytest.raises(InputError, match="/dev/shm/work: this run needs about 500B.* give another --tmpdir"):
         check_disk(here, here, options)
     free |= {tmp_path: 999, SHM: 500}
-    with pytest.raises(InputError, match="out: this run needs about 1.0 kB .* give another --destdir"):
+    with pytest.raises(InputError, match="out: this run needs about 1.00kB .* give another --destdir"):
         check_disk(here, here, options)
     free[tmp_path] = 1099
-    with pytest.raises(InputError, match="needs about 1.1 kB"):
+    with pytest.raises(InputError, match="needs about 1.10kB"):
         check_disk(here, here, replace(options, tmpdir=tmp_path / "work"))
 
 
@@ -161,8 +161,8 @@ def test_a_run_that_fetches_says_what_it_will_do(www, tmp_path):
     with ArchiveServer(www) as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--dump", ITEM, "--sites", "harbour", "--destdir", tmp_path)
     size = (www / ITEM / "harbour.stackexchange.com.7z").stat().st_size
-    assert f"1 site to convert: at most {size / 1000:.1f} kB to fetch, about " in run.stderr
-    assert f" kB at {tmp_path}, and at most " in run.stderr
+    assert f"1 site to convert: at most {size / 1000:.1f}kB to fetch, about " in run.stderr
+    assert f"kB at {tmp_path}, and at most " in run.stderr
 
 
 def test_one_local_dump_needs_no_announcement_and_several_do(dump, tmp_path):
