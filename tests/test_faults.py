@@ -16,7 +16,7 @@ from typing import NamedTuple
 import py7zr
 import pytest
 
-from download.ranges import WHOLE
+from download.ranges import SMALL_FILE
 from sample.archive_server import ArchiveServer, Fault, Request
 from tests import needs
 from tests.conftest import ROOT, Run, run_script
@@ -333,7 +333,7 @@ def asks_for(request: Request, byte: int) -> bool:
 
 def make_apart(root: Path, tables: dict[str, bytes]) -> Apart:
     archive = pack(root / NAME, tables, solid=False)
-    assert archive.stat().st_size > WHOLE, "it would be fetched whole"
+    assert archive.stat().st_size > SMALL_FILE, "it would be fetched whole"
     return Apart(root, packed_streams(archive))
 
 

@@ -193,7 +193,7 @@ def test_a_busy_server_is_waited_for_as_long_as_it_asks(root, tmp_path, monkeypa
         (Fault(status=503, headers={"Retry-After": "9999"}), "answers 503"),
         (Fault(status=404), "answers 404 Not Found; check --base_url, or fetch the file by hand"),
         (Fault(headers={"X-Linked-Size": "5"}), "has 5 bytes by its description and 300000 on the server"),
-        (Fault(headers={"X-Linked-Size": "many"}), "does not tell its size"),
+        (Fault(headers={"X-Linked-Size": "many"}), "does not say its size"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_told_at_once(root, tmp_path, fault, message):

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from download import ranges
-from download.http_client import Client
+from download.http_client import Client, RetryError
 from download.ranges import RemoteFile
 from records.errors import ChangedError, DamagedError, InputError
 from sample.archive_server import ArchiveServer, Fault
@@ -64,13 +64,13 @@ def test_a_server_that_always_drops_is_given_up_with_what_to_do(root, tmp_path):
     with ArchiveServer(root, lambda r: Fault(drop_after=0)) as server:
         with pytest.raises(InputError, match="the same command goes on from here"):
             read_all(remote(server, tmp_path / "parts"))
-        assert len(server.requests) == ranges.ATTEMPTS
+        assert len(server.requests) == RetryError.attempts
 
 
 def test_a_server_that_drops_often_but_moves_on_is_not_given_up(root, tmp_path):
     with ArchiveServer(root, lambda r: Fault(drop_after=100_000)) as server:
         assert read_all(remote(server, tmp_path / "parts")) == CONTENT
-        assert len(server.requests) == 30 > ranges.ATTEMPTS
+        assert len(server.requests) == 30 > RetryError.attempts
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
