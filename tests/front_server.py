@@ -1,7 +1,7 @@
 """What stands in front of a server as reported from archive.org: nodes that refuse or are dead, pages, TLS, proxies.
 
-    with front(server.url, lambda path, number: Answer(404) if number == 1 else None) as url:
-        requests.get(f"{url}/download/...")      # the second time it is redirected to server.url
+with front(server.url, lambda path, number: Answer(404) if number == 1 else None) as url:
+    requests.get(f"{url}/download/...")      # the second time it is redirected to server.url
 """
 
 import socket

@@ -285,7 +285,9 @@ def test_a_server_that_is_not_there_is_one_clear_line(tmp_path, monkeypatch):
     run = run_script(SCRIPT, "--destpath", tmp_path / "out.jsonl")
     assert run.status == 1
     line = run.stderr.splitlines()[-1]
-    assert line.startswith(f"{SCRIPT}: error: {server.url}/conala-corpus-v1.1.zip: the server cannot be reached; check --base_url")
+    assert line.startswith(
+        f"{SCRIPT}: error: {server.url}/conala-corpus-v1.1.zip: the server cannot be reached; check --base_url"
+    )
     assert "Traceback" not in run.stderr
 
 
