@@ -1,11 +1,11 @@
 """A published file in a cache folder: fetched once, resumed where it broke off, verified by size and digest.
 
-What is verified: the size always, the SHA-256 where the caller gives it or the server tells it. The Hugging Face hub does,
-in `X-Linked-ETag` beside `X-Linked-Size`, on the redirect to the data (its client library reads them there too:
-huggingface_hub/file_download.py). A server that tells no digest, over plain HTTP, is trusted as it is.
+The size is always verified, the SHA-256 if the caller or the server gives it. The Hugging Face hub does, in
+`X-Linked-ETag` next to `X-Linked-Size`, on the redirect to the data (its client library reads them there too:
+huggingface_hub/file_download.py). Without a digest, whatever has the right size is accepted.
 
-The transfer is download.ranges.RemoteFile's. Beside the file NAME stand NAME.source, to know it by, and while it is fetched
-NAME.parts/ and NAME.lock.
+download.ranges.RemoteFile transfers the file. Next to the file NAME are NAME.source, which identifies it, and during
+the download NAME.parts/ and NAME.lock.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from records.file_lock import AlreadyLockedError, locked
 CHUNK = 1 << 16
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LFS_POINTER = b"version https://git-lfs"  # what a plain git server sends in place of a large file
-MEND = "check --base_url, or fetch the file by hand and give it with --inputpath"
+HINT = "check --base_url, or fetch the file by hand and give it with --inputpath"
 
-Show = Callable[[int, int], object]  # takes the bytes here and the bytes in all
+Show = Callable[[int, int], object]  # takes the bytes fetched and the bytes in all
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Fetched:
 
     @property
     def note(self) -> dict[str, Any]:
-        """What is kept beside the file, to know it by."""
+        """What identifies the file in the cache."""
         return {"url": self.url, "size": self.size, "sha256": self.sha256}
 
 
 def fetch(client: Client, name: str, folder: Path, sha256: str = "", show: Show = lambda done, total: None) -> Fetched:
-    """The file `name` below the client's base URL, kept as `folder/name`; only fetched where it is not there yet.
+    """The file `name` below the client's base URL, kept as `folder/name`, and only fetched if it is not there yet.
 
-    Raises InputError where it cannot be had, or twice has another SHA-256 than it should have.
+    Raises InputError if it cannot be fetched, or does not have the right SHA-256 twice in a row.
     """
     url, path = f"{client.base_url}/{name}", folder / name
     kept = _kept(path, url, sha256)
@@ -70,7 +70,7 @@ def fetch(client: Client, name: str, folder: Path, sha256: str = "", show: Show 
 
 
 def named_digest(text: str) -> tuple[str, str]:
-    """NAME=HEX of a command line, as a file's name and its SHA-256."""
+    """Parse NAME=HEX, a file's name and its SHA-256 on a command line."""
     name, _, digest = text.rpartition("=")
     if not name or not SHA256.fullmatch(digest.lower()):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=HEX with the 64 hexadecimal digits of a SHA-256")
@@ -78,7 +78,7 @@ def named_digest(text: str) -> tuple[str, str]:
 
 
 def _kept(path: Path, url: str, sha256: str) -> Fetched | None:
-    """The file of an earlier run, unless it is another one, or has been damaged since."""
+    """The file of an earlier run, None if there is none, it is another one, or it has been damaged since."""
     try:
         note = json.loads(_beside(path, ".source").read_text("utf-8"))
         with path.open("rb") as handle:
@@ -90,16 +90,18 @@ def _kept(path: Path, url: str, sha256: str) -> Fetched | None:
 
 
 def _download(client: Client, url: str, path: Path, sha256: str, show: Show) -> Fetched:
-    """Fetch; where the bytes are wrong, or the file changes meanwhile, once more from the beginning."""
+    """Fetch; if the bytes are wrong, or the file changes meanwhile, once more from the beginning."""
     parts = _beside(path, ".parts")
     for last in (False, True):
-        size, told = client.ask(url, partial(_published, url), MEND, {"Range": "bytes=0-0"})
+        size, published = client.ask(url, partial(_published, url), HINT, {"Range": "bytes=0-0"})
         file = RemoteFile(client, url, size, "", parts)
-        file.whole, file.mend = True, MEND
+        file.whole, file.hint = True, HINT
         try:
-            digest = _follow(file, sha256 or told, show)
+            digest = _follow(file, sha256 or published, show)
             fetched = Fetched(path, url, size, digest)
-            _beside(path, ".source").write_text(json.dumps(fetched.note), "utf-8")  # first: a file without is not ours
+            _beside(path, ".source").write_text(
+                json.dumps(fetched.note), "utf-8"
+            )  # first: a file without one is not ours
             file.move_to(path)
             shutil.rmtree(parts)
             return fetched
@@ -114,13 +116,13 @@ def _download(client: Client, url: str, path: Path, sha256: str, show: Show) -> 
 
 
 def _follow(file: RemoteFile, wanted: str, show: Show) -> str:
-    """The SHA-256 of the file, read while it is fetched. Raises DamagedError where another is wanted."""
+    """The SHA-256 of the file, read while it is fetched. Raises DamagedError if it is not the wanted one."""
     digest = hashlib.sha256()
     with io.BufferedReader(file.reader(0, file.size), CHUNK) as reader:
         while chunk := reader.read(CHUNK):
             if chunk.startswith(LFS_POINTER) and reader.tell() == len(chunk):
                 shutil.rmtree(file.folder)
-                raise InputError(f"{file.url}: sends a git LFS pointer, not the data; {MEND}")
+                raise InputError(f"{file.url}: sends a git LFS pointer, not the data; {HINT}")
             digest.update(chunk)
             show(reader.tell(), file.size)
     if digest.hexdigest() != (wanted or digest.hexdigest()):
@@ -129,26 +131,26 @@ def _follow(file: RemoteFile, wanted: str, show: Show) -> str:
 
 
 def _published(url: str, response: requests.Response) -> tuple[int, str]:
-    """The size and the SHA-256 as the headers tell them, "" for no digest. Raises InputError where they tell no size, or two."""
+    """The size and the SHA-256 in the headers, "" for no digest. Raises InputError if they have no size, or two."""
     linked = {key: value for hop in (*response.history, response) for key, value in _linked(hop).items()}
     total = response.headers.get("Content-Range", "").partition("/")[2] or response.headers.get("Content-Length", "")
     size = linked.get("size", total)
     if not size.isdigit():
-        raise InputError(f"{url}: the server does not tell its size; fetch it by hand and give it with --inputpath")
+        raise InputError(f"{url}: the server does not say its size; fetch it by hand and give it with --inputpath")
     if total.isdigit() and total != size:
         raise InputError(f"{url}: has {size} bytes by its description and {total} on the server; try again later")
     return int(size), linked.get("sha256", "")
 
 
 def _linked(hop: requests.Response) -> dict[str, str]:
-    """Size and SHA-256 as the hub tells them of a large file; a small file's tag is no SHA-256."""
-    told = {}
+    """The hub's size and SHA-256 of a large file; a small file's tag is not a SHA-256."""
+    fields = {}
     if "X-Linked-Size" in hop.headers:
-        told["size"] = hop.headers["X-Linked-Size"]
+        fields["size"] = hop.headers["X-Linked-Size"]
     digest = hop.headers.get("X-Linked-ETag", "").strip('"').lower()
     if SHA256.fullmatch(digest):
-        told["sha256"] = digest
-    return told
+        fields["sha256"] = digest
+    return fields
 
 
 @contextmanager

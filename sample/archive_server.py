@@ -1,6 +1,6 @@
 """archive.org on loopback, as far as this project uses it: search, metadata of items, redirects, ranges of files.
 
-The demo fetches the sample site from here, the same way as a real dump; the tests add faults.
+The demo fetches the sample site from it in the same way as a real dump; the tests add faults.
 
     with ArchiveServer(root) as server:       # root/<item>/<file>
         requests.get(f"{server.url}/metadata/<item>")
@@ -30,10 +30,10 @@ BLOCK = 1 << 14  # bytes sent at a time
 class Fault:
     """What goes wrong with one request for a file."""
 
-    status: int | None = None  # answer with this status instead of the file
-    headers: dict[str, str] = field(default_factory=dict)  # added to the answer's, or replacing them
-    drop_after: int | None = None  # close the connection after this many bytes of the body
-    flip_bit_at: int | None = None  # in the byte at this offset in the file
+    status: int | None = None  # answer with this and without the file
+    headers: dict[str, str] = field(default_factory=dict)  # added to the answer's own, or replacing them
+    drop_after: int | None = None  # close the connection after so many bytes of the body
+    flip_bit_at: int | None = None  # of the byte at this offset in the file
     ignore_range: bool = False  # send the whole file with status 200
     cut_by: int = 0  # serve the file as if it ended this many bytes early
     rate: int | None = None  # send at most this many bytes a second
@@ -41,13 +41,13 @@ class Fault:
 
 @dataclass
 class Request:
-    """One request for a file, as the server saw it."""
+    """One request for a file, and what became of it."""
 
     file: str
-    number: int  # of the requests for this file, from 1
+    number: int  # among the requests for this file, from 1
     headers: dict[str, str]
     fault: Fault = field(default_factory=Fault)
-    status: int = 0  # of the answer, 0 before it
+    status: int = 0  # of the answer, 0 before it is sent
     start: int = 0  # of the body, in the file
     sent: int = 0  # bytes of the body
 
@@ -55,8 +55,8 @@ class Request:
 class ArchiveServer:
     """Serves `root/<item>/...` until the `with` block ends.
 
-    fault: called for every request for a file. uploaders: of items, for their metadata. dark: items that were
-    withdrawn. searches: whether the search answers.
+    fault: returns what goes wrong with a request for a file, None if nothing does.
+    uploaders: by item, for the items whose metadata names one. dark: withdrawn items. searches: whether search works.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class ArchiveServer:
         return {"response": {"numFound": len(found), "start": 0, "docs": found}}
 
     def note(self, file: str, headers: dict[str, str]) -> Request:
-        """Add a request to `requests`, and call `fault` for it."""
-        with self._lock:  # otherwise two at once would get the same number
+        """Add a request to `requests`, and look up its fault."""
+        with self._lock:  # or two simultaneous ones would get the same number
             number = sum(request.file == file for request in self.requests) + 1
             request = Request(file, number, headers)
             self.requests.append(request)
@@ -127,7 +127,7 @@ def _md5(path: Path, changed: int) -> str:
 
 
 def _read(path: Path, start: int, end: int, fault: Fault) -> bytearray:
-    """The bytes from start to end, not all of the file: a benchmark's is large."""
+    """The bytes [start, end), without reading the whole file: a benchmark's is large."""
     with path.open("rb") as file:
         file.seek(start)
         data = bytearray(file.read(end - start))
@@ -142,7 +142,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Clients that disconnect are not reported."""
+        """Ignore clients that close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -212,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
                 request.sent += len(block)
                 if fault.rate:
                     time.sleep(max(0.0, began + request.sent / fault.rate - time.monotonic()))
-        except OSError:  # the client has gone
+        except OSError:  # the client closed the connection
             self.close_connection = True
         if limit < len(body):
             self.close_connection = True

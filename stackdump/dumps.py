@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from download.http_client import Client, tell_nobody
+from download.http_client import Client, ignore_message
 from download.ranges import RemoteFile
 from records.errors import ChangedError, DamagedError, InputError
 from stackdump.archive_files import ArchiveBytes, LocalFile, UrlFile
@@ -284,7 +284,7 @@ def _tables_in(archive: Archive, names: list[str]) -> Iterator[DumpTable]:
         yield DumpTable(tables[member], path, member.size, member.crc, chunks, apart)
 
 
-def item_dumps(client: Client, item: str, tell: Callable[[str], None] = tell_nobody) -> dict[Site, Dump]:
+def item_dumps(client: Client, item: str, tell: Callable[[str], None] = ignore_message) -> dict[Site, Dump]:
     """The sites' dumps in an item at archive.org; `tell` takes the archives that are no site's."""
     sites, unknown = by_site({file.base_name: file for file in item_archives(client, item)})
     if unknown:

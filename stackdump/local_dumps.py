@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from download.http_client import tell_nobody
+from download.http_client import ignore_message
 from records.errors import InputError
 from stackdump.archive_org import TABLES
 from stackdump.dumps import ArchiveDump, Dump, PathsOfArchive, XmlDump, check_posts, open_archive
@@ -80,7 +80,7 @@ def local_dumps(
     *places: Path | UPath,
     named: Sequence[str] = (),
     compare: bool = True,
-    tell: Callable[[str], None] = tell_nobody,
+    tell: Callable[[str], None] = ignore_message,
 ) -> dict[Site, Dump]:
     """The sites' dumps at paths or URLs, each an archive, an XML file, or a folder of them at any depth.
 

@@ -288,7 +288,9 @@ def test_an_unreachable_server_is_reported_in_one_line(tmp_path, monkeypatch):
     run = run_script(SCRIPT, "--destpath", tmp_path / "out.jsonl")
     assert run.status == 1
     line = run.stderr.splitlines()[-1]
-    assert line.startswith(f"{SCRIPT}: error: {server.url}/conala-corpus-v1.1.zip: cannot be reached; check --base_url")
+    assert line.startswith(
+        f"{SCRIPT}: error: {server.url}/conala-corpus-v1.1.zip: the server cannot be reached; check --base_url"
+    )
     assert "Traceback" not in run.stderr
 
 

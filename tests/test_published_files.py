@@ -27,6 +27,7 @@ from records.json_rows import SourceFile, SourceRow, assign, find_files, read_ro
 from records.record_output import open_record_output
 from sample.archive_server import ArchiveServer, Fault
 from tests.conftest import ROOT
+from tests.front_server import PAGE
 
 CONTENT = random.Random(7).randbytes(300_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -193,7 +194,7 @@ def test_a_busy_server_is_waited_for_as_long_as_it_asks(root, tmp_path, monkeypa
         (Fault(status=503, headers={"Retry-After": "9999"}), "answers 503"),
         (Fault(status=404), "answers 404 Not Found; check --base_url, or fetch the file by hand"),
         (Fault(headers={"X-Linked-Size": "5"}), "has 5 bytes by its description and 300000 on the server"),
-        (Fault(headers={"X-Linked-Size": "many"}), "does not tell its size"),
+        (Fault(headers={"X-Linked-Size": "many"}), "does not say its size"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_told_at_once(root, tmp_path, fault, message):
@@ -202,6 +203,23 @@ def test_a_server_that_cannot_be_used_is_told_at_once(root, tmp_path, fault, mes
             fetch(client(server), FILE, tmp_path / "cache")
         assert len(server.requests) == 1
     assert left(tmp_path / "cache") == []
+
+
+def test_a_page_in_place_of_the_file_is_not_taken_for_it(tmp_path):
+    for headers in (
+        {"Content-Type": "text/html", "Content-Length": str(len(PAGE))},
+        {"Content-Length": str(len(PAGE))},
+    ):
+        with serve(200, headers, PAGE) as url, pytest.raises(InputError, match=f"{FILE}: the server sends a web page"):
+            fetch(Client(url), FILE, tmp_path / "cache")
+    assert FILE not in left(tmp_path / "cache")
+
+
+def test_a_refusal_of_a_node_may_pass(root, tmp_path):
+    refused = Fault(status=403)
+    with ArchiveServer(root, lambda request: refused if request.number == 1 else None) as server:
+        found = fetch(Client(f"{server.url}/download/quay"), FILE, tmp_path / "cache")
+    assert found.sha256 == DIGEST
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path):

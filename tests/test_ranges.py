@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from download import ranges
-from download.http_client import Client
+from download.http_client import Client, RetryError
 from download.ranges import RemoteFile
 from records.errors import ChangedError, DamagedError, InputError
 from sample.archive_server import ArchiveServer, Fault
@@ -31,9 +31,11 @@ def root(tmp_path):
     return tmp_path / "www"
 
 
-def remote(server: ArchiveServer, folder, size: int = len(CONTENT), told: list[str] | None = None) -> RemoteFile:
+def remote(
+    server: ArchiveServer, folder, size: int = len(CONTENT), told: list[str] | None = None, digest: str = ""
+) -> RemoteFile:
     client = Client(server.url, 4, (told if told is not None else []).append)
-    return RemoteFile(client, f"{server.url}/download/{NAME}", size, "", folder)
+    return RemoteFile(client, f"{server.url}/download/{NAME}", size, digest, folder)
 
 
 def read_all(file: RemoteFile, start: int = 0, end: int = len(CONTENT), ahead: int | None = None) -> bytes:
@@ -64,13 +66,13 @@ def test_a_server_that_always_drops_is_given_up_with_what_to_do(root, tmp_path):
     with ArchiveServer(root, lambda r: Fault(drop_after=0)) as server:
         with pytest.raises(InputError, match="the same command goes on from here"):
             read_all(remote(server, tmp_path / "parts"))
-        assert len(server.requests) == ranges.ATTEMPTS
+        assert len(server.requests) == RetryError.attempts
 
 
 def test_a_server_that_drops_often_but_moves_on_is_not_given_up(root, tmp_path):
     with ArchiveServer(root, lambda r: Fault(drop_after=100_000)) as server:
         assert read_all(remote(server, tmp_path / "parts")) == CONTENT
-        assert len(server.requests) == 30 > ranges.ATTEMPTS
+        assert len(server.requests) == 30 > RetryError.attempts
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -91,12 +93,12 @@ def test_a_server_that_asks_for_a_day_is_given_up(root, tmp_path):
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_refusal_is_told_at_once(root, tmp_path, status):
+@pytest.mark.parametrize(("status", "attempts"), [(400, 2), (401, 2), (403, 2), (404, 2), (410, 1), (416, 1)])
+def test_a_refusal_that_may_pass_is_given_one_more_try(root, tmp_path, status, attempts):
     with ArchiveServer(root, lambda r: Fault(status=status)) as server:
-        with pytest.raises(InputError, match=f"answers {status}"):
+        with pytest.raises(InputError, match="answers" if status != 416 else "is shorter on the server"):
             read_all(remote(server, tmp_path / "parts"))
-        assert len(server.requests) == 1
+        assert len(server.requests) == attempts
 
 
 def test_an_interrupted_download_goes_on_in_another_run(root, tmp_path):
@@ -125,6 +127,22 @@ def test_a_file_that_changes_on_the_server_is_noticed(root, tmp_path):
             read_all(file, 5000, 6000)
         file.start_again()
         assert read_all(file, 5000, 6000) == CONTENT[5000:6000]
+
+
+@pytest.mark.parametrize("etags", [True, False])
+def test_a_file_with_a_digest_is_resumed_whatever_etags_the_nodes_have(root, tmp_path, etags):
+    def fault(request):
+        return Fault(headers={"ETag": f'"{request.number}"' if etags else ""}, drop_after=300_000)
+
+    with ArchiveServer(root, fault) as server:
+        digest = server.metadata(ITEM)["files"][0]["md5"]
+        assert read_all(remote(server, tmp_path / "parts", digest=digest), 0, 1_000_000) == CONTENT[:1_000_000]
+        again = remote(server, tmp_path / "parts", digest=digest)
+        assert read_all(again, 0, 1_000_000) == CONTENT[:1_000_000]
+        again.move_to(tmp_path / "kept.bin")
+        assert server.sent(NAME) == 1_000_000 + len(CONTENT)
+        assert not any("If-Range" in request.headers for request in server.requests)
+    assert (tmp_path / "kept.bin").read_bytes() == CONTENT
 
 
 def test_a_server_without_range_sends_the_whole_file_once(root, tmp_path):
