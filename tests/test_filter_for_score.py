@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.conftest import jsonl, record, run_script, table, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "filter_for_score.py"
 
@@ -119,7 +119,9 @@ def test_records_out_of_order_are_told(tmp_path, records):
     path.write_bytes(jsonl(*records))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--min_answer_votes", "1",
                      "--max_answers_per_question", "3")  # fmt: skip
-    told(run, SCRIPT, f"{path}:2: is not in the order of get_stackexchange.py", "filter before you shuffle")
+    assert_one_line_error(
+        run, SCRIPT, f"{path}:2: is not in the order of get_stackexchange.py", "filter before you shuffle"
+    )
     assert [each.name for each in tmp_path.iterdir()] == ["in.jsonl"]
     assert kept(records) == [1, 2]  # without that flag any order will do
 
@@ -189,7 +191,9 @@ def test_records_of_other_sources_are_told(tmp_path):
     path = tmp_path / "conala.jsonl"
     path.write_bytes(jsonl({**record(), "meta": {"license": "MIT"}}))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--min_answer_votes", "1")
-    told(run, SCRIPT, f"{path}:1: meta.site is not a string; this step reads the files of get_stackexchange.py")
+    assert_one_line_error(
+        run, SCRIPT, f"{path}:1: meta.site is not a string; this step reads the files of get_stackexchange.py"
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_field_of_another_type_is_told(tmp_path, field, value):
     """Each once was taken for something else, or ended in a traceback."""
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--min_answer_votes", "1", "--tags", "k",
                      "--licenses", "CC", stdin=jsonl(record(1), record(2, meta={field: value})))  # fmt: skip
-    told(run, SCRIPT, f"stdin:2: meta.{field} is not ")
+    assert_one_line_error(run, SCRIPT, f"stdin:2: meta.{field} is not ")
 
 
 def test_tags_that_are_no_text_match_nothing():

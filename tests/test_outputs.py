@@ -18,7 +18,7 @@ from records.errors import InputError
 from records.output_checks import check_outputs, record_outputs
 from records.record_output import open_record_output
 from sample.archive_server import ArchiveServer
-from tests.conftest import ROOT, SAMPLE_DUMP, jsonl, record, run_script, told
+from tests.conftest import ROOT, SAMPLE_DUMP, assert_one_line_error, jsonl, record, run_script
 
 JUDGEMENTS = b"quay.stackexchange.com/a/1: accept\n"
 ONE_RECORD = jsonl(record())
@@ -255,7 +255,9 @@ def test_step_1_leaves_files_of_others(tmp_path, name):
     (tmp_path / "harbour" / name).write_bytes(b"my notes\n")
     for more in ([], ["--force"]):
         run = convert(SAMPLE_DUMP, tmp_path, *more)
-        told(run, "get_stackexchange.py", f"harbour/{name}: is there, and is not ", "give another --destdir")
+        assert_one_line_error(
+            run, "get_stackexchange.py", f"harbour/{name}: is there, and is not ", "give another --destdir"
+        )
     assert contents(tmp_path) == {f"harbour/{name}": b"my notes\n"}
 
 
@@ -272,7 +274,7 @@ def test_step_1_does_not_remove_a_dump_that_lies_in_its_work_folder(tmp_path, fo
     shutil.copytree(SAMPLE_DUMP, dump)
     before = contents(tmp_path)
     run = convert(dump, tmp_path / "out", "--tmpdir", tmp_path)
-    told(run, "get_stackexchange.py", f"{folder}: is the input too; give another --tmpdir")
+    assert_one_line_error(run, "get_stackexchange.py", f"{folder}: is the input too; give another --tmpdir")
     assert contents(tmp_path) == before
 
 

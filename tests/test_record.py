@@ -7,7 +7,7 @@ import pytest
 
 from records.errors import InputError
 from records.record import read_records, read_with_progress
-from tests.conftest import jsonl, record, run_script, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script
 
 GOOD = jsonl(record(1))[:-1]
 
@@ -69,7 +69,7 @@ def test_every_script_tells_it_in_one_line(tmp_path, script, name):
     path, destination = tmp_path / "in.jsonl", tmp_path / "made" / "out"
     path.write_bytes(GOOD + b"\n" + line)
     run = run_script(script, "--inputpath", path, "--destpath", destination, *extra(script, tmp_path))
-    told(run, script, f"{path}:2: {message}")
+    assert_one_line_error(run, script, f"{path}:2: {message}")
     assert [each for each in (tmp_path / "made").rglob("*") if each.is_file()] == []
 
 

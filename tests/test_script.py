@@ -20,7 +20,7 @@ import pytest
 from records import script as script_module
 from records.errors import InputError
 from records.script import Progress, Stages, Tally, positive, run, show_table
-from tests.conftest import ROOT, jsonl, record, run_script, told
+from tests.conftest import ROOT, assert_one_line_error, jsonl, record, run_script
 
 SCRIPTS = ("filter_for_score.py", "filter_by_human.py", "merge_datasets.py")
 FILTERS = SCRIPTS[:2]
@@ -138,7 +138,7 @@ def test_of_two_runs_with_one_destination_the_second_is_told(tmp_path, extra, na
     destination = earlier(name, tmp_path)
     first = start_in_the_middle(name, destination, extra)
     second = run_script(name, "--inputpath", "-", "--destpath", destination, *extra[name], stdin=RECORDS[:0])
-    told(second, name, f"{destination}: another run is writing")
+    assert_one_line_error(second, name, f"{destination}: another run is writing")
     stderr = first.communicate(timeout=60)[1].decode()
     assert first.returncode == 0, stderr
     assert re.search(rf"records kept +{NUMBER:,}$", stderr, re.M), stderr
