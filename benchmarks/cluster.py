@@ -1,8 +1,8 @@
 """The cluster compared with local processes: one dump, converted by both in turn.
 
 Starts a scheduler and --workers workers on this machine (distributed.LocalCluster), so that only the way of the posts
-differs: through a scheduler, pickled twice, or through a pipe. Also prints the CPU seconds of the process that sends them,
-which no cluster reduces.
+differs: through a scheduler, pickled twice, or through a pipe. Also prints the CPU seconds of the process that sends
+them, which no cluster reduces.
 
     python -m benchmarks.cluster --megabytes 400
     python -m benchmarks.cluster --dump_path ~/dumps/math.stackexchange.com.7z --workers 8

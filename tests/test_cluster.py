@@ -100,7 +100,8 @@ def ended(run: tuple[int, str], *parts: str) -> None:
         assert part in line
 
 
-# ---- the same bytes ----------------------------------------------------------------------------------------------------
+# ---- the same bytes
+# ----------------------------------------------------------------------------------------------------
 def test_a_cluster_writes_the_same_bytes_for_several_sites_side_by_side(cluster, dumps, expected, tmp_path):
     command = ("--dump_path", dumps, "--destdir", tmp_path, "--scheduler", cluster.scheduler_address)
     run = run_script(SCRIPT, *command, "--workers", "3")
@@ -169,7 +170,8 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
     assert here.read_bytes() == there.read_bytes()
 
 
-# ---- what is told about clusters --------------------------------------------------------------------------------------------
+# ---- what is told about clusters
+# --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("address", "problem"),
     [
@@ -181,20 +183,20 @@ def test_a_site_whose_worker_is_killed_in_the_middle_is_the_same(cluster, tmp_pa
         ("http://127.0.0.1:8787", "is not the address of a Dask scheduler"),
     ],
 )
-def test_a_scheduler_that_is_not_there_is_told_in_one_line(tmp_path, address, problem):
+def test_a_scheduler_that_is_not_there_is_reported_in_one_line(tmp_path, address, problem):
     run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
     ended((run.status, run.stderr), address, problem)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_server_that_is_no_scheduler_is_told(monkeypatch):
+def test_a_server_that_is_not_a_scheduler_is_reported(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_TO_REACH", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))  # as HTTP servers are before a request
     with silent, pytest.raises(InputError, match="no Dask scheduler answers there"):
         Cluster(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
 
 
-def test_a_scheduler_without_workers_is_told(monkeypatch):
+def test_a_scheduler_without_workers_is_reported(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_TO_REACH", 1)
     with distributed.LocalCluster(
         n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
@@ -202,7 +204,7 @@ def test_a_scheduler_without_workers_is_told(monkeypatch):
         Cluster(empty.scheduler_address)
 
 
-def test_a_worker_with_other_code_is_told(monkeypatch, cluster):
+def test_a_worker_with_other_code_is_reported(monkeypatch, cluster):
     with monkeypatch.context() as patch:
         patch.setattr("stackdump.cluster.fingerprint", lambda: fingerprint().replace("Python 3", "Python 2"))
         with pytest.raises(
@@ -244,7 +246,7 @@ def scheduler_and_worker(folder: Path, worker_in: Path) -> Iterator[tuple[str, s
             scheduler.kill()
 
 
-def test_workers_from_the_shell_do_and_a_lost_scheduler_is_told(dumps, expected, tmp_path):
+def test_workers_from_the_shell_do_and_a_lost_scheduler_is_reported(dumps, expected, tmp_path):
     with scheduler_and_worker(tmp_path, ROOT) as (address, scheduler):
         command = ("--dump_path", dumps, "--sites", "quay", "--destdir", tmp_path / "out", "--scheduler", address)
         run = run_script(SCRIPT, *command)
@@ -257,7 +259,7 @@ def test_workers_from_the_shell_do_and_a_lost_scheduler_is_told(dumps, expected,
                 future.result(timeout=40)
 
 
-def test_a_worker_that_lacks_the_code_is_told(dumps, tmp_path):
+def test_a_worker_that_lacks_the_code_is_reported(dumps, tmp_path):
     with scheduler_and_worker(tmp_path, tmp_path) as (address, _):
         run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", tmp_path / "out", "--scheduler", address)
     ended(
@@ -302,12 +304,12 @@ def test_batches_are_sent_past_a_worker_that_has_a_site(cluster, tmp_path):
     assert behind == 0
 
 
-def test_a_batch_that_kills_worker_after_worker_is_told(cluster):
+def test_a_batch_that_kills_worker_after_worker_is_reported(cluster):
     with Cluster(cluster.scheduler_address) as pool, pytest.raises(InputError, match="several workers were lost"):
         pool.submit(signal.raise_signal, signal.SIGKILL).result(timeout=50)
 
 
-def test_no_worker_left_is_told_and_the_run_goes_on_with_the_next(monkeypatch, dumps, tmp_path):
+def test_no_worker_left_is_reported_and_the_run_goes_on_with_the_next(monkeypatch, dumps, tmp_path):
     monkeypatch.setattr("stackdump.cluster.SECONDS_BETWEEN_LOOKS", 0.1)
     lines: list[str] = []
     with distributed.LocalCluster(
@@ -363,7 +365,7 @@ def test_ctrl_c_waits_for_no_worker_that_is_busy(cluster, tmp_path):
         ("fsspec", ["--destdir", "memory://pairs"]),
     ],
 )
-def test_a_package_that_is_not_installed_is_told_with_the_command(monkeypatch, tmp_path, package, flags):
+def test_a_package_that_is_not_installed_is_reported_with_the_command(monkeypatch, tmp_path, package, flags):
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('none', name={package!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, *flags)
@@ -379,7 +381,8 @@ def test_what_is_local_needs_none_of_the_packages(monkeypatch, tmp_path):
     assert (tmp_path / "out" / "harbour" / "unfiltered.jsonl").stat().st_size > 10_000
 
 
-# ---- S3 -----------------------------------------------------------------------------------------------------------------------
+# ---- S3
+# -----------------------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, int]]:
     """The address of an S3 server on loopback."""
@@ -454,7 +457,8 @@ def test_from_s3_to_s3_on_a_cluster(bucket, s3_cluster, dumps, expected, tmp_pat
     assert "music: s3://" not in run_script(SCRIPT, *command).stderr  # another archive under the same name
 
 
-# ---- whole sites on workers ------------------------------------------------------------------------------------------------------
+# ---- whole sites on workers
+# ------------------------------------------------------------------------------------------------------
 LARGE, SMALL = "quay", ("cooking", "harbour", "knots", "music")
 
 
@@ -605,7 +609,8 @@ def test_which_sites_are_sent_whole():
     assert whole(2) == ("abcd", 1)
 
 
-# ---- S3 from one machine ---------------------------------------------------------------------------------------------------------
+# ---- S3 from one machine
+# ---------------------------------------------------------------------------------------------------------
 def test_a_folder_of_xml_in_s3_is_a_dump(bucket, tmp_path):
     for path in SAMPLE_DUMP.glob("*.xml"):
         (bucket / SAMPLE_DUMP.name / path.name).write_bytes(path.read_bytes())
@@ -679,16 +684,17 @@ def test_a_run_killed_in_its_upload_leaves_nothing_under_the_final_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_bucket_that_is_not_there_is_told_before_the_work(bucket, tmp_path):
+def test_a_bucket_that_is_not_there_is_reported_before_the_work(bucket, tmp_path):
     run = run_script(SCRIPT, "--dump_path", SAMPLE_DUMP, "--destdir", "s3://no-such-bucket/out", "--tmpdir", tmp_path)
     ended((run.status, run.stderr), "s3://no-such-bucket/out: cannot be read or written")
     run = run_script(SCRIPT, "--dump_path", bucket / "nothing", "--destdir", tmp_path / "out")
     ended((run.status, run.stderr), f"{bucket}nothing: no such file or folder; check --dump_path")
 
 
-# ---- other file systems --------------------------------------------------------------------------------------------------------
+# ---- other file systems
+# --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("url", ["nix://a/b", "://", "memory:///", "gs://a/b"])
-def test_a_url_is_taken_or_told(url, tmp_path):
+def test_a_url_is_taken_or_reported(url, tmp_path):
     try:
         assert str(location(url)).startswith("memory://")
     except InputError as error:
@@ -790,7 +796,7 @@ def test_a_window_of_a_url_reads_each_of_its_bytes_once(counting):
     assert sorted(Counting.reads) == blocks
 
 
-def test_a_file_that_shrinks_under_its_reader_is_told(counting):
+def test_a_file_that_shrinks_under_its_reader_is_reported(counting):
     (counting / "file").write_bytes(bytes(1000))
     source = UrlFile(counting / "file")
     (counting / "file").write_bytes(bytes(10))

@@ -104,7 +104,7 @@ def test_fifo_is_read(tmp_path):
 
 @pytest.mark.parametrize("left", [0, 1, 5, 100, -1])
 @pytest.mark.parametrize("ending", ENDINGS[1:])
-def test_cut_file_is_told(tmp_path, ending, left):
+def test_cut_file_is_reported(tmp_path, ending, left):
     path, whole = tmp_path / f"in{ending}", COMPRESS[ending](RECORDS)
     path.write_bytes(whole[:left])
     assert_one_line_error(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
@@ -112,7 +112,7 @@ def test_cut_file_is_told(tmp_path, ending, left):
 
 
 @pytest.mark.parametrize("ending", ENDINGS[1:])
-def test_damaged_file_is_told(tmp_path, ending):
+def test_damaged_file_is_reported(tmp_path, ending):
     path, data = tmp_path / f"in{ending}", bytearray(COMPRESS[ending](RECORDS))
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
@@ -121,7 +121,7 @@ def test_damaged_file_is_told(tmp_path, ending):
     assert names(tmp_path) == [path.name]
 
 
-def test_wrong_checksum_of_gzip_is_told(tmp_path):
+def test_wrong_checksum_of_gzip_is_reported(tmp_path):
     path, data = tmp_path / "in.jsonl.gz", bytearray(gzip.compress(RECORDS))
     data[-8] ^= 1  # the CRC-32; all records are sound
     path.write_bytes(data)
@@ -130,13 +130,13 @@ def test_wrong_checksum_of_gzip_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS[1:])
-def test_plain_text_under_a_compressed_name_is_told(tmp_path, ending):
+def test_plain_text_under_a_compressed_name_is_reported(tmp_path, ending):
     path = tmp_path / f"in{ending}"
     path.write_bytes(RECORDS)
     assert_one_line_error(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
 
 
-def test_missing_input_is_told_before_the_others_are_read(tmp_path):
+def test_missing_input_is_reported_before_the_others_are_read(tmp_path):
     """A typo in the last name must not show after hours."""
     bad = tmp_path / "bad.jsonl"
     bad.write_text("no record\n")
@@ -146,11 +146,11 @@ def test_missing_input_is_told_before_the_others_are_read(tmp_path):
     assert_one_line_error(run, SCRIPT, f"{tmp_path / 'gone'}: no such file; check the path")
 
 
-def test_folder_as_input_is_told(tmp_path):
+def test_folder_as_input_is_reported(tmp_path):
     assert_one_line_error(keep_all(tmp_path, tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path}: is a directory")
 
 
-def test_empty_name_is_told(tmp_path):
+def test_empty_name_is_reported(tmp_path):
     """As "$UNSET" gives one."""
     assert_one_line_error(keep_all("", tmp_path / "out.jsonl"), SCRIPT, "'': no such file")
     assert_one_line_error(keep_all("-", ""), SCRIPT, ".: is not a regular file")
@@ -184,14 +184,14 @@ def test_input_as_destination_is_refused(tmp_path, link):
     assert path.read_bytes() == RECORDS and destination.read_bytes() == RECORDS
 
 
-def test_links_in_a_circle_are_told(tmp_path):
+def test_links_in_a_circle_are_reported(tmp_path):
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     assert_one_line_error(keep_all(tmp_path / "a", tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path / 'a'}: no such file")
 
 
 @pytest.mark.parametrize("name", [".", "..", "folder", "folder/"])
-def test_folder_as_destination_is_told(tmp_path, monkeypatch, name):
+def test_folder_as_destination_is_reported(tmp_path, monkeypatch, name):
     (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is not a regular file; give another name"), open_output(name):
@@ -199,7 +199,7 @@ def test_folder_as_destination_is_told(tmp_path, monkeypatch, name):
     assert names(tmp_path) == ["folder"] and names(tmp_path / "folder") == []
 
 
-def test_what_is_no_file_is_refused_as_destination(tmp_path):
+def test_what_is_not_a_regular_file_is_refused_as_destination(tmp_path):
     """Renaming onto /dev/null would put a file in its place, for the whole machine; a pipe stands for it here."""
     os.mkfifo(tmp_path / "pipe")
     assert_one_line_error(
@@ -209,7 +209,7 @@ def test_what_is_no_file_is_refused_as_destination(tmp_path):
 
 
 @pytest.mark.parametrize("below", ["out.jsonl", "deeper/out.jsonl"])
-def test_destination_below_a_file_is_told(tmp_path, below):
+def test_destination_below_a_file_is_reported(tmp_path, below):
     (tmp_path / "file").write_text("mine")
     assert_one_line_error(
         keep_all("-", tmp_path / "file" / below, stdin=RECORDS), SCRIPT, tmp_path / "file", "is not a directory"
@@ -337,7 +337,7 @@ def test_report_takes_names_that_are_no_utf8(tmp_path):
 
 
 @pytest.mark.parametrize("script", ["filter_for_score.py", "merge_datasets.py"])
-def test_file_whose_name_is_no_utf8_goes_through(tmp_path, script):
+def test_file_whose_name_is_not_utf8_goes_through(tmp_path, script):
     path = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
     path.write_bytes(RECORDS)
     votes = ["--min_answer_votes", "1"] if script == SCRIPT else []

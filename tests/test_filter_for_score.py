@@ -114,7 +114,7 @@ def test_sites_that_take_turns_are_counted_apart():
 @pytest.mark.parametrize(
     "records", [answers((1, 2, 9), (2, 1, 9)), answers((1, 1, 8), (2, 1, 9))], ids=["question", "score"]
 )
-def test_records_out_of_order_are_told(tmp_path, records):
+def test_records_out_of_order_are_reported(tmp_path, records):
     path = tmp_path / "in.jsonl"
     path.write_bytes(jsonl(*records))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--min_answer_votes", "1",
@@ -187,7 +187,7 @@ def test_empty_input_makes_an_empty_file(tmp_path):
     assert table(run.stderr) == {"records read": 0, "records kept": 0}
 
 
-def test_records_of_other_sources_are_told(tmp_path):
+def test_records_of_other_sources_are_reported(tmp_path):
     path = tmp_path / "conala.jsonl"
     path.write_bytes(jsonl({**record(), "meta": {"license": "MIT"}}))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--min_answer_votes", "1")
@@ -204,7 +204,7 @@ def test_records_of_other_sources_are_told(tmp_path):
         ("tags", "knots"), ("tags", 5), ("tags", {"knots": 1}), ("question_license", ["CC BY-SA 4.0"]), ("answer_license", 4),
     ],
 )  # fmt: skip
-def test_field_of_another_type_is_told(tmp_path, field, value):
+def test_field_of_another_type_is_reported(tmp_path, field, value):
     """Each once was taken for something else, or ended in a traceback."""
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--min_answer_votes", "1", "--tags", "k",
                      "--licenses", "CC", stdin=jsonl(record(1), record(2, meta={field: value})))  # fmt: skip

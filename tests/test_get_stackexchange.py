@@ -42,7 +42,8 @@ def convert(tmp_path: Path, posts: list[dict], *flags: object, users: list[dict]
     return read_jsonl(tmp_path / "out" / "quay" / "unfiltered.jsonl")
 
 
-# ---- the records -------------------------------------------------------------------------------------------------------
+# ---- the records
+# -------------------------------------------------------------------------------------------------------
 def test_every_pair_of_the_sample_is_there_once_and_in_order(www, tmp_path):
     with ArchiveServer(www) as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--dump", ITEM, "--sites", "harbour", "--destdir", tmp_path)
@@ -199,7 +200,7 @@ def test_a_dump_without_history_says_so(tmp_path):
     assert "has no PostHistory.xml beside it; leave out --body_source history" in run.stderr
 
 
-def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
+def test_numbers_that_do_not_parse_are_reported_with_their_post(tmp_path):
     posts = tmp_path / "dump" / "Posts.xml"
     posts.parent.mkdir()
     posts.write_bytes(table("posts", [question(1), answer(2, 1, Score="many")]))
@@ -215,7 +216,8 @@ def test_numbers_that_are_none_are_told_with_their_post(tmp_path):
     assert f"cs.stackexchange.com: {users}: the user x has the Id 'x'" in run.stderr.splitlines()[-1]
 
 
-# ---- the same bytes ------------------------------------------------------------------------------------------------------
+# ---- the same bytes
+# ------------------------------------------------------------------------------------------------------
 def many_posts() -> list[dict]:
     """Posts over several ranges of ids, with answers far from their questions and equal scores."""
     draw = random.Random(3)
@@ -241,7 +243,8 @@ def test_the_output_is_the_same_for_any_order_workers_and_packing(tmp_path):
     ] == naive_pairs(rows)
 
 
-# ---- which dump, which sites -----------------------------------------------------------------------------------------------
+# ---- which dump, which sites
+# -----------------------------------------------------------------------------------------------
 def test_list_prints_the_sites_with_their_sizes(www):
     with ArchiveServer(www) as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--dump", ITEM, "--list")
@@ -250,7 +253,7 @@ def test_list_prints_the_sites_with_their_sizes(www):
     assert run.stdout.split() == [f"{size:,}", "harbour"]
 
 
-def test_the_newest_known_dump_is_taken_and_told(tmp_path):
+def test_the_newest_known_dump_is_taken_and_named(tmp_path):
     for item in ("stackexchange", "stackexchange_20250331", "stackexchange_20241231"):
         pack(tmp_path / "www" / item / item / "cstheory.stackexchange.com.7z", {"Posts": table("posts", small_posts())})
     with ArchiveServer(tmp_path / "www") as server:
@@ -286,7 +289,7 @@ def test_stack_overflow_split_by_table_is_one_site(tmp_path):
         (["--dump_path", "tests"], "holds neither a Posts.xml nor a 7z archive"),
     ],
 )
-def test_what_is_not_there_is_told_in_one_line(www, tmp_path, flags, problem):
+def test_what_is_not_there_is_reported_in_one_line(www, tmp_path, flags, problem):
     with ArchiveServer(www) as server:
         run = run_script(SCRIPT, "--base_url", server.url, "--destdir", tmp_path / "out", *flags)
     assert run.status == 1
@@ -311,7 +314,7 @@ def test_no_server_ends_in_one_clear_line(tmp_path, url):
     assert last.startswith("get_stackexchange.py: error: ") and "--base_url" in last
 
 
-def test_a_server_that_is_not_archive_org_is_told(tmp_path):
+def test_a_server_that_is_not_archive_org_is_reported(tmp_path):
     (tmp_path / "www" / "metadata").mkdir(parents=True)
     server = subprocess.Popen(
         [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"], cwd=tmp_path / "www",
@@ -349,7 +352,8 @@ def test_a_local_dump_is_taken_in_every_form(tmp_path):
     assert outputs.pop().count(b"\n") == 3
 
 
-# ---- again, and what is complete -------------------------------------------------------------------------------------------
+# ---- again, and what is complete
+# -------------------------------------------------------------------------------------------
 def test_what_is_complete_is_not_done_again_unless_something_changed(www, tmp_path):
     with ArchiveServer(www) as server:
         command = (SCRIPT, "--base_url", server.url, "--dump", ITEM, "--sites", "harbour", "--destdir", tmp_path)

@@ -61,7 +61,8 @@ def refused(run: Run, *parts: str) -> None:
     assert "damaged" not in line and "fetch" not in line
 
 
-# ---- which site it is --------------------------------------------------------------------------------------------------
+# ---- which site it is
+# --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("folder", "host"), [
     ("stackoverflow", "stackoverflow.com"), ("askubuntu", "askubuntu.com"), ("mathoverflow", "mathoverflow.net"),
     ("math.stackexchange", "math.stackexchange.com"), ("math", "math.stackexchange.com"),
@@ -97,14 +98,14 @@ def test_one_dump_is_of_the_one_site_that_is_named(tmp_path, word, name):
     assert {record["meta"]["site"] for record in records(tmp_path, "stackoverflow")} == {"stackoverflow.com"}
 
 
-def test_a_site_named_against_the_name_of_the_file_is_told(tmp_path):
+def test_a_site_named_against_the_name_of_the_file_is_reported(tmp_path):
     path = pack(tmp_path / "cs.stackexchange.com.7z", {"Posts": POSTS})
     run = convert(tmp_path, "--dump_path", path, "--sites", "ai")
     assert f"{path}: has the name of cs.stackexchange.com, but is taken as ai.stackexchange.com" in run.stderr
     assert sites_made(tmp_path) == {"ai"}
 
 
-def test_a_site_that_the_list_lacks_is_told_where_only_the_user_names_it(tmp_path):
+def test_a_site_that_the_list_lacks_is_reported_where_only_the_user_names_it(tmp_path):
     run = convert(tmp_path, "--dump_path", put(tmp_path / "d" / "Posts.xml"), "--sites", "quay.stackexchange.com")
     assert run.status == 0, run.stderr
     assert "quay.stackexchange.com: is not in this program's list of sites" in run.stderr
@@ -121,13 +122,13 @@ def test_a_dump_whose_name_tells_no_site_is_refused(tmp_path, name):
 @pytest.mark.parametrize(
     ("word", "near"), [("stackoverfow", "stackoverflow"), ("../../evil", ""), ("mattermodelling", "mattermodeling")]
 )
-def test_a_word_that_is_no_site_is_refused_with_the_nearest_names(tmp_path, word, near):
+def test_a_word_that_is_not_a_site_is_refused_with_the_nearest_names(tmp_path, word, near):
     run = convert(tmp_path, "--dump_path", put(tmp_path / "d" / "Posts.xml"), "--sites", word)
     refused(run, f"{word}: no such site", near)
     assert files_in(tmp_path) == {"d/Posts.xml"}
 
 
-def test_a_dump_in_a_folder_whose_name_tells_no_site_is_skipped_and_told(tmp_path):
+def test_a_dump_in_a_folder_whose_name_tells_no_site_is_skipped_and_reported(tmp_path):
     for name in ("cs.stackexchange.com", "posts"):
         put(tmp_path / "dumps" / name / "Posts.xml")
     pack(tmp_path / "dumps" / "xmath.stackexchange.com.7z", {"Posts": POSTS})
@@ -155,7 +156,8 @@ def test_no_name_of_a_folder_or_file_gives_a_host_that_is_not_in_the_network(tmp
         assert found <= set(HOSTS.values())
 
 
-# ---- what is beside it -------------------------------------------------------------------------------------------------
+# ---- what is beside it
+# -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("given_as", ["Posts", "Users", "folder", "glob"])
 @pytest.mark.parametrize("kind", ["7z", "xml", "xml.gz"])
 def test_the_tables_beside_one_belong_to_it(tmp_path, given_as, kind):
@@ -194,7 +196,7 @@ def test_a_dump_below_the_home_folder_is_found(tmp_path, monkeypatch):
     assert [site.folder for site in local_dumps(Path("~/dumps"))] == ["cs"]
 
 
-def test_a_folder_of_folders_and_archives_is_read_past_what_is_no_dump(tmp_path):
+def test_a_folder_of_folders_and_archives_is_read_past_what_is_not_a_dump(tmp_path):
     folder = tmp_path / "dumps"
     put(folder / "a" / "cs.stackexchange.com" / "Posts.xml")
     pack(folder / "ai.stackexchange.com.7z", {"Posts": POSTS})
@@ -228,7 +230,7 @@ def test_a_table_that_is_packed_by_itself_is_read(tmp_path, packer):
 
 
 @pytest.mark.parametrize("packer", PACKERS)
-def test_a_packed_table_that_is_cut_or_no_such_thing_is_told(tmp_path, packer):
+def test_a_packed_table_that_is_cut_or_no_such_thing_is_reported(tmp_path, packer):
     data = PACKERS[packer](POSTS)
     for bad in (data[:-20], b"<posts></posts>"):
         path = put(tmp_path / "cs" / f"Posts.xml.{packer}", bad)
@@ -238,7 +240,8 @@ def test_a_packed_table_that_is_cut_or_no_such_thing_is_told(tmp_path, packer):
         assert f"{path}: is damaged" in line
 
 
-# ---- volumes -----------------------------------------------------------------------------------------------------------
+# ---- volumes
+# -----------------------------------------------------------------------------------------------------------
 def cut(archive: Path, folder: Path, size: int) -> list[Path]:
     data = archive.read_bytes()
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
@@ -259,7 +262,7 @@ def test_volumes_are_read_as_one_archive(tmp_path, filters):
 
 
 @pytest.mark.parametrize("missing", [0, 1, -1])
-def test_a_missing_volume_is_told(tmp_path, missing):
+def test_a_missing_volume_is_reported(tmp_path, missing):
     volumes = cut(pack(tmp_path / "cs.stackexchange.com.7z", {"Posts": POSTS}), tmp_path / "volumes", 100)
     volumes.pop(missing).unlink()
     run = convert(tmp_path, "--dump_path", volumes[0])
@@ -282,7 +285,8 @@ def test_any_window_of_volumes_reads_as_of_one_file(tmp_path, parts, data):
         assert window.readall() == whole[start:end][offset:]
 
 
-# ---- what cannot be read -----------------------------------------------------------------------------------------------
+# ---- what cannot be read
+# -----------------------------------------------------------------------------------------------
 def test_two_sites_in_one_archive_are_refused(tmp_path):
     names = [f"{site}.stackexchange.com/Posts" for site in ("ai", "cs")]
     for name in ("ai.stackexchange.com.7z", "dumps.7z"):
@@ -306,7 +310,8 @@ def test_a_folder_with_tables_but_no_posts_is_refused(tmp_path):
     )
 
 
-# ---- two copies --------------------------------------------------------------------------------------------------------
+# ---- two copies
+# --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("newer", ["a", "b"])
 @pytest.mark.parametrize("kind", ["7z", "xml"])
 def test_of_two_dumps_of_a_site_that_with_the_newer_posts_is_taken(tmp_path, newer, kind):
@@ -344,7 +349,8 @@ def test_only_the_dumps_of_sites_that_are_asked_for_are_compared(tmp_path):
     assert "cs: there are 2 dumps;" in run.stderr and "ai: " not in run.stderr
 
 
-# ---- the cases beside the project --------------------------------------------------------------------------------------
+# ---- the cases beside the project
+# --------------------------------------------------------------------------------------
 needs_cases = pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 
 
@@ -384,12 +390,12 @@ def test_each_case_that_can_be_read_is(tmp_path, case, sites, told):
     ("extracted-by-other-tools/dumps/posts", ["does not say which site", "--sites"]),
     ("rows/empty-score/ai.stackexchange.com", ["ai.stackexchange.com/Posts.xml: the post 3 has the Score ''"]),
 ])  # fmt: skip
-def test_each_case_that_cannot_be_read_is_refused_with_its_mend(tmp_path, case, parts):
+def test_each_case_that_cannot_be_read_is_refused_with_its_hint(tmp_path, case, parts):
     refused(convert(tmp_path, "--dump_path", CASES / case), *parts)
 
 
 @needs_cases
-def test_each_case_of_a_wrong_number_is_told_with_its_site_and_file(tmp_path):
+def test_each_case_of_a_wrong_number_is_reported_with_its_site_and_file(tmp_path):
     run = convert(tmp_path, "--dump_path", CASES / "error-without-site")
     assert run.status == 1
     line = run.stderr.splitlines()[-1]

@@ -248,7 +248,7 @@ def test_tuple_file_as_input_is_refused_and_kept(tmp_path):
     assert part.read_bytes() == before
 
 
-def test_destination_that_is_a_file_or_below_one_is_told(tmp_path):
+def test_destination_that_is_a_file_or_below_one_is_reported(tmp_path):
     path = write(tmp_path / "file", RECORDS)
     for destination in (path, path / "below", path / "below" / "deeper"):
         run = run_script(SCRIPT, "--inputpath", path, "--destpath", destination)

@@ -71,7 +71,7 @@ def test_an_item_that_is_newer_than_the_code_is_found_by_the_search(tmp_path):
     assert "default sites that the dump lacks: ai, askubuntu," in run.stderr
 
 
-def test_an_item_of_a_stranger_is_passed_over_and_told_with_the_command_that_takes_it(tmp_path):
+def test_an_item_of_a_stranger_is_passed_over_and_reported_with_the_command_that_takes_it(tmp_path):
     root = tmp_path / "www"
     for item in ("stackexchange_20290331", "stackexchange_20260930", "stackexchange_20260630"):
         put(root, item, *SITES)
@@ -106,7 +106,7 @@ def test_known_names_are_also_those_of_the_quarters_since():
 @pytest.mark.parametrize(
     ("item", "problem"), [("dark", "was withdrawn"), ("empty", "holds no 7z archives"), ("nowhere", "no such item")]
 )
-def test_a_named_item_that_is_not_a_dump_is_told(tmp_path, item, problem):
+def test_a_named_item_that_is_not_a_dump_is_reported(tmp_path, item, problem):
     put(tmp_path / "www", "empty")
     with ArchiveServer(tmp_path / "www", dark={"dark"}) as server:
         run = newest(server, tmp_path, "--dump", item)
@@ -114,7 +114,7 @@ def test_a_named_item_that_is_not_a_dump_is_told(tmp_path, item, problem):
     assert f"{item}: {problem}" in run.stderr.splitlines()[-1]
 
 
-def test_an_archive_in_an_item_whose_name_tells_no_site_is_told(tmp_path):
+def test_an_archive_in_an_item_whose_name_tells_no_site_is_reported(tmp_path):
     put(tmp_path / "www", "mixed", "cs")
     (tmp_path / "www" / "mixed" / "everything.7z").write_bytes(b"7z")
     with ArchiveServer(tmp_path / "www") as server:
@@ -134,7 +134,8 @@ def test_a_renamed_site_is_found_by_both_names_and_is_called_by_that_of_today(tm
     assert record["meta"]["question_url"] == "https://mattermodeling.stackexchange.com/q/10"
 
 
-# ---- the cases beside the project --------------------------------------------------------------------------------------
+# ---- the cases beside the project
+# --------------------------------------------------------------------------------------
 CASES = needs.SHARED / "cases" / "dumps"
 
 

@@ -191,7 +191,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("data", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.report.json", "dropped.jsonl"])
-def test_file_that_no_run_wrote_is_told_and_stays(tmp_path, name, data):
+def test_file_that_no_run_wrote_is_reported_and_stays(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with (
         pytest.raises(
@@ -207,7 +207,7 @@ def test_file_that_no_run_wrote_is_told_and_stays(tmp_path, name, data):
 @pytest.mark.parametrize(
     "data", [gzip.compress(b"my notes\n", mtime=0), gzip.compress(ONE_RECORD, mtime=0)[:30], b"no gzip at all"]
 )
-def test_compressed_file_that_no_run_wrote_is_told(tmp_path, data):
+def test_compressed_file_that_no_run_wrote_is_reported(tmp_path, data):
     (tmp_path / "out.jsonl.gz").write_bytes(data)
     with pytest.raises(InputError, match="out.jsonl.gz: is there, and is not a file of records"):
         check_outputs([], record_outputs(str(tmp_path / "out.jsonl.gz")))
@@ -296,7 +296,7 @@ def test_kept_archive_of_another_dump_is_not_replaced(www, tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_database_of_others_is_no_cache(tmp_path):
+def test_database_of_others_is_not_a_cache(tmp_path):
     with sqlite3.connect(tmp_path / "mine.db") as database:
         database.execute("CREATE TABLE boats(name TEXT)")
     database.close()

@@ -87,7 +87,7 @@ def test_a_row_without_what_every_post_has_is_named(row):
 
 
 @pytest.mark.parametrize("score", ["", "ten", "9223372036854775808", "-9223372036854775808"])
-def test_a_number_that_is_none_of_64_bits_is_told_with_its_post(score):
+def test_a_number_beyond_64_bits_is_reported_with_its_post(score):
     row = f'  <row Id="7" PostTypeId="2" ParentId="3" Score="{score}" Body="" />\n'
     with pytest.raises(InputError, match=f"^the post 7 has the Score '{score}', which is not a whole number"):
         Batch(row.encode(), "Posts.xml", Style(NO_MATHJAX, False), False).place()
@@ -100,7 +100,8 @@ def test_an_empty_owner_or_accepted_answer_is_none(tmp_path):
     assert record["meta"]["accepted"] is False
 
 
-# ---- whose posts -------------------------------------------------------------------------------------------------------
+# ---- whose posts
+# -------------------------------------------------------------------------------------------------------
 def counts_of(folder):
     return json.loads((folder / "report.json").read_text())["counts"]
 
@@ -124,7 +125,7 @@ WIKIS = [answer(60_000, 10, OwnerUserId=-1), answer(90, 20, OwnerUserId=-1)]  # 
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_posts_that_look_planted_are_left_out_and_told_whatever_the_order_of_the_rows(tmp_path, workers):
+def test_posts_that_look_planted_are_left_out_and_reported_whatever_the_order_of_the_rows(tmp_path, workers):
     people = [question(10), answer(11, 10), question(20), answer(50_000, 20)]
     expected = None
     for seed in range(3):

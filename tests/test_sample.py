@@ -1,8 +1,8 @@
 """The sample site holds what sample/README.md promises.
 
-The README lists every oddity with the ids of all posts that hold it; here stands, for each, what the oddity is. The files
-are read by ElementTree alone, not by stackdump, so that a fault there cannot hide a fault here.
-After an edit of the sample, a failing test prints the ids that the README has to list.
+The README lists every oddity with the ids of all posts that hold it; here stands, for each, what the oddity is. The
+files are read by ElementTree alone, not by stackdump, so that a fault there cannot hide a fault here. After an edit of
+the sample, a failing test prints the ids that the README has to list.
 """
 
 import re

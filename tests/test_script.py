@@ -134,7 +134,7 @@ def test_run_after_one_that_was_killed_succeeds_and_clears_up(tmp_path, extra, n
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_of_two_runs_with_one_destination_the_second_is_told(tmp_path, extra, name):
+def test_of_two_runs_with_one_destination_the_second_is_reported(tmp_path, extra, name):
     destination = earlier(name, tmp_path)
     first = start_in_the_middle(name, destination, extra)
     second = run_script(name, "--inputpath", "-", "--destpath", destination, *extra[name], stdin=RECORDS[:0])
@@ -163,7 +163,7 @@ def test_reader_that_has_seen_enough_ends_it_in_silence(tmp_path, extra, name):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
 @pytest.mark.parametrize("lines", [1, NUMBER])
 @pytest.mark.parametrize("name", FILTERS)
-def test_full_stdout_is_told_in_one_line(extra, name, lines):
+def test_full_stdout_is_reported_in_one_line(extra, name, lines):
     with open("/dev/full", "wb") as full:
         process = start(name, "--inputpath", "-", "--destpath", "-", *extra[name], stdout=full)
         stderr = process.communicate(b"".join(RECORDS.splitlines(keepends=True)[:lines]), timeout=60)[1].decode()
@@ -180,7 +180,7 @@ def test_full_stdout_is_told_in_one_line(extra, name, lines):
     ("merge_datasets.py", "", ["--formats", "alpha", "messages", "alpaca", "--split", "train:0.5", "validation:0.5"], 300_000),
     ("merge_datasets.py", "", ["--near_duplicates"], 20_000),
 ])  # fmt: skip
-def test_full_disk_is_told_with_the_file_and_keeps_what_was_there(tmp_path, extra, name, ending, options, limit):
+def test_full_disk_is_reported_with_the_file_and_keeps_what_was_there(tmp_path, extra, name, ending, options, limit):
     """A limit on the size of files stands for it: writing fails in the same places."""
     destination = earlier(name, tmp_path)
     destination = destination.with_name(destination.name + ending)

@@ -96,7 +96,7 @@ def test_one_wrong_bit_anywhere_is_found(tmp_path, method):
 
 
 @pytest.mark.parametrize("method", ["BZip2", "LZMA2", "PPMd"])
-def test_an_archive_cut_anywhere_is_told_in_one_line(tmp_path, method):
+def test_an_archive_cut_anywhere_is_reported_in_one_line(tmp_path, method):
     path = pack(tmp_path / "a.7z", {"Posts": noise(60_000, 1).encode()}, METHODS[method])
     whole = path.read_bytes()
     for size in [*range(0, 40), *range(40, len(whole), 1000), len(whole) - 1]:
@@ -118,7 +118,7 @@ def test_a_packed_stream_that_is_cut_is_damage_and_says_where(tmp_path):
     assert told.value.span == (member.start, member.end)
 
 
-def test_an_encrypted_archive_is_told_in_one_line(tmp_path):
+def test_an_encrypted_archive_is_reported_in_one_line(tmp_path):
     path = tmp_path / "a.7z"
     with py7zr.SevenZipFile(path, "w", password="quay") as archive:
         archive.writestr(b"<posts/>", "Posts.xml")

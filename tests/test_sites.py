@@ -175,7 +175,7 @@ def test_a_user_may_name_a_site_that_the_list_lacks_unless_it_looks_mistyped(wor
     assert site_of_user(word) == (host and Site(host))
 
 
-def test_an_archive_a_table_and_an_archive_a_site_are_told_apart():
+def test_an_archive_a_table_and_an_archive_a_site_are_distinguished():
     names = ["stackoverflow.com-Posts.7z", "stackoverflow.com-Users.7z", "stackoverflow.com-Votes.7z",
              "beer.stackexchange.com.7z", "xmath.stackexchange.com.7z", "cs.stackexchange.com-Users.7z", "dump.7z"]  # fmt: skip
     files = {name: ItemFile("item", name, 1, "") for name in names}

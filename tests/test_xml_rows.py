@@ -123,7 +123,7 @@ def test_references_to_other_characters_are_left(code):
     ],
 )
 @pytest.mark.parametrize("chunk", [1, 1 << 20])
-def test_what_is_no_table_is_told_in_one_line(xml, problem, chunk):
+def test_what_is_not_a_table_is_reported_in_one_line(xml, problem, chunk):
     with pytest.raises(InputError) as told:
         read(xml, chunk)
     assert str(told.value).startswith("Posts.xml: ")
@@ -131,7 +131,7 @@ def test_what_is_no_table_is_told_in_one_line(xml, problem, chunk):
 
 
 @pytest.mark.parametrize("rest", [b' Body="&e;"', b' Body="\xff"', b' Id="3"', b' Body="&#x0;&e;"', b">"])
-def test_a_row_in_a_batch_that_is_no_xml_is_named(rest, monkeypatch):
+def test_a_row_in_a_batch_that_is_not_xml_is_named(rest, monkeypatch):
     monkeypatch.setattr(rows_module, "BATCH", 1)
     xml = [b'<posts>\n  <row Id="1" />\n', b'  <row Id="2"%s />\n' % rest, b"</posts>"]
     with pytest.raises(InputError, match=r'^Posts\.xml: is not XML in the row <row Id="2"'):
