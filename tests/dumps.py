@@ -28,7 +28,8 @@ def table(name: str, rows: Iterable[dict[str, object]]) -> bytes:
 
 def question(number: int, **more: object) -> dict[str, object]:
     row = {"Id": number, "PostTypeId": 1, "CreationDate": "2024-05-01T10:00:00.000", "Score": 3,
-           "Title": f"Which rope for {number} t?", "Body": f"<p>I moor {number} boats.</p>", "Tags": "<rope>"}  # fmt: skip
+           "Title": f"Which rope for {number} t?", "Body": f"<p>I moor {number} boats.</p>", "Tags":
+               "<rope>"}  # fmt: skip
     return row | more
 
 

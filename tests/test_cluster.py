@@ -1,4 +1,4 @@
-"""Beyond one machine: a real Dask cluster, S3 as moto serves it, HTTP, and what is told when one of them is not there."""
+"""Beyond one machine: a real Dask cluster, S3 as moto serves it, HTTP, and the errors when one of them is missing."""
 
 import json
 import os
@@ -200,7 +200,8 @@ def test_a_scheduler_without_workers_is_reported(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_TO_REACH", 1)
     with distributed.LocalCluster(
         n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-    ) as empty, pytest.raises(InputError, match=r"has no worker; start one .*python -m dask worker tcp://"):  # fmt: skip
+    ) as empty, pytest.raises(InputError,
+    match=r"has no worker; start one .*python -m dask worker tcp://"):  # fmt: skip
         Cluster(empty.scheduler_address)
 
 
@@ -381,8 +382,9 @@ def test_what_is_local_needs_none_of_the_packages(monkeypatch, tmp_path):
     assert (tmp_path / "out" / "harbour" / "unfiltered.jsonl").stat().st_size > 10_000
 
 
-# ---- S3
-# -----------------------------------------------------------------------------------------------------------------------
+# ---- S3 --------------------------------------------------------------------------------------------------------------
+
+
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, int]]:
     """The address of an S3 server on loopback."""

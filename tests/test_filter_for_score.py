@@ -57,7 +57,8 @@ def test_tags():
 
 
 def test_both_licenses_have_to_be_among_those_given():
-    pairs = [("CC BY-SA 4.0", "CC BY-SA 4.0"), ("CC BY-SA 3.0", "CC BY-SA 4.0"), ("CC BY-SA 4.0", "CC BY-SA 2.5"), (None, "CC BY-SA 4.0")]  # fmt: skip
+    pairs = [("CC BY-SA 4.0", "CC BY-SA 4.0"), ("CC BY-SA 3.0", "CC BY-SA 4.0"), ("CC BY-SA 4.0", "CC BY-SA 2.5"),
+             (None, "CC BY-SA 4.0")]  # fmt: skip
     records = [record(n, meta={"question_license": q, "answer_license": a}) for n, (q, a) in enumerate(pairs)]
     assert kept(records, "--licenses", "CC BY-SA 4.0") == [0]
     assert kept(records, "--licenses", "CC BY-SA 4.0", "CC BY-SA 3.0") == [0, 1]
@@ -159,7 +160,8 @@ def test_report_adds_up_is_the_table_and_names_the_first_unmet_condition(tmp_pat
     destination = tmp_path / "out.jsonl"
     options = {
         "min_answer_votes": 10, "accepted_only": True, "min_question_votes": 9, "max_answers_per_question": 1,
-        "min_response_chars": 5, "max_response_chars": 60, "tags": ["a"], "exclude_tags": ["z"], "licenses": ["CC BY-SA 4.0"],
+        "min_response_chars": 5, "max_response_chars": 60, "tags": ["a"], "exclude_tags": ["z"], "licenses":
+            ["CC BY-SA 4.0"],
     }  # fmt: skip
     flags = [text for name, value in options.items() for text in (
         [f"--{name}"] if value is True else [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
@@ -199,9 +201,11 @@ def test_records_of_other_sources_are_reported(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("answer_score", "10"), ("answer_score", 10.5), ("answer_score", True), ("answer_score", None), ("answer_score", 1 << 70),
+        ("answer_score", "10"), ("answer_score", 10.5), ("answer_score", True), ("answer_score", None),
+        ("answer_score", 1 << 70),
         ("question_score", []), ("question_id", "7"), ("site", 7), ("accepted", "false"), ("accepted", 1),
-        ("tags", "knots"), ("tags", 5), ("tags", {"knots": 1}), ("question_license", ["CC BY-SA 4.0"]), ("answer_license", 4),
+        ("tags", "knots"), ("tags", 5), ("tags", {"knots": 1}), ("question_license", ["CC BY-SA 4.0"]),
+        ("answer_license", 4),
     ],
 )  # fmt: skip
 def test_field_of_another_type_is_reported(tmp_path, field, value):

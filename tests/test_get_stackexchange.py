@@ -1,4 +1,4 @@
-"""Step 1 as a user runs it: every pair of the dump once, in order, with its attribution, through whatever goes wrong."""
+"""Step 1 as a user runs it: every pair of the dump once, in order, with its attribution, whatever goes wrong."""
 
 import json
 import os

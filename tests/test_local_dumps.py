@@ -1,4 +1,4 @@
-"""Dumps as they lie on people's disks: whose they are, what belongs to them, and what is refused with the right mend."""
+"""Dumps as they lie on people's disks: whose they are, what belongs to them, and what is refused, with which hint."""
 
 import bz2
 import gzip
@@ -73,8 +73,10 @@ def test_a_folder_is_of_the_site_that_it_is_named_after(tmp_path, folder, host):
     assert [site.host for site in local_dumps(tmp_path / folder)] == [host]
 
 
-@pytest.mark.parametrize("name", ["ai.stackexchange.com (1).7z", "ai.stackexchange.com.7z.1", "ai.stackexchange.com.tgz",
-                                  "ai.7z", "dump of ai.stackexchange.com [2026].7z", "AI.stackexchange.com.7Z"])  # fmt: skip
+@pytest.mark.parametrize("name",
+                         ["ai.stackexchange.com (1).7z", "ai.stackexchange.com.7z.1", "ai.stackexchange.com.tgz",
+                                  "ai.7z", "dump of ai.stackexchange.com [2026].7z",
+                                  "AI.stackexchange.com.7Z"])  # fmt: skip
 @pytest.mark.parametrize("given_as", ["file", "folder"])
 def test_an_archive_under_a_name_that_browsers_and_people_give_it_is_read(tmp_path, name, given_as):
     path = tmp_path / "dumps" / name

@@ -159,7 +159,8 @@ def test_each_case_of_the_newest_item_ends_with_the_whole_one(tmp_path, case, da
 
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 def test_the_sites_of_an_item_with_old_names_are_found_by_those_of_today(tmp_path):
-    names = ("alcohol", "psychology", "medicalsciences", "writing", "video", "communitybuilding", "meta.es.stackoverflow",
+    names = ("alcohol", "psychology", "medicalsciences", "writing", "video", "communitybuilding",
+             "meta.es.stackoverflow",
              "mattermodeling")  # fmt: skip
     with ArchiveServer(CASES / "renamed-sites" / "www") as server:
         listed = newest(server, tmp_path, "--list")

@@ -117,7 +117,8 @@ def test_published_files_found_in_a_folder_are_inputs(tmp_path, monkeypatch, nam
     outputs = {"--destpath": tmp_path / "out.jsonl", flag: tmp_path / "sources" / file}
     before = contents(tmp_path)
     with pytest.raises(InputError, match=f"{file}: is the input too; give another {flag}"):
-        run_main(monkeypatch, name, "--inputpath", tmp_path / "sources", *more, *(word for output in outputs.items() for word in output))  # fmt: skip
+        run_main(monkeypatch, name, "--inputpath", tmp_path / "sources", *more,
+                 *(word for output in outputs.items() for word in output))  # fmt: skip
     assert contents(tmp_path) == before
 
 
@@ -284,7 +285,8 @@ def test_kept_archive_of_another_dump_is_not_replaced(www, tmp_path):
     kept.write_bytes(b"an archive of an older dump")
     with ArchiveServer(www) as server:
         run = run_script(
-            "get_stackexchange.py", "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path,
+            "get_stackexchange.py", "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir",
+            tmp_path,
             "--keep_archive",
         )  # fmt: skip
     assert run.status == 1 and f"{kept}: is not the archive of large; move it away" in run.stderr, run

@@ -132,9 +132,12 @@ def test_files_and_folders_are_named_after_their_site(name, host):
 @pytest.mark.parametrize(
     "name",
     [
-        "posts", "dump.7z", "Posts.xml", "", ".", "..", "quay", "quay.stackexchange.com-new", "old quay.stackexchange.com",
-        "stackoverflow.stackexchange.com", "xmath.stackexchange.com", "mathx.stackexchange.com", "maht.stackexchange.com",
-        "x.math.stackexchange.com", "fr.stackoverflow.com", "stackoverflow.comx", "stackexchange.com", "émath.stackexchange.com",
+        "posts", "dump.7z", "Posts.xml", "", ".", "..", "quay", "quay.stackexchange.com-new",
+        "old quay.stackexchange.com",
+        "stackoverflow.stackexchange.com", "xmath.stackexchange.com", "mathx.stackexchange.com",
+        "maht.stackexchange.com",
+        "x.math.stackexchange.com", "fr.stackoverflow.com", "stackoverflow.comx", "stackexchange.com",
+        "émath.stackexchange.com",
         "math.stackexchange.com and cs.stackexchange.com", "math.meta.meta.stackexchange.com", "math.stackexchange.org",
     ],
 )  # fmt: skip
@@ -143,7 +146,8 @@ def test_a_name_that_does_not_tell_a_site_is_of_none(name):
 
 
 PIECES = st.sampled_from(
-    [*TOPICS, *RENAMED, *sorted(HOSTS), ".stackexchange.com", "stackexchange", ".com", "meta", ".meta", ".", "-", "_", " ",
+    [*TOPICS, *RENAMED, *sorted(HOSTS), ".stackexchange.com", "stackexchange", ".com", "meta", ".meta", ".", "-", "_",
+     " ",
      "(1)", "[", "]", "é", "０", "\u0301", "x", "2026", "-Posts", ".7z", ".001", ".xml", "/", "..", "www.", "https://"]
 )  # fmt: skip
 
@@ -177,7 +181,8 @@ def test_a_user_may_name_a_site_that_the_list_lacks_unless_it_looks_mistyped(wor
 
 def test_an_archive_a_table_and_an_archive_a_site_are_distinguished():
     names = ["stackoverflow.com-Posts.7z", "stackoverflow.com-Users.7z", "stackoverflow.com-Votes.7z",
-             "beer.stackexchange.com.7z", "xmath.stackexchange.com.7z", "cs.stackexchange.com-Users.7z", "dump.7z"]  # fmt: skip
+             "beer.stackexchange.com.7z", "xmath.stackexchange.com.7z", "cs.stackexchange.com-Users.7z",
+             "dump.7z"]  # fmt: skip
     files = {name: ItemFile("item", name, 1, "") for name in names}
     sites, unknown = by_site(files)
     assert {site.host: {table: file.name for table, file in tables.items()} for site, tables in sites.items()} == {

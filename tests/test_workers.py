@@ -1,4 +1,4 @@
-"""Work side by side: results in order, no more of it under way than is asked for, and none that goes on behind the end."""
+"""Work side by side: results in order, no more in progress than allowed, and none left running at the end."""
 
 import os
 import signal
