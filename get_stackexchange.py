@@ -24,7 +24,7 @@ from pathlib import Path
 
 from download.http_client import Client
 from records.errors import InputError
-from records.fsspec_paths import errors_told, location
+from records.fsspec_paths import location, named_errors
 from records.script import positive, run, script_parser, tell
 from stackdump.archive_org import DEFAULT_URL, newest_item
 from stackdump.dumps import Dump, item_dumps
@@ -145,7 +145,7 @@ def main() -> None:
 def find_dumps(args: argparse.Namespace, named: Sequence[str], client: Client) -> dict[Site, Dump]:
     """All dumps at --dump_path or in the item, by site."""
     if args.dump_path:
-        with errors_told(next((place for place in args.dump_path if not isinstance(place, Path)), Path())):
+        with named_errors(next((place for place in args.dump_path if not isinstance(place, Path)), Path())):
             return local_dumps(*args.dump_path, named=named, compare=not args.list, tell=tell)
     item = args.dump or newest_item(client, tell)
     tell(f"dump: {item} at {client.base_url}")

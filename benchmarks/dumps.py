@@ -19,8 +19,14 @@ SHARED = ROOT.parent / "shared" / "archive.org"
 def add_dumps(parser: argparse.ArgumentParser) -> None:
     """Add the flag that says where the dumps are."""
     default = SHARED if SHARED.is_dir() and not FETCHED.is_dir() else FETCHED
-    parser.add_argument("--dumps", type=Path, default=default, metavar="DIR", help="7z archives of sites, also in folders "
-        "below (default: benchmarks/dumps, which benchmarks.get_dumps fills; without it ../shared/archive.org)")  # fmt: skip
+    parser.add_argument(
+        "--dumps",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help="7z archives of sites, also in folders below (default: benchmarks/dumps, which benchmarks.get_dumps fills; "
+        "without  it ../shared/archive.org)",
+    )
 
 
 def find_archive(dumps: Path, host: str) -> Path:

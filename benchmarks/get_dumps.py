@@ -3,8 +3,8 @@
     python -m benchmarks.get_dumps                                     the sites that the benchmarks name
     python -m benchmarks.get_dumps --dump stackexchange --sites genai cstheory
 
-They come into benchmarks/dumps/<item>/<site>, which git ignores: they are other people's work, under CC BY-SA. A site that
-is there is not fetched again, and an interrupted download goes on. $ARCHIVE_ORG_URL names another server.
+They come into benchmarks/dumps/<item>/<site>, which git ignores: they are other people's work, under CC BY-SA. A site
+that is there is not fetched again, and an interrupted download goes on. $ARCHIVE_ORG_URL names another server.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python -m benchmarks.markdown                     converter x dump
     python -m benchmarks.markdown --linear            time against size, adversarial bodies
 
-Faithful: the share of posts whose Markdown means what the HTML meant, by the fidelity measure (tools/fidelity/README.md says
-how it judges). Fast: posts a second of CPU time on one core; the converters take turns, dump by dump, and the best of the
-rounds counts, so that noise hits all alike. Escapes: escapes, entities and tags in 1000 characters of Markdown, as
-fidelity counts them. markdownify and html-to-markdown run with their defaults, as others use them.
+Faithful: the share of posts whose Markdown means what the HTML meant, by the fidelity measure (tools/fidelity/README.md
+says how it judges). Fast: posts a second of CPU time on one core; the converters take turns, dump by dump, and the best
+of the rounds counts, so that noise hits all alike. Escapes: escapes, entities and tags in 1000 characters of Markdown,
+as fidelity counts them. markdownify and html-to-markdown run with their defaults, as others use them.
 """
 
 from __future__ import annotations

@@ -27,8 +27,11 @@ class Cost:
 
 
 def measure(command: list[str], cores: int | None = None, memory: bool = False) -> Cost:
-    """Run a command to its end, its output thrown away, on so many cores (default: all that there are). Sampling the memory costs time, so time and memory are
-    best measured in runs of their own. Exits with the command's stderr where it fails."""
+    """Run a command to its end, its output thrown away, on so many cores (default: all).
+
+    Sampling the memory costs time, so time and memory are best measured in runs of their own. Exits with the command's
+    stderr if it fails.
+    """
     # orphaned grandchildren become ours, so that their time is counted too
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()

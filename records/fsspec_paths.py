@@ -32,14 +32,14 @@ def location(text: str) -> Path | UPath:
         raise InputError(
             f"{text}: a URL needs the package {error.name}; pip install -r requirements/cluster.txt"
         ) from None
-    with errors_told(text):
+    with named_errors(text):
         url = UPath(f"{scheme}://{rest.rstrip('/')}")
         url.fs  # noqa: B018 - raises if the URL's own package, such as s3fs, is missing
         return url
 
 
 @contextmanager
-def errors_told(place: str | Path | UPath) -> Iterator[None]:
+def named_errors(place: str | Path | UPath) -> Iterator[None]:
     """Turn all errors of a remote file system into InputError with its URL."""
     try:
         yield
@@ -52,7 +52,7 @@ def errors_told(place: str | Path | UPath) -> Iterator[None]:
 def try_writing(place: Path | UPath) -> None:
     """Raise InputError if a URL cannot be written to: better now than after hours."""
     if not isinstance(place, Path):
-        with errors_told(place), tempfile.TemporaryDirectory() as folder:
+        with named_errors(place), tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "trial").touch()
             _upload(Path(folder) / "trial", place / ".trial")
             (place / ".trial").unlink()
@@ -74,7 +74,7 @@ def written_to(place: Path | UPath, work: Path) -> Iterator[Path]:
     local = work / place.name
     try:
         yield local
-        with errors_told(place):
+        with named_errors(place):
             _upload(local, place)
     finally:
         local.unlink(missing_ok=True)

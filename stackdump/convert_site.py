@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from records.file_io import open_output, write_report
-from records.fsspec_paths import errors_told, written_to
+from records.fsspec_paths import named_errors, written_to
 from records.output_checks import RECORDS, REPORT, Output, check_outputs
 from records.script import Stages, table_lines
 from stackdump.cluster import Cluster
@@ -29,7 +29,7 @@ LIBRARIES = ("lxml", "py7zr", "rapidgzip", "selectolax")  # what the records dep
 def is_complete(site: Site, dump: Dump, options: Options) -> bool:
     """Whether an earlier run has converted this dump with these options. Raises InputError for a URL's errors."""
     records, report = options.records_file(site.folder), options.report_file(site.folder)
-    with errors_told(report):
+    with named_errors(report):
         try:
             found = json.loads(report.read_text("utf-8"))
             output = found["output"]
@@ -80,7 +80,7 @@ def convert_site(
             ):
                 conversion.read()
                 output = _write(conversion.lines(), out)
-                with errors_told(report):
+                with named_errors(report):
                     report.unlink(missing_ok=True)  # it describes the records that are replaced now
             if options.compress:
                 output["bytes_compressed"] = local.stat().st_size
@@ -90,7 +90,7 @@ def convert_site(
                 if isinstance(folder, Path):
                     folder.rmdir()
     for other in options.other_records_files(site.folder):
-        with errors_told(other):
+        with named_errors(other):
             other.unlink(missing_ok=True)
     with written_to(report, work) as local:
         write_report(local, _report(site, dump, options, conversion, output))
@@ -103,7 +103,7 @@ def _check_outputs(site: Site, options: Options) -> None:
     """Raise InputError if a file that would be written is an input, or was not written by a run."""
     report, work = options.report_file(site.folder), options.work_folder(site.folder)
     all_records = [options.records_file(site.folder), *options.other_records_files(site.folder)]
-    with errors_told(report):
+    with named_errors(report):
         check_outputs(
             options.dump_path,
             [

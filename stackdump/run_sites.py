@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from records.errors import InputError
-from records.fsspec_paths import errors_told, try_writing
+from records.fsspec_paths import named_errors, try_writing
 from records.workers import make_pool
 from stackdump.cluster import Cluster, TaskCancelled, scratch_folder, this_worker
 from stackdump.convert_site import convert_site, is_complete
@@ -83,7 +83,7 @@ def _without_complete(chosen: dict[Site, Dump], options: Options, executor: Exec
 
 def _look_ahead(todo: dict[Site, Dump], away: list[Site], options: Options, tell: Tell) -> None:
     """Say what the run will do, unless that is one local dump. Raises InputError if a disk is too small."""
-    with errors_told(options.dump_path[0] if options.dump_path else Path()):
+    with named_errors(options.dump_path[0] if options.dump_path else Path()):
         forecasts = {site: forecast(site, dump, options) for site, dump in todo.items()}
     if len(todo) > 1 or any(each.to_fetch for each in forecasts.values()):
         tell(describe(list(forecasts.values()), options))
@@ -111,7 +111,7 @@ def share_out(todo: dict[Site, Dump], options: Options, threads: int) -> tuple[l
     places = (*options.dump_path, options.destdir)
     if not (options.scheduler and options.dump_path) or any(isinstance(place, Path) for place in places):
         return [], threads
-    with errors_told(places[0]):
+    with named_errors(places[0]):
         sizes = {site: dump.size for site, dump in todo.items()}
     total = sum(sizes.values())
     away = [site for site, size in sizes.items() if size * threads <= total]

@@ -37,7 +37,7 @@ def table(text: str) -> dict[str, int]:
     return {name: int(count.replace(",", "")) for name, count in re.findall(r"^ +(.+?) {2,}([\d,]+)$", text, re.M)}
 
 
-def told(run: Run, script: str, *parts: str | Path, status: int = 1) -> None:
+def assert_one_line_error(run: Run, script: str, *parts: str | Path, status: int = 1) -> None:
     """Assert that a run ended as bad input has to: one line with these parts, this status, nothing on stdout."""
     assert (run.status, run.stdout) == (status, ""), run
     assert run.stderr.count("\n") == 1 and run.stderr.startswith(f"{script}: error: "), run.stderr

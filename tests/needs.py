@@ -9,7 +9,7 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"  # real dumps 
 
 
 def package(name: str, kind: str) -> ModuleType:
-    """The module `name` of the optional requirements of that kind; the test, or the file of tests, is skipped without."""
+    """The module `name` of the optional requirements of that kind; skips the test, or the test file, without it."""
     __tracebackhide__ = True  # so that pytest names the line of the test
     return pytest.importorskip(name, reason=f"needs {name}: pip install -r requirements/{kind}.txt")
 

@@ -15,7 +15,7 @@ from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow
 from sample.archive_server import ArchiveServer, Fault
 from tests import needs
-from tests.conftest import ROOT, run_script, told
+from tests.conftest import ROOT, assert_one_line_error, run_script
 
 SCRIPT = "get_conala.py"
 SAMPLE = ROOT / "sample" / "sources" / "conala-corpus"
@@ -242,14 +242,18 @@ def test_bad_input_ends_in_one_line_and_writes_nothing(tmp_path):
     out = tmp_path / "out.jsonl"
     test, mine = SAMPLE / "conala-test.json", tmp_path / "train.json"
     mine.write_text('[{"intent": "a", "snippet": "b"}, {"intent"')
-    told(run_script(SCRIPT, "--inputpath", test, "--destpath", out), SCRIPT, f"{test}: is test", "--include_test")
-    told(run_script(SCRIPT, "--inputpath", mine, "--destpath", out), SCRIPT, f"{mine}:2: is not JSON, or is cut")
-    told(
+    assert_one_line_error(
+        run_script(SCRIPT, "--inputpath", test, "--destpath", out), SCRIPT, f"{test}: is test", "--include_test"
+    )
+    assert_one_line_error(
+        run_script(SCRIPT, "--inputpath", mine, "--destpath", out), SCRIPT, f"{mine}:2: is not JSON, or is cut"
+    )
+    assert_one_line_error(
         run_script(SCRIPT, "--inputpath", mine, "--include_test", "--destpath", out),
         SCRIPT,
         "conala-test: is asked for",
     )
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, "--inputpath", tmp_path / "gone", "--destpath", out), SCRIPT, "gone: no such file or folder"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["train.json"]

@@ -1,4 +1,4 @@
-"""The documentation holds: transcripts are what the commands print, links lead somewhere, every script and flag exists."""
+"""The documentation is right: transcripts are what the commands print, links, scripts and flags exist."""
 
 import re
 import shlex

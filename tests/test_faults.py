@@ -155,7 +155,7 @@ def test_a_header_that_lies_about_the_size_ends_in_one_line(tmp_path, monkeypatc
 
 
 def test_a_bomb_is_not_held_in_memory(tmp_path):
-    """300 MB of white space in a few kilobytes; the script may use 300 MB of address space beyond what it starts with."""
+    """300 MB of white space in a few kilobytes; the script may use 300 MB of memory beyond what it starts with."""
     bomb = b"<posts>\n" + b" " * 300_000_000
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": bomb}, LZMA2)
     assert archive.stat().st_size < 200_000

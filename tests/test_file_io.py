@@ -14,7 +14,7 @@ import pytest
 from records.errors import InputError
 from records.file_io import open_input, open_output, open_output_folder, write_report
 from records.version import VERSION
-from tests.conftest import ROOT, jsonl, record, run_script, told
+from tests.conftest import ROOT, assert_one_line_error, jsonl, record, run_script
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -104,61 +104,63 @@ def test_fifo_is_read(tmp_path):
 
 @pytest.mark.parametrize("left", [0, 1, 5, 100, -1])
 @pytest.mark.parametrize("ending", ENDINGS[1:])
-def test_cut_file_is_told(tmp_path, ending, left):
+def test_cut_file_is_reported(tmp_path, ending, left):
     path, whole = tmp_path / f"in{ending}", COMPRESS[ending](RECORDS)
     path.write_bytes(whole[:left])
-    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
+    assert_one_line_error(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
     assert names(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("ending", ENDINGS[1:])
-def test_damaged_file_is_told(tmp_path, ending):
+def test_damaged_file_is_reported(tmp_path, ending):
     path, data = tmp_path / f"in{ending}", bytearray(COMPRESS[ending](RECORDS))
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
     run = keep_all(path, tmp_path / "out.jsonl")
-    told(run, SCRIPT, path)  # what the damage did decides whether decompressing or JSON fails
+    assert_one_line_error(run, SCRIPT, path)  # what the damage did decides whether decompressing or JSON fails
     assert names(tmp_path) == [path.name]
 
 
-def test_wrong_checksum_of_gzip_is_told(tmp_path):
+def test_wrong_checksum_of_gzip_is_reported(tmp_path):
     path, data = tmp_path / "in.jsonl.gz", bytearray(gzip.compress(RECORDS))
     data[-8] ^= 1  # the CRC-32; all records are sound
     path.write_bytes(data)
-    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
+    assert_one_line_error(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
     assert names(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("ending", ENDINGS[1:])
-def test_plain_text_under_a_compressed_name_is_told(tmp_path, ending):
+def test_plain_text_under_a_compressed_name_is_reported(tmp_path, ending):
     path = tmp_path / f"in{ending}"
     path.write_bytes(RECORDS)
-    told(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
+    assert_one_line_error(keep_all(path, tmp_path / "out.jsonl"), SCRIPT, f"{path}: is truncated or damaged")
 
 
-def test_missing_input_is_told_before_the_others_are_read(tmp_path):
+def test_missing_input_is_reported_before_the_others_are_read(tmp_path):
     """A typo in the last name must not show after hours."""
     bad = tmp_path / "bad.jsonl"
     bad.write_text("no record\n")
     run = run_script(
         SCRIPT, "--inputpath", bad, tmp_path / "gone", "--destpath", tmp_path / "o", "--min_answer_votes", "1"
     )
-    told(run, SCRIPT, f"{tmp_path / 'gone'}: no such file; check the path")
+    assert_one_line_error(run, SCRIPT, f"{tmp_path / 'gone'}: no such file; check the path")
 
 
-def test_folder_as_input_is_told(tmp_path):
-    told(keep_all(tmp_path, tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path}: is a directory")
+def test_folder_as_input_is_reported(tmp_path):
+    assert_one_line_error(keep_all(tmp_path, tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path}: is a directory")
 
 
-def test_empty_name_is_told(tmp_path):
+def test_empty_name_is_reported(tmp_path):
     """As "$UNSET" gives one."""
-    told(keep_all("", tmp_path / "out.jsonl"), SCRIPT, "'': no such file")
-    told(keep_all("-", ""), SCRIPT, ".: is not a regular file")
+    assert_one_line_error(keep_all("", tmp_path / "out.jsonl"), SCRIPT, "'': no such file")
+    assert_one_line_error(keep_all("-", ""), SCRIPT, ".: is not a regular file")
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc, which Linux has")
 def test_failure_of_reading_names_the_file(tmp_path):
-    told(keep_all("/proc/self/mem", tmp_path / "out.jsonl"), SCRIPT, "/proc/self/mem: Input/output error")
+    assert_one_line_error(
+        keep_all("/proc/self/mem", tmp_path / "out.jsonl"), SCRIPT, "/proc/self/mem: Input/output error"
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -176,18 +178,20 @@ def test_input_as_destination_is_refused(tmp_path, link):
         link(destination, path)
     (tmp_path / "folder").mkdir()
     for source in (path, tmp_path / "folder" / ".." / "records.jsonl"):
-        told(keep_all(source, destination), SCRIPT, f"{destination}: is the input too; give another --destpath")
+        assert_one_line_error(
+            keep_all(source, destination), SCRIPT, f"{destination}: is the input too; give another --destpath"
+        )
     assert path.read_bytes() == RECORDS and destination.read_bytes() == RECORDS
 
 
-def test_links_in_a_circle_are_told(tmp_path):
+def test_links_in_a_circle_are_reported(tmp_path):
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    told(keep_all(tmp_path / "a", tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path / 'a'}: no such file")
+    assert_one_line_error(keep_all(tmp_path / "a", tmp_path / "out.jsonl"), SCRIPT, f"{tmp_path / 'a'}: no such file")
 
 
 @pytest.mark.parametrize("name", [".", "..", "folder", "folder/"])
-def test_folder_as_destination_is_told(tmp_path, monkeypatch, name):
+def test_folder_as_destination_is_reported(tmp_path, monkeypatch, name):
     (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is not a regular file; give another name"), open_output(name):
@@ -195,17 +199,21 @@ def test_folder_as_destination_is_told(tmp_path, monkeypatch, name):
     assert names(tmp_path) == ["folder"] and names(tmp_path / "folder") == []
 
 
-def test_what_is_no_file_is_refused_as_destination(tmp_path):
+def test_what_is_not_a_regular_file_is_refused_as_destination(tmp_path):
     """Renaming onto /dev/null would put a file in its place, for the whole machine; a pipe stands for it here."""
     os.mkfifo(tmp_path / "pipe")
-    told(keep_all("-", tmp_path / "pipe", stdin=RECORDS), SCRIPT, f"{tmp_path / 'pipe'}: is not a regular file")
+    assert_one_line_error(
+        keep_all("-", tmp_path / "pipe", stdin=RECORDS), SCRIPT, f"{tmp_path / 'pipe'}: is not a regular file"
+    )
     assert (tmp_path / "pipe").is_fifo() and names(tmp_path) == ["pipe"]
 
 
 @pytest.mark.parametrize("below", ["out.jsonl", "deeper/out.jsonl"])
-def test_destination_below_a_file_is_told(tmp_path, below):
+def test_destination_below_a_file_is_reported(tmp_path, below):
     (tmp_path / "file").write_text("mine")
-    told(keep_all("-", tmp_path / "file" / below, stdin=RECORDS), SCRIPT, tmp_path / "file", "is not a directory")
+    assert_one_line_error(
+        keep_all("-", tmp_path / "file" / below, stdin=RECORDS), SCRIPT, tmp_path / "file", "is not a directory"
+    )
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -218,7 +226,7 @@ def test_failing_run_keeps_what_was_there(tmp_path):
     destination, report = tmp_path / "out.jsonl", tmp_path / "out.jsonl.report.json"
     destination.write_bytes(RECORDS)
     report.write_text('{"options": {}}')
-    told(keep_all("-", destination, stdin=RECORDS + b"no record\n"), SCRIPT, "stdin:400: is not JSON")
+    assert_one_line_error(keep_all("-", destination, stdin=RECORDS + b"no record\n"), SCRIPT, "stdin:400: is not JSON")
     assert names(tmp_path) == [destination.name, report.name]
     assert (destination.read_text(), report.read_text()) == (RECORDS.decode(), '{"options": {}}')
 
@@ -227,7 +235,9 @@ def test_report_that_cannot_be_written_keeps_the_records_of_before(tmp_path):
     destination = tmp_path / "out.jsonl"
     destination.write_bytes(RECORDS)
     (tmp_path / "out.jsonl.report.json").mkdir()
-    told(keep_all("-", destination, stdin=RECORDS), SCRIPT, "out.jsonl.report.json: is not a regular file")
+    assert_one_line_error(
+        keep_all("-", destination, stdin=RECORDS), SCRIPT, "out.jsonl.report.json: is not a regular file"
+    )
     assert destination.read_bytes() == RECORDS
     assert names(tmp_path) == [destination.name, "out.jsonl.report.json"]
 
@@ -327,7 +337,7 @@ def test_report_takes_names_that_are_no_utf8(tmp_path):
 
 
 @pytest.mark.parametrize("script", ["filter_for_score.py", "merge_datasets.py"])
-def test_file_whose_name_is_no_utf8_goes_through(tmp_path, script):
+def test_file_whose_name_is_not_utf8_goes_through(tmp_path, script):
     path = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
     path.write_bytes(RECORDS)
     votes = ["--min_answer_votes", "1"] if script == SCRIPT else []

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from review.agreement import Agreement
-from tests.conftest import jsonl, record, run_script, table, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "filter_by_human.py"
 SITE = "quay.stackexchange.com/a"
@@ -185,7 +185,9 @@ def test_agreement_compares_two_files(tmp_path, second):
     for args in (["--judgement_file", second, "--agreement", second], ["--agreement", first]):
         run = judge(tmp_path, FIRST, *map(str, args))
         assert run.status == 2 and "--agreement compares two files" in run.stderr
-    told(judge(tmp_path, FIRST, "--agreement", str(tmp_path / "gone.yaml")), SCRIPT, "gone.yaml: no such file")
+    assert_one_line_error(
+        judge(tmp_path, FIRST, "--agreement", str(tmp_path / "gone.yaml")), SCRIPT, "gone.yaml: no such file"
+    )
 
 
 # the first and the fourth are the examples of Wikipedia's page "Cohen's kappa"; the others follow from the formula
@@ -223,7 +225,7 @@ def test_kappa_is_cohen_s(counts, kappa):
 )  # fmt: skip
 def test_mistake_in_the_judgement_file_is_reported_in_one_line(tmp_path, judgements, line, message):
     (tmp_path / "out.jsonl").write_bytes(jsonl(*RECORDS))
-    told(judge(tmp_path, judgements), SCRIPT, f"{tmp_path / 'judgements.yaml'}:{line}: ", message)
+    assert_one_line_error(judge(tmp_path, judgements), SCRIPT, f"{tmp_path / 'judgements.yaml'}:{line}: ", message)
     assert (tmp_path / "out.jsonl").read_bytes() == jsonl(*RECORDS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["judgements.yaml", "out.jsonl"]
 
@@ -231,12 +233,12 @@ def test_mistake_in_the_judgement_file_is_reported_in_one_line(tmp_path, judgeme
 def test_missing_judgement_file_is_reported(tmp_path):
     for path, message in ((tmp_path / "gone.yaml", "no such file; judge records"), (tmp_path, "Is a directory")):
         run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--judgement_file", path)
-        told(run, SCRIPT, f"{path}: {message}")
+        assert_one_line_error(run, SCRIPT, f"{path}: {message}")
 
 
 def test_judgement_file_as_destination_is_refused(tmp_path):
     path = tmp_path / "judgements.yaml"
     path.write_text(f"{SITE}/1: accept\n")
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", path, "--judgement_file", path, stdin=jsonl(*RECORDS))
-    told(run, SCRIPT, f"{path}: is the input too")
+    assert_one_line_error(run, SCRIPT, f"{path}: is the input too")
     assert path.read_text() == f"{SITE}/1: accept\n"

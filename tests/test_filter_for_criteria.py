@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT, jsonl, record, run_script, table, told
+from tests.conftest import ROOT, assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "filter_for_criteria.py"
 GOOD = "Take the bowline, for it holds under load and is easily untied."
@@ -176,10 +176,12 @@ def test_wrong_arguments_are_reported_with_status_2(tmp_path, args, message):
 def test_one_file_for_two_purposes_is_refused(tmp_path):
     path, other = tmp_path / "in.jsonl", tmp_path / "o"
     path.write_bytes(jsonl(*RECORDS))
-    told(run_script(SCRIPT, "--inputpath", path, "--destpath", path, "--annotate"), SCRIPT, "is the input too")
+    assert_one_line_error(
+        run_script(SCRIPT, "--inputpath", path, "--destpath", path, "--annotate"), SCRIPT, "is the input too"
+    )
     drop = ("--inputpath", path, "--destpath", other, "--drop", "4", "--dropped_path")
-    told(run_script(SCRIPT, *drop, path), SCRIPT, "is the input too")
-    told(run_script(SCRIPT, *drop, f"{tmp_path}/./o"), SCRIPT, "o: is written for --destpath too")
+    assert_one_line_error(run_script(SCRIPT, *drop, path), SCRIPT, "is the input too")
+    assert_one_line_error(run_script(SCRIPT, *drop, f"{tmp_path}/./o"), SCRIPT, "o: is written for --destpath too")
     assert path.read_bytes() == jsonl(*RECORDS) and not other.exists()
 
 
@@ -189,7 +191,7 @@ def test_a_bad_line_is_reported_and_nothing_is_written(tmp_path):
     done = run_script(
         SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--drop", "4", "--dropped_path", tmp_path / "d"
     )
-    told(done, SCRIPT, f"{path}:7: ")
+    assert_one_line_error(done, SCRIPT, f"{path}:7: ")
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
@@ -199,7 +201,7 @@ def test_a_record_nested_too_deep_to_be_rewritten_is_reported(tmp_path):
     )
     done = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--annotate", stdin=deep)
     if done.status:  # depends on how deep this Python's json goes
-        told(done, SCRIPT, "stdin:1: cannot be annotated")
+        assert_one_line_error(done, SCRIPT, "stdin:1: cannot be annotated")
     assert done.status in (0, 1)
 
 

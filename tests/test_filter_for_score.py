@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.conftest import jsonl, record, run_script, table, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "filter_for_score.py"
 
@@ -57,7 +57,8 @@ def test_tags():
 
 
 def test_both_licenses_have_to_be_among_those_given():
-    pairs = [("CC BY-SA 4.0", "CC BY-SA 4.0"), ("CC BY-SA 3.0", "CC BY-SA 4.0"), ("CC BY-SA 4.0", "CC BY-SA 2.5"), (None, "CC BY-SA 4.0")]  # fmt: skip
+    pairs = [("CC BY-SA 4.0", "CC BY-SA 4.0"), ("CC BY-SA 3.0", "CC BY-SA 4.0"), ("CC BY-SA 4.0", "CC BY-SA 2.5"),
+             (None, "CC BY-SA 4.0")]  # fmt: skip
     records = [record(n, meta={"question_license": q, "answer_license": a}) for n, (q, a) in enumerate(pairs)]
     assert kept(records, "--licenses", "CC BY-SA 4.0") == [0]
     assert kept(records, "--licenses", "CC BY-SA 4.0", "CC BY-SA 3.0") == [0, 1]
@@ -114,12 +115,14 @@ def test_sites_that_take_turns_are_counted_apart():
 @pytest.mark.parametrize(
     "records", [answers((1, 2, 9), (2, 1, 9)), answers((1, 1, 8), (2, 1, 9))], ids=["question", "score"]
 )
-def test_records_out_of_order_are_told(tmp_path, records):
+def test_records_out_of_order_are_reported(tmp_path, records):
     path = tmp_path / "in.jsonl"
     path.write_bytes(jsonl(*records))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--min_answer_votes", "1",
                      "--max_answers_per_question", "3")  # fmt: skip
-    told(run, SCRIPT, f"{path}:2: is not in the order of get_stackexchange.py", "filter before you shuffle")
+    assert_one_line_error(
+        run, SCRIPT, f"{path}:2: is not in the order of get_stackexchange.py", "filter before you shuffle"
+    )
     assert [each.name for each in tmp_path.iterdir()] == ["in.jsonl"]
     assert kept(records) == [1, 2]  # without that flag any order will do
 
@@ -157,7 +160,8 @@ def test_report_adds_up_is_the_table_and_names_the_first_unmet_condition(tmp_pat
     destination = tmp_path / "out.jsonl"
     options = {
         "min_answer_votes": 10, "accepted_only": True, "min_question_votes": 9, "max_answers_per_question": 1,
-        "min_response_chars": 5, "max_response_chars": 60, "tags": ["a"], "exclude_tags": ["z"], "licenses": ["CC BY-SA 4.0"],
+        "min_response_chars": 5, "max_response_chars": 60, "tags": ["a"], "exclude_tags": ["z"], "licenses":
+            ["CC BY-SA 4.0"],
     }  # fmt: skip
     flags = [text for name, value in options.items() for text in (
         [f"--{name}"] if value is True else [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
@@ -185,26 +189,30 @@ def test_empty_input_makes_an_empty_file(tmp_path):
     assert table(run.stderr) == {"records read": 0, "records kept": 0}
 
 
-def test_records_of_other_sources_are_told(tmp_path):
+def test_records_of_other_sources_are_reported(tmp_path):
     path = tmp_path / "conala.jsonl"
     path.write_bytes(jsonl({**record(), "meta": {"license": "MIT"}}))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--min_answer_votes", "1")
-    told(run, SCRIPT, f"{path}:1: meta.site is not a string; this step reads the files of get_stackexchange.py")
+    assert_one_line_error(
+        run, SCRIPT, f"{path}:1: meta.site is not a string; this step reads the files of get_stackexchange.py"
+    )
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("answer_score", "10"), ("answer_score", 10.5), ("answer_score", True), ("answer_score", None), ("answer_score", 1 << 70),
+        ("answer_score", "10"), ("answer_score", 10.5), ("answer_score", True), ("answer_score", None),
+        ("answer_score", 1 << 70),
         ("question_score", []), ("question_id", "7"), ("site", 7), ("accepted", "false"), ("accepted", 1),
-        ("tags", "knots"), ("tags", 5), ("tags", {"knots": 1}), ("question_license", ["CC BY-SA 4.0"]), ("answer_license", 4),
+        ("tags", "knots"), ("tags", 5), ("tags", {"knots": 1}), ("question_license", ["CC BY-SA 4.0"]),
+        ("answer_license", 4),
     ],
 )  # fmt: skip
-def test_field_of_another_type_is_told(tmp_path, field, value):
+def test_field_of_another_type_is_reported(tmp_path, field, value):
     """Each once was taken for something else, or ended in a traceback."""
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--min_answer_votes", "1", "--tags", "k",
                      "--licenses", "CC", stdin=jsonl(record(1), record(2, meta={field: value})))  # fmt: skip
-    told(run, SCRIPT, f"stdin:2: meta.{field} is not ")
+    assert_one_line_error(run, SCRIPT, f"stdin:2: meta.{field} is not ")
 
 
 def test_tags_that_are_no_text_match_nothing():

@@ -19,7 +19,7 @@ from generation.python_code.samples import extract, make_sample
 from generation.sandbox.bubblewrap import START
 from records.errors import InputError
 from tests import needs
-from tests.conftest import ROOT, jsonl, record, run_script, table, told
+from tests.conftest import ROOT, assert_one_line_error, jsonl, record, run_script, table
 from tests.model_server import Fault, ModelServer, Reply
 
 SCRIPT = "generate_python.py"
@@ -344,7 +344,9 @@ def test_without_a_sandbox_it_refuses_unless_allowed(tmp_path):
     (tmp_path / "in.jsonl").write_bytes(jsonl(record(response=DOUBLE)))
     flags = ["--verify", tmp_path / "in.jsonl", "--destpath", tmp_path / "out.jsonl"]
     with patch.dict(os.environ, {"PATH": str(tmp_path)}):
-        told(run_script(SCRIPT, *flags), SCRIPT, "no sandbox for untrusted code", "--allow_unsandboxed")
+        assert_one_line_error(
+            run_script(SCRIPT, *flags), SCRIPT, "no sandbox for untrusted code", "--allow_unsandboxed"
+        )
         assert not (tmp_path / "out.jsonl").exists()
         run = run_script(SCRIPT, *flags, "--allow_unsandboxed")
     assert run.status == 0 and len(rows(tmp_path / "out.jsonl")) == 1
@@ -357,17 +359,19 @@ def test_bad_input_is_reported_in_one_line(tmp_path):
         return run_script(SCRIPT, "--samples", "1", "--model", "m", "--destpath", tmp_path / "out.jsonl", *flags)
 
     (tmp_path / "empty.txt").write_text("# nothing\n")
-    told(asked("--topics", tmp_path / "none.txt"), SCRIPT, "none.txt", "cannot be read as topics")
-    told(asked("--topics", tmp_path / "empty.txt"), SCRIPT, "empty.txt", "has no topics")
-    told(asked("--prompt", tmp_path / "none.txt"), SCRIPT, "none.txt", "no such prompt file")
-    told(verify(tmp_path, record(meta={"tests": 3})), SCRIPT, "in.jsonl:1", "meta.tests")
-    told(run_script(SCRIPT, "--verify", "", "--destpath", tmp_path / "out.jsonl"), SCRIPT, "no such file")
-    told(
+    assert_one_line_error(asked("--topics", tmp_path / "none.txt"), SCRIPT, "none.txt", "cannot be read as topics")
+    assert_one_line_error(asked("--topics", tmp_path / "empty.txt"), SCRIPT, "empty.txt", "has no topics")
+    assert_one_line_error(asked("--prompt", tmp_path / "none.txt"), SCRIPT, "none.txt", "no such prompt file")
+    assert_one_line_error(verify(tmp_path, record(meta={"tests": 3})), SCRIPT, "in.jsonl:1", "meta.tests")
+    assert_one_line_error(
+        run_script(SCRIPT, "--verify", "", "--destpath", tmp_path / "out.jsonl"), SCRIPT, "no such file"
+    )
+    assert_one_line_error(
         run_script(SCRIPT, "--verify", tmp_path / "none.jsonl", "--destpath", tmp_path / "out.jsonl"),
         SCRIPT,
         "no such file",
     )
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, "--verify", tmp_path / "in.jsonl", "--destpath", tmp_path / "in.jsonl"),
         SCRIPT,
         "is the input too",

@@ -22,7 +22,7 @@ needs.package("transformers", "generate")
 import generate_qa
 from generation.qa.recipe import PROMPTS, RECIPE
 from tests import tiny_models
-from tests.conftest import ROOT, Run, jsonl, record, run_script, table, told
+from tests.conftest import ROOT, Run, assert_one_line_error, jsonl, record, run_script, table
 from tests.model_server import KEY, Fault, ModelServer, Reply
 from tests.qa_model import ANSWERS, LONG, PASSAGE, Place, Script, good_answer, place_of
 
@@ -601,7 +601,7 @@ def refused(inputpath, folder: Path, *parts: str, more=(), license=("--text_lice
         *more,
     )
     if status == 1:
-        told(run, SCRIPT, *parts)
+        assert_one_line_error(run, SCRIPT, *parts)
     assert run.status == status and all(part in run.stderr for part in parts), run.stderr
     assert not (folder / "qa.jsonl").exists()
 
@@ -642,7 +642,7 @@ def test_the_output_must_not_be_an_input(tmp_path):
     path = tmp_path / "qa.jsonl"
     path.write_bytes(jsonl(record()))
     run = run_script(SCRIPT, "--inputpath", path, "--destpath", path, "--model", "m", "--license", "mit")
-    told(run, SCRIPT, "qa.jsonl: is the input too")
+    assert_one_line_error(run, SCRIPT, "qa.jsonl: is the input too")
     assert path.read_bytes() == jsonl(record())
 
 
@@ -650,7 +650,7 @@ def test_a_failure_in_the_middle_leaves_the_old_output(notes, tmp_path):
     (tmp_path / "qa.jsonl").write_bytes(jsonl(record()))
     with ModelServer(Script(answer=Fault(400, '{"error": {"message": "out of memory"}}'))) as server:
         run = generate(server, notes, tmp_path)
-    told(run, SCRIPT, "out of memory")
+    assert_one_line_error(run, SCRIPT, "out of memory")
     assert (tmp_path / "qa.jsonl").read_bytes() == jsonl(record()) and not list(tmp_path.glob(".*"))
 
 
@@ -666,7 +666,7 @@ def test_two_runs_cannot_share_a_cache(notes, tmp_path):
     from generation.answer_cache import Cache
 
     with Cache(tmp_path / "qa.jsonl.cache"), ModelServer(Script()) as server:
-        told(generate(server, notes, tmp_path), SCRIPT, "another run uses this cache")
+        assert_one_line_error(generate(server, notes, tmp_path), SCRIPT, "another run uses this cache")
 
 
 @pytest.mark.parametrize(
@@ -690,5 +690,5 @@ def test_without_the_optional_requirements_it_says_what_to_install(notes, tmp_pa
         *("--license", "mit"),
         *flags,
     )
-    told(run, SCRIPT, f"{missing} is missing; pip install -r requirements/{lock}.txt")
+    assert_one_line_error(run, SCRIPT, f"{missing} is missing; pip install -r requirements/{lock}.txt")
     assert os.environ["PYTHONPATH"] and run_script(SCRIPT, "--help").status == 0

@@ -24,7 +24,7 @@ from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow
 from sample.archive_server import ArchiveServer, Fault
 from tests import needs
-from tests.conftest import ROOT, run_script, told
+from tests.conftest import ROOT, assert_one_line_error, run_script
 
 SCRIPT = "get_hh_rlhf.py"
 SAMPLE = ROOT / "sample" / "sources"
@@ -368,25 +368,27 @@ def test_bad_input_ends_in_one_line_and_writes_nothing(tmp_path):
         tmp_path / "helpful-online" / "train.jsonl", {"chosen": dialogue("a", REPLY)}, {"intent": "sort"}
     )
     out = tmp_path / "out" / "x.jsonl"
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, "--subset", "helpful", "--inputpath", wrong, "--destpath", out),
         SCRIPT,
         f"{wrong}:2",
         "chosen",
     )
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, "--subset", "harmless", "--inputpath", wrong, "--destpath", out),
         SCRIPT,
         f"{wrong}:1",
         "transcript",
     )
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, "--subset", "helpful", "--splits", "test", "--inputpath", wrong, "--destpath", out),
         SCRIPT,
         f"{wrong}: is helpful-online/train",
         "--splits",
     )
-    told(run_script(SCRIPT, "--subset", "helpful", "--inputpath", wrong, "--destpath", wrong), SCRIPT, "give another")
+    assert_one_line_error(
+        run_script(SCRIPT, "--subset", "helpful", "--inputpath", wrong, "--destpath", wrong), SCRIPT, "give another"
+    )
     assert not out.parent.exists() or list(out.parent.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The house: which room uses which, without circles, under names that say what is in a file; docs/design.md draws the same."""
+"""The package structure: who imports whom, without cycles, as docs/design.md draws it; no vague or repeated names."""
 
 import ast
 import re

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import jsonl, record, run_script, table, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "merge_datasets.py"
 NAME = "instruction_tuning_dataset_alpha_part{}.json"
@@ -227,7 +227,7 @@ def test_max_per_source_chooses_every_record_equally_often(tmp_path):
 def test_repeated_id_is_reported_with_both_places(tmp_path):
     a, b = write(tmp_path / "a", RECORDS[:9]), write(tmp_path / "b", [*RECORDS[20:22], RECORDS[3]])
     run = run_script(SCRIPT, "--inputpath", a, b, "--destpath", tmp_path / "made")
-    told(run, SCRIPT, "the id stackexchange/3 is", f"{a}:4", f"{b}:3", "give each record once")
+    assert_one_line_error(run, SCRIPT, "the id stackexchange/3 is", f"{a}:4", f"{b}:3", "give each record once")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
@@ -235,7 +235,7 @@ def test_failed_run_keeps_the_earlier_parts(tmp_path):
     merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "3", stdin=jsonl(*RECORDS))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS[:9]) + b"no record\n")
-    told(run, SCRIPT, "stdin:10: is not JSON")
+    assert_one_line_error(run, SCRIPT, "stdin:10: is not JSON")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -244,20 +244,20 @@ def test_tuple_file_as_input_is_refused_and_kept(tmp_path):
     part = tmp_path / NAME.format(1)
     before = part.read_bytes()
     run = run_script(SCRIPT, "--inputpath", part, "--destpath", tmp_path)
-    told(run, SCRIPT, f"{part}: is an input and would be replaced")
+    assert_one_line_error(run, SCRIPT, f"{part}: is an input and would be replaced")
     assert part.read_bytes() == before
 
 
-def test_destination_that_is_a_file_or_below_one_is_told(tmp_path):
+def test_destination_that_is_a_file_or_below_one_is_reported(tmp_path):
     path = write(tmp_path / "file", RECORDS)
     for destination in (path, path / "below", path / "below" / "deeper"):
         run = run_script(SCRIPT, "--inputpath", path, "--destpath", destination)
-        told(run, SCRIPT, f"{destination}: is not a directory")
+        assert_one_line_error(run, SCRIPT, f"{destination}: is not a directory")
     assert path.read_bytes() == jsonl(*RECORDS)
 
 
 def test_folder_with_the_name_of_a_part_is_refused(tmp_path):
     (tmp_path / NAME.format(1)).mkdir()
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(*RECORDS))
-    told(run, SCRIPT, f"{tmp_path}: would lose {NAME.format(1)}: not what a merge wrote")
+    assert_one_line_error(run, SCRIPT, f"{tmp_path}: would lose {NAME.format(1)}: not what a merge wrote")
     assert [path.name for path in tmp_path.iterdir()] == [NAME.format(1)]

@@ -12,7 +12,7 @@ import pytest
 
 from merging.publishing import NAMES_SHOWN, unchanged_files
 from records.errors import InputError
-from tests.conftest import ROOT, jsonl, record, run_script, told
+from tests.conftest import ROOT, assert_one_line_error, jsonl, record, run_script
 
 SCRIPT = "merge_datasets.py"
 PART = "instruction_tuning_dataset_alpha_part{}.json"
@@ -68,7 +68,9 @@ def made(earlier, tmp_path) -> Path:
 def test_users_files_with_names_of_a_merge_are_refused_at_once_and_kept(tmp_path, formats):
     fill(tmp_path / "made", MINE)
     run = merge(tmp_path / "made", "--formats", formats)
-    told(run, SCRIPT, f"{tmp_path / 'made'}: would lose {', '.join(sorted(MINE))}: not what a merge wrote", "move them")
+    assert_one_line_error(
+        run, SCRIPT, f"{tmp_path / 'made'}: would lose {', '.join(sorted(MINE))}: not what a merge wrote", "move them"
+    )
     assert contents(tmp_path / "made") == MINE and os.listdir(tmp_path) == ["made"]
 
 
@@ -162,7 +164,7 @@ def test_files_that_a_person_changed_are_refused_at_once_and_kept(made, change):
         (made / name).write_bytes(change((made / name).read_bytes()))
     before = contents(made)
     names = ", ".join(f"{name} (changed since)" for name in changed)
-    told(merge(made), SCRIPT, f"{made}: would lose {names}: not what a merge wrote", "move them away")
+    assert_one_line_error(merge(made), SCRIPT, f"{made}: would lose {names}: not what a merge wrote", "move them away")
     assert contents(made) == before
 
 
@@ -175,7 +177,7 @@ def test_merge_works_once_the_changed_file_is_moved_away(made, tmp_path):
 def test_without_the_report_no_file_is_replaced(made):
     (made / "report.json").unlink()
     before = contents(made)
-    told(
+    assert_one_line_error(
         merge(made),
         SCRIPT,
         "would lose",
@@ -207,7 +209,9 @@ def test_input_that_would_be_replaced_ends_the_run_before_it_begins(made, tmp_pa
         run = run_script(SCRIPT, "--inputpath", path, "--destpath", made)
     else:
         run = merge(made, flag, path)
-    told(run, SCRIPT, "train.jsonl" if flag == "--mix" else path, ": is an input and would be replaced")
+    assert_one_line_error(
+        run, SCRIPT, "train.jsonl" if flag == "--mix" else path, ": is an input and would be replaced"
+    )
     assert contents(made) == before
 
 

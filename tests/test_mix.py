@@ -9,7 +9,7 @@ import pytest
 from merging.mix import load_mix
 from merging.sampling import Quota, sizes
 from records.errors import InputError
-from tests.conftest import jsonl, record, run_script, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script
 
 SCRIPT = "merge_datasets.py"
 
@@ -184,10 +184,10 @@ def test_mistake_is_reported_with_its_line(tmp_path, text, line, message):
 
 def test_script_reports_a_mistake_in_one_line(tmp_path):
     mix = write(tmp_path / "mix.yaml", "sources:\n  - path: a.jsonl\n    weigth: 2\n")
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, "--mix", mix, "--destpath", tmp_path / "made"), SCRIPT, f"{mix}:3: weigth is not a key here"
     )
-    told(run_script(SCRIPT, "--mix", tmp_path / "no.yaml"), SCRIPT, "no.yaml: no such file")
+    assert_one_line_error(run_script(SCRIPT, "--mix", tmp_path / "no.yaml"), SCRIPT, "no.yaml: no such file")
 
 
 def test_condition_on_a_missing_field_is_reported(tmp_path):
@@ -195,7 +195,7 @@ def test_condition_on_a_missing_field_is_reported(tmp_path):
     (tmp_path / "conala.jsonl").write_bytes(jsonl(given))
     mix = write(tmp_path / "mix.yaml", "sources:\n  - {path: conala.jsonl, min_answer_votes: 1}\n")
     run = run_script(SCRIPT, "--mix", mix, "--destpath", tmp_path / "made")
-    told(
+    assert_one_line_error(
         run,
         SCRIPT,
         f"{tmp_path / 'conala.jsonl'}:1: meta.answer_score is not a whole number, which min_answer_votes looks at",

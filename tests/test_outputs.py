@@ -18,7 +18,7 @@ from records.errors import InputError
 from records.output_checks import check_outputs, record_outputs
 from records.record_output import open_record_output
 from sample.archive_server import ArchiveServer
-from tests.conftest import ROOT, SAMPLE_DUMP, jsonl, record, run_script, told
+from tests.conftest import ROOT, SAMPLE_DUMP, assert_one_line_error, jsonl, record, run_script
 
 JUDGEMENTS = b"quay.stackexchange.com/a/1: accept\n"
 ONE_RECORD = jsonl(record())
@@ -117,7 +117,8 @@ def test_published_files_found_in_a_folder_are_inputs(tmp_path, monkeypatch, nam
     outputs = {"--destpath": tmp_path / "out.jsonl", flag: tmp_path / "sources" / file}
     before = contents(tmp_path)
     with pytest.raises(InputError, match=f"{file}: is the input too; give another {flag}"):
-        run_main(monkeypatch, name, "--inputpath", tmp_path / "sources", *more, *(word for output in outputs.items() for word in output))  # fmt: skip
+        run_main(monkeypatch, name, "--inputpath", tmp_path / "sources", *more,
+                 *(word for output in outputs.items() for word in output))  # fmt: skip
     assert contents(tmp_path) == before
 
 
@@ -191,7 +192,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("data", FOREIGN.values(), ids=FOREIGN)
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.report.json", "dropped.jsonl"])
-def test_file_that_no_run_wrote_is_told_and_stays(tmp_path, name, data):
+def test_file_that_no_run_wrote_is_reported_and_stays(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with (
         pytest.raises(
@@ -207,7 +208,7 @@ def test_file_that_no_run_wrote_is_told_and_stays(tmp_path, name, data):
 @pytest.mark.parametrize(
     "data", [gzip.compress(b"my notes\n", mtime=0), gzip.compress(ONE_RECORD, mtime=0)[:30], b"no gzip at all"]
 )
-def test_compressed_file_that_no_run_wrote_is_told(tmp_path, data):
+def test_compressed_file_that_no_run_wrote_is_reported(tmp_path, data):
     (tmp_path / "out.jsonl.gz").write_bytes(data)
     with pytest.raises(InputError, match="out.jsonl.gz: is there, and is not a file of records"):
         check_outputs([], record_outputs(str(tmp_path / "out.jsonl.gz")))
@@ -255,7 +256,9 @@ def test_step_1_leaves_files_of_others(tmp_path, name):
     (tmp_path / "harbour" / name).write_bytes(b"my notes\n")
     for more in ([], ["--force"]):
         run = convert(SAMPLE_DUMP, tmp_path, *more)
-        told(run, "get_stackexchange.py", f"harbour/{name}: is there, and is not ", "give another --destdir")
+        assert_one_line_error(
+            run, "get_stackexchange.py", f"harbour/{name}: is there, and is not ", "give another --destdir"
+        )
     assert contents(tmp_path) == {f"harbour/{name}": b"my notes\n"}
 
 
@@ -272,7 +275,7 @@ def test_step_1_does_not_remove_a_dump_that_lies_in_its_work_folder(tmp_path, fo
     shutil.copytree(SAMPLE_DUMP, dump)
     before = contents(tmp_path)
     run = convert(dump, tmp_path / "out", "--tmpdir", tmp_path)
-    told(run, "get_stackexchange.py", f"{folder}: is the input too; give another --tmpdir")
+    assert_one_line_error(run, "get_stackexchange.py", f"{folder}: is the input too; give another --tmpdir")
     assert contents(tmp_path) == before
 
 
@@ -282,7 +285,8 @@ def test_kept_archive_of_another_dump_is_not_replaced(www, tmp_path):
     kept.write_bytes(b"an archive of an older dump")
     with ArchiveServer(www) as server:
         run = run_script(
-            "get_stackexchange.py", "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path,
+            "get_stackexchange.py", "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir",
+            tmp_path,
             "--keep_archive",
         )  # fmt: skip
     assert run.status == 1 and f"{kept}: is not the archive of large; move it away" in run.stderr, run
@@ -294,7 +298,7 @@ def test_kept_archive_of_another_dump_is_not_replaced(www, tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_database_of_others_is_no_cache(tmp_path):
+def test_database_of_others_is_not_a_cache(tmp_path):
     with sqlite3.connect(tmp_path / "mine.db") as database:
         database.execute("CREATE TABLE boats(name TEXT)")
     database.close()

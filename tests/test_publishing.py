@@ -11,7 +11,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from tests import needs
-from tests.conftest import jsonl, record, run_script, table, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "merge_datasets.py"
 AUTHORS = {
@@ -140,7 +140,7 @@ def test_text_of_sources_is_escaped_in_the_card(tmp_path):
 def test_users_readme_is_not_replaced(tmp_path):
     (tmp_path / "README.md").write_text("# My notes")
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path, stdin=jsonl(record(1)))
-    told(run, SCRIPT, f"{tmp_path}: would lose README.md: not what a merge wrote")
+    assert_one_line_error(run, SCRIPT, f"{tmp_path}: would lose README.md: not what a merge wrote")
     assert contents(tmp_path) == {"README.md": b"# My notes"}
 
 
@@ -309,7 +309,7 @@ def test_conflicting_licences_are_refused_before_the_work(tmp_path):
     )
     (tmp_path / "b.jsonl").write_bytes(jsonl(galactica))
     inputs = ("--inputpath", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--destpath", tmp_path / "made")
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, *inputs),
         SCRIPT,
         "b.jsonl:1: CC-BY-NC-4.0 of synthetic_qa is for non-commercial use only",
@@ -324,7 +324,7 @@ def test_conflicting_licences_deep_in_the_files_are_refused(tmp_path):
         record(999, meta={"license": "CC BY-NC 4.0"})
     ]
     (tmp_path / "a.jsonl").write_bytes(jsonl(*given))
-    told(
+    assert_one_line_error(
         run_script(SCRIPT, "--inputpath", tmp_path / "a.jsonl", "--destpath", tmp_path / "made"),
         SCRIPT,
         "a.jsonl:501: CC-BY-NC-4.0",
@@ -356,7 +356,7 @@ BAD = [
 def test_bad_record_is_reported_in_one_line_or_left_out(tmp_path, line, message):
     data = jsonl(record(1)) + line + b"\n" + jsonl(record(3))
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "made", stdin=data)
-    told(run, SCRIPT, "stdin:2: ", message)
+    assert_one_line_error(run, SCRIPT, "stdin:2: ", message)
     assert not (tmp_path / "made").exists()
     report = merge(tmp_path / "made", data=data, options=("--skip_bad", "--dropped_path", str(tmp_path / "dropped")))
     assert report["counts"] == {"read": 3, "dropped": {"bad record": 1}, "kept": 2}
@@ -375,7 +375,7 @@ def test_truncated_file_is_reported_with_its_line_or_read_up_to_it(tmp_path):
     (tmp_path / "other.jsonl").write_bytes(jsonl(RED_TEAM))
     inputs = ("--inputpath", tmp_path / "in.jsonl.gz", tmp_path / "other.jsonl", "--destpath", tmp_path / "made")
     run = run_script(SCRIPT, *inputs)
-    told(run, SCRIPT, "the file is truncated or damaged")
+    assert_one_line_error(run, SCRIPT, "the file is truncated or damaged")
     assert re.search(r"in\.jsonl\.gz:\d+: ", run.stderr)
     run = run_script(SCRIPT, *inputs, "--skip_bad", "--dropped_path", tmp_path / "dropped")
     counts = json.loads((tmp_path / "made" / "report.json").read_bytes())

@@ -232,7 +232,7 @@ def test_a_whole_file_is_kept_only_if_its_digest_is_right(root, tmp_path):
         assert not (tmp_path / "wrong.bin").exists()
 
 
-# ---- archives -----------------------------------------------------------------------------------------------------------
+# ---- archives ----
 def test_of_a_solid_archive_what_lies_behind_the_wanted_tables_is_not_fetched(tmp_path):
     path = pack(tmp_path / "www" / ITEM / "quay.stackexchange.com.7z", large_tables())
     size = path.stat().st_size

@@ -7,7 +7,7 @@ import pytest
 
 from records.errors import InputError
 from records.record import read_records, read_with_progress
-from tests.conftest import jsonl, record, run_script, told
+from tests.conftest import assert_one_line_error, jsonl, record, run_script
 
 GOOD = jsonl(record(1))[:-1]
 
@@ -52,7 +52,7 @@ def extra(script: str, tmp_path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NO_RECORDS)
-def test_line_that_is_no_record_is_told(tmp_path, name):
+def test_line_that_is_not_a_record_is_reported(tmp_path, name):
     line, message = NO_RECORDS[name]
     path = tmp_path / "in.jsonl"
     path.write_bytes(GOOD + b"\n\n" + line + b"\n")
@@ -69,7 +69,7 @@ def test_every_script_tells_it_in_one_line(tmp_path, script, name):
     path, destination = tmp_path / "in.jsonl", tmp_path / "made" / "out"
     path.write_bytes(GOOD + b"\n" + line)
     run = run_script(script, "--inputpath", path, "--destpath", destination, *extra(script, tmp_path))
-    told(run, script, f"{path}:2: {message}")
+    assert_one_line_error(run, script, f"{path}:2: {message}")
     assert [each for each in (tmp_path / "made").rglob("*") if each.is_file()] == []
 
 
@@ -88,7 +88,7 @@ def test_file_without_records_has_none(tmp_path, content):
     assert list(read_records(tmp_path / "in.jsonl")) == []
 
 
-def test_progress_is_told_every_byte(tmp_path):
+def test_progress_is_reported_every_byte(tmp_path):
     data = codecs.BOM_UTF8 + GOOD + b"\r\n\n" + GOOD
     (tmp_path / "in.jsonl").write_bytes(data)
     told_bytes = []

@@ -32,7 +32,8 @@ MACHINES = [
      "implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": "",
      "python_version": f"3.{minor}", "python_full_version": f"3.{minor}.9"}
     for minor in (11, 12, 13, 14)
-    for system, name, machine in (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))
+    for system, name,
+    machine in (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))
 ]  # fmt: skip
 
 

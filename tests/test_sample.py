@@ -24,8 +24,8 @@ QUESTION, ANSWER = "1", "2"
 # Columns of Posts.xml in a dump of 2024 (NewColumn is the sample's own).
 KNOWN_COLUMNS = set(
     "Id PostTypeId AcceptedAnswerId ParentId CreationDate Score ViewCount Body OwnerUserId OwnerDisplayName"
-    " LastEditorUserId LastEditorDisplayName LastEditDate LastActivityDate Title Tags AnswerCount CommentCount FavoriteCount ClosedDate"
-    " CommunityOwnedDate ContentLicense".split()
+    " LastEditorUserId LastEditorDisplayName LastEditDate LastActivityDate Title Tags AnswerCount CommentCount"
+    " FavoriteCount ClosedDate CommunityOwnedDate ContentLicense".split()
 )
 
 # ----------------------------------------------------------------------------------------------------------------------

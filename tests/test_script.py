@@ -20,7 +20,7 @@ import pytest
 from records import script as script_module
 from records.errors import InputError
 from records.script import Progress, Stages, Tally, positive, run, show_table
-from tests.conftest import ROOT, jsonl, record, run_script, told
+from tests.conftest import ROOT, assert_one_line_error, jsonl, record, run_script
 
 SCRIPTS = ("filter_for_score.py", "filter_by_human.py", "merge_datasets.py")
 FILTERS = SCRIPTS[:2]
@@ -134,11 +134,11 @@ def test_run_after_one_that_was_killed_succeeds_and_clears_up(tmp_path, extra, n
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_of_two_runs_with_one_destination_the_second_is_told(tmp_path, extra, name):
+def test_of_two_runs_with_one_destination_the_second_is_reported(tmp_path, extra, name):
     destination = earlier(name, tmp_path)
     first = start_in_the_middle(name, destination, extra)
     second = run_script(name, "--inputpath", "-", "--destpath", destination, *extra[name], stdin=RECORDS[:0])
-    told(second, name, f"{destination}: another run is writing")
+    assert_one_line_error(second, name, f"{destination}: another run is writing")
     stderr = first.communicate(timeout=60)[1].decode()
     assert first.returncode == 0, stderr
     assert re.search(rf"records kept +{NUMBER:,}$", stderr, re.M), stderr
@@ -163,7 +163,7 @@ def test_reader_that_has_seen_enough_ends_it_in_silence(tmp_path, extra, name):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
 @pytest.mark.parametrize("lines", [1, NUMBER])
 @pytest.mark.parametrize("name", FILTERS)
-def test_full_stdout_is_told_in_one_line(extra, name, lines):
+def test_full_stdout_is_reported_in_one_line(extra, name, lines):
     with open("/dev/full", "wb") as full:
         process = start(name, "--inputpath", "-", "--destpath", "-", *extra[name], stdout=full)
         stderr = process.communicate(b"".join(RECORDS.splitlines(keepends=True)[:lines]), timeout=60)[1].decode()
@@ -177,10 +177,11 @@ def test_full_stdout_is_told_in_one_line(extra, name, lines):
     ("filter_by_human.py", "", [], 50_000),
     ("merge_datasets.py", "", [], 1_000),  # posts put aside are more
     ("merge_datasets.py", "", [], 50_000),
-    ("merge_datasets.py", "", ["--formats", "alpha", "messages", "alpaca", "--split", "train:0.5", "validation:0.5"], 300_000),
+    ("merge_datasets.py", "", ["--formats", "alpha", "messages", "alpaca", "--split", "train:0.5", "validation:0.5"],
+     300_000),
     ("merge_datasets.py", "", ["--near_duplicates"], 20_000),
 ])  # fmt: skip
-def test_full_disk_is_told_with_the_file_and_keeps_what_was_there(tmp_path, extra, name, ending, options, limit):
+def test_full_disk_is_reported_with_the_file_and_keeps_what_was_there(tmp_path, extra, name, ending, options, limit):
     """A limit on the size of files stands for it: writing fails in the same places."""
     destination = earlier(name, tmp_path)
     destination = destination.with_name(destination.name + ending)
@@ -192,8 +193,10 @@ def test_full_disk_is_told_with_the_file_and_keeps_what_was_there(tmp_path, extr
 
 
 @pytest.mark.parametrize(("closed", "args", "status", "stderr"), [
-    ("0<&-", "--inputpath - --destpath o", 1, "filter_for_score.py: error: stdin: is closed; give a file instead of -\n"),
-    ("1>&-", "--inputpath in --destpath -", 1, "filter_for_score.py: error: stdout: is closed; give a file instead of -\n"),
+    ("0<&-", "--inputpath - --destpath o", 1,
+     "filter_for_score.py: error: stdin: is closed; give a file instead of -\n"),
+    ("1>&-", "--inputpath in --destpath -", 1,
+     "filter_for_score.py: error: stdout: is closed; give a file instead of -\n"),
     ("1>&-", "--inputpath in --destpath o", 0, None),
     ("2>&-", "--inputpath in --destpath o", 0, ""),
 ])  # fmt: skip
@@ -244,16 +247,18 @@ def test_memory_does_not_grow_with_the_input(extra, name):
 # ----------------------------------------------------------------------------------------------------------------------
 
 FLAGS = {
-    "filter_for_score.py": "inputpath destpath min_answer_votes accepted_only min_question_votes max_answers_per_question"
-    " min_response_chars max_response_chars tags exclude_tags licenses",
+    "filter_for_score.py": "inputpath destpath min_answer_votes accepted_only min_question_votes"
+    " max_answers_per_question min_response_chars max_response_chars tags exclude_tags licenses",
     "filter_by_human.py": "inputpath destpath judgement_file keep_unjudged agreement",
     "merge_datasets.py": "inputpath mix destpath dropped_path skip_bad seed max_per_source formats split pair parts"
-    " max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate decontaminate_field ngram pii",
+    " max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
+    " decontaminate_field ngram pii",
 }
 DEFAULTS = {
     "filter_for_score.py": ["each off by default"],
     "filter_by_human.py": [],
-    "merge_datasets.py": ["(default: dataset)", "<|endoftext|> (default)", "(default: 1)", "source (default: all)", "(default: 0)",
+    "merge_datasets.py":
+        ["(default: dataset)", "<|endoftext|> (default)", "(default: 1)", "source (default: all)", "(default: 0)",
                           "(default: alpha", "(default: train:1)", "(default: en)", "(default: 13)", "off (default)"],
 }  # fmt: skip
 
@@ -287,17 +292,20 @@ WRONG = [
     ("filter_for_score.py", ["--inputpath", "a", "--destpath", "b"]),
     *(
         ("filter_for_score.py", ["--inputpath", "a", "--destpath", "b", "--min_answer_votes", *args])
-        for args in (["many"], ["1.5"], ["1", "--max_answers_per_question", "0"], ["1", "--max_answers_per_question", "-1"],
+        for args in (["many"], ["1.5"], ["1", "--max_answers_per_question", "0"],
+                     ["1", "--max_answers_per_question", "-1"],
                      ["1", "--tags"], ["1", "--min_response_chars", ""], ["1", "--accepted_only", "yes"])
     ),
     ("filter_by_human.py", ["--inputpath", "a", "--destpath", "b"]),
     *(
         ("merge_datasets.py", ["--inputpath", "a", *args])
-        for args in (["--parts", "0"], ["--parts", "-1"], ["--parts", "²"], ["--parts", "2", "--max_part_bytes", "9"], ["--parts", "1.5"],
+        for args in (["--parts", "0"], ["--parts", "-1"], ["--parts", "²"], ["--parts", "2", "--max_part_bytes", "9"],
+                     ["--parts", "1.5"],
                      ["--max_part_bytes", "1k"], ["--max_per_source", "0"], ["--seed", "x"], ["--pair", "beta"],
                      ["--mix", "b"], ["--parts", "501"], ["--skip_bad"], ["--dropped_path", "dataset/dropped.jsonl"],
                      ["--formats", "csv"], ["--near_duplicates", "0"], ["--near_duplicates", "1.1"], ["--ngram", "9"],
-                     ["--pii", "find"], ["--ngram", "8"], ["--formats", "messages", "--parts", "2"], ["--split", "train:0.5"], ["--split", "train:0.5", "train:0.5"],
+                     ["--pii", "find"], ["--ngram", "8"], ["--formats", "messages", "--parts", "2"],
+                     ["--split", "train:0.5"], ["--split", "train:0.5", "train:0.5"],
                      ["--split", "Train:1"], ["--split", "train:1", "validation:0"], ["--split", "train"])
     ),
 ]  # fmt: skip

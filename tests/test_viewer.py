@@ -586,7 +586,7 @@ def test_a_note_that_someone_else_has_added_is_a_conflict(late):
     assert late.file == {IDS[0]: Judgement(True, (), "only just")} and "accept: only just" in asked(late)
 
 
-def test_the_same_judgement_of_both_is_no_conflict_and_there_is_nothing_to_undo(late):
+def test_the_same_judgement_of_both_is_not_a_conflict_and_there_is_nothing_to_undo(late):
     late.judgements.write_text(f"{IDS[0]}: reject\n")
     late.click("Reject")
     assert not asked(late) and late.shown == IDS[1]

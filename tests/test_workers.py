@@ -1,4 +1,4 @@
-"""Work side by side: results in order, no more of it under way than is asked for, and none that goes on behind the end."""
+"""Work side by side: results in order, no more in progress than allowed, and none left running at the end."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_worker_is_told():
+def test_a_killed_worker_is_reported():
     with make_pool(2) as pool, pytest.raises(LostError, match="^Posts.xml: a worker was killed"):
         list(run_ahead([die, die, die], pool, 2, "Posts.xml"))
 

