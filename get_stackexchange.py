@@ -106,6 +106,12 @@ def arguments() -> argparse.Namespace:
         help="html: Markdown made from the posts as the site shows them (default); history: the authors' own Markdown, "
         "from PostHistory.xml",
     )
+    add(
+        "--keep_nbsp",
+        action="store_true",
+        help="keep no-break spaces and other invisible characters in text, instead of plain spaces; code always gets "
+        "plain ones",
+    )
     add("--no_authors", action="store_true", help="do not read Users.xml; records then name deleted users only")
     add(
         "--keep_suspects",
@@ -176,6 +182,7 @@ def options(args: argparse.Namespace) -> Options:
         scheduler=args.scheduler,
         authors=not args.no_authors,
         body_source=args.body_source,
+        keep_nbsp=args.keep_nbsp,
         keep_suspects=args.keep_suspects,
         keep_archive=args.keep_archive,
         compress=args.compress,

@@ -89,6 +89,7 @@ class Conversion:
     threads: int = 1
     authors: bool = True
     body_source: str = "html"  # one of options.BODY_SOURCES
+    keep_nbsp: bool = False  # keep no-break and other invisible spaces
     keep_suspects: bool = False  # keep posts that look planted
     tell: Callable[[str], None] = print
     on_bytes: Callable[[str, int, int | None], None] = lambda what, done, total: None
@@ -214,7 +215,10 @@ class Conversion:
     def _batch(self, rows: bytes, table: str) -> Batch:
         if not self.math and MATH_MARK in rows:
             raise MathFoundError
-        return Batch(rows, table, Style(self.site, self.math), self._from_history)
+        return Batch(rows, table, self._style(), self._from_history)
+
+    def _style(self) -> Style:
+        return Style(self.site, self.math, self.keep_nbsp)
 
     def _placing(self, batch: Batch) -> Callable[[], Placed]:
         return Placement(batch, self.spool.folder).run if self.here else batch.place
@@ -239,7 +243,7 @@ class Conversion:
     def lines(self) -> Iterator[bytes]:
         """The records as JSON lines, many at a time, ordered by question id, then score from high to low, then
         answer id. Call `read` first."""
-        style = Style(self.site, self.math)
+        style = self._style()
         above = None if self.keep_suspects else suspect_from(self.spool.largest)
         ranges = [SpooledRange(*found, style, self.names, self.bodies, above) for found in self.spool.ranges()]
         total = sum(file.stat().st_size for range_ in ranges for file in range_.files)

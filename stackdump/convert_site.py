@@ -72,6 +72,7 @@ def convert_site(
                     threads=max(1, options.workers - 1),  # to unpack; one core is left for the rows
                     authors=options.authors,
                     body_source=options.body_source,
+                    keep_nbsp=options.keep_nbsp,
                     keep_suspects=options.keep_suspects,
                     tell=tell,
                     on_bytes=stages.show,

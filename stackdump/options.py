@@ -30,6 +30,7 @@ class Options:
     scheduler: str | None = None
     authors: bool = True
     body_source: str = "html"  # one of BODY_SOURCES
+    keep_nbsp: bool = False
     keep_suspects: bool = False
     keep_archive: bool = False
     compress: str | None = None  # one of COMPRESSIONS
@@ -58,7 +59,7 @@ class Options:
         """The options on which the records depend, for the report."""
         # A report from before there was --keep_suspects means the same as one without it.
         suspects = {"keep_suspects": True} if self.keep_suspects else {}
-        return {"authors": self.authors, "body_source": self.body_source, **suspects}
+        return {"authors": self.authors, "body_source": self.body_source, "keep_nbsp": self.keep_nbsp, **suspects}
 
 
 def records_name(compress: str | None) -> str:

@@ -42,12 +42,15 @@ class Style:
 
     site: Site
     math: bool
+    keep_nbsp: bool = False
 
     def markdown(self, html: str) -> str:
-        return html_to_markdown(html, self.math, base_url=self.site.url, dollar=self.site.dollar)
+        return html_to_markdown(
+            html, self.math, base_url=self.site.url, dollar=self.site.dollar, keep_nbsp=self.keep_nbsp
+        )
 
     def title(self, text: str) -> str:
-        return text_to_markdown(text, self.math, dollar=self.site.dollar)
+        return text_to_markdown(text, self.math, dollar=self.site.dollar, keep_nbsp=self.keep_nbsp)
 
 
 class Post(NamedTuple):

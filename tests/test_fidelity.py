@@ -132,7 +132,6 @@ MUTATIONS = [
      False),
     ("entity damage", "<p>AT&amp;amp;T</p>", "AT&amp;amp;T", "AT&amp;T", "text-changed", False),
     ("text became entity", "<p>&amp;copy; 1999</p>", r"\&copy; 1999", "&copy; 1999", "text-changed", False),
-    ("nbsp became space", "<p>10&nbsp;km</p>", "10\u00a0km", "10 km", "no-break-space", False),
     ("nbsp lost", "<p>10&nbsp;km</p>", "10\u00a0km", "10km", "text-changed", False),
     ("space lost", "<p>10 km</p>", "10 km", "10km", "text-changed", False),
     ("nbsp and a word", "<p>10&nbsp;km far</p>", "10\u00a0km far", "10 km", "text-changed", False),
@@ -208,8 +207,10 @@ SPELLINGS = [
      [r"a\*b\* #1 \<i> \&lt; \[x](y) c_d_ \`q\` \~~z~~ \\.",
       r"a\*b\* \#1 &lt;i&gt; &amp;lt; \[x\]\(y\) c\_d\_ \`q\` \~\~z\~\~ \\\."], False),
     ("entities", "<p>é – &lt; &amp;</p>", ["é – < &", "&eacute; &ndash; &lt; &amp;", "&#233; &#x2013; \\< \\&"], False),
-    ("nbsp", "<p>10&nbsp;km</p>", ["10\u00a0km", "10&nbsp;km", "10&#160;km"], False),
-    ("nbsp at the start", "<p>&nbsp;km</p>", ["\u00a0km", "&nbsp;km"], False),
+    ("nbsp", "<p>10&nbsp;km</p>", ["10\u00a0km", "10&nbsp;km", "10&#160;km", "10 km"], False),
+    ("nbsp at the start", "<p>&nbsp;km</p>", ["\u00a0km", "&nbsp;km", "km"], False),
+    ("nbsp in code", "<pre><code>&nbsp; x\n</code></pre><p><code>a&nbsp;b</code></p>",
+     ["```\n  x\n```\n\n`a b`", "```\n\u00a0 x\n```\n\n`a\u00a0b`"], False),
     ("soft breaks", "<p>a b c</p>", ["a b c", "a\nb\nc", "a   b\n   c"], False),
     ("strike", "<p><strike>a</strike> <s>b</s> <del>c</del></p>", ["~~a~~ ~~b~~ ~~c~~"], False),
     ("inner emphasis", "<p>un<em>believ</em>able, <em>a<strong>b</strong>c</em></p>",
@@ -260,7 +261,7 @@ FORGIVEN = {
     "L14": ('<div class="snippet"><span>a</span><a name="n">b</a></div><p>c</p>', "<p>ab</p><p>c</p>"),
     "L15": ("<p>a<!-- x -->b</p><!-- language: c -->", "<p>ab</p>"),
     "L16": ("<p></p><p><em></em>a<sup></sup></p><h2> </h2><blockquote></blockquote><ul></ul>", "<p>a</p>"),
-    "L17": ("<p>a <br> b<br><br></p>", "<p>a<br>b</p>"),
+    "L17": ("<p><br>a <br> b<br><br></p>", "<p>a<br>b</p>"),
     "L18":
         ("<table><tr><th>a</th><td></td><td> </td><td></td></tr></table>",
          "<table><thead><tr><th>a</th></tr></thead></table>"),
@@ -268,6 +269,30 @@ FORGIVEN = {
     "L20":
         ("<p>a<ul><li>b</ul></p><b><p>c</p><p>d</p></b>", "<p>a</p><ul><li>b</li></ul><p><b>c</b></p><p><b>d</b></p>"),
     "L21": ("<ul><li>a</li><ul><li>b</li></ul></ul>", "<ul><li>a<ul><li>b</li></ul></li></ul>"),
+    "L22":
+        ("<p>a&nbsp;b &ensp;c\u200bd <code>&emsp;x\u200c\u200by</code></p><p>&nbsp;</p><pre>\u3000z\ufeff</pre>",
+         "<p>a b cd <code> xy</code></p><pre> z</pre>"),
+    "L23":
+        ("<p>a<br> <br>\n<b>b<br></b><br>c</p><ul><li>d<br><br><br>e</li></ul>",
+         "<p>a</p><p><b>b</b></p><p>c</p><ul><li><p>d</p><p>e</p></li></ul>"),
+    "L24":
+        ('<p><sub>a <b>b</b></sub></p><p><a href="u"><sup>c</sup></a><br><sup>d</sup></p>'
+         '<p><sub><sub>e</sub></sub></p>',
+         '<p>a <b>b</b></p><p><a href="u">c</a><br>d</p><p>e</p>'),
+    "L25":
+        ("<p><code>a</code><code>b</code> <b><code>c</code></b><b><code>d</code></b></p>",
+         "<p><code>ab</code> <b><code>cd</code></b></p>"),
+    "L26":
+        ('<pre><code><span class="k">if</span> x\n</code></pre><p><code><font color="red">y</font></code></p>',
+         "<pre>if x</pre><p><code>y</code></p>"),
+    "L27":
+        ('<p><a href="http://a/b.png"><img src="https://a/b.png" alt="c"> </a></p>',
+         '<p><img src="https://a/b.png" alt="c"></p>'),
+    "L28": ('<p><img src="u" alt="enter image description here"></p>', '<p><img src="u"></p>'),
+    "L29":
+        ("<p>a:<br>1) b<br>2) c</p><p>d\n1. e\nf\n2. <b>g</b></p><p>1) h</p><p>2) i</p><hr><p>3) j</p>",
+         "<p>a:</p><ol><li>b</li><li>c</li></ol><p>d</p><ol><li>e f</li><li><b>g</b></li></ol>"
+         "<ol><li>h</li><li>i</li></ol><hr><ol start=3><li>j</li></ol>"),
 }  # fmt: skip
 
 
@@ -285,23 +310,44 @@ def test_forgiven(name):
 def test_forgiven_in_math():  # L11, L12
     assert canonical("<p>$a\n b$ \\[c\\] \\$5</p>", True) == canonical("<p>$a b$ $$c$$ $5</p>", True)
     assert canonical('<p><span class="math-container">\\$V_1\\$</span></p>', True) == canonical("<p>$V_1$</p>", True)
+    assert canonical("<p>$a\n- b % c\n- d\n- e$</p>", True) == canonical("<p>$a - b % c\n- d - e$</p>", True)
+    assert canonical("<p>$a % c\n- d$</p>", True) != canonical("<p>$a % c - d$</p>", True)
     assert canonical("<p>$a\\ $</p>", True) != canonical("<p>$a\\$</p>", True)  # `\\ ` is a command
 
 
 NOT_FORGIVEN = [
-    ("<p>a</p>", "<p>b</p>"), ("<p>a b</p>", "<p>ab</p>"), ("<p>a\u00a0b</p>", "<p>a b</p>"),
-    ("<p>\u2003a</p>", "<p>a</p>"),
+    ("<p>a</p>", "<p>b</p>"), ("<p>a b</p>", "<p>ab</p>"), ("<p>a\u00a0b</p>", "<p>ab</p>"),
+    ("<p>a\u200cb</p>", "<p>ab</p>"), ("<pre>&nbsp;&nbsp;a</pre>", "<pre> a</pre>"),
+    ("<p><code>a&nbsp;b</code></p>", "<p><code>ab</code></p>"),
+    ('<p><a href="a&nbsp;b">x</a></p>', '<p><a href="a b">x</a></p>'),
+    ("<p>1) a</p>", "<ol><li>a</li></ol>"), ("<p>1. a</p><p>2. b</p>", "<ol><li>a</li><li>b</li></ol>"),
+    ("<p>2) a</p><p>3) b</p>", '<ol start="2"><li>a</li><li>b</li></ol>'),
+    ("<p>1) a 2) b</p>", "<ol><li>a</li><li>b</li></ol>"), ("<p>1) a<br>3) b</p>", "<ol><li>a</li><li>b</li></ol>"),
+    ("<p>1) a<br>2) b<br>c</p>", "<ol><li>a</li><li>b c</li></ol>"),
+    ("<p>1) a</p><p>2) b</p>", "<ul><li>a</li><li>b</li></ul>"),
+    ("<p>1) a</p><blockquote><p>2) b</p></blockquote>",
+     "<ol><li>a</li></ol><blockquote><ol start=2><li>b</li></ol></blockquote>"),
     ("<p><em>a</em> b</p>", "<p>a <em>b</em></p>"), ("<p><em>a b</em></p>", "<p><em>a</em> b</p>"),
-    ("<p><code>a</code><code>b</code></p>", "<p><code>ab</code></p>"),
-    ("<p><sup>1</sup><sup>2</sup></p>", "<p><sup>12</sup></p>"),
+    ("<p><code>a</code> <code>b</code></p>", "<p><code>ab</code></p>"),
+    ("<p><code>a</code><b><code>b</code></b></p>", "<p><code>ab</code></p>"),
+    ('<p><code>a</code><a href="u"><code>b</code></a></p>', '<p><a href="u"><code>ab</code></a></p>'),
+    ("<pre><i>a</i></pre>", "<pre>a</pre>"),
+    ('<p><a href="v"><img src="u" alt="c"></a></p>', '<p><img src="u" alt="c"></p>'),
+    ('<p><a href="u"><img src="u" alt="c"> d</a></p>', '<p><img src="u" alt="c"> d</p>'),
+    ('<p><img src="u" alt="description"></p>', '<p><img src="u"></p>'),
+    ("<p>x<sup>1</sup><sup>2</sup></p>", "<p>x<sup>12</sup></p>"),
     ('<p><a href="u">a</a><a href="u">b</a></p>', '<p><a href="u">ab</a></p>'),
     ("<p>x<sup>a<sup>b</sup></sup></p>", "<p>x<sup>ab</sup></p>"),
     ('<p><a href="http://a/%2F">x</a></p>', '<p><a href="http://a//">x</a></p>'),
     ('<p><a href="http://a/%28">x</a></p>', '<p><a href="http://a/(">x</a></p>'),
     ('<p><a href="http://a">x</a></p>', '<p><a href="https://a">x</a></p>'),
     ('<p><a href="u#a">x</a></p>', '<p><a href="u">x</a></p>'),
-    ("<p>a<br>b</p>", "<p>a b</p>"), ("<p>a<br><br>b</p>", "<p>a<br>b</p>"), ("<p>a<br><br>b</p>", "<p>a</p><p>b</p>"),
-    ("<p><br>a</p>", "<p>a</p>"),
+    ("<p>a<br>b</p>", "<p>a b</p>"), ("<p>a<br><br>b</p>", "<p>a<br>b</p>"), ("<p>a<br>b</p>", "<p>a</p><p>b</p>"),
+    ("<h2>a<br><br>b</h2>", "<h2>a<br>b</h2>"),
+    ("<p><sup>1</sup><sub>2</sub></p>", "<p>12</p>"), ("<p><sub>a</sub> b</p>", "<p>a b</p>"),
+    ("<h2><sub>a</sub></h2>", "<h2>a</h2>"), ("<p><kbd><sub>a</sub></kbd></p>", "<p><kbd>a</kbd></p>"),
+    ("<table><tr><td><sup>2</sup></td></tr></table>", "<table><tr><td>2</td></tr></table>"),
+    ("<p><sub><sup>a</sup></sub> <sub>b</sub></p>", "<p>a b</p>"), ("<p><small>a</small></p>", "<p>a</p>"),
     ("<pre>a\n\n</pre>", "<pre>a\n</pre>"), ("<pre>a </pre>", "<pre>a</pre>"),
     ("<p><code> a</code></p>", "<p><code>a</code></p>"),
     ("<ul><li>a</li><li></li></ul>", "<ul><li>a</li></ul>"), ("<ol><li>a</li></ol>", '<ol start="0"><li>a</li></ol>'),
@@ -371,7 +417,6 @@ def test_needless_inline_html(html, md):
         ("<p><code>a<sub>i</sub></code></p>", "<code>a<sub>i</sub></code>"),
         ("<pre><code>a <b>b</b>\n\nc</code></pre>", "<pre><code>a <b>b</b>\n\nc</code></pre>"),
         ("<dl><dt>a</dt><dd><p>b</p></dd></dl>", "<dl><dt>a</dt><dd><p>b</p></dd></dl>"),
-        ("<p>a<code>b</code><code>c</code></p>", "a<code>b</code><code>c</code>"),
     ],
 )
 def test_needed_raw_html(html, md):

@@ -2,8 +2,17 @@
 
 import re
 
-from stackdump.markdown.escape import BREAK, MAY_START_BLOCK, escape, escape_line_starts
+from stackdump.markdown.escape import (
+    BREAK,
+    MAY_START_BLOCK,
+    SPACES,
+    escape,
+    escape_line_starts,
+    has_invisible,
+    plain_spaces,
+)
 from stackdump.markdown.paragraph import IllNestedError, Options
+from stackdump.markdown.relax import relax
 from stackdump.markdown.repair import TOKEN, repaired
 from stackdump.markdown.tex import formulas
 from stackdump.markdown.writer import Writer
@@ -16,39 +25,47 @@ _NOT_TEXT = re.compile("[\0\x01]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def html_to_markdown(html: str, math: bool, *, base_url: str | None = None, dollar: str = "$") -> str:
+def html_to_markdown(
+    html: str, math: bool, *, base_url: str | None = None, dollar: str = "$", keep_nbsp: bool = False
+) -> str:
     """A post's body as Markdown.
 
-    html      any text; broken HTML is read as a browser reads it
-    math      the site uses MathJax: `$..$`, `$$..$$`, `\\begin..\\end` and span.math-container are formulas
-    base_url  makes relative links absolute, e.g. "https://math.stackexchange.com"
-    dollar    the site's inline delimiter, "$" or "\\\\$"; the result has `$..$` either way
+    html       any text; broken HTML is read as a browser reads it
+    math       the site uses MathJax: `$..$`, `$$..$$`, `\\begin..\\end` and span.math-container are formulas
+    base_url   makes relative links absolute, e.g. "https://math.stackexchange.com"
+    dollar     the site's inline delimiter, "$" or "\\\\$"; the result has `$..$` either way
+    keep_nbsp  keeps no-break and other invisible spaces inside of text, which become plain ones otherwise; in code
+               they always do
 
     Never raises; time and memory are linear in the length of the body. A `#..` link stays as it is."""
     html = _cleaned(html)
     find_math = math and "math-container" not in html
     try:
-        writer = Writer(Options(math, find_math, dollar, base_url, trusted=False))
+        invisible = not html.isascii() and bool(has_invisible(html))
+        writer = Writer(Options(math, find_math, dollar, base_url, False, keep_nbsp, invisible))
         text = html
         if _BR_OR_COMMENT.search(text):
             text = _COMMENT.sub("", _BR.sub(BREAK, text))
         writer.run(TOKEN.split(text))
     except IllNestedError:
-        writer = Writer(Options(math, find_math, dollar, base_url, trusted=True))
+        writer = Writer(Options(math, find_math, dollar, base_url, True, keep_nbsp))
         writer.run(repaired(html))
     return writer.result()
 
 
-def text_to_markdown(text: str, math: bool, *, dollar: str = "$") -> str:
+def text_to_markdown(text: str, math: bool, *, dollar: str = "$", keep_nbsp: bool = False) -> str:
     """A title, which is plain text, as one line of Markdown that renders as it; formulas stay as they are."""
-    text = _LINE_SPACE.sub(" ", _cleaned(text)).strip(" ")
-    out, pos = [], 0
-    if math and "$" in text:
+    text = _LINE_SPACE.sub(" ", _cleaned(text)).strip(SPACES)
+    if not keep_nbsp:
+        text = plain_spaces(text)
+    pieces, pos = [], 0  # text and formulas in turn
+    if math and ("$" in text or "\\" in text):
         for start, end, markdown in formulas(text, dollar):
-            out += [escape(text[pos:start], math), markdown]
+            pieces += [escape(text[pos:start], math), markdown]
             pos = end
-    out.append(escape(text[pos:], math))
-    line = "".join(out)
+    pieces.append(escape(text[pos:], math))
+    relax(pieces, range(0, len(pieces), 2), [], [], one_line=True)
+    line = "".join(pieces)
     return escape_line_starts(line) if line[:1] in MAY_START_BLOCK else line
 
 

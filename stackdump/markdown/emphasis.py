@@ -21,7 +21,7 @@ class Pair(NamedTuple):
     mark: str
 
 
-class _Run:
+class Run:
     """A delimiter run: `left` of its `length` characters are not paired yet."""
 
     __slots__ = ("char", "start", "end", "left", "length", "opens", "closes")
@@ -32,8 +32,11 @@ class _Run:
         before = _kind(text[start - 1]) if start and text[start - 1] != BREAK else " "
         after = _kind(text[end]) if end < len(text) else " "
         # (left-flanking and right-flanking, in CommonMark's words)
-        self.opens = after != " " and (after != "." or before != "a")
-        self.closes = before != " " and (before != "." or after != "a")
+        left = after != " " and (after != "." or before != "a")
+        right = before != " " and (before != "." or after != "a")
+        is_underscore = self.char == "_"
+        self.opens = left and not (is_underscore and right and before != ".")
+        self.closes = right and not (is_underscore and left and after != ".")
 
 
 def _kind(char: str) -> str:
@@ -45,11 +48,16 @@ def _kind(char: str) -> str:
     return "." if char in (BREAK, FORMULA) or unicodedata.category(char)[0] in "PS" else "a"
 
 
-def misread(text: str, pairs: Sequence[Pair], links: Sequence[tuple[int, int]]) -> list[int]:
+def misread(
+    text: str, pairs: Sequence[Pair], links: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]] = ()
+) -> list[int]:
     """Indices of the pairs that a reader would not pair so, the surest culprits first; empty if all is well.
 
-    links: (start, end) of the links' labels, in order, inside which delimiters are paired among themselves."""
+    links: (start, end) of the links' labels, in order, inside which delimiters are paired among themselves.
+    others: (start, end) of runs of the same character that are meant to be text."""
     runs = _runs(text, pairs)
+    if others:
+        runs = sorted([*runs, *(Run(text, start, end) for start, end in others)], key=lambda run: run.start)
     run_at = {offset: n for n, run in enumerate(runs) for offset in range(run.start, run.end)}
     meant = Counter((run_at[p.opening], run_at[p.closing], len(p.mark)) for p in pairs)
     groups: dict[int, list[int]] = {}  # runs by the link that they are in
@@ -70,23 +78,23 @@ def misread(text: str, pairs: Sequence[Pair], links: Sequence[tuple[int, int]]) 
     return sorted(bad or range(len(pairs)), key=lambda n: (is_able(pairs[n]), pairs[n].closing - pairs[n].opening))
 
 
-def _runs(text: str, pairs: Sequence[Pair]) -> list[_Run]:
+def _runs(text: str, pairs: Sequence[Pair]) -> list[Run]:
     """The delimiters, adjoining ones of one character joined."""
-    runs: list[_Run] = []
+    runs: list[Run] = []
     start = end = -1
     for offset, mark in sorted([(p.opening, p.mark) for p in pairs] + [(p.closing, p.mark) for p in pairs]):
         if offset == end and text[start] == mark[0]:
             end += len(mark)
         else:
             if start >= 0:
-                runs.append(_Run(text, start, end))
+                runs.append(Run(text, start, end))
             start, end = offset, offset + len(mark)
     if start >= 0:
-        runs.append(_Run(text, start, end))
+        runs.append(Run(text, start, end))
     return runs
 
 
-def _pair_up(runs: list[_Run], among: Sequence[int], found: Counter[tuple[int, int, int]]) -> None:
+def _pair_up(runs: list[Run], among: Sequence[int], found: Counter[tuple[int, int, int]]) -> None:
     """CommonMark's `process emphasis`; adds (opening run, closing run, length) to `found`."""
     openers: list[int] = []
     for n in among:

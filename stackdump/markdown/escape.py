@@ -10,6 +10,35 @@ WS: Final = " \t\n\r\f"  # HTML's white space; a no-break space is text
 BREAK: Final = "\0"  # stands for <br> until a block is written: a body cannot hold it
 FORMULA: Final = "\x01"  # stands for a formula of several lines until then
 
+# ---- invisible spaces -----------------------------------------------------------------------------------------
+
+# Unicode's spaces (category Zs) other than the plain one, such as U+00A0, the no-break space; and those of no width.
+INVISIBLE: Final = "\xa0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff"
+_WIDE_SPACES: Final = dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
+_NO_WIDTH: Final = dict.fromkeys([0x200B, 0x2060, 0xFEFF], "")
+_PLAIN: Final = str.maketrans({**_WIDE_SPACES, **_NO_WIDTH})
+SPACES: Final = WS + "".join(map(chr, [*_WIDE_SPACES, *_NO_WIDTH]))
+has_invisible: Final = re.compile(f"[{INVISIBLE}]").search
+_INVISIBLE_SPACES: Final = re.compile(f"[ \t]*[{INVISIBLE}][ \t{INVISIBLE}]*")
+# What Stack Exchange's editor once put into long words: a non-joiner, with the space of no width that follows it.
+_WORD_BREAK: Final = "\u200c\u200b"
+
+
+def plain_code(code: str) -> str:
+    """Code whose invisible spaces, which no language takes for white space, are spaces; those of no width go."""
+    if code.isascii() or not has_invisible(code):
+        return code
+    return code.replace(_WORD_BREAK, "").translate(_PLAIN)
+
+
+def plain_spaces(text: str) -> str:
+    """Text in which a run of spaces of any kind with an invisible one among them is one space; those of no width go."""
+    if text.isascii() or not has_invisible(text):
+        return text
+    text = text.replace(_WORD_BREAK, "")
+    return _INVISIBLE_SPACES.sub(lambda found: " " if found[0].translate(_PLAIN) else "", text)
+
+
 # ---- entities -------------------------------------------------------------------------------------------------
 
 _ATTRIBUTE_REFERENCE: Final = re.compile(
@@ -42,16 +71,13 @@ _MARKUP: Final = r"""
     | \*(?<!\*\*)  (?: (?<![^\s\0][ ]\*) \**+ | \**+ (?![ ][^\s\0]) )
     | _(?<!__)  (?: (?<!\w_) (?: (?<![^\s\0][ ]_) _*+ | _*+ (?![ ][^\s\0]) ) | (?<![ ]_) _*+ (?!\w) )
     | `
-    | ~(?<!~~)~++
+    | ~(?<!~~)~*+
     | \](?=\()                                              # [text](address)
     | <(?=[A-Za-z/!?])                                      # a tag, comment or autolink
     | &(?=\#[0-9]{1,7};|\#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};)
 """
 _ESCAPE: Final = re.compile(_MARKUP, re.X)
 _ESCAPE_MATH: Final = re.compile(r"\\\$ | \$ | \\(?=begin\{) |" + _MARKUP, re.X)
-_ESCAPED: Final = re.compile(r"\\(.)", re.S)
-_ESCAPED_RUN: Final = {char: re.compile(rf"(?<!\\)(?:\\{re.escape(char)})+") for char in "*_`~"}
-_SPACE_STAYS: Final = re.compile(r"[ \n][^\s\0]")  # (what stands before a hard break goes)
 _BRACKET: Final = re.compile(r"\\.|[\[\]]", re.S)
 
 
@@ -73,40 +99,6 @@ def escape_all(text: str, math: bool) -> str:
     """Text in which nothing is a formula and a backslash before a dollar is a backslash: a description, code."""
     text = escape(text, False)
     return text.replace("$", "\\$") if math else text
-
-
-def needless(paragraph: str, char: str) -> bool:
-    """Would the escaped runs of this character (one of `*_~` and the backtick) in a paragraph do no harm unescaped?
-
-    A code span, a code fence and `~~` need a second run; emphasis needs a run that can open it and a later one that
-    can close it (https://spec.commonmark.org/0.31.2/#emphasis-and-strong-emphasis)."""
-    runs = list(_ESCAPED_RUN[char].finditer(paragraph))
-    length = sum([(run.end() - run.start()) // 2 for run in runs])
-    if length < paragraph.count(char):
-        return False  # there are others, which are delimiters
-    if char in "`~":
-        return len(runs) == 1 and (length < 3 or char == "~")
-    opened = False
-    for run in runs:
-        before, after = paragraph[run.start() - 1 : run.start()], paragraph[run.end() : run.end() + 1]
-        word_before, word_after = before.isalnum(), after.isalnum()
-        space_before = not before or before in " \n"
-        space_after = not after or bool(_SPACE_STAYS.match(paragraph, run.end()))
-        if opened and not space_before and not (char == "_" and word_after):
-            return False
-        opened = opened or not space_after and not (char == "_" and word_before)
-    return True
-
-
-def relax(pieces: list[str], escaped: list[int]) -> None:
-    """Takes back the needless escapes in a paragraph's pieces. escaped: the pieces that hold escapes."""
-    paragraph = "".join(pieces)
-    for char in "*_`~":
-        escape_sequence = "\\" + char
-        if escape_sequence in paragraph and needless(paragraph, char):
-            for n in escaped:
-                if escape_sequence in pieces[n]:
-                    pieces[n] = _ESCAPED.sub(lambda m: m[0][-1] if m[0] == escape_sequence else m[0], pieces[n])  # noqa: B023
 
 
 def has_odd_brackets(markdown: str) -> bool:
@@ -146,12 +138,15 @@ _LINE_START: Final = re.compile(
         (1 | \A \d{1,9}) (?= [.)] (?: [ \t\n] | \Z ) )
       | (?= [-+*] (?: [ \t\n] | \Z ) | > | \#{1,6} (?: [ \t\n] | \Z ) | ~~~
           | (?: (?: - [ \t]*+ ){3,}+ | (?: \* [ \t]*+ ){3,}+ | (?: _ [ \t]*+ ){3,}+ ) (?: \n | \Z )
-          | (?<=\n) (?: =++ [ \t]* (?: \n | \Z ) | [-|:] [-|: \t]*+ (?: \n | \Z ) )
-          | \A \[ [^\[\]\n]* \]: ) )""",
+          | (?<=\n) (?: =++ [ \t]* (?: \n | \Z )
+              | (?= [-|:] ) (?= [|: \t]*+ - ) [-|: \t]*+ (?: \n | \Z ) )
+          | \A \[ (?: \^ (?: \\. | [^\[\]\\] )*+ \]:
+              | (?: \\. | [^\[\]\\] )*+ \]: \s*+ (?: < | [^\s]++ [ \t]*+ (?: [\n"'(] | \Z ) ) ) ) )""",
     re.X,
 )
 # (the lookbehinds keep a search from entering a run of white space: linear time)
-_HARD_BREAK: Final = re.compile(rf"(?:(?<![{WS}])[{WS}]++)?{BREAK}[{WS}]*+")
+HARD_BREAK: Final = re.compile(rf"(?:(?<![{WS}])[{WS}]++)?{BREAK}[{WS}]*+")
+PARAGRAPH_END: Final = re.compile(f"{BREAK}[{WS}{INVISIBLE}]*{BREAK}[{WS}{INVISIBLE}{BREAK}]*")  # <br><br>
 MAY_START_BLOCK: Final = frozenset("-+*>#_~[0123456789")
 
 
@@ -169,7 +164,7 @@ def join_lines(text: str) -> str:
 
 def write_breaks(text: str, as_: str) -> str:
     """The hard breaks in a paragraph, with the white space around them, written `as_`."""
-    return _HARD_BREAK.sub(lambda _: as_, text)
+    return HARD_BREAK.sub(lambda _: as_, text)
 
 
 # ---- code -----------------------------------------------------------------------------------------------------
@@ -235,6 +230,17 @@ def destination(url: str) -> str:
         if url.count("(") > 32 or not _are_paired(c for c in url if c in "()"):
             url = url.replace("(", "\\(").replace(")", "\\)")
     return _ENTITY_LIKE.sub("&amp;", url) if "&" in url else url
+
+
+_UNSAFE_IN_TITLE: Final = re.compile(r"""["\\]|&(?=\#?\w{1,32};)""")
+
+
+def quoted(title: str, math: bool) -> str:
+    """A link's title as it stands after the address."""
+    title = _UNSAFE_IN_TITLE.sub(r"\\\g<0>", title)
+    if math:
+        title = title.replace("$", "\\$")
+    return f'"{title}"'
 
 
 def is_autolink(url: str, math: bool) -> bool:

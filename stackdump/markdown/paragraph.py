@@ -9,6 +9,7 @@ from stackdump.markdown.emphasis import Pair, misread
 from stackdump.markdown.escape import (
     BREAK,
     FORMULA,
+    SPACES,
     WS,
     clean_url,
     code_span,
@@ -19,20 +20,26 @@ from stackdump.markdown.escape import (
     escape_end,
     has_odd_brackets,
     is_autolink,
-    relax,
+    plain_code,
+    plain_spaces,
+    quoted,
     unescape,
     unescape_attribute,
     write_breaks,
 )
 from stackdump.markdown.raw import raw_code
-from stackdump.markdown.tex import formulas, whole_formula
+from stackdump.markdown.relax import relax
+from stackdump.markdown.tex import formulas, whole_formula, without_block_lines
 
 MAX_INLINE: Final = 16  # inline elements inside each other; deeper ones are written without their mark
+MAX_CODE: Final = 1000  # characters of a code span that is joined to the one before
 MAX_REPAIRS: Final = 20  # delimiters tried one by one in a paragraph, and
 MAX_PAIRS: Final = 500  # pairs of them: beyond either, all become tags
 
+PLACEHOLDER: Final = "enter image description here"  # what the sites' editor writes for a description
+SMALL_PRINT: Final = frozenset(["<sub>", "<sup>", "</sub>", "</sup>"])
 TAG_OF_MARK: Final = {"*": "em", "**": "strong", "~~": "del"}
-_SPACE: Final = WS + BREAK
+_SPACE: Final = SPACES + BREAK
 _BLANK_LINES: Final = re.compile(r"\n\s*\n")
 _CLOSING_HASHES: Final = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
 
@@ -45,22 +52,39 @@ class Options:
     """What a writer has to know of its post.
 
     math: the site uses MathJax. find_math: ... and the formulas of this post are not marked. dollar: the inline delimiter.
-    trusted: the tokens come from the HTML parser, and whatever they hold is to be written.
+    trusted: the tokens come from the HTML parser, and whatever they hold is to be written. keep_nbsp: so are invisible
+    spaces inside of text. invisible: there may be some that are no character references.
     """
 
-    __slots__ = ("base_url", "dollar", "find_math", "math", "trusted")
+    __slots__ = ("base_url", "dollar", "find_math", "invisible", "keep_nbsp", "math", "trusted")
 
-    def __init__(self, math: bool, find_math: bool, dollar: str, base_url: str | None, trusted: bool):
-        self.math, self.find_math, self.dollar, self.base_url, self.trusted = math, find_math, dollar, base_url, trusted
+    def __init__(
+        self,
+        math: bool,
+        find_math: bool,
+        dollar: str,
+        base_url: str | None,
+        trusted: bool,
+        keep_nbsp: bool = False,
+        invisible: bool = True,
+    ):
+        self.math, self.find_math, self.dollar, self.base_url = math, find_math, dollar, base_url
+        self.trusted, self.keep_nbsp, self.invisible = trusted, keep_nbsp, invisible
+
+    def spaces(self, text: str) -> str:
+        """The text with its invisible spaces as they are to be written."""
+        return text if self.keep_nbsp else plain_spaces(text)
 
 
 class Inline:
-    """An open inline element: its opening and closing marks (a link's: "[" and the address), its place in `line`."""
+    """An open inline element: its opening and closing marks (a link's: "[" and the address), its place in `line`.
 
-    __slots__ = ("at", "closing", "opening")
+    title: a link's."""
 
-    def __init__(self, opening: str, closing: str, at: int):
-        self.opening, self.closing, self.at = opening, closing, at
+    __slots__ = ("at", "closing", "opening", "title")
+
+    def __init__(self, opening: str, closing: str, at: int, title: str):
+        self.opening, self.closing, self.at, self.title = opening, closing, at, title
 
 
 class Paragraph:
@@ -69,6 +93,7 @@ class Paragraph:
     def __init__(self, options: Options):
         self.options = options
         self.math, self.trusted = options.math, options.trusted
+        self.space = _SPACE if options.keep_nbsp else WS + BREAK  # what a block does not begin or end with
         self.head = ""  # "## " in a heading
         self.cell = False  # in a table cell
         self.line: list[str] = []
@@ -81,22 +106,50 @@ class Paragraph:
         self.escaped: list[int] = []  # text with escapes
         self.label_texts: list[int] = []  # text of the open link
         self.doubtful = False  # a delimiter may be misread
+        self.small_print = False  # some <sub> or <sup>
+        self.wraps = False  # a line ends in some inline element
+        self.last_code = (-1, "", "")  # the last code span's place, how it is written, and its code
+        self.last_image = (-1, "", "")  # the last image's place, how it is written, and its address
         self.formulas: list[str] = []  # those of several lines, in whose place FORMULA stands
 
     def take(self) -> str:
         """The Markdown of what was collected, trimmed, with BREAK and FORMULA still in it; starts afresh."""
         line = self.line
         if len(line) == 1 and not self.escaped:  # nearly always: a text and nothing else
-            return line.pop().rstrip(_SPACE).lstrip(WS)
+            return line.pop().strip(self.space)
         if self.escaped:
-            relax(line, self.escaped)
+            relax(line, self.escaped, self.marks, self.links, bool(self.head) or self.cell)
             self.escaped.clear()
         body = self.with_readable_marks() if self.doubtful else "".join(line)
         line.clear()
         if self.marks or self.links:
             self.marks.clear()
             self.links.clear()
-        return body.rstrip(_SPACE).lstrip(WS)
+        return body.strip(self.space)
+
+    def drop_small_print(self) -> None:
+        """Takes away the <sub> or <sup> that all the paragraph stands in: small print, and no index or exponent."""
+        line = self.line
+        marks = {n for opening, closing, _ in self.marks for n in (opening, closing)}
+        marks |= {n for link in self.links for n in link}
+        self.small_print = False
+        while True:
+            tags: list[int] = []
+            depth = 0
+            for n, piece in enumerate(line):
+                if piece in SMALL_PRINT:
+                    if not depth and tags and piece != line[tags[0]]:  # a fraction, perhaps
+                        return
+                    if depth == (piece[1] == "/"):
+                        tags.append(n)
+                    depth += -1 if piece[1] == "/" else 1
+                elif not depth and n not in marks and piece.strip(_SPACE):
+                    return
+            if not tags:
+                return
+            for n in tags:
+                line[n] = ""
+            self.doubtful = bool(self.marks)
 
     def with_readable_marks(self) -> str:
         """The paragraph with HTML tags in place of the delimiters that would not be read as meant."""
@@ -141,6 +194,8 @@ class Paragraph:
             raise IllNestedError
         if "&" in text:
             text = unescape(text)
+        if not text.isascii():
+            text = self.options.spaces(text)
         pos = 0
         if self.options.find_math and ("$" in text or "\\" in text):
             for start, end, markdown in formulas(text, self.options.dollar):
@@ -165,13 +220,15 @@ class Paragraph:
     def formula(self, markdown: str) -> None:
         markdown = markdown.replace(BREAK, "\n")
         if "\n" in markdown:
-            self.formulas.append(_BLANK_LINES.sub("\n", markdown))
+            markdown = without_block_lines(_BLANK_LINES.sub("\n", markdown))
+        if "\n" in markdown:
+            self.formulas.append(markdown)
             markdown = FORMULA
         self.line.append(markdown)
 
     def math_container(self, html: str) -> bool:
         """The text of a span.math-container; False if it is not a formula (broken TeX, or no MathJax)."""
-        markdown = whole_formula(unescape(html.replace(BREAK, ""))) if self.math else None
+        markdown = whole_formula(self.options.spaces(unescape(html.replace(BREAK, "")))) if self.math else None
         if markdown:
             self.formula(markdown)
         return bool(markdown)
@@ -180,18 +237,44 @@ class Paragraph:
         """The text of a code element."""
         line = self.line
         if BREAK in html:
-            line.append(raw_code(["<code>", html, "</code>"], self.math, self.options.base_url))
-        elif html:
-            if line and line[-1][-1:] == "`" and line[-1] != "\\`":
-                line.append("<!-- -->")  # parts two code spans
-            line.append(code_span(unescape(html) if "&" in html else html))
+            line.append(raw_code(["<code>", html, "</code>"], self.options))
+            return
+        code = plain_code(unescape(html) if "&" in html else html)
+        if not code:
+            return
+        at, span, before = self.last_code
+        if (
+            0 <= at < len(line) and line[at] == span and not any(line[at + 1 :])
+        ):  # <code>a</code><code>b</code> shows as one
+            if len(before) > MAX_CODE:
+                line.append("<!-- -->")
+            else:
+                code = before + code
+                del line[at:]
+        span = code_span(code)
+        self.last_code = (len(line), span, code)
+        line.append(span)
 
-    def image(self, source: str, description: str) -> None:
-        alt = " ".join(re.split(f"[{WS}]+", unescape_attribute(description))).strip(" ")
-        alt = escape_all(alt, self.math)
+    def image(self, source: str, description: str, title: str) -> None:
+        alt = self.attribute_text(description)
+        alt = "" if alt == PLACEHOLDER else escape_all(alt, self.math)
         if has_odd_brackets(alt):
             alt = escape_brackets(alt)
-        self.line.append(f"![{alt}]({destination(clean_url(source, self.options.base_url))})")
+        url = clean_url(source, self.options.base_url)
+        image = f"![{alt}]({self.target(url, title)})"
+        self.last_image = (len(self.line), image, url)
+        self.line.append(image)
+
+    def attribute_text(self, value: str) -> str:
+        """The text of an attribute, as one line."""
+        text = self.options.spaces(unescape_attribute(value.replace(BREAK, " ")))
+        return " ".join(re.split(f"[{WS}]+", text)).strip(" ")
+
+    def target(self, url: str, title: str) -> str:
+        """What stands between the parentheses of a link or an image. title: an attribute."""
+        if title and (text := self.attribute_text(title)):
+            return f"{destination(url)} {quoted(text, self.math)}"
+        return destination(url)
 
     def guard_end(self) -> None:
         """A tag that is not written ends here: text may follow that gives the text before it a meaning, as in `<` `b>`."""
@@ -200,7 +283,7 @@ class Paragraph:
 
     # ---- inline elements --------------------------------------------------------------------------------------
 
-    def open_inline(self, opening: str, closing: str) -> None:
+    def open_inline(self, opening: str, closing: str, title: str = "") -> None:
         line = self.line
         if len(self.inlines) >= MAX_INLINE or opening in self.styles:
             self.inlines.append(None)
@@ -209,7 +292,7 @@ class Paragraph:
             self.styles.add(opening)
             if self.marks and self.marks[-1][1:] == (len(line) - 1, opening):
                 line.pop()  # <em>a</em><em>b</em>: one emphasis
-                self.inlines.append(Inline(opening, closing, self.marks.pop()[0]))
+                self.inlines.append(Inline(opening, closing, self.marks.pop()[0], title))
                 self.doubtful = True
                 return
         if line:
@@ -222,9 +305,11 @@ class Paragraph:
         if opening == "[":
             self.in_label = True
             self.label_texts.clear()
+        elif opening in SMALL_PRINT:
+            self.small_print = True
         line.append("")  # a place for white space that moves out
         line.append(opening)
-        self.inlines.append(Inline(opening, closing, len(line) - 1))
+        self.inlines.append(Inline(opening, closing, len(line) - 1, title))
 
     def close_inline(self) -> None:
         inline = self.inlines.pop()
@@ -235,6 +320,9 @@ class Paragraph:
         self.styles.discard(opening)
         if opening == "[":
             self.in_label = False
+        for n in range(at + 1, len(line)):
+            if "\n" in line[n] or BREAK in line[n]:
+                self.wraps = True
         is_word = len(line) > at + 1 and line[at + 1][:1].isalnum() and line[-1][-1:].isalnum()
         if opening == "<code>" and len(line) > at + 1:  # (white space counts in code)
             line[at + 1 :] = [piece.replace("\n", " ") for piece in line[at + 1 :]]
@@ -245,7 +333,7 @@ class Paragraph:
                 return
             line[at - 1] += before
         if opening == "[":
-            self.close_link(at, closing)
+            self.close_link(at, closing, inline.title)
         elif opening in TAG_OF_MARK:
             if opening == "~~":  # a tilde inside would join the delimiter
                 line[-1] = escape_end(line[-1], "~")
@@ -280,10 +368,14 @@ class Paragraph:
             line.pop()
         return "".join(before), "".join(reversed(after))
 
-    def close_link(self, at: int, url: str) -> None:
+    def close_link(self, at: int, url: str, title: str) -> None:
         line = self.line
+        if at < self.last_image[0] < len(line) and not title and self.is_image_of(at + 1, url):
+            line[at] = ""
+            return
         label = "".join(line[at + 1 :])
-        if (label == url or "\\" in label and label.replace("\\", "") == url) and is_autolink(url, self.math):
+        is_itself = label == url or "\\" in label and label.replace("\\", "") == url
+        if is_itself and not title and is_autolink(url, self.math):
             line[at:] = [f"<{url}>"]
             while self.escaped and self.escaped[-1] >= at:
                 self.escaped.pop()
@@ -293,12 +385,20 @@ class Paragraph:
             for n in texts:
                 line[n] = escape_brackets(line[n])
         self.links.append((at, len(line)))
-        line.append(f"]({destination(url)})")
+        line.append(f"]({self.target(url, title)})")
+
+    def is_image_of(self, first: int, url: str) -> bool:
+        """Are the pieces from `first` on the image at this address, and nothing else?"""
+        at, image, source = self.last_image
+        is_alone = self.line[at] == image and not any(self.line[first:at] + self.line[at + 1 :])
+        return is_alone and source.removeprefix("https:").removeprefix("http:") == (
+            url.removeprefix("https:").removeprefix("http:")
+        )
 
     def reopen(self, inlines: list[Inline | None]) -> None:
         """Opens the same elements again, in a new paragraph."""
         for inline in inlines:
             if inline:
-                self.open_inline(inline.opening, inline.closing)
+                self.open_inline(inline.opening, inline.closing, inline.title)
             else:
                 self.inlines.append(None)

@@ -5,10 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import escape as escape_html
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from stackdump.markdown.escape import BREAK, WS, clean_url, escape_all, escape_brackets, join_lines, unescape
+from stackdump.markdown.escape import (
+    BREAK,
+    WS,
+    clean_url,
+    escape_all,
+    escape_brackets,
+    join_lines,
+    plain_code,
+    unescape,
+)
 from stackdump.markdown.tex import formulas, whole_formula
+
+if TYPE_CHECKING:
+    from stackdump.markdown.paragraph import Options
 
 _ALIGN: Final = re.compile(r"text-align:\s*(\w+)")
 _ATTRIBUTE: Final = re.compile(r'\s+([^\s"\'<>/=]+)(?:="([^"]*)")?')
@@ -18,11 +30,12 @@ _BLANK_LINE_IN_PRE: Final = re.compile(r"\n(?=[ \t]*+(?:\n|\Z))")
 _PRE_LINE: Final = "\x01"
 _OPENS_FORMULA: Final = re.compile(r"\$|\\(?=begin\{|\[|\\\()")
 _TAG: Final = re.compile("(</?[A-Za-z][^<>]*>)")
-_NOTHING: Final = frozenset(["span", "font", "tbody", "thead", "tfoot", "colgroup", "col", "wbr"])
+MEANINGLESS: Final = frozenset(["span", "font"])  # but for how they look, in code
+_NOTHING: Final = MEANINGLESS | frozenset(["tbody", "thead", "tfoot", "colgroup", "col", "wbr"])
 # The attributes that mean something to a reader.
 _KEPT: Final = {
-    "a": ("href",),
-    "img": ("src", "alt"),
+    "a": ("href", "title"),
+    "img": ("src", "alt", "title"),
     "td": ("colspan", "rowspan"),
     "th": ("colspan", "rowspan"),
     "ol": ("start", "reversed"),
@@ -69,13 +82,18 @@ class HtmlTable:
         if any(cell.alignment not in _DASHES for cell in head):
             return False
         for row in rows[1:]:
-            while row and row[-1].is_empty():
+            while len(row) > len(head) and row[-1].is_empty():
                 row.pop()
             if len(row) > len(head) or any(
-                cell.alignment != top.alignment for cell, top in zip(row, head, strict=False)
+                cell.alignment != top.alignment for cell, top in zip(row[: _filled(row)], head, strict=False)
             ):
                 return False
         return True
+
+
+def _filled(row: list[Cell]) -> int:
+    """How many cells of a row are left without the empty ones at its end."""
+    return next((n for n in range(len(row), 0, -1) if not row[n - 1].is_empty()), 0)
 
 
 def read_table(tokens: list[str]) -> HtmlTable | None:
@@ -131,9 +149,7 @@ def write_table(table: HtmlTable, rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def raw_html(
-    tokens: list[str], math: bool, find_math: bool, base_url: str | None, around: tuple[str, str] = ("", "")
-) -> str:
+def raw_html(tokens: list[str], options: Options, around: tuple[str, str] = ("", "")) -> str:
     """[tag, text, .., tag] as HTML of the same meaning, free of blank lines and of what no reader sees.
 
     around: tags of the emphasis that the element stands in, to be written around its text."""
@@ -144,7 +160,9 @@ def raw_html(
     container = False
     for n, token in enumerate(tokens):
         if n % 2:
-            html = _raw_text(unescape(token), math and not whole_pre, find_math and not code, container)
+            text = unescape(token)
+            text = plain_code(text) if in_pre or code else options.spaces(text)
+            html = _raw_text(text, options, container, in_pre=whole_pre, in_code=code > 0)
             if in_pre:  # its lines wait until blank lines are taken out
                 html = (html if whole_pre else _BLANK_LINE_IN_PRE.sub("&#10;", html)).replace("\n", _PRE_LINE)
             elif code:
@@ -160,8 +178,8 @@ def raw_html(
                 in_pre = name == "pre"
             elif bare == "code":
                 code += 1 if name == "code" else -1
-            if bare not in _NOTHING or whole_pre or math and bare == "span":
-                tag = _raw_tag(name, attrs, base_url)
+            if bare not in _NOTHING or options.math and bare == "span" and not whole_pre:
+                tag = _raw_tag(name, attrs, options.base_url)
                 if around[0] and not in_pre and name in ("code", "img"):
                     tag = around[0] + tag
                 out.append(tag + around[1] if around[1] and not in_pre and name in ("/code", "img") else tag)
@@ -169,27 +187,27 @@ def raw_html(
     return join_lines("".join(out)).replace(_PRE_LINE, "\n")
 
 
-def raw_code(tokens: list[str], math: bool, base_url: str | None) -> str:
+def raw_code(tokens: list[str], options: Options) -> str:
     """[<code>, text, tag, .., </code>]: inline code with markup inside, which a code span cannot hold."""
     out = []
     for n, token in enumerate(_TAG.split("".join(tokens))[1:-1]):
         if n % 2:
-            text = escape_all(unescape(token).replace("\n", " "), math)
+            text = escape_all(plain_code(unescape(token)).replace("\n", " "), options.math)
             out.append(escape_brackets(text).replace(BREAK, "<br>"))
         else:
             name, _, attrs = token[1:-1].partition(" ")
-            out.append(_raw_tag(name, attrs, base_url))
+            out.append(_raw_tag(name, attrs, options.base_url))
     return "".join(out)
 
 
-def _raw_text(text: str, math: bool, find_math: bool, container: bool) -> str:
-    if not math:
+def _raw_text(text: str, options: Options, container: bool, in_pre: bool, in_code: bool) -> str:
+    if not options.math or in_pre:
         return _escape_html(text)
     if container and (whole := whole_formula(text.replace(BREAK, ""))):
         return _escape_html(whole)
     out, pos = [], 0
-    if find_math:
-        for start, end, markdown in formulas(text):
+    if options.find_math and not in_code:
+        for start, end, markdown in formulas(text, options.dollar):
             out += [_literal(text[pos:start], True), _escape_html(markdown)]
             pos = end
     return "".join(out) + _literal(text[pos:], bool(out))

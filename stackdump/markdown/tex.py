@@ -24,6 +24,16 @@ _WHOLE: Final = re.compile(
 _INLINE: Final = re.compile(rf"\$((?:[^$\\{{}}]++|\\.|{_BRACES})++)\$", re.S)
 _EVENT: Final = re.compile(r"\\.|[{}$]", re.S)
 
+# A line that would begin a list, a quote, a heading, a fence, HTML or be an underline, outside of a formula.
+_BLOCK_LINE: Final = re.compile(
+    r"""[ \t]*+ (?:
+        (?: [-+*] | [0-9]{1,9}[.)] ) (?: [ \t] | \Z )
+      | > | \#{1,6} (?: [ \t] | \Z ) | ``` | ~~~ | <[A-Za-z/!?]
+      | (?: =++ | -++ | _{3,}+ | \*{3,}+ | \|? [ \t]*+ :?-++ [-|: \t]*+ ) [ \t]*+ \Z )""",
+    re.X,
+)
+_COMMENT: Final = re.compile(r"(?<!\\)(?:\\\\)*%")
+
 # How much text, per character of the run and at least, the search for missing ends may pass over. A run that
 # needs more has thousands of unclosed braces; what follows is taken as text, and the time stays linear.
 _PATIENCE, _MIN_PATIENCE = 8, 50_000
@@ -58,6 +68,21 @@ def formulas(text: str, dollar: str = "$") -> Iterator[Formula]:
             continue
         pos = end + len(closing)
         yield Formula(start, pos, f"{before}{tex}{after}" if before else text[start:pos])
+
+
+def without_block_lines(tex: str) -> str:
+    """A formula whose lines such as `- b` are joined to the line before, so that no reader of Markdown sees a list.
+
+    After a comment, which ends with its line, they stay."""
+    before, *lines = tex.split("\n")
+    out = [before]
+    for line in lines:
+        if _BLOCK_LINE.match(line) and not _COMMENT.search(before):
+            out += ["" if before[-1:] in " \t" else " ", line.lstrip(" \t")]
+        else:
+            out += ["\n", line]
+        before = line
+    return "".join(out)
 
 
 def whole_formula(text: str) -> str | None:

@@ -8,25 +8,35 @@ from typing import Final
 
 from stackdump.markdown.escape import (
     BREAK,
+    INVISIBLE,
     MAY_START_BLOCK,
+    PARAGRAPH_END,
+    SPACES,
     WS,
     clean_url,
     code_block,
     escape_line_starts,
     join_lines,
+    plain_code,
     unescape,
     write_breaks,
 )
+from stackdump.markdown.numbered import ESCAPED_NUMBER, TypedList, TypedNumber, sequences, typed_list
 from stackdump.markdown.paragraph import TAG_OF_MARK, IllNestedError, Options, Paragraph
-from stackdump.markdown.raw import HtmlTable, attributes, raw_code, raw_html, read_table, write_table
+from stackdump.markdown.raw import MEANINGLESS, HtmlTable, attributes, raw_code, raw_html, read_table, write_table
 
 MAX_DEPTH: Final = 40  # quotes and lists inside each other; deeper ones are written without their mark
 MAX_NUMBER: Final = 999_999_999  # of a list item, in CommonMark
 
 _CONTAINERS: Final = frozenset(["", "li", "blockquote", "div", "td"])
 _SPACE: Final = WS + BREAK
-_SPECIAL: Final = re.compile(r"[\\`*_\[\]<>&~]").search
-_SPECIAL_MATH: Final = re.compile(r"[\\`*_\[\]<>&~$]").search
+_SPECIAL: Final = {
+    (math, invisible): re.compile(
+        rf"[\\`*_\[\]<>&~{BREAK}{'$' if math else ''}{INVISIBLE if invisible else ''}]"
+    ).search
+    for math in (False, True)
+    for invisible in (False, True)
+}
 _TAG: Final = re.compile(r"<(/?[A-Za-z][^\s/<>]*)([^<>]*)>")
 _ATTRIBUTES: Final = re.compile(r'(?:\s+[^\s"\'<>/=]+(?:="[^"]*")?)*+\s*/?')
 _ANY_TAG: Final = re.compile(r"<[^<>]*>")
@@ -72,14 +82,15 @@ class Writer(Paragraph):
 
     def __init__(self, options: Options):
         super().__init__(options)
-        self.special = _SPECIAL_MATH if options.math else _SPECIAL
+        self.special = _SPECIAL[options.math, options.invisible]
         self.tokens: list[str] = []
         self.out: list[str] = []
         self.lead, self.prefix, self.gap = "", "", "\n\n"
         self.stack = [""]  # names of the open elements
-        # what lead, prefix, gap and head were, and how long `out` was, before each open quote and item
-        self.containers: list[tuple[str, str, str, str, int] | None] = []
+        # what lead, prefix, gap, head and numbers were, and how long `out` was, before each open quote and item
+        self.containers: list[tuple[str, str, str, str, int, list[TypedNumber]] | None] = []
         self.lists: list[_List | None] = []
+        self.numbers: list[TypedNumber] = []  # of the container in progress
         self.last_list = (-1, "", "")  # where `out` ended after a list, its prefix and its mark
         self.has_values = False  # some <li value=..>
 
@@ -89,7 +100,7 @@ class Writer(Paragraph):
         line, special, exact = self.line, self.special, _EXACT
         text, i, n = tokens[0], 1, len(tokens)
         while True:
-            if text and (line or not text.isspace() or text.strip(WS)):  # (no-break spaces are text)
+            if text and (line or not text.isspace() or text.strip(SPACES)):  # (such as a line separator)
                 if special(text):
                     self.text(text)
                 else:
@@ -103,6 +114,7 @@ class Writer(Paragraph):
         if len(self.stack) > 1 and not self.trusted:
             raise IllNestedError
         self.flush()
+        self.write_numbers()
 
     def result(self) -> str:
         return "".join(self.out)
@@ -116,27 +128,73 @@ class Writer(Paragraph):
         if self.inlines:
             self.flush_through_inlines()
             return
+        if self.small_print and not self.head and not self.cell:
+            self.drop_small_print()
+        wraps = self.wraps
+        self.wraps = False
         body = self.take()
         if not body:
             return
         if self.head or self.cell:
             body = self.one_line(body)
         else:
-            if body[0] == "-" and self.lead.endswith("- ") and not body.partition("\n")[0].strip("- "):
-                body = "\\" + body  # `- --` is a rule
+            if body[0] in "-*" and self.lead.endswith(body[0] + " ") and self.is_rule(body):
+                body = "\\" + body
             if BREAK in body:
                 body = write_breaks(body, "\\\n")
             if "\n" in body:
-                body = escape_line_starts(join_lines(body))
-                if body[0] == "<":
-                    body = _LONE_TAG.sub(r"\1 ", body)
+                body = join_lines(body)
+                typed = typed_list(body) if "\n2" in body else None
+                if typed and not wraps and self.write_typed_list(typed):
+                    return
+                body = self.with_line_starts(body)
+                if not typed:
+                    self.note_number(body)
             elif body[0] in MAY_START_BLOCK:
                 body = escape_line_starts(body)
+                self.note_number(body)
             if self.formulas:
                 body = self.with_formulas(body)
             if self.prefix:
                 body = body.replace("\n", "\n" + self.prefix)
         self.write(body)
+
+    def is_rule(self, body: str) -> bool:
+        """Would an item that begins with its list's own mark be a rule, such as `- --`?"""
+        return not body.partition("\n")[0].strip(body[0] + " ")
+
+    def with_line_starts(self, body: str) -> str:
+        body = escape_line_starts(body)
+        return _LONE_TAG.sub(r"\1 ", body) if body[0] == "<" else body
+
+    def literal(self, text: str) -> None:
+        """Plain text, in which two hard breaks end the paragraph."""
+        if BREAK not in text or self.head or self.cell:
+            super().literal(text)
+            return
+        first, *others = PARAGRAPH_END.split(text)
+        if first.lstrip(SPACES)[:1] == BREAK and self.ends_with_break():
+            others.insert(0, first.lstrip(_SPACE))
+        elif first:
+            super().literal(first)
+        for part in others:
+            self.end_paragraph()
+            if part:
+                super().literal(part)
+
+    def ends_with_break(self) -> bool:
+        """Is a hard break the last that was written of the paragraph?"""
+        opening = [inline.at for inline in self.inlines if inline]
+        for n in range(len(self.line) - 1, -1, -1):
+            shown = self.line[n].rstrip(SPACES)
+            if shown and n not in opening:
+                return shown[-1] == BREAK
+        return False
+
+    def end_paragraph(self) -> None:
+        if self.stack[-1] == "li" and self.lists and (list_ := self.lists[-1]):
+            list_.loose = True
+        self.flush()
 
     def flush_through_inlines(self) -> None:
         """An inline element around blocks is written in each of them."""
@@ -270,8 +328,8 @@ class Writer(Paragraph):
 
     def enter(self, mark: str, prefix: str) -> None:
         """Into a quote or an item."""
-        self.containers.append((self.lead, self.prefix, self.gap, self.head, len(self.out)))
-        self.head = ""
+        self.containers.append((self.lead, self.prefix, self.gap, self.head, len(self.out), self.numbers))
+        self.head, self.numbers = "", []
         self.lead += mark
         self.prefix += prefix
         self.gap = f"\n{self.prefix.rstrip()}\n{self.prefix}"
@@ -281,7 +339,9 @@ class Writer(Paragraph):
         state = self.containers.pop()
         if state is None:
             return True
-        lead, self.prefix, self.gap, self.head, size = state
+        if self.numbers:
+            self.write_numbers()
+        lead, self.prefix, self.gap, self.head, size, self.numbers = state
         if len(self.out) == size:
             self.lead = lead
             return False
@@ -380,6 +440,52 @@ class Writer(Paragraph):
             if not self.leave():  # an empty item
                 self.write(lead[len(self.lead) :].rstrip(" "))
 
+    # ---- numbered lists that are text -------------------------------------------------------------------------
+
+    def write_typed_list(self, found: TypedList) -> bool:
+        """Writes a paragraph that is a list; False if a reader would join it to the list before."""
+        follows = self.last_list[0] == len(self.out) or self.numbers and self.numbers[-1].at == len(self.out) - 1
+        if follows and not found.intro:
+            return False
+        parts = [self.with_line_starts(part) for part in [found.intro, *found.items] if part]
+        parts = self.with_formulas(BREAK.join(parts)).split(BREAK)
+        items = parts[-len(found.items) :]
+        list_ = "\n".join(
+            [
+                f"{number}{found.mark} " + item.replace("\n", "\n" + " " * len(f"{number}{found.mark} "))
+                for number, item in enumerate(items, 1)
+            ]
+        )
+        self.write_lines(f"{parts[0]}\n\n{list_}" if found.intro else list_)
+        self.last_list = (len(self.out), self.prefix, found.mark)
+        return True
+
+    def note_number(self, body: str) -> None:
+        """Keeps in mind where a paragraph, which is about to be written, begins with a number."""
+        if number := ESCAPED_NUMBER.match(body):
+            after_list = self.last_list == (len(self.out), self.prefix, ")")
+            self.numbers.append(TypedNumber(len(self.out) + 1, int(number[1]), after_list))
+
+    def write_numbers(self) -> None:
+        """Makes items of a list of the container's paragraphs that begin with `1)`, `2)` and so on."""
+        last = -2
+        for run in sequences(self.numbers):
+            if run[0].after_list or run[0].at == last + 2:  # that list would go on
+                continue
+            for each in run:
+                self.out[each.at] = self.as_item(self.out[each.at])
+            last = run[-1].at
+        self.numbers = []
+
+    def as_item(self, paragraph: str) -> str:
+        """`1\\) a` as an item of a list."""
+        body = paragraph.replace("\n" + self.prefix, "\n")
+        number = ESCAPED_NUMBER.match(body)
+        assert number
+        mark = f"{number[1]}) "
+        first, *others = body[number.end() :].split("\n")
+        return f"\n{self.prefix}{' ' * len(mark)}".join([mark + escape_line_starts(first), *others])
+
     # ---- code -------------------------------------------------------------------------------------------------
 
     def open_code(self, name: str, attrs: str, i: int) -> int:
@@ -390,11 +496,15 @@ class Writer(Paragraph):
         if not self.trusted:
             raise IllNestedError
         end = self.end_of(name, i)
-        if _BLOCKS.intersection(map(_name, self.tokens[i + 2 : end : 2])):
+        names = {_name(tag).lstrip("/") for tag in self.tokens[i + 2 : end : 2]}
+        if names <= MEANINGLESS:
+            self.code("".join(self.tokens[i + 1 : end : 2]))
+            return end + 2
+        if _BLOCKS & names:
             self.stack.append(name)
             self.open_inline("<code>", "</code>")
             return i + 2
-        self.line.append(raw_code(self.tokens[i : end + 1], self.math, self.options.base_url))
+        self.line.append(raw_code(self.tokens[i : end + 1], self.options))
         return end + 2
 
     def open_pre(self, name: str, attrs: str, i: int) -> int:
@@ -409,7 +519,7 @@ class Writer(Paragraph):
                 text.append(tag[6:-7])
             elif tag.startswith("<code") and (self.trusted or _ATTRIBUTES.fullmatch(tag[5:-1])):
                 classes.append(attributes(tag[5:-1]).get("class", ""))
-            elif tag != "</code>":
+            elif tag != "</code>" and not (self.trusted and _name(tag).lstrip("/") in MEANINGLESS):
                 return self.raw(name, i)
             text.append(self.tokens[n + 1])
         self.code_block(" ".join(classes), "".join(text))
@@ -417,7 +527,7 @@ class Writer(Paragraph):
 
     def code_block(self, classes: str, html: str) -> None:
         self.start_block()
-        code = unescape(html) if "&" in html else html
+        code = plain_code(unescape(html) if "&" in html else html)
         self.write_lines(code_block(code.replace(BREAK, "\n"), _language(classes)))
 
     # ---- inline elements --------------------------------------------------------------------------------------
@@ -431,16 +541,19 @@ class Writer(Paragraph):
             self.close_inline()
 
     def open_a(self, name: str, attrs: str, i: int) -> None:
-        href = attributes(attrs).get("href")
+        found = attributes(attrs)
+        href = found.get("href")
         if href is None:
             self.open_transparent(name, attrs, i)
-        else:
+        elif "tag" in found.get("rel", "").split():  # the title is the site's: "show questions tagged"
             self.open_link(href)
+        else:
+            self.open_link(href, found.get("title", ""))
 
-    def open_link(self, href: str) -> None:
+    def open_link(self, href: str, title: str = "") -> None:
         if not self.in_label:
             self.stack.append("a")
-            self.open_inline("[", clean_url(href, self.options.base_url))
+            self.open_inline("[", clean_url(href, self.options.base_url), title)
         else:
             self.open_transparent("a", "", 0)
 
@@ -467,7 +580,7 @@ class Writer(Paragraph):
 
     def open_image(self, name: str, attrs: str, i: int) -> None:
         found = attributes(attrs)
-        self.image(found.get("src", ""), found.get("alt", ""))
+        self.image(found.get("src", ""), found.get("alt", ""), found.get("title", ""))
 
     def open_other(self, name: str, attrs: str, i: int) -> int | None:
         """An inline element without a syntax of its own, such as sup: its tags, around Markdown."""
@@ -528,7 +641,7 @@ class Writer(Paragraph):
         end = self.end_of(name, i)
         styles = [TAG_OF_MARK[inline.opening] for inline in self.inlines if inline and inline.opening in TAG_OF_MARK]
         around = "".join(f"<{style}>" for style in styles), "".join(f"</{style}>" for style in reversed(styles))
-        html = raw_html(self.tokens[i : end + 1], self.math, self.options.find_math, self.options.base_url, around)
+        html = raw_html(self.tokens[i : end + 1], self.options, around)
         prefix = self.prefix
         if name == "pre":  # (the blank after the mark of a spoiler would be one of the text)
             self.prefix = prefix.replace(">! ", ">!")

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from benchmarks.tools.fidelity.texscan import HAS_MATH, math_spans, normal_tex
+from benchmarks.tools.fidelity.texscan import HAS_MATH, math_spans, normal_tex, plain_spaces
 
 Token = tuple[Any, ...]
 Style = frozenset[str]
@@ -39,8 +40,7 @@ LENIENCIES = {
         "<em>a</em><em>b</em> shows as <em>ab</em> and em in em as em; follows from comparing per character.",
     "L4 style of white space, and white space at the inner edge of an inline element":
         "`*foo *bar` is not emphasis in Markdown, so the space has to move out; it is invisible there.",
-    "L5 white space outside pre/code (runs of space, tab, newline; not NBSP)":
-        "HTML collapses it; U+00A0 and other Unicode spaces are text and must survive.",
+    "L5 white space outside pre/code (runs of space, tab, newline)": "HTML collapses it.",
     "L6 tight and loose lists; bare text and a lone <p> in li/blockquote/td/div/body":
         "the same paragraph; whether items have air between them is presentation.",
     "L7 <pre>text</pre> = <pre><code>text</code></pre>; one final newline of a block":
@@ -65,10 +65,25 @@ LENIENCIES = {
     "L15 HTML comments": "invisible.",
     "L16 inline elements, p, headings, blockquotes, ul/ol, tables, table rows without content":
         "nothing to see; li, td and pre without content are kept.",
-    "L17 <br> at the end of a block, white space around <br>": "no visible effect.",
+    "L17 <br> at the start or the end of a block, white space around <br>": "no visible effect, or a blank line.",
     "L18 thead/tbody/tfoot and empty cells at the end of a row":
         "th/td already say it; GFM pads short rows with empty cells.",
     "L19 <br> in pre = newline": "what a browser shows; posts of 2008 have it, and a code block has no other line end.",
+    "L22 U+00A0 and the other spaces of Unicode = a space; U+200B, U+2060, U+FEFF (with U+200C before U+200B) = "
+    "nothing; not in addresses":
+        "code with them does not parse, and in text no reader sees them; most came in by copying.",
+    "L23 <br><br> in a paragraph = its end":
+        "it looks the same, and not every reader of Markdown takes hard breaks on lines of their own.",
+    "L24 sub or sup (one of them, however often) around all of a paragraph, not in a table":
+        "small print: there is nothing that it could be an index or an exponent of.",
+    "L25 adjoining code spans of one style": "they show as one; Markdown cannot separate them.",
+    "L26 span and font in code": "how a highlighter coloured it.",
+    "L27 a link around an image alone, to the image's own address (http: = https:)":
+        "the sites' way to show it large: a reader has the image already.",
+    "L28 the description \"enter image description here\" = none": "the editor's placeholder.",
+    "L29 lines of a paragraph, or paragraphs side by side or not, that begin `1)`, `2)`.. (lines: or `1.`, `2.`..) = "
+    "items of a list":
+        "their authors typed a list, which old Markdown took for text; two at least, from 1, without a gap.",
     # --- ill-formed HTML ---------------------------------------------------------------
     "L20 ill-nested HTML is repaired by the HTML5 algorithm; then an inline element around blocks is pushed into "
     "each block":
@@ -80,6 +95,7 @@ LENIENCIES = {
 WS = " \t\n\r\f"
 STYLES = {"b": "strong", "strong": "strong", "i": "em", "em": "em", "s": "del", "strike": "del", "del": "del"}  # L1
 TRANSPARENT_INLINE = {"span"}
+COLOURS = {"span", "font"}  # L26
 TRANSPARENT_BLOCK = {
     "li",
     "div",
@@ -114,7 +130,7 @@ def canonical(html: str, math: bool = False, rendered: bool = False) -> list[Tok
     b = _Builder(math, find_math=math and not rendered and not marked, unescape_dollar=math and not rendered)
     b.children(_siblings(root), frozenset(), ())
     b.flush()
-    return _without_empty(b.out)
+    return _with_typed_lists(_without_empty(b.out))
 
 
 def canonical_url(url: str) -> str:  # L10
@@ -194,7 +210,7 @@ class _Builder:
             i += 1
 
     def text_run(self, run: list[LexborNode], style: Style, stack: Stack) -> None:
-        text = "".join(n.text_content if n.is_text_node else "\x00" for n in run)
+        text = plain_spaces("".join(n.text_content if n.is_text_node else "\x00" for n in run))  # L22
         pos = 0
         if self.find_math and HAS_MATH(text):
             for start, end, kind, tex in math_spans(text):
@@ -231,15 +247,12 @@ class _Builder:
             self.para = outer
         elif tag == "br":
             self.atom("br", (), frozenset(), stack)
+        elif tag == "a" and (image := _image_of_itself(n)):
+            self.element(image, style, stack)
         elif tag == "a" and n.attributes.get("href") is not None:
             self.children(_kids(n), style, self.push(stack, "a", canonical_url(_attr(n, "href"))))
         elif tag == "img":
-            self.atom(
-                "img",
-                (canonical_url(_attr(n, "src")), re.sub(r"[ \t\n\r\f]+", " ", _attr(n, "alt")).strip(WS)),
-                style,
-                stack,
-            )
+            self.atom("img", (canonical_url(_attr(n, "src")), _description(n)), style, stack)
         elif tag == "code":
             self.code(n, style, stack)
         elif tag == "pre":
@@ -290,8 +303,8 @@ class _Builder:
 
     def code(self, n: LexborNode, style: Style, stack: Stack) -> None:
         kids = _kids(n)
-        if all(not k.is_element_node for k in kids):
-            text = "".join(k.text_content for k in kids if k.is_text_node)
+        if all(d.tag in COLOURS or not d.is_element_node for d in _descendants(n)):
+            text = plain_spaces(_text(n))  # L22
             if text:
                 self.atom("code", text.replace("\n", " "), style, stack)  # L8
             return
@@ -303,21 +316,25 @@ class _Builder:
     def pre(self, n: LexborNode) -> None:
         codes = [k for k in _kids(n) if k.tag == "code"]
         lang = code_language(_attr(n, "class"), *(_attr(c, "class") for c in codes))
-        if all(d.tag in ("code", "br") or not d.is_element_node for d in _descendants(n)):
+        if all(d.tag in {"code", "br"} | COLOURS or not d.is_element_node for d in _descendants(n)):
             text = "".join(
                 d.text_content if d.is_text_node else "\n" for d in _descendants(n) if d.is_text_node or d.tag == "br"
             )  # L19
-            self.out.append(("pre", lang, _one_newline_less(text)))
+            self.out.append(("pre", lang, _one_newline_less(plain_spaces(text))))
             return
 
         # markup inside: character data with tags in between, white space kept
+        def text_token(characters: str) -> None:
+            before = self.out.pop()[1] if self.out[-1][0] == "t" else ""
+            self.out.append(("t", before + characters, ()))
+
         def walk(node: LexborNode) -> None:
             for k in _kids(node):
                 if k.is_text_node:
-                    self.out.append(("t", k.text_content, ()))
+                    text_token(plain_spaces(k.text_content))
                 elif k.tag == "br":
-                    self.out.append(("t", "\n", ()))
-                elif k.tag == "code":
+                    text_token("\n")
+                elif k.tag == "code" or k.tag in COLOURS:
                     walk(k)
                 elif k.is_element_node:
                     name = STYLES.get(k.tag, k.tag)
@@ -372,9 +389,12 @@ class _Builder:
     # ---- paragraphs -----------------------------------------------------------------
     def flush(self) -> None:
         line, self.line = self.line, []
-        tokens = _inline_tokens(line)
-        if tokens:
-            self.out += [("<", self.para), *tokens, (">", self.para)]
+        if self.para != "p":
+            self.out += _wrapped(self.para, line)
+            return
+        is_cell = bool(self.out) and self.out[-1][:2] in (("<", "td"), ("<", "th"))
+        for part in _split_at_double_breaks(line):
+            self.out += _wrapped("p", part) if is_cell else _paragraph(part)
 
 
 def _descendants(node: LexborNode, into: Collection[str] | None = None) -> Iterator[LexborNode]:
@@ -382,6 +402,25 @@ def _descendants(node: LexborNode, into: Collection[str] | None = None) -> Itera
         yield k
         if into is None or k.tag in into:
             yield from _descendants(k, into)
+
+
+def _description(image: LexborNode) -> str:
+    text = re.sub(r"[ \t\n\r\f]+", " ", plain_spaces(_attr(image, "alt"))).strip(WS)
+    return "" if text == "enter image description here" else text  # L28
+
+
+def _image_of_itself(link: LexborNode) -> LexborNode | None:  # L27
+    """The image in a link that holds nothing else and leads to the image; None for other links."""
+    inside = [node for node in _descendants(link) if node.tag not in TRANSPARENT_INLINE and _is_shown(node)]
+    if [node.tag for node in inside] != ["img"] or link.attributes.get("href") is None:
+        return None
+    image = inside[0]
+    href, src = (re.sub("^https?:", "", canonical_url(url)) for url in (_attr(link, "href"), _attr(image, "src")))
+    return image if href == src else None
+
+
+def _is_shown(node: LexborNode) -> bool:
+    return node.is_element_node or node.is_text_node and bool(plain_spaces(node.text_content).strip(WS))
 
 
 def _alignment(cell: LexborNode) -> str:
@@ -395,6 +434,171 @@ def _spans(cell: LexborNode) -> list[str]:
 
 def _one_newline_less(text: str) -> str:  # L7
     return text[:-1] if text.endswith("\n") else text
+
+
+# ---- paragraphs and lists that their authors typed ----------------------------------
+def _wrapped(name: str, line: list[Token]) -> list[Token]:
+    tokens = _inline_tokens(line)
+    return [("<", name), *tokens, (">", name)] if tokens else []
+
+
+def _paragraph(line: list[Token]) -> list[Token]:
+    line = _without_small_print(line)
+    return _list_of_lines(line) or _wrapped("p", line)
+
+
+def _is_blank(atom: Token) -> bool:
+    return atom[0] == "t" and not atom[1].strip(WS)
+
+
+def _split_at_double_breaks(line: list[Token]) -> list[list[Token]]:  # L23
+    parts: list[list[Token]] = [[]]
+    breaks = 0
+    for atom in line:
+        if atom[0] == "br":
+            breaks += 1
+        elif not _is_blank(atom):
+            if breaks > 1:
+                parts.append([])
+            breaks = 0
+        parts[-1].append(atom)
+    return parts
+
+
+def _without_small_print(line: list[Token]) -> list[Token]:  # L24
+    while True:
+        shown = [atom for atom in line if atom[0] != "br" and not _is_blank(atom)]
+        outermost = [next((container for container in atom[3] if container[0] != "a"), ("",)) for atom in shown]
+        if {container[0] for container in outermost} not in ({"sub"}, {"sup"}):
+            return line
+        line = [(*atom[:3], tuple(container for container in atom[3] if container not in outermost)) for atom in line]
+
+
+_LINE_NUMBER = re.compile(r"(?:^|(?<=\n))[ \t]*(?=[1-9][0-9]{0,8}[.)][ \t]+[^ \t\n\r\f])")
+_LATER_NUMBER = re.compile(r"(?<=\n)" + _LINE_NUMBER.pattern)
+_NUMBER = re.compile(r"[ \t]*([1-9][0-9]{0,8})([.)])[ \t]+")
+_OBJECT = "\ufffc"  # stands for the formula, image ... after a text, which makes a line of a number alone an item
+
+
+def _split_at_numbers(line: list[Token]) -> list[list[Token]]:
+    """The paragraph up to the first line that begins with a number, and from each such line to the next."""
+    parts: list[list[Token]] = [[]]
+    at_start = True
+    for atom, after in zip(line, [*line[1:], ("br",)], strict=False):
+        kind, payload, style, stack = atom
+        if kind == "t" and not style and not stack:
+            ends_line = after[0] == "br" or after[0] == "t" and re.match(r"[ \t\r\f]*(?:\n|$)", after[1])
+            shown = payload if ends_line else payload + _OBJECT
+            for n, text in enumerate((_LINE_NUMBER if at_start else _LATER_NUMBER).split(shown)):
+                if n:
+                    parts.append([])
+                if text := text.removesuffix(_OBJECT):
+                    parts[-1].append((kind, text, style, stack))
+        else:
+            parts[-1].append(atom)
+        if kind == "t":
+            at_start = bool(re.search(r"\n[ \t]*$", payload)) or at_start and _is_blank(atom)
+        else:
+            at_start = kind == "br"
+    return parts
+
+
+def _list_of_lines(line: list[Token]) -> list[Token]:  # L29
+    """The tokens of a paragraph with lines that begin 1), 2).. as a list; none if it has no such lines."""
+    while line and (line[-1][0] == "br" or _is_blank(line[-1])):
+        line = line[:-1]
+    before, *items = _split_at_numbers(line)
+    marks = [mark for item in items if (mark := _NUMBER.match(item[0][1]))]
+    if len(items) < 2 or [mark[1] for mark in marks] != [str(n) for n in range(1, len(items) + 1)]:
+        return []
+    if len({mark[2] for mark in marks}) > 1 or any(atom[0] == "br" for atom in items[-1]):
+        return []
+    out = [*_wrapped("p", before), ("<", "ol", "1")]
+    for mark, (first, *others) in zip(marks, items, strict=True):
+        text = ("t", first[1][mark.end() :], *first[2:])
+        paragraph = _wrapped("p", _without_small_print([text, *others]))
+        if not paragraph:
+            return []
+        out += [("<", "li"), *paragraph, (">", "li")]
+    return [*out, (">", "ol")]
+
+
+def _small_print(tokens: list[Token], start: int) -> list[int]:  # L24
+    """Places of the tags of sub and sup around all of the rest of a paragraph."""
+    end = tokens.index((">", "p"), start) - 1
+    places: list[int] = []
+    while tokens[start] in (("<", "sub"), ("<", "sup")) and tokens[end] == (">", tokens[start][1]):
+        depths = accumulate({"<": 1, ">": -1}.get(token[0], 0) for token in tokens[start + 1 : end])
+        if any(depth < 0 for depth in depths):  # the two tags are not a pair
+            break
+        places += [start, end]
+        start, end = start + 1, end - 1
+    return places
+
+
+class _Numbered(NamedTuple):
+    """A paragraph that begins with a number: the place of its opening tag, the length of the number and its mark."""
+
+    at: int
+    number: int
+    length: int
+
+
+def _numbered(tokens: list[Token], at: int) -> _Numbered | None:
+    kind, *rest = tokens[at + 1]
+    if kind != "t" or rest[1]:
+        return None
+    found = re.match(r"([1-9][0-9]{0,8})\)[ \t]+", rest[0])
+    if found and (found.end() < len(rest[0]) or tokens[at + 2] != (">", "p")):
+        return _Numbered(at, int(found[1]), found.end())
+    return None
+
+
+def _sequences(tokens: list[Token]) -> dict[int, _Numbered]:
+    """By place, the paragraphs of one container that number from 1 without a gap, two at least."""
+    open_: list[list[_Numbered]] = [[]]  # the latest sequence in each container that is open
+    complete: list[list[_Numbered]] = []
+    for at, token in enumerate(tokens):
+        if token[:2] == ("<", "p"):
+            found, run = _numbered(tokens, at), open_[-1]
+            if found and found.number == 1:
+                complete.append(run)
+                open_[-1] = [found]
+            elif found and run and run[-1].number == found.number - 1:
+                run.append(found)
+        elif token[0] == "<":
+            open_.append([])
+        elif token[0] == ">" and token[1] != "p":
+            complete.append(open_.pop())
+    return {each.at: each for run in [*complete, *open_] if len(run) > 1 for each in run}
+
+
+def _with_typed_lists(tokens: list[Token]) -> list[Token]:  # L29
+    """Paragraphs of one container that begin 1), 2).. as a list, or as lists of one item if others separate them."""
+    typed = _sequences(tokens)
+    out: list[Token] = []
+    left_out: set[int] = set()
+    in_item: _Numbered | None = None
+    last_end, last_number = -1, 0  # of the latest typed list
+    for at, token in enumerate(tokens):
+        if at in typed:
+            in_item = typed[at]
+            if last_end == len(out) and last_number == in_item.number - 1:
+                out.pop()
+            else:
+                out.append(("<", "ol", str(in_item.number)))
+            out += [("<", "li"), token]
+            left_out.add(at + 1)
+            if rest := tokens[at + 1][1][in_item.length :]:
+                out.append(("t", rest, ()))
+            else:
+                left_out.update(_small_print(tokens, at + 2))
+        elif at not in left_out:
+            out.append(token)
+            if token == (">", "p") and in_item:
+                out += [(">", "li"), (">", "ol")]
+                last_end, last_number, in_item = len(out), in_item.number, None
+    return out
 
 
 _NOSTYLE: Style = frozenset()
@@ -417,9 +621,11 @@ def _inline_tokens(line: list[Token]) -> list[Token]:
                     atoms.append(["ws", " ", _NOSTYLE, stack])
             else:
                 atoms.append(["t", piece, style, stack])
-    # no white space before <br>, no <br> or white space at the end
+    # no white space before <br>, no <br> or white space at the start or the end
     trimmed: list[Atom] = []
     for a in atoms:
+        if a[0] in ("ws", "br") and not trimmed:
+            continue
         if a[0] == "br" and trimmed and trimmed[-1][0] == "ws":
             trimmed.pop()
         trimmed.append(a)
@@ -449,6 +655,8 @@ def _inline_tokens(line: list[Token]) -> list[Token]:
                 tokens.append(("t", payload, style))
         elif kind == "br":
             tokens.append(("br",))
+        elif kind == "code" and tokens and tokens[-1][0] == "code" and tokens[-1][2] == style:  # L25
+            tokens[-1] = ("code", tokens[-1][1] + payload, style)
         elif kind == "code":
             tokens.append(("code", payload, style))
         else:

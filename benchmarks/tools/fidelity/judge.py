@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from benchmarks.tools.fidelity.canonical import Token, canonical
+from benchmarks.tools.fidelity.canonical import COLOURS, Token, canonical
 from benchmarks.tools.fidelity.reference import Reference
 
 # Most telling first: a post's class is the first that applies.
@@ -29,7 +29,6 @@ CLASSES = {
     "list-structure": "lists, their kind, start, items or nesting differ",
     "emphasis-changed": "em, strong or strike-through covers other text",
     "text-changed": "characters lost, added or altered",
-    "no-break-space": "no-break spaces became plain ones or went, nothing else: the mildest loss",
     "other/line-break": "hard line breaks differ",
     "other/heading": "headings or their levels differ",
     "other/quote": "block quotes differ",
@@ -93,8 +92,6 @@ def classify(want: list[Token], got: list[Token]) -> list[str]:
     lost, added = _no_syntax_tags(want) - _no_syntax_tags(got), _no_syntax_tags(got) - _no_syntax_tags(want)
     if lost or set(added) & _KNOWN_TAGS:  # (an unknown one added is text that became a tag)
         found.add("dropped-tag")
-    if found == {"text-changed"} and _text(want, "\xa0") == _text(got, "\xa0"):
-        found = {"no-break-space"}
     return [c for c in CLASSES if c in found] or ["other"]
 
 
@@ -134,7 +131,7 @@ def _emphasis(tokens: list[Token]) -> list[tuple[tuple[str, ...], str]]:
     return [(style, re.sub(r"[ \t\n\r\f]+", "", text)) for style, text in out]
 
 
-def _text(tokens: list[Token], also_space: str = "") -> list[str]:
+def _text(tokens: list[Token]) -> list[str]:
     """The words of the visible text; a block boundary or a break parts words."""
     out = []
     for t in tokens:
@@ -142,7 +139,7 @@ def _text(tokens: list[Token], also_space: str = "") -> list[str]:
             out.append(t[1])
         elif t[0] in ("br", "hr", "pre") or t[0] in "<>" and t[1] in _HAS_SYNTAX - {"a", "code"}:
             out.append(" ")
-    return re.findall(rf"[^ \t\n\r\f{also_space}]+", "".join(out))
+    return re.findall(r"[^ \t\n\r\f]+", "".join(out))
 
 
 def first_difference(want: list[Token], got: list[Token], around: int = 2) -> tuple[str, str]:
@@ -204,7 +201,7 @@ def unexcused_raw_html(
             node.tag == "table"
             and _gfm_can_write(node)
             or node.tag == "pre"
-            and all(c.tag == "code" for c in node.css("pre *"))
+            and all(c.tag == "code" or c.tag in COLOURS for c in node.css("pre *"))
             or node.tag == "ol"
             and not (
                 "reversed" in node.attributes
@@ -212,13 +209,7 @@ def unexcused_raw_html(
                 or len(node.attributes.get("start") or "") > 9
             )
             or node.tag == "code"
-            and not (
-                node.css_first("code *")
-                or node.next is not None
-                and node.next.tag == "code"
-                or node.prev is not None
-                and node.prev.tag == "code"
-            )
+            and all(c.tag in COLOURS for c in node.css("code *"))
         ):
             continue
         excused |= {node.tag} | {n.tag for n in node.traverse()}

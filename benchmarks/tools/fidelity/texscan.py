@@ -76,9 +76,24 @@ def math_spans(text: str) -> Iterator[tuple[int, int, str, str]]:
             pos = m.end()
 
 
+# Spaces other than the plain one (Unicode's Zs), and those of no width: U+200B, U+2060, U+FEFF.
+WIDE_SPACES = "\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+_PLAIN = str.maketrans(dict.fromkeys(WIDE_SPACES, " ") | dict.fromkeys("\u200b\u2060\ufeff", ""))
+
+
+def plain_spaces(text: str) -> str:
+    # U+200C before U+200B: what the site's own editor put into long words
+    return text if text.isascii() else text.replace("\u200c\u200b", "").translate(_PLAIN)
+
+
+_COMMENT = re.compile(r"(?<!\\)(?:\\\\)*%")
+
+
 def normal_tex(tex: str) -> str:
-    if re.search(r"(?<!\\)%", tex):  # a newline ends a comment, so it stays
-        return "\n".join(filter(None, (" ".join(line.split()) for line in tex.split("\n"))))
+    tex = plain_spaces(tex)
+    if "%" in tex:  # a newline that ends a comment stays
+        lines = filter(None, (" ".join(line.split()) for line in tex.split("\n")))
+        return "".join(line + ("\n" if _COMMENT.search(line) else " ") for line in lines).strip()
     flat = " ".join(tex.split())
     # the space of a final `\\ ` is part of the command
     return flat + " " if re.search(r"(?<!\\)(\\\\)*\\$", flat) and tex[-1:].isspace() else flat
