@@ -198,7 +198,8 @@ INLINE = {
     "an empty link": ('<p>a<a href="u"></a></p>', "a"),
     "brackets in a link": ('<p><a href="u">[a]</a> <a href="u">a]</a></p>', "[[a]](u) [a\\]](u)"),
     "addresses": (
-        '<p><a href="a b">x</a> <a href="a_(b)">x</a> <a href="a(b">x</a> <a href="a?b&amp;copy=1">x</a> <a href="a&lt;\\">x</a></p>',
+        '<p><a href="a b">x</a> <a href="a_(b)">x</a> <a href="a(b">x</a> <a href="a?b&amp;copy=1">x</a> '
+        '<a href="a&lt;\\">x</a></p>',
         "[x](a%20b) [x](a_(b)) [x](a\\(b) [x](a?b&copy=1) [x](a%3C%5C)",
     ),
     "an exclamation mark before a link": ('<p>Hi!<a href="u">x</a></p>', "Hi\\![x](u)"),
@@ -305,8 +306,9 @@ SPACES = {
 TABLE = "<table><thead><tr>{}</tr></thead><tbody><tr>{}</tr></tbody></table>"
 TABLES = {
     "pipes": (
-        '<div class="s-table-container"><table class="s-table">\n<thead>\n<tr>\n<th>a</th>\n<th style="text-align: right;">b</th>\n</tr>\n'
-        '</thead>\n<tbody>\n<tr>\n<td><code>x|y</code></td>\n<td style="text-align: right;">1<br>2</td>\n</tr>\n</tbody>\n</table></div>',
+        '<div class="s-table-container"><table class="s-table">\n<thead>\n<tr>\n<th>a</th>\n'
+        '<th style="text-align: right;">b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td><code>x|y</code></td>\n'
+        '<td style="text-align: right;">1<br>2</td>\n</tr>\n</tbody>\n</table></div>',
         "| a | b |\n| --- | --: |\n| `x\\|y` | 1<br>2 |",
     ),
     "no head": ("<table>\n<tr><td>a</td></tr>\n</table>", "<table>\n<tr><td>a</td></tr>\n</table>"),
@@ -460,7 +462,10 @@ def test_escaped_dollars_in_raw_html(html, markdown):
 
 
 def test_relative_links_become_absolute():
-    html = '<p><a href="/q/1">a</a> <a href="//b.c/d">b</a> <a href="#f">c</a> <a href="mailto:x@y">d</a> <img src="/i.png" alt=""></p>'
+    html = (
+        '<p><a href="/q/1">a</a> <a href="//b.c/d">b</a> <a href="#f">c</a> <a href="mailto:x@y">d</a> '
+        '<img src="/i.png" alt=""></p>'
+    )
     base = "https://math.stackexchange.com"
     assert html_to_markdown(html, False, base_url=base) == (
         f"[a]({base}/q/1) [b](https://b.c/d) [c](#f) [d](mailto:x@y) ![]({base}/i.png)"

@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser
 from benchmarks.tools.fidelity.judge import judge
 from benchmarks.tools.fidelity.reference import Reference
 from stackdump.markdown import bodies, html_to_markdown, text_to_markdown
-from stackdump.markdown.paragraph import Options
+from stackdump.markdown.body_options import Options
 from stackdump.markdown.repair import repaired
 from stackdump.markdown.writer import Writer
 
@@ -26,10 +26,12 @@ quick = settings(max_examples=150, derandomize=True, deadline=None, suppress_hea
 
 # ---- random posts ------------------------------------------------------------------------------------------------
 
-WORDS = """foo a x1 snake_case _a_ __x__ * ** a*b **bold** ~~s~~ ~ ` ``c`` [x] [x](y) ]( [a]: ![i](u) ! \\ \\* C:\\_x &lt;b&gt;
-    &lt;/p&gt; &amp; &amp;copy; &amp;#35; &nbsp; # ## 1. 1) - -- --- + = === &gt; | a|b --|-- :- . , ( ) “q” é 日本 ~~~ ``` *** $5""".split()
+WORDS = """foo a x1 snake_case _a_ __x__ * ** a*b **bold** ~~s~~ ~ ` ``c`` [x] [x](y) ]( [a]: ![i](u) ! \\ \\* C:\\_x
+    &lt;b&gt; &lt;/p&gt; &amp; &amp;copy; &amp;#35; &nbsp; # ## 1. 1) - -- --- + = === &gt; | a|b --|-- :- . , ( )
+    “q” é 日本 ~~~ ``` *** $5""".split()
 TEX = [
-    "$x_1$", "$a*b$", "$$\\sum_i$$", "$$\na\n- b\n$$", "\\begin{align}a&amp;=b\\\\\n-c\\end{align}", "\\$", "$", "${$", "\\[x^2\\]", "$a|b|$",
+    "$x_1$", "$a*b$", "$$\\sum_i$$", "$$\na\n- b\n$$", "\\begin{align}a&amp;=b\\\\\n-c\\end{align}", "\\$", "$", "${$",
+    "\\[x^2\\]", "$a|b|$",
     '<span class="math-container">$y_2*z$</span>', '<span class="math-container">$$y\n+ z$$</span>',
 ]  # fmt: skip
 ADDRESSES = [
@@ -152,9 +154,10 @@ def broken(draw):
 
 # What the rules of `relax` and `numbered` decide about, and what stands beside it.
 MARKUP = [
-    *"*_~`\\[]()!#-+.|: aAb\n\n  ", "&lt;", "&gt;", "&amp;", "**", "__", "~~", "``", "*a", "a*", "_a", "a_", "`a", "~a", "a~",
-    "&amp;amp", "&amp;lt;", "&amp;bogus;", "&lt;b&gt;", "&lt;/b&gt;", "&lt;a.b&gt;", "&lt;!", "](", "](a b)", "[a]: b", "1)", "2. ", "\n1) a",
-    "\n2) b", "\n- ", "\n---", "\n===", "$", "\\$", "é", "“", "\xa0", "\u2003", "\u200b", "<br>", "<br>\n<br>", "<br>1) a<br>2) b",
+    *"*_~`\\[]()!#-+.|: aAb\n\n  ", "&lt;", "&gt;", "&amp;", "**", "__", "~~", "``", "*a", "a*", "_a", "a_", "`a", "~a",
+    "a~", "&amp;amp", "&amp;lt;", "&amp;bogus;", "&lt;b&gt;", "&lt;/b&gt;", "&lt;a.b&gt;", "&lt;!", "](", "](a b)",
+    "[a]: b", "1)", "2. ", "\n1) a", "\n2) b", "\n- ", "\n---", "\n===", "$", "\\$", "é", "“", "\xa0", "\u2003",
+    "\u200b", "<br>", "<br>\n<br>", "<br>1) a<br>2) b",
 ]  # fmt: skip
 markup = joined(st.sampled_from(MARKUP), 9)
 marked_up = st.recursive(
@@ -215,10 +218,12 @@ def test_a_well_nested_post_is_written_alike_with_and_without_repair(html, math)
 
 def test_the_posts_of_a_site_need_no_repair(monkeypatch):
     html = (
-        '<p>a <em>b</em> <code>c</code> <a href="u" rel="nofollow">d</a><br>\n<img src="s" alt="x"></p>\n\n<pre class="lang-py s-code">'
-        '<code>x\n</code></pre>\n<!-- c -->\n<ul>\n<li><p>a</p></li>\n</ul>\n<ol start="2">\n<li>b</li>\n</ol>\n<blockquote class="spoiler">\n'
-        '<p>q</p>\n</blockquote>\n<hr />\n<h2>h</h2>\n<p><span class="math-container">$x$</span><sup>1</sup></p>\n<div class="s-table-container">'
-        '<table class="s-table">\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n</tr>\n</tbody>\n</table></div>'
+        '<p>a <em>b</em> <code>c</code> <a href="u" rel="nofollow">d</a><br>\n<img src="s" alt="x"></p>\n\n'
+        '<pre class="lang-py s-code"><code>x\n</code></pre>\n<!-- c -->\n<ul>\n<li><p>a</p></li>\n</ul>\n'
+        '<ol start="2">\n<li>b</li>\n</ol>\n<blockquote class="spoiler">\n<p>q</p>\n</blockquote>\n<hr />\n'
+        '<h2>h</h2>\n<p><span class="math-container">$x$</span><sup>1</sup></p>\n<div class="s-table-container">'
+        '<table class="s-table">\n<thead>\n<tr>\n<th>a</th>\n</tr>\n</thead>\n'
+        "<tbody>\n<tr>\n<td>1</td>\n</tr>\n</tbody>\n</table></div>"
     )
     monkeypatch.setattr(bodies, "repaired", lambda _: pytest.fail("repaired"))
     assert html_to_markdown(html, True).count("\n\n") == 8
@@ -249,16 +254,8 @@ def visible(html: str) -> list[str]:
                 out.extend((c, inside) for c in text.rstrip("\n"))
             elif node.is_element_node:
                 name = SAME.get(node.tag, node.tag)
-                skipped = name in (
-                    "p",
-                    "span",
-                    "div",
-                    "thead",
-                    "tbody",
-                    "code",
-                    "sub",
-                    "sup",
-                )  # (sub and sup: small print)
+                # sub and sup: small print is written without them
+                skipped = name in ("p", "span", "div", "thead", "tbody", "code", "sub", "sup")
                 walk(node.child, inside if skipped or name in inside else tuple(sorted((*inside, name))))
             node = node.next
 

@@ -2,6 +2,7 @@
 
 import re
 
+from stackdump.markdown.body_options import Options
 from stackdump.markdown.escape import (
     BREAK,
     MAY_START_BLOCK,
@@ -11,7 +12,7 @@ from stackdump.markdown.escape import (
     has_invisible,
     plain_spaces,
 )
-from stackdump.markdown.paragraph import IllNestedError, Options
+from stackdump.markdown.paragraph import IllNestedError
 from stackdump.markdown.relax import relax
 from stackdump.markdown.repair import TOKEN, repaired
 from stackdump.markdown.tex import formulas

@@ -130,9 +130,9 @@ def escape_end(markdown: str, chars: str) -> str:
 
 # ---- lines ----------------------------------------------------------------------------------------------------
 
-# The start of a paragraph that would make it a list item, quote, heading, rule, code fence or link definition; of a later
-# line that would be one of those that may interrupt a paragraph (of numbered lists: only 1), an underline, or the row of
-# dashes of a table.
+# The start of a paragraph that would make it a list item, quote, heading, rule, code fence or link definition; of a
+# later line that would be one of those that may interrupt a paragraph (of numbered lists: only 1), an underline, or the
+# row of dashes of a table.
 _LINE_START: Final = re.compile(
     r"""(?m: ^ ) (?:
         (1 | \A \d{1,9}) (?= [.)] (?: [ \t\n] | \Z ) )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from stackdump.markdown.body_options import Options
 from stackdump.markdown.emphasis import Pair, misread
 from stackdump.markdown.escape import (
     BREAK,
@@ -21,7 +22,6 @@ from stackdump.markdown.escape import (
     has_odd_brackets,
     is_autolink,
     plain_code,
-    plain_spaces,
     quoted,
     unescape,
     unescape_attribute,
@@ -46,34 +46,6 @@ _CLOSING_HASHES: Final = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
 
 class IllNestedError(Exception):
     """The tokens are not well nested, or hold what the quick look cannot judge."""
-
-
-class Options:
-    """What a writer has to know of its post.
-
-    math: the site uses MathJax. find_math: ... and the formulas of this post are not marked. dollar: the inline delimiter.
-    trusted: the tokens come from the HTML parser, and whatever they hold is to be written. keep_nbsp: so are invisible
-    spaces inside of text. invisible: there may be some that are no character references.
-    """
-
-    __slots__ = ("base_url", "dollar", "find_math", "invisible", "keep_nbsp", "math", "trusted")
-
-    def __init__(
-        self,
-        math: bool,
-        find_math: bool,
-        dollar: str,
-        base_url: str | None,
-        trusted: bool,
-        keep_nbsp: bool = False,
-        invisible: bool = True,
-    ):
-        self.math, self.find_math, self.dollar, self.base_url = math, find_math, dollar, base_url
-        self.trusted, self.keep_nbsp, self.invisible = trusted, keep_nbsp, invisible
-
-    def spaces(self, text: str) -> str:
-        """The text with its invisible spaces as they are to be written."""
-        return text if self.keep_nbsp else plain_spaces(text)
 
 
 class Inline:
@@ -277,7 +249,7 @@ class Paragraph:
         return destination(url)
 
     def guard_end(self) -> None:
-        """A tag that is not written ends here: text may follow that gives the text before it a meaning, as in `<` `b>`."""
+        """A tag that is not written ends here: what follows may give the text before it a meaning, as in `<` `b>`."""
         if self.line:
             self.line[-1] = escape_end(self.line[-1], "<&]!")
 

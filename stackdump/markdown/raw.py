@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import escape as escape_html
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from stackdump.markdown.body_options import Options
 from stackdump.markdown.escape import (
     BREAK,
     WS,
@@ -18,9 +19,6 @@ from stackdump.markdown.escape import (
     unescape,
 )
 from stackdump.markdown.tex import formulas, whole_formula
-
-if TYPE_CHECKING:
-    from stackdump.markdown.paragraph import Options
 
 _ALIGN: Final = re.compile(r"text-align:\s*(\w+)")
 _ATTRIBUTE: Final = re.compile(r'\s+([^\s"\'<>/=]+)(?:="([^"]*)")?')

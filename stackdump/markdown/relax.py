@@ -44,8 +44,8 @@ def relax(
 ) -> None:
     """Take back the needless escapes in a paragraph's pieces.
 
-    escaped: the pieces of text that hold escapes. marks: both pieces of each emphasis, and its mark. links: both of each
-    link's text. one_line: hard breaks are tags."""
+    escaped: the pieces of text that hold escapes. marks: both pieces of each emphasis, and its mark. links: both of
+    each link's text. one_line: hard breaks are tags."""
     plain = pieces[:]
     for n in escaped:
         plain[n] = _ESCAPED.sub(r"\1", pieces[n])

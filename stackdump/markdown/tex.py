@@ -1,7 +1,8 @@
 """Where MathJax, as Stack Exchange sets it up, sees a formula in a run of text.
 
 The rules are those of MathJax 2's tex2jax preprocessor with the site's delimiters: `$..$`, `$$..$$`, `\\[..\\]`,
-`\\\\(..\\\\)` and `\\begin{x}..\\end{x}`; an end counts only where braces balance, and `\\` hides the character after it.
+`\\\\(..\\\\)` and `\\begin{x}..\\end{x}`; an end counts only where braces balance, and `\\` hides the character
+after it.
 https://docs.mathjax.org/en/v2.7-latest/options/preprocessors/tex2jax.html
 """
 
@@ -46,7 +47,7 @@ class Formula(NamedTuple):
 
 
 def formulas(text: str, dollar: str = "$") -> Iterator[Formula]:
-    """The formulas in a run of plain text, left to right, each as Markdown writes it (`$..$`, `$$..$$`, `\\begin..`)."""
+    """The formulas in a run of plain text, left to right, each as Markdown has it (`$..$`, `$$..$$`, `\\begin..`)."""
     start_of = _START if dollar == "$" else _START_ESCAPED
     patience = max(_MIN_PATIENCE, _PATIENCE * len(text))
     pos = 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from stackdump.markdown.body_options import Options
 from stackdump.markdown.escape import (
     BREAK,
     INVISIBLE,
@@ -22,7 +23,7 @@ from stackdump.markdown.escape import (
     write_breaks,
 )
 from stackdump.markdown.numbered import ESCAPED_NUMBER, TypedList, TypedNumber, sequences, typed_list
-from stackdump.markdown.paragraph import TAG_OF_MARK, IllNestedError, Options, Paragraph
+from stackdump.markdown.paragraph import TAG_OF_MARK, IllNestedError, Paragraph
 from stackdump.markdown.raw import MEANINGLESS, HtmlTable, attributes, raw_code, raw_html, read_table, write_table
 
 MAX_DEPTH: Final = 40  # quotes and lists inside each other; deeper ones are written without their mark
@@ -74,8 +75,8 @@ class Writer(Paragraph):
     """Writes the Markdown of a token list ([text, tag, text, .., tag, text]): `run`, then `result`.
 
     A block is written as soon as its text is complete: first `lead` (what parts it from the block before, and the marks
-    of the quotes and items that start with it), then its lines, each but the first after `prefix` (the marks of the open
-    quotes and the indents of the open items). `gap` is the lead of a block that starts nothing.
+    of the quotes and items that start with it), then its lines, each but the first after `prefix` (the marks of the
+    open quotes and the indents of the open items). `gap` is the lead of a block that starts nothing.
 
     A handler gets the element's name, its attributes and the index of its tag; it returns the index of the next tag to
     handle if it has dealt with more than its own."""
