@@ -136,9 +136,7 @@ def _published(url: str, response: requests.Response) -> tuple[int, str]:
     total = response.headers.get("Content-Range", "").partition("/")[2] or response.headers.get("Content-Length", "")
     size = linked.get("size", total)
     if not size.isdigit():
-        raise InputError(
-            f"{url}: the server does not say its size; fetch it by hand and give it with --inputpath"
-        )
+        raise InputError(f"{url}: the server does not say its size; fetch it by hand and give it with --inputpath")
     if total.isdigit() and total != size:
         raise InputError(f"{url}: has {size} bytes by its description and {total} on the server; try again later")
     return int(size), linked.get("sha256", "")

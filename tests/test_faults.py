@@ -1,4 +1,4 @@
-"""Step 1 through faults of the server, the disk, the archive and the user's own hand: the same bytes, or one clear line."""
+"""Step 1 through faults of the server, the disk, the archive and the user: the same bytes, or one clear line."""
 
 import os
 import random
@@ -83,7 +83,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-# ---- faults ------------------------------------------------------------------------------------------------------------------
+# ---- faults --------------------------------------------------------------------------------------
 FAULTS = {
     "drop once": lambda r: Fault(drop_after=50_000) if r.number == 4 else None,
     "drop often": lambda r: Fault(drop_after=400_000),
@@ -124,7 +124,7 @@ def test_faults_that_stay_end_in_one_line_and_leave_nothing(www, tmp_path, fault
     assert_one_line(run, problem, tmp_path)
 
 
-def test_damage_is_told_as_damage_where_it_looks_like_bad_xml(tmp_path):
+def test_damage_that_looks_like_bad_xml_is_reported_as_damage(tmp_path):
     xml = table("posts", small_posts())
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": xml}, [{"id": py7zr.FILTER_COPY}])
     archive.write_bytes(
@@ -155,7 +155,7 @@ def test_a_header_that_lies_about_the_size_ends_in_one_line(tmp_path, monkeypatc
 
 
 def test_a_bomb_is_not_held_in_memory(tmp_path):
-    """300 MB of white space in a few kilobytes; the script may have 300 MB of address space beyond what it starts with."""
+    """300 MB of white space in a few kilobytes, for a script that may allocate 250 MB."""
     bomb = b"<posts>\n" + b" " * 300_000_000
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": bomb}, LZMA2)
     assert archive.stat().st_size < 200_000
@@ -165,7 +165,7 @@ def test_a_bomb_is_not_held_in_memory(tmp_path):
     assert "has a row of more than" in run.stderr.splitlines()[-1]
 
 
-def test_a_full_disk_is_told_in_one_line_and_the_next_run_goes_on(www, large_output, tmp_path):
+def test_a_full_disk_is_reported_in_one_line_and_the_next_run_goes_on(www, large_output, tmp_path):
     run = run_prepared(full_disk(600_000), "--dump_path", www / "large", "--destdir", tmp_path)
     assert_one_line(run, "File too large", tmp_path)
     assert "quay/.work" in run.stderr.splitlines()[-1]  # whichever disk that is on
@@ -208,7 +208,7 @@ def test_sites_that_need_only_a_part_of_their_archive_leave_their_connections_to
 
 
 def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, large_output, tmp_path):
-    """As in the archives of large sites, Users.xml shares a stream with what nobody wants, and Posts.xml has its own."""
+    """As in archives of large sites, Users.xml shares a stream with an unwanted table, and Posts.xml has its own."""
     tables = large_tables()
     path = tmp_path / "www" / "two" / "quay.stackexchange.com.7z"
     pack(path, {name: tables[name] for name in ("Users", "Votes")})
@@ -282,7 +282,7 @@ def test_two_runs_on_one_site_do_not_mix(www, tmp_path):
     assert "another run is writing it" in second.stderr
 
 
-def test_a_destination_that_cannot_be_written_is_told_in_one_line(tmp_path):
+def test_a_destination_that_cannot_be_written_is_reported_in_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": table("posts", small_posts())})
     run = run_script(SCRIPT, "--dump_path", archive, "--destdir", tmp_path / "file" / "below")
@@ -291,7 +291,7 @@ def test_a_destination_that_cannot_be_written_is_told_in_one_line(tmp_path):
     assert str(tmp_path / "file") in run.stderr.splitlines()[-1]
 
 
-def test_temporary_files_go_where_they_are_told_to(www, large_output, tmp_path):
+def test_temporary_files_go_to_tmpdir(www, large_output, tmp_path):
     with ArchiveServer(www, lambda r: Fault(status=410) if r.number == 4 else None) as server:
         command = (*fetching(server.url, "large", tmp_path / "out"), "--tmpdir", tmp_path / "tmp")
         assert run_script(SCRIPT, *command).status == 1
@@ -301,7 +301,7 @@ def test_temporary_files_go_where_they_are_told_to(www, large_output, tmp_path):
     assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
-# ---- tables that have packed streams of their own, as in the archives of large sites ----------------------------------------
+# ---- tables that have packed streams of their own, as in the archives of large sites -------------
 NAME = "apart/quay.stackexchange.com.7z"
 
 
@@ -395,7 +395,7 @@ def test_of_tables_with_streams_of_their_own_only_the_damaged_one_is_fetched_onc
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
 
 
-def test_damage_once_in_each_of_two_tables_is_mended(apart, apart_output, tmp_path):
+def test_damage_once_in_each_of_two_tables_is_repaired(apart, apart_output, tmp_path):
     left = {name: Fault(flip_bit_at=apart.streams[name][1000]) for name in ("Users", "Posts")}
 
     def fault(request):
@@ -450,8 +450,8 @@ def test_a_bad_row_in_one_table_ends_the_reading_of_the_other(tmp_path, bad, oth
     assert_one_line(run, "seven", tmp_path / "out")
 
 
-# ---- faults alone and in pairs ----------------------------------------------------------------------------------------------
-# Bytes of the archive `apart`, where the fixture `layout` asserts that they are: so that each fault meets what is fetched.
+# ---- faults alone and in pairs -------------------------------------------------------------------
+# Bytes of the archive `apart`. The fixture `layout` asserts that they are there, so that each fault hits fetched bytes.
 IN_USERS, EARLY_IN_POSTS, LATE_IN_POSTS = 50_000, 300_000, 800_000
 OTHER_ETAG = {"ETag": '"b"'}
 
@@ -547,7 +547,7 @@ def troubled(server: ArchiveServer, passing: list[Trouble], lasting: Lasting | N
 
 
 def merged(faults: list[Fault]) -> Fault:
-    """All of the faults at once, the last where two are of a kind; an answer that is no file leaves nothing to others."""
+    """All of the faults at once, the last of each kind; an answer without the file excludes all others."""
     both = Fault()
     for fault in faults:
         if fault.status:
@@ -585,7 +585,7 @@ def test_a_trouble_that_stays_ends_in_one_line_whatever_passes(layout, tmp_path,
     assert_one_line(run, problem, tmp_path)
 
 
-# ---- real dumps --------------------------------------------------------------------------------------------------------------
+# ---- real dumps ----------------------------------------------------------------------------------
 LARGE, SMALL = "ai", "genai"  # one stream, fetched in parts; a stream for each table, but fetched whole
 REAL = {LARGE: "stackexchange", SMALL: "stackexchange_20251231"}
 WAIT = {"Retry-After": "1"}
