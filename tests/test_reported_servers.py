@@ -52,7 +52,7 @@ def assert_complete(run: Run, folder: Path, output: bytes) -> None:
     assert (folder / "quay" / "unfiltered.jsonl").read_bytes() == output
 
 
-# ---- nodes
+# ---- nodes ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_a_node_does_for_a_while_leaves_the_same_bytes(www, large_output, tmp_path, trouble):
     """It happens to the first request, and to one in the middle."""
@@ -128,7 +128,7 @@ def test_the_server_is_told_which_program_asks(www, tmp_path):
     assert agent.startswith(f"instruction-tuning-data/{VERSION} (python-requests/")
 
 
-# ---- certificates and proxies
+# ---- certificates and proxies --------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
     return make_certificate(tmp_path_factory.mktemp("tls") / "own.pem")
