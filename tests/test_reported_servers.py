@@ -77,6 +77,7 @@ def test_what_a_node_does_for_a_while_leaves_the_same_bytes(www, large_output, t
         ("404", "the server answers 404", 2),
         ("a dead node", f"the node {TROUBLES['a dead node'].headers['Location'].split('/')[2]} cannot be reached", 8),
     ],
+    ids=lambda value: value if value in TROUBLES else "",  # the problem names a port, another one in each process
 )
 def test_what_a_node_does_for_good_ends_in_one_line(www, tmp_path, trouble, problem, attempts):
     asked = []
