@@ -24,8 +24,8 @@ def add_dumps(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=default,
         metavar="DIR",
-        help="7z archives of sites, also in folders below (default: benchmarks/dumps, which benchmarks.get_dumps fills; "
-        "without  it ../shared/archive.org)",
+        help="7z archives of sites, also in folders below (default: benchmarks/dumps, which benchmarks.get_dumps "
+        "fills; without it ../shared/archive.org)",
     )
 
 

@@ -40,7 +40,7 @@ class RemoteFile:
     """A file on a server, of which parts are fetched into `folder`.
 
     url, size and digest (the MD5, or "") are from the item's metadata. Parts in `folder` of another file, or of this
-    one before it changed, are deleted. A small file is fetched completely, and so is a file of a server without Range.
+    one before it changed, are deleted. A small file is fetched completely, as is any file of a server without Range.
     """
 
     def __init__(self, client: Client, url: str, size: int, digest: str, folder: Path):

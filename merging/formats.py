@@ -1,11 +1,9 @@
 """A data set in the formats that trainers read, written record by record.
 
-    alpha              instruction_tuning_dataset_alpha_part1.json, ..   JSON lists of [source, pair]; see
-    merging.tuples messages           messages/train.jsonl, .parquet                    messages, source, id, meta: the
-    chat format of TRL,
-                                                                         axolotl and others
-    prompt_completion  prompt_completion/train.jsonl, .parquet           prompt, completion: TRL without a chat template
-    alpaca             alpaca/train.json, .parquet                       instruction, input, output: as Stanford Alpaca
+    alpha              lists of [source, pair], see merging.tuples: instruction_tuning_dataset_alpha_part1.json, ..
+    messages           messages, source, id, meta, as TRL and axolotl read chats: messages/train.jsonl, .parquet
+    prompt_completion  prompt, completion, for models without a chat template: prompt_completion/train.jsonl, .parquet
+    alpaca             instruction, input, output, as Stanford Alpaca: alpaca/train.json, .parquet
 
 The card gives load_dataset the Parquet files: it takes one kind of file for all configurations of a folder, and reads a
 JSON list into memory at once.

@@ -212,7 +212,10 @@ def _named_site(word: str, candidate: Candidate, tell: Callable[[str], None]) ->
             f"host, as in quay.stackexchange.com"
         )
     if own:
-        tell(f"{candidate.place}: has the name of {own.host}, but is taken as {site.host}, as --sites says")
+        raise InputError(
+            f"{candidate.place}: has the name of {own.host}, and --sites names {site.host}; if its name is wrong, "
+            f"rename it"
+        )
     if site.host not in HOSTS:
         tell(f"{site.host}: is not in this program's list of sites, but taken as --sites says")
     return site

@@ -84,7 +84,7 @@ def front(
 
 @contextmanager
 def proxy(refuses: bool = False) -> Iterator[tuple[str, list[str]]]:
-    """A proxy for HTTPS, with a list of the hosts and ports that it was asked for. refuses: it asks for a password."""
+    """A proxy for HTTPS, and the list of hosts and ports that it was asked for. refuses: it asks for a password."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -83,7 +83,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-# ---- faults ------------------------------------------------------------------------------------------------------
+# ---- faults --------------------------------------------------------------------------------------
 FAULTS = {
     "drop once": lambda r: Fault(drop_after=50_000) if r.number == 4 else None,
     "drop often": lambda r: Fault(drop_after=400_000),
@@ -124,7 +124,7 @@ def test_faults_that_stay_end_in_one_line_and_leave_nothing(www, tmp_path, fault
     assert_one_line(run, problem, tmp_path)
 
 
-def test_damage_is_reported_as_damage_where_it_looks_like_bad_xml(tmp_path):
+def test_damage_that_looks_like_bad_xml_is_reported_as_damage(tmp_path):
     xml = table("posts", small_posts())
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": xml}, [{"id": py7zr.FILTER_COPY}])
     archive.write_bytes(
@@ -155,7 +155,7 @@ def test_a_header_that_lies_about_the_size_ends_in_one_line(tmp_path, monkeypatc
 
 
 def test_a_bomb_is_not_held_in_memory(tmp_path):
-    """300 MB of white space in a few kilobytes; the script may use 300 MB of memory beyond what it starts with."""
+    """300 MB of white space in a few kilobytes, for a script that may allocate 250 MB."""
     bomb = b"<posts>\n" + b" " * 300_000_000
     archive = pack(tmp_path / "quay.stackexchange.com.7z", {"Posts": bomb}, LZMA2)
     assert archive.stat().st_size < 200_000
@@ -165,7 +165,7 @@ def test_a_bomb_is_not_held_in_memory(tmp_path):
     assert "has a row of more than" in run.stderr.splitlines()[-1]
 
 
-def test_a_full_disk_is_reported_in_one_line_and_the_next_run_continues(www, large_output, tmp_path):
+def test_a_full_disk_is_reported_in_one_line_and_the_next_run_goes_on(www, large_output, tmp_path):
     run = run_prepared(full_disk(600_000), "--dump_path", www / "large", "--destdir", tmp_path)
     assert_one_line(run, "File too large", tmp_path)
     assert "quay/.work" in run.stderr.splitlines()[-1]  # whichever disk that is on
@@ -208,7 +208,7 @@ def test_sites_that_need_only_a_part_of_their_archive_leave_their_connections_to
 
 
 def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, large_output, tmp_path):
-    """As in archives of large sites, Users.xml shares a stream with unwanted tables, and Posts.xml has its own."""
+    """As in archives of large sites, Users.xml shares a stream with an unwanted table, and Posts.xml has its own."""
     tables = large_tables()
     path = tmp_path / "www" / "two" / "quay.stackexchange.com.7z"
     pack(path, {name: tables[name] for name in ("Users", "Votes")})
@@ -306,7 +306,7 @@ def test_temporary_files_go_to_tmpdir(www, large_output, tmp_path):
     assert (tmp_path / "out" / "quay" / "unfiltered.jsonl").read_bytes() == large_output
 
 
-# ---- tables that have packed streams of their own, as in the archives of large sites -----------------------------
+# ---- tables that have packed streams of their own, as in the archives of large sites -------------
 NAME = "apart/quay.stackexchange.com.7z"
 
 
@@ -400,7 +400,7 @@ def test_of_tables_with_streams_of_their_own_only_the_damaged_one_is_fetched_onc
     assert (tmp_path / "quay" / "unfiltered.jsonl").read_bytes() == apart_output
 
 
-def test_damage_once_in_each_of_two_tables_is_mended(apart, apart_output, tmp_path):
+def test_damage_once_in_each_of_two_tables_is_repaired(apart, apart_output, tmp_path):
     left = {name: Fault(flip_bit_at=apart.streams[name][1000]) for name in ("Users", "Posts")}
 
     def fault(request):
@@ -455,8 +455,8 @@ def test_a_bad_row_in_one_table_ends_the_reading_of_the_other(tmp_path, bad, oth
     assert_one_line(run, "seven", tmp_path / "out")
 
 
-# ---- faults alone and in pairs -----------------------------------------------------------------------------------
-# Bytes of the archive `apart`, at places that the fixture `layout` asserts: so each fault concerns what is fetched.
+# ---- faults alone and in pairs -------------------------------------------------------------------
+# Bytes of the archive `apart`. The fixture `layout` asserts that they are there, so that each fault hits fetched bytes.
 IN_USERS, EARLY_IN_POSTS, LATE_IN_POSTS = 50_000, 300_000, 800_000
 OTHER_ETAG = {"ETag": '"b"'}
 
@@ -552,7 +552,7 @@ def troubled(server: ArchiveServer, passing: list[Trouble], lasting: Lasting | N
 
 
 def merged(faults: list[Fault]) -> Fault:
-    """All faults at once, the last of each kind; with an answer that is not a file, no others."""
+    """All of the faults at once, the last of each kind; an answer without the file excludes all others."""
     both = Fault()
     for fault in faults:
         if fault.status:
@@ -590,7 +590,7 @@ def test_a_trouble_that_stays_ends_in_one_line_whatever_passes(layout, tmp_path,
     assert_one_line(run, problem, tmp_path)
 
 
-# ---- real dumps --------------------------------------------------------------------------------------------------
+# ---- real dumps ----------------------------------------------------------------------------------
 LARGE, SMALL = "ai", "genai"  # one stream, fetched in parts; a stream for each table, but fetched whole
 REAL = {LARGE: "stackexchange", SMALL: "stackexchange_20251231"}
 WAIT = {"Retry-After": "1"}

@@ -197,7 +197,7 @@ def test_a_busy_server_is_waited_for_as_long_as_it_asks(root, tmp_path, monkeypa
         (Fault(headers={"X-Linked-Size": "many"}), "does not say its size"),
     ],
 )
-def test_a_server_that_cannot_be_used_is_told_at_once(root, tmp_path, fault, message):
+def test_a_server_that_cannot_be_used_is_reported_at_once(root, tmp_path, fault, message):
     with ArchiveServer(root, lambda request: fault) as server:
         with pytest.raises(InputError, match=message):
             fetch(client(server), FILE, tmp_path / "cache")
@@ -222,7 +222,7 @@ def test_a_refusal_of_a_node_may_pass(root, tmp_path):
     assert found.sha256 == DIGEST
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path):
+def test_a_server_that_is_not_there_is_reported(tmp_path):
     with ArchiveServer(tmp_path) as server:
         gone = client(server)
     with pytest.raises(InputError, match="cannot be reached; check --base_url, or fetch .* with --inputpath"):
@@ -291,7 +291,7 @@ def test_the_hubs_digest_is_read_from_its_redirect(root, tmp_path, told):
         ("", "size"),
     ],
 )
-def test_where_no_length_is_told_the_hubs_size_decides(tmp_path, size, message):
+def test_without_a_content_length_the_hubs_size_decides(tmp_path, size, message):
     with serve(200, {"X-Linked-Size": size} if size else {}, CONTENT) as url:
         if message is None:
             assert fetch(Client(url), FILE, tmp_path / "cache").path.read_bytes() == CONTENT
@@ -398,7 +398,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_what_is_no_file_of_rows_is_told_with_file_and_row(tmp_path, kind):
+def test_what_is_not_a_file_of_rows_is_reported_with_file_and_row(tmp_path, kind):
     data, message = BAD[kind]
     file = write(tmp_path / "boats.json", data)
     with pytest.raises(InputError) as caught:
@@ -419,7 +419,7 @@ def test_a_row_without_an_end_is_not_read_to_the_end_of_the_file(tmp_path, monke
 
 
 @pytest.mark.parametrize("name", ["boats.jsonl.gz", "boats.zip"])
-def test_a_damaged_archive_is_told(tmp_path, name):
+def test_a_damaged_archive_is_reported(tmp_path, name):
     write(tmp_path / name, lines({"a": number, "text": str(random.Random(number).random())} for number in range(3_000)))
     data = bytearray((tmp_path / name).read_bytes())
     data[len(data) // 2] ^= 255
@@ -459,7 +459,7 @@ def test_files_are_found_in_folders_and_zips_in_a_fixed_order(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["gone.json", "notes.txt", "bad.zip"])
-def test_a_path_that_is_no_source_is_told(tmp_path, name):
+def test_a_path_that_is_not_a_source_is_reported(tmp_path, name):
     (tmp_path / "notes.txt").write_text("boats")
     (tmp_path / "bad.zip").write_text("boats")
     with pytest.raises(InputError, match=f"{name}: "):
@@ -488,7 +488,7 @@ def test_parts_come_in_the_order_asked_for_and_what_was_only_found_may_be_left()
         ([], "found no file of red, but no other file; the hint"),
     ],
 )
-def test_files_that_cannot_be_assigned_are_told(files, message):
+def test_files_that_cannot_be_assigned_are_reported(files, message):
     with pytest.raises(InputError) as caught:
         assign(files, ["red"], part_by_name, "the hint")
     assert message in str(caught.value)

@@ -160,7 +160,7 @@ def test_a_drop_without_range_is_made_good_by_skipping_what_is_here(root, tmp_pa
         assert read_all(remote(server, tmp_path / "parts")) == CONTENT
 
 
-def test_a_file_shorter_than_its_metadata_is_told(root, tmp_path):
+def test_a_file_shorter_than_its_metadata_is_reported(root, tmp_path):
     with ArchiveServer(root, lambda r: Fault(cut_by=10)) as server:
         with pytest.raises(InputError, match="2999990 bytes on the server and 3000000 in its metadata"):
             read_all(remote(server, tmp_path / "parts"), 0, 100)
@@ -232,7 +232,7 @@ def test_a_whole_file_is_kept_only_if_its_digest_is_right(root, tmp_path):
         assert not (tmp_path / "wrong.bin").exists()
 
 
-# ---- archives ----
+# ---- archives ------------------------------------------------------------------------------------
 def test_of_a_solid_archive_what_lies_behind_the_wanted_tables_is_not_fetched(tmp_path):
     path = pack(tmp_path / "www" / ITEM / "quay.stackexchange.com.7z", large_tables())
     size = path.stat().st_size

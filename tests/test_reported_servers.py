@@ -52,7 +52,7 @@ def assert_complete(run: Run, folder: Path, output: bytes) -> None:
     assert (folder / "quay" / "unfiltered.jsonl").read_bytes() == output
 
 
-# ---- nodes
+# ---- nodes ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_a_node_does_for_a_while_leaves_the_same_bytes(www, large_output, tmp_path, trouble):
     """It happens to the first request, and to one in the middle."""
@@ -77,6 +77,7 @@ def test_what_a_node_does_for_a_while_leaves_the_same_bytes(www, large_output, t
         ("404", "the server answers 404", 2),
         ("a dead node", f"the node {TROUBLES['a dead node'].headers['Location'].split('/')[2]} cannot be reached", 8),
     ],
+    ids=lambda value: value if value in TROUBLES else "",  # the problem names a port, another one in each process
 )
 def test_what_a_node_does_for_good_ends_in_one_line(www, tmp_path, trouble, problem, attempts):
     asked = []
@@ -128,7 +129,7 @@ def test_the_server_is_told_which_program_asks(www, tmp_path):
     assert agent.startswith(f"instruction-tuning-data/{VERSION} (python-requests/")
 
 
-# ---- certificates and proxies
+# ---- certificates and proxies --------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
     return make_certificate(tmp_path_factory.mktemp("tls") / "own.pem")

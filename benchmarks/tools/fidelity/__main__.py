@@ -1,4 +1,4 @@
-"""For what share of real posts does the Markdown still mean what the HTML meant?
+"""Measure for what share of real posts the Markdown still means what the HTML meant.
 
     python -m benchmarks.tools.fidelity --converter module:function --posts Posts.xml
     python -m benchmarks.tools.fidelity --pairs converted.jsonl            (rows with an HTML and a Markdown field)
@@ -40,7 +40,7 @@ def cpu_seconds() -> float:
 def convert_all(
     convert: Converter, bodies: list[str], math: bool, rounds: int = 3
 ) -> tuple[list[str | Exception], float]:
-    """Outputs, and the least CPU time that one pass over all posts took."""
+    """The outputs, and the CPU time of the fastest pass over all posts."""
     outputs: list[str | Exception] = []
     best = float("inf")
     for _ in range(rounds):
@@ -98,7 +98,7 @@ def report(
         )
     print(
         f"escapes, entities and tags: {1000 * noise / max(1, chars):.2f} per 1000 characters of Markdown   "
-        "(not judged: less is better to read)"
+        "(not judged: fewer are easier to read)"
     )
     if failures:
         print(f"{'class':18} {'first':>6} {'any':>6}")
@@ -135,14 +135,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     p.add_argument("--converter", metavar="MODULE:FUNCTION", help="(html, math) -> Markdown")
     p.add_argument("--posts", metavar="FILE", help="Posts.xml, or JSON lines with a body")
-    p.add_argument("--pairs", metavar="FILE", help="JSON lines that already hold the Markdown")
+    p.add_argument("--pairs", metavar="FILE", help="JSON lines that already contain the Markdown")
     p.add_argument("--html-field", help="default: html, body or Body")
     p.add_argument("--markdown-field", help="default: markdown, md or text")
-    p.add_argument("--math", choices=("auto", "on", "off"), default="auto", help="is it a MathJax site?")
+    p.add_argument("--math", choices=("auto", "on", "off"), default="auto", help="whether the site uses MathJax")
     p.add_argument("--sample", type=int, metavar="N", help="judge N random posts (always the same ones)")
     p.add_argument("--show", type=int, default=0, metavar="K", help="print K random failures")
-    p.add_argument("--class", dest="only", choices=CLASSES, help="... of this class")
-    p.add_argument("--json", metavar="FILE", help="write all failures there")
+    p.add_argument("--class", dest="only", choices=CLASSES, help="show only failures of this class")
+    p.add_argument("--json", metavar="FILE", help="write all failures to this file")
     a = p.parse_args(argv)
     if bool(a.pairs) == bool(a.converter and a.posts):
         p.error("give either --converter and --posts, or --pairs")

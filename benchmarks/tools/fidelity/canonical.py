@@ -1,4 +1,4 @@
-"""Canonical form of a Stack Exchange post: what it MEANS, and nothing else.
+"""Canonical form of a Stack Exchange post: what it means, and nothing else.
 
 `canonical(html, ...)` turns HTML into a flat list of tokens.  Two pieces of HTML
 mean the same exactly when their token lists are equal.  The form is strict: every
@@ -28,7 +28,7 @@ from benchmarks.tools.fidelity.texscan import HAS_MATH, math_spans, normal_tex, 
 
 Token = tuple[Any, ...]
 Style = frozenset[str]
-Stack = tuple[tuple[Any, ...], ...]  # inline containers that are open, outermost first
+Stack = tuple[tuple[Any, ...], ...]  # open inline containers, outermost first
 Atom = list[Any]  # kind, payload, style, stack
 
 LENIENCIES = {
@@ -42,7 +42,7 @@ LENIENCIES = {
         "`*foo *bar` is not emphasis in Markdown, so the space has to move out; it is invisible there.",
     "L5 white space outside pre/code (runs of space, tab, newline)": "HTML collapses it.",
     "L6 tight and loose lists; bare text and a lone <p> in li/blockquote/td/div/body":
-        "the same paragraph; whether items have air between them is presentation.",
+        "the same paragraph; spacing between items is presentation.",
     "L7 <pre>text</pre> = <pre><code>text</code></pre>; one final newline of a block":
         "a Markdown code block always renders as pre+code with a final newline.",
     "L8 newline inside an inline code span = space":
@@ -59,12 +59,12 @@ LENIENCIES = {
     "L13 attributes other than href, src, alt, start/value/reversed, colspan/rowspan, cell alignment, "
     "class=spoiler, code language":
         "rel, title, class, id, width, height, data-*: not in the text.",
-    "L14 div and its like (section, aside, center, ...), span and an <a> without href are transparent (a block one "
+    "L14 div and the like (section, aside, center, ...), span and an <a> without href are transparent (a block one "
     "still ends the paragraph)":
         "wrappers (snippet, s-table-container, tag anchors) show nothing.",
     "L15 HTML comments": "invisible.",
     "L16 inline elements, p, headings, blockquotes, ul/ol, tables, table rows without content":
-        "nothing to see; li, td and pre without content are kept.",
+        "nothing is visible; li, td and pre without content are kept.",
     "L17 <br> at the start or the end of a block, white space around <br>": "no visible effect, or a blank line.",
     "L18 thead/tbody/tfoot and empty cells at the end of a row":
         "th/td already say it; GFM pads short rows with empty cells.",
@@ -122,10 +122,10 @@ def canonical(html: str, math: bool = False, rendered: bool = False) -> list[Tok
 
     math      the post is from a MathJax site: find TeX in the text
     rendered  html is our renderer's output, in which math is already marked as
-              <x-math>; a `$` elsewhere in it is a dollar
+              <x-math>; any other `$` in it is a dollar
     """
     root = LexborHTMLParser(html, is_fragment=True, fragment_tag="body").root
-    # Newer dumps mark every formula; then a `$` outside the marks is a dollar.
+    # Newer dumps mark every formula, so a `$` outside the marks is a dollar.
     marked = "math-container" in html
     b = _Builder(math, find_math=math and not rendered and not marked, unescape_dollar=math and not rendered)
     b.children(_siblings(root), frozenset(), ())
@@ -180,8 +180,8 @@ def _attr(node: LexborNode, name: str) -> str:
 
 
 class _Builder:
-    """Walks the tree; blocks go straight to `out`, inline atoms wait in `line`
-    until a block boundary makes a paragraph (or a heading) of them."""
+    """Walks the tree; blocks go straight to `out`, inline atoms collect in `line`
+    until a block boundary turns them into a paragraph (or a heading)."""
 
     def __init__(self, math: bool, find_math: bool, unescape_dollar: bool):
         self.math, self.find_math, self.unescape_dollar = math, find_math, unescape_dollar
@@ -605,7 +605,7 @@ _NOSTYLE: Style = frozenset()
 
 
 def _inline_tokens(line: list[Token]) -> list[Token]:
-    """Atoms -> tokens: white space collapsed and given to the neighbours it shares
+    """Atoms -> tokens: white space collapsed and moved into what its neighbours share
     (L4, L5), <br> trimmed (L17), runs of one style joined (L2, L3)."""
     atoms: list[Atom] = []
     for kind, payload, style, stack in line:

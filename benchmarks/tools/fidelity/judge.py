@@ -1,9 +1,9 @@
 """Does the Markdown of one post mean what its HTML meant?
 
-The Markdown is rendered by a reference renderer (reference.py), the result and the original are put in canonical form
-(canonical.py, which lists every leniency), and compared token by token. A post counts as equal only if nothing differs
-and the Markdown is Markdown: raw HTML is accepted for what CommonMark cannot write (sup, sub, kbd, ...), not for what
-it can, so that copying the HTML through scores nothing.
+The Markdown is rendered by a reference renderer (reference.py). The result and the original are converted to canonical
+form (canonical.py, which lists every leniency) and compared token by token. A post counts as equal only if nothing
+differs and the Markdown is Markdown: raw HTML is accepted for what CommonMark cannot write (sup, sub, kbd, ...), not
+for what it can, so copying the HTML scores nothing.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from benchmarks.tools.fidelity.canonical import COLOURS, Token, canonical
 from benchmarks.tools.fidelity.reference import Reference
 
-# Most telling first: a post's class is the first that applies.
+# Most serious first: a post's class is the first that applies.
 CLASSES = {
     "error": "the converter raised an exception or returned no text",
-    "math-corrupted": "a formula's TeX, its kind (inline/display) or their sequence differs",
-    "dropped-tag": "sup, sub, kbd, ins, spoiler, dl, embed ... lost or added: changes facts silently",
+    "math-corrupted": "a formula's TeX, its kind (inline/display) or their order differs",
+    "dropped-tag": "sup, sub, kbd, ins, spoiler, dl, embed ... lost or added: silently changes facts",
     "table": "a table's rows, cells or alignment differ",
-    "code-changed": "a code block or code span differs in bytes, language or number",
+    "code-changed": "code blocks or spans differ in bytes, language or number",
     "link-changed": "a link's or an image's address, or an image's description differs",
     "list-structure": "lists, their kind, start, items or nesting differ",
-    "emphasis-changed": "em, strong or strike-through covers other text",
+    "emphasis-changed": "em, strong or strike-through covers different text",
     "text-changed": "characters lost, added or altered",
     "other/line-break": "hard line breaks differ",
     "other/heading": "headings or their levels differ",
     "other/quote": "block quotes differ",
     "other/rule": "horizontal rules differ",
     "other/paragraph": "paragraphs merged or split",
-    "other": "same pieces, other order or nesting",
+    "other": "same pieces in a different order or nesting",
     "raw-html": "equal, but written as raw HTML where Markdown has a syntax",
 }
 
@@ -42,7 +42,7 @@ CLASSES = {
 @dataclass
 class Verdict:
     equal: bool
-    classes: list[str] = field(default_factory=list)  # most telling first
+    classes: list[str] = field(default_factory=list)  # most serious first
     want: str = ""  # around the first difference
     got: str = ""
 
@@ -68,7 +68,7 @@ def judge(html: str, markdown: object, math: bool) -> Verdict:
 
 
 def classify(want: list[Token], got: list[Token]) -> list[str]:
-    """Every class in which the two differ, most telling first."""
+    """Every class in which the two differ, most serious first."""
     views = {
         "math-corrupted": lambda ts: [t[1:3] for t in ts if t[0] == "math"],
         "table": lambda ts: [t for t in ts if t[0] in "<>" and t[1] in ("table", "tr", "td", "th", "caption")],
@@ -90,7 +90,7 @@ def classify(want: list[Token], got: list[Token]) -> list[str]:
     }
     found = {c for c, view in views.items() if view(want) != view(got)}
     lost, added = _no_syntax_tags(want) - _no_syntax_tags(got), _no_syntax_tags(got) - _no_syntax_tags(want)
-    if lost or set(added) & _KNOWN_TAGS:  # (an unknown one added is text that became a tag)
+    if lost or set(added) & _KNOWN_TAGS:  # (an added unknown tag is text that became a tag)
         found.add("dropped-tag")
     return [c for c in CLASSES if c in found] or ["other"]
 
@@ -119,7 +119,7 @@ def _lists(tokens: list[Token]) -> list[Token]:
 
 
 def _emphasis(tokens: list[Token]) -> list[tuple[tuple[str, ...], str]]:
-    """Each run of one style that is not the plain one, and its text without white space."""
+    """Each styled run and its text without white space."""
     out: list[tuple[tuple[str, ...], str]] = []
     for t in tokens:
         if t[0] in ("t", "code", "math", "img") and t[-1]:
@@ -132,7 +132,7 @@ def _emphasis(tokens: list[Token]) -> list[tuple[tuple[str, ...], str]]:
 
 
 def _text(tokens: list[Token]) -> list[str]:
-    """The words of the visible text; a block boundary or a break parts words."""
+    """The words of the visible text; a block boundary or a line break separates words."""
     out = []
     for t in tokens:
         if t[0] == "t":
@@ -186,7 +186,7 @@ _MARKS = {"em": "*", "i": "*", "strong": "**", "b": "**", "del": "~~", "s": "~~"
 def unexcused_raw_html(
     raw: Counter[str], html: str, markdown: str, want: list[Token], reference: Reference, math: bool
 ) -> set[str]:
-    """Tags written as raw HTML although Markdown could have said it.
+    """Tags written as raw HTML although Markdown has a syntax for them.
 
     Excused: everything inside a container that has no Markdown syntax (a table that GFM
     cannot write, dl, pre with markup, spoiler); code with markup inside; em, strong and
@@ -234,11 +234,11 @@ def _gfm_can_write(table: LexborNode) -> bool:
     )
 
 
-# ---- how it reads ------------------------------------------------------------------------
+# ---- readability ------------------------------------------------------------------------
 _QUIET = re.compile(r"^(`{3,}|~{3,}).*?^\1|(`+)[^`].*?\2|\$\$?[^$]+\$\$?", re.S | re.M)
 _NOISE = re.compile(r"\\[!-/:-@\[-`{-~]|&#?\w+;|</?[A-Za-z][^>]*>")
 
 
 def count_escapes(markdown: str) -> int:
-    """Escapes, entities and tags outside code and math: not judged, but fewer are better to read."""
+    """Escapes, entities and tags outside code and math: not judged, but fewer are easier to read."""
     return len(_NOISE.findall(_QUIET.sub("", markdown)))

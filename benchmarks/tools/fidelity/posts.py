@@ -12,7 +12,7 @@ from lxml import etree
 
 from benchmarks.tools.fidelity.texscan import has_tex
 
-# Sites whose posts MathJax renders (the dump's folder name tells the site).
+# Sites whose posts MathJax renders (the site is the name of the dump's folder).
 MATHJAX_SITES = set(
     """math mathoverflow stats physics cs cstheory dsp crypto quant
     scicomp astronomy chemistry biology engineering economics hsm matheducators aviation space
@@ -20,7 +20,7 @@ MATHJAX_SITES = set(
     mathematica proofassistants mattermodeling bioinformatics psychology cogsci gamedev
     computergraphics robotics materials cseducators electronics codereview rpg ham""".split()
 )
-MATH_SHARE = 0.01  # of posts with unmistakable TeX, where the site is not known
+MATH_SHARE = 0.01  # of posts with unmistakable TeX, if the site is unknown
 
 
 def read_posts(path: str, types: tuple[str, ...] = ("1", "2")) -> Iterator[tuple[str, str]]:
@@ -52,11 +52,11 @@ def first_of(row: dict[str, Any], *names: str) -> Any:
 
 
 def site_uses_math(path: str, bodies: Collection[str]) -> tuple[bool, str]:
-    """Whether the posts are from a MathJax site, and why we think so: by the site's name where the path tells
-    it, else by the share of posts with TeX."""
+    """Whether the posts are from a MathJax site, and the reason: the site's name if the path contains it,
+    else the share of posts with TeX."""
     for part in re.split(r"[/\\]", os.path.abspath(path))[::-1]:
         m = re.fullmatch(r"(?:meta\.)?([\w-]+)(?:\.meta)?(?:\.stackexchange\.com|\.(?:net|com))", part)
-        if m:  # a site's meta has what the site has
+        if m:  # a meta site is like its main site
             return m[1] in MATHJAX_SITES, f"site {m[1]}"
     share = sum(map(has_tex, bodies)) / max(1, len(bodies))
     return share >= MATH_SHARE, f"{share:.1%} of posts have TeX"

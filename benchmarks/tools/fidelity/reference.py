@@ -1,5 +1,5 @@
 """The reference renderer: CommonMark (markdown-it-py) + GFM tables + ~~strike~~,
-with math and Stack Exchange spoilers, set up so that nothing but the Markdown
+with math and Stack Exchange spoilers, configured so that only the Markdown
 itself can make a post differ.
 
 Dialect beyond CommonMark:
@@ -53,7 +53,7 @@ class Reference:
         self.md = md
 
     def render(self, markdown: str) -> tuple[str, Counter[str]]:
-        """HTML, and how often each tag was written as raw HTML."""
+        """The HTML, and how often each tag was written as raw HTML."""
         env: dict[str, Any] = {}
         tokens = self.md.parse(markdown, env)
         raw = Counter[str]()
@@ -67,7 +67,7 @@ class Reference:
 def _trim_as_commonmark_does(md: MarkdownIt) -> None:
     """CommonMark strips spaces and tabs; markdown-it strips every Unicode space, so a leading U+00A0 would vanish.
 
-    The rules of this renderer alone are copied with another `mdTrim`: others in this process keep markdown-it's own.
+    Only this renderer's rules are copied with another `mdTrim`; other renderers in this process keep markdown-it's own.
     """
     for rule in md.block.ruler.__rules__:
         if rule.fn in (paragraph, heading, lheading, table):
@@ -171,7 +171,7 @@ def _in_formula(text: str, boundary: int) -> bool:
 
 
 def _guard_terminators(md: MarkdownIt) -> None:
-    """A line inside a formula is no list item, quote, heading, rule, underline or tag.
+    """Keep a line inside a formula from being a list item, quote, heading, rule, underline or tag.
 
     (A formula never spans a blank line, so it always lies in one paragraph.)"""
     for rule in md.block.ruler.__rules__:
@@ -191,7 +191,7 @@ def _paragraph_text(state: StateBlock, start: int) -> str:
 
 def _not_in_formula(rule: BlockRule) -> BlockRule:
     def guarded(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
-        start = state.env.get("paragraph_start")  # None: asked by a list or a quote
+        start = state.env.get("paragraph_start")  # None if called by a list or a quote
         if silent and start is not None:
             text = _paragraph_text(state, start)
             if HAS_MATH(text):

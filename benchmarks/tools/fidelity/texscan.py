@@ -32,7 +32,7 @@ def find_end(text: str, pos: int, closing: str) -> int:
 
 
 def match_math(text: str, pos: int, markdown: bool = False) -> tuple[int, str, str] | None:
-    """(end, kind, tex) of the formula that starts exactly at pos, or None.
+    """(end, kind, tex) of the formula that starts exactly at pos; None if there is none.
     kind: inline, display, or env (\\begin..\\end outside dollars: tex has both).
     In Markdown \\[ and \\\\( are escapes, so only dollars and environments count."""
     if text.startswith("$$", pos):
@@ -104,7 +104,7 @@ _CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.S)
 
 
 def has_tex(html: str) -> bool:
-    """Text that is hardly anything but TeX (used to tell a MathJax site)."""
+    """Text that is hardly anything but TeX (used to recognize a MathJax site)."""
     if "math-container" in html:
         return True
     return "$" in html and bool(_STRONG.search(_CODE.sub("", re.sub(r'="[^"]*"', "", html))))
