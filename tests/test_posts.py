@@ -17,15 +17,26 @@ LONG = "word_ " * 10_000  # some of these make a batch
 NO_MATHJAX = Site("quay.stackexchange.com")
 
 
-def convert(tmp_path, posts, name="out"):
-    dump = tmp_path / f"{name}.stackexchange.com" / "Posts.xml"
-    dump.parent.mkdir()
+def convert(tmp_path, posts, *flags, name="out"):
+    dump = tmp_path / f"{name}-dump" / "quay.stackexchange.com" / "Posts.xml"
+    dump.parent.mkdir(parents=True)
     dump.write_bytes(table("posts", posts))
-    run = run_script(
-        "get_stackexchange.py", "--dump_path", dump.parent, "--sites", "quay", "--destdir", tmp_path / name
-    )
+    run = run_script("get_stackexchange.py", "--dump_path", dump.parent, "--destdir", tmp_path / name, *flags)
     assert run.status == 0, run.stderr
     return tmp_path / name / "quay"
+
+
+@pytest.mark.parametrize(("flags", "space"), [((), " "), (("--keep_nbsp",), "\u00a0")])
+def test_no_break_spaces_stay_in_text_only_if_asked_for(tmp_path, flags, space):
+    unanswered = question(10, Title="10\u00a0km", Body="<p>a&nbsp;b</p>", AnswerCount=0)  # made Markdown in the join
+    answered = question(20, Title="20\u00a0km", Body="<p>c&nbsp;d</p>")
+    posts = [unanswered, answer(11, 10, Body="<p>e\u00a0f <code>g&nbsp;h</code></p>"), answered, answer(21, 20)]
+    folder = convert(tmp_path, posts, *flags)
+    first, second = read_jsonl(folder / "unfiltered.jsonl")
+    assert first["instruction"] == f"10{space}km\n\na{space}b"
+    assert first["response"] == f"e{space}f `g h`"
+    assert second["instruction"] == f"20{space}km\n\nc{space}d"
+    assert json.loads((folder / "report.json").read_text())["options"]["keep_nbsp"] is bool(flags)
 
 
 def test_formulas_before_the_first_marked_one_are_formulas_too(tmp_path):
@@ -77,7 +88,7 @@ def test_any_order_of_the_rows_gives_the_same_bytes(tmp_path):
     outputs = set()
     for seed in range(4):
         random.Random(seed).shuffle(posts)
-        outputs.add((convert(tmp_path, posts, f"seed{seed}") / "unfiltered.jsonl").read_bytes())
+        outputs.add((convert(tmp_path, posts, name=f"seed{seed}") / "unfiltered.jsonl").read_bytes())
     assert len(outputs) == 1
     assert outputs.pop().count(b"\n") == 30
 
@@ -152,7 +163,7 @@ def test_posts_that_look_planted_are_left_out_and_reported_whatever_the_order_of
         command = ("get_stackexchange.py", "--dump_path", dump, "--destdir", tmp_path / str(seed), "--workers", workers)
         run = run_script(*command)
         assert run.status == 0, run.stderr
-        assert "quay: 3 posts of user -1 are left out, for they look planted" in run.stderr
+        assert "quay: 3 posts of user -1 are left out, because they look planted" in run.stderr
         assert "no other post's is above 50,000; --keep_suspects keeps them" in run.stderr
         folder = tmp_path / str(seed) / "quay"
         found = (folder / "unfiltered.jsonl").read_bytes()

@@ -215,9 +215,8 @@ class Paragraph:
         if not code:
             return
         at, span, before = self.last_code
-        if (
-            0 <= at < len(line) and line[at] == span and not any(line[at + 1 :])
-        ):  # <code>a</code><code>b</code> shows as one
+        # <code>a</code><code>b</code> shows as one
+        if 0 <= at < len(line) and line[at] == span and not any(line[at + 1 :]):
             if len(before) > MAX_CODE:
                 line.append("<!-- -->")
             else:
