@@ -320,3 +320,15 @@ def test_file_that_was_not_fetched_is_not_replaced_by_a_download(tmp_path):
         assert contents(tmp_path / "cache") == {"a.json": b"mine"}
         (tmp_path / "cache" / "a.json").unlink()
         assert fetch(client, "a.json", tmp_path / "cache").path.read_bytes() == b"[]"
+
+
+def test_a_filter_does_not_replace_the_pairs_of_step_1(tmp_path):
+    pairs = tmp_path / "unfiltered.jsonl"
+    pairs.write_bytes(jsonl(record()))
+    (tmp_path / "report.json").write_text('{"options": {}, "output": {"file": "unfiltered.jsonl"}}')
+    (tmp_path / "in.jsonl").write_bytes(jsonl(record(2)))
+    run = run_script(
+        "filter_for_score.py", "--inputpath", tmp_path / "in.jsonl", "--destpath", pairs, "--min_answer_votes", "1"
+    )
+    assert_one_line_error(run, "filter_for_score.py", f"{pairs}: was written by get_stackexchange.py")
+    assert pairs.read_bytes() == jsonl(record())
