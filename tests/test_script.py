@@ -277,7 +277,7 @@ def test_help_tells_of_every_flag_and_default(name):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_command_in_help_is_one_that_works(tmp_path, name):
-    """Typed as it stands, in a folder without those files, it fails for want of the files and not of the flags."""
+    """Typed as it stands, in a folder without those files, it fails because of the files, not of the flags."""
     text = run_script(name, "--help").stdout.replace("\\\n", "")
     commands = re.findall(rf"^    python ({name} .+)$", text, re.M)
     assert commands
@@ -355,7 +355,7 @@ class OwnError(InputError):
 
 
 @pytest.mark.parametrize(("error", "status", "message"), [
-    (InputError("in.jsonl:3: is\n  wrong;\r\nmend it"), 1, "in.jsonl:3: is wrong; mend it"),
+    (InputError("in.jsonl:3: is\n  wrong;\r\nfix it"), 1, "in.jsonl:3: is wrong; fix it"),
     (OwnError("dump: wrong"), 1, "dump: wrong"),
     (OSError(errno.ENOENT, "No such file", "in.jsonl"), 1, "in.jsonl: No such file"),
     (OSError(errno.EISDIR, "Is a directory", ".tmp", None, "out.jsonl"), 1, "out.jsonl: Is a directory"),

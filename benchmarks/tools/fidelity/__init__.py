@@ -1,1 +1,1 @@
-"""Fidelity: does the Markdown still mean what the HTML meant? README.md tells how it judges."""
+"""Fidelity: does the Markdown still mean what the HTML meant? README.md says how it judges."""

@@ -12,7 +12,7 @@ from lxml import etree
 
 from benchmarks.tools.fidelity.texscan import has_tex
 
-# Sites whose posts MathJax renders (the dump's folder name tells the site).
+# Sites whose posts MathJax renders (the dump's folder name is the site's).
 MATHJAX_SITES = set(
     """math mathoverflow stats physics cs cstheory dsp crypto quant
     scicomp astronomy chemistry biology engineering economics hsm matheducators aviation space

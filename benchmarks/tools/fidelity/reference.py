@@ -171,7 +171,7 @@ def _in_formula(text: str, boundary: int) -> bool:
 
 
 def _guard_terminators(md: MarkdownIt) -> None:
-    """A line inside a formula is no list item, quote, heading, rule, underline or tag.
+    """A line inside a formula is not a list item, quote, heading, rule, underline or tag.
 
     (A formula never spans a blank line, so it always lies in one paragraph.)"""
     for rule in md.block.ruler.__rules__:

@@ -89,7 +89,7 @@ _CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.S)
 
 
 def has_tex(html: str) -> bool:
-    """Text that is hardly anything but TeX (used to tell a MathJax site)."""
+    """Text that is hardly anything but TeX (used to recognise a MathJax site)."""
     if "math-container" in html:
         return True
     return "$" in html and bool(_STRONG.search(_CODE.sub("", re.sub(r'="[^"]*"', "", html))))
