@@ -310,7 +310,7 @@ def test_a_batch_that_kills_worker_after_worker_is_reported(cluster):
         pool.submit(signal.raise_signal, signal.SIGKILL).result(timeout=50)
 
 
-def test_no_worker_left_is_reported_and_the_run_continues_with_the_next(monkeypatch, dumps, tmp_path):
+def test_no_worker_left_is_reported_and_the_run_continues_with_the_next(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_BETWEEN_LOOKS", 0.1)
     lines: list[str] = []
     with (
