@@ -30,7 +30,7 @@ def add_dumps(parser: argparse.ArgumentParser) -> None:
 
 
 def find_archive(dumps: Path, host: str) -> Path:
-    """A site's archive; of several the last by path. Raises SystemExit where there is none."""
+    """A site's archive; of several the last by path. Raises SystemExit if there is none."""
     archives = sorted(dumps.rglob(f"{host}.7z"))
     if not archives:
         sys.exit(f"{dumps}: no {host}.7z in it; get it with: python -m benchmarks.get_dumps --dumps {dumps}")

@@ -38,7 +38,6 @@ class Output(NamedTuple):
     path: Path | UPath
     flag: str  # that names it
     kind: Kind | None = None  # None: what is there is not checked
-    report: Path | None = None  # which every run that writes the file writes beside it
 
 
 def check_outputs(inputs: Iterable[str | Path | UPath], outputs: Iterable[Output]) -> None:
@@ -56,17 +55,15 @@ def check_outputs(inputs: Iterable[str | Path | UPath], outputs: Iterable[Output
         if output.kind and not _may_be_replaced(output.path, output.kind):
             problem = f"is there, and is not {output.kind.name}"
             raise InputError(f"{output.path}: {problem}; move it away, or give another {output.flag}")
-        if output.report and _has_content(output.path) and not output.report.exists():
-            problem = f"is there without {output.report.name}, so it is not known that such a run wrote it"
-            raise InputError(f"{output.path}: {problem}; move it away, or give another {output.flag}")
+        if output.kind is RECORDS and output.flag == "--destpath" and _is_of_step_1(output.path):
+            raise InputError(f"{output.path}: was written by get_stackexchange.py; give another {output.flag}")
         written[place] = output
 
 
 def record_outputs(destpath: str, dropped_path: str | None = None, cache: str | None = None) -> list[Output]:
     """All files that a run which writes records writes."""
-    report = report_path(destpath)
-    outputs = _file(destpath, "--destpath", RECORDS, report)
-    if report:
+    outputs = _file(destpath, "--destpath", RECORDS)
+    if report := report_path(destpath):
         outputs += _file(report, "--destpath", REPORT)
     if dropped_path:
         outputs += _file(dropped_path, "--dropped_path", DROPPED)
@@ -81,10 +78,19 @@ def folder_outputs(destpath: Path, dropped_path: str | None) -> list[Output]:
     return outputs + (_file(dropped_path, "--dropped_path", DROPPED) if dropped_path else [])
 
 
-def _file(path: str | Path, flag: str, kind: Kind, report: Path | None = None) -> list[Output]:
+def _file(path: str | Path, flag: str, kind: Kind) -> list[Output]:
     if str(path) == STANDARD_STREAM:
         return [Output(Path(path), flag)]  # of two flags only one may be given stdout
-    return [Output(Path(path), flag, kind, report), Output(temporary_path(Path(path)), flag)]
+    return [Output(Path(path), flag, kind), Output(temporary_path(Path(path)), flag)]
+
+
+def _is_of_step_1(path: Path | UPath) -> bool:
+    """Whether report.json beside the file names it as the output of step 1."""
+    try:
+        report = json.loads((path.parent / "report.json").read_bytes())
+        return bool(report["output"]["file"] == path.name and path.exists())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _has_content(path: Path | UPath) -> bool:

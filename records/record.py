@@ -43,9 +43,7 @@ def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda am
         yield RecordLine(parse_record(raw, place), raw, place)
 
 
-def read_lines(
-    path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None
-) -> Iterator[tuple[int, bytes]]:
+def read_lines(path: str | Path, on_bytes: Callable[[int], object]) -> Iterator[tuple[int, bytes]]:
     """The lines of a file that are not blank, without their line ends, each with its number from 1; otherwise as
     read_records. Raises InputError if the file does not exist or is truncated."""
     with open_input(path) as stream:

@@ -39,7 +39,7 @@ from records.errors import InputError, LostError
 
 SECONDS_TO_REACH = 10  # the scheduler, and then a first worker
 SECONDS_BETWEEN_LOOKS = 5.0  # at the scheduler and its workers
-AHEAD = 2  # tasks for each thread of a worker: one under way, one waiting
+AHEAD = 2  # tasks for each thread of a worker: one running, one waiting
 
 # What makes the bytes of a record, beside these packages. The minor version of Python is that of the Unicode tables.
 LIBRARIES = ("lxml", "markdown-it-py", "mdit-py-plugins", "orjson", "selectolax")
@@ -94,7 +94,7 @@ class Cluster(Executor):
         self._executor = self._client.get_executor(pure=False)  # otherwise Dask hashes the rows to find equal tasks
         self._slots = threading.BoundedSemaphore(self.workers * AHEAD)
         self._pending: set[Future[Any]] = set()
-        self._sites: Counter[str] = Counter()  # how many are under way, by the worker that they were meant for
+        self._sites: Counter[str] = Counter()  # how many are running, by the worker that they were meant for
         self._lock = threading.Lock()
         self._tell, self._ended = tell, threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -203,7 +203,7 @@ class Cluster(Executor):
         return error
 
     def _watch(self) -> None:
-        """Report when the last worker is lost, because Dask waits for another silently; give up what is under way when
+        """Report when the last worker is lost, because Dask waits for another silently; give up what is running when
         the scheduler is lost, because Dask may wait for it without end."""
         had_workers = True
         while not self._ended.wait(SECONDS_BETWEEN_LOOKS):
@@ -218,7 +218,7 @@ class Cluster(Executor):
             had_workers = has_workers
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the cluster, which others may use. With `cancel_futures`, cancel what is under way."""
+        """Leave the cluster, which others may use. With `cancel_futures`, cancel what is running."""
         if wait and not cancel_futures:
             wait_for(list(self._pending))  # not by Dask's own means, which wait for a lost scheduler without end
         self._ended.set()

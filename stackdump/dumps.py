@@ -71,7 +71,7 @@ class Dump(Protocol):
         """
 
     def stop(self) -> None:
-        """End downloads under way."""
+        """End running downloads."""
 
 
 @dataclass

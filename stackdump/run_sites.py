@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 def run_sites(chosen: dict[Site, Dump], options: Options, stopped: threading.Event, tell: Tell) -> None:
     """Convert the sites that are not complete; `tell` takes what there is to say about each.
 
-    stopped: ends downloads and conversions under way when it is set, which Ctrl-C does too. Raises InputError with the
+    stopped: ends running downloads and conversions when it is set, which Ctrl-C does too. Raises InputError with the
     errors of all sites that fail, after the others are complete.
     """
     try_writing(options.destdir)

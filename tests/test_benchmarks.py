@@ -16,8 +16,15 @@ from tests import needs
 from tests.conftest import ROOT
 from tests.dumps import answer, pack, question, read_jsonl, table
 
-MODULES = sorted({module for module, *_ in COMMANDS} | {"benchmarks.get_dumps", "benchmarks.tools.grow_dump",
-                 "benchmarks.tools.gguf_to_folder", "benchmarks.tools.fidelity"})  # fmt: skip
+MODULES = sorted(
+    {module for module, *_ in COMMANDS}
+    | {
+        "benchmarks.get_dumps",
+        "benchmarks.tools.grow_dump",
+        "benchmarks.tools.gguf_to_folder",
+        "benchmarks.tools.fidelity",
+    }
+)
 
 
 def run_module(name, *args, **environment):
@@ -38,8 +45,16 @@ def test_every_benchmark_shows_its_help(module):
 def test_dumps_are_got_once_and_their_records_are_those_of_step_1(www, sample_records, tmp_path):
     with ArchiveServer(www) as server:
         for _ in range(2):
-            done = run_module("benchmarks.get_dumps", "--dump", ITEM, "--sites", "harbour", "--dumps", tmp_path,
-                              ARCHIVE_ORG_URL=server.url)  # fmt: skip
+            done = run_module(
+                "benchmarks.get_dumps",
+                "--dump",
+                ITEM,
+                "--sites",
+                "harbour",
+                "--dumps",
+                tmp_path,
+                ARCHIVE_ORG_URL=server.url,
+            )
             assert done.returncode == 0, done.stderr
         assert server.sent(f"{ITEM}/{HOST}.7z") == (www / ITEM / f"{HOST}.7z").stat().st_size
     assert find_archive(tmp_path, HOST).read_bytes() == (www / ITEM / f"{HOST}.7z").read_bytes()

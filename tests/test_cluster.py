@@ -310,7 +310,7 @@ def test_a_batch_that_kills_worker_after_worker_is_reported(cluster):
         pool.submit(signal.raise_signal, signal.SIGKILL).result(timeout=50)
 
 
-def test_no_worker_left_is_reported_and_the_run_continues_with_the_next(monkeypatch, dumps, tmp_path):
+def test_no_worker_left_is_reported_and_the_run_continues_with_the_next(monkeypatch):
     monkeypatch.setattr("stackdump.cluster.SECONDS_BETWEEN_LOOKS", 0.1)
     lines: list[str] = []
     with (
@@ -800,7 +800,7 @@ def test_a_file_that_shrinks_under_its_reader_is_reported(counting):
     (counting / "file").write_bytes(bytes(1000))
     source = UrlFile(counting / "file")
     (counting / "file").write_bytes(bytes(10))
-    with source.reader(0, 1000) as window, pytest.raises(InputError, match="sends 10 bytes where 1,000 were asked for"):
+    with source.reader(0, 1000) as window, pytest.raises(InputError, match="sends 10 bytes where 1,000 were requested"):
         window.read(10)
 
 
@@ -817,7 +817,7 @@ def test_memory_holds_a_folder_of_archives(counting):
 def test_archives_are_not_kept_at_a_url():
     run = run_script(SCRIPT, "--destdir", "memory://pairs", "--keep_archive")
     assert run.status == 2
-    assert "--keep_archive needs a --destdir that is no URL" in run.stderr
+    assert "--keep_archive needs a --destdir that is not a URL" in run.stderr
 
 
 def test_posts_in_memory_are_read(counting, tmp_path):

@@ -1,4 +1,4 @@
-"""Step 2, as a user runs it: each condition, their order, and what is told of records that it cannot judge."""
+"""Step 2, as a user runs it: each condition, their order, and the errors for records that it cannot judge."""
 
 import json
 
@@ -11,8 +11,9 @@ SCRIPT = "filter_for_score.py"
 
 def kept(records, *args: str, votes: int | str = -99) -> list[int]:
     """The ids of the answers that are kept."""
-    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", "-", "--min_answer_votes", str(votes), *args,
-                     stdin=jsonl(*records))  # fmt: skip
+    run = run_script(
+        SCRIPT, "--inputpath", "-", "--destpath", "-", "--min_answer_votes", str(votes), *args, stdin=jsonl(*records)
+    )
     assert run.status == 0, run
     return [json.loads(line)["meta"]["answer_id"] for line in run.stdout.splitlines()]
 
@@ -72,8 +73,17 @@ def test_a_flag_given_again_adds():
 def test_every_input_of_a_repeated_flag_is_read(tmp_path):
     for name in "ab":
         (tmp_path / name).write_bytes(jsonl(record(ord(name))))
-    run = run_script(SCRIPT, "--inputpath", tmp_path / "a", "--inputpath", tmp_path / "b", "--destpath", "-",
-                     "--min_answer_votes", "1")  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        "--inputpath",
+        tmp_path / "a",
+        "--inputpath",
+        tmp_path / "b",
+        "--destpath",
+        "-",
+        "--min_answer_votes",
+        "1",
+    )
     assert [json.loads(line)["meta"]["answer_id"] for line in run.stdout.splitlines()] == [97, 98]
 
 
@@ -118,8 +128,17 @@ def test_sites_that_take_turns_are_counted_apart():
 def test_records_out_of_order_are_reported(tmp_path, records):
     path = tmp_path / "in.jsonl"
     path.write_bytes(jsonl(*records))
-    run = run_script(SCRIPT, "--inputpath", path, "--destpath", tmp_path / "o", "--min_answer_votes", "1",
-                     "--max_answers_per_question", "3")  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        "--inputpath",
+        path,
+        "--destpath",
+        tmp_path / "o",
+        "--min_answer_votes",
+        "1",
+        "--max_answers_per_question",
+        "3",
+    )
     assert_one_line_error(
         run, SCRIPT, f"{path}:2: is not in the order of get_stackexchange.py", "filter before you shuffle"
     )
@@ -132,14 +151,23 @@ def test_sample_site_has_as_many_answers_kept_as_questions(sample_records):
     best = {}
     for each in records:
         best.setdefault(each["meta"]["question_id"], []).append(each["meta"]["answer_id"])
-    run = run_script(SCRIPT, "--inputpath", sample_records, "--destpath", "-", "--min_answer_votes", "-99",
-                     "--max_answers_per_question", "2")  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        "--inputpath",
+        sample_records,
+        "--destpath",
+        "-",
+        "--min_answer_votes",
+        "-99",
+        "--max_answers_per_question",
+        "2",
+    )
     made = [json.loads(line)["meta"]["answer_id"] for line in run.stdout.splitlines()]
     assert made == [number for numbers in best.values() for number in numbers[:2]] and len(made) < len(records)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# the report, and what is told
+# the report, and the table
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -159,27 +187,45 @@ def test_report_adds_up_is_the_table_and_names_the_first_unmet_condition(tmp_pat
     ]
     destination = tmp_path / "out.jsonl"
     options = {
-        "min_answer_votes": 10, "accepted_only": True, "min_question_votes": 9, "max_answers_per_question": 1,
-        "min_response_chars": 5, "max_response_chars": 60, "tags": ["a"], "exclude_tags": ["z"], "licenses":
-            ["CC BY-SA 4.0"],
-    }  # fmt: skip
-    flags = [text for name, value in options.items() for text in (
-        [f"--{name}"] if value is True else [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
-    )]  # fmt: skip
+        "min_answer_votes": 10,
+        "accepted_only": True,
+        "min_question_votes": 9,
+        "max_answers_per_question": 1,
+        "min_response_chars": 5,
+        "max_response_chars": 60,
+        "tags": ["a"],
+        "exclude_tags": ["z"],
+        "licenses": ["CC BY-SA 4.0"],
+    }
+    flags = [
+        text
+        for name, value in options.items()
+        for text in (
+            [f"--{name}"] if value is True else [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+        )
+    ]
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", destination, *flags, stdin=jsonl(*records))
     assert run.status == 0, run
     report = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())
     counts = report["counts"]
     assert counts["dropped"] == {
-        "answer below 10 votes": 1, "not accepted": 1, "question below 9 votes": 1, "response below 5 characters": 1,
-        "response above 60 characters": 1, "none of the tags": 1, "an excluded tag": 1, "another license": 1,
+        "answer below 10 votes": 1,
+        "not accepted": 1,
+        "question below 9 votes": 1,
+        "response below 5 characters": 1,
+        "response above 60 characters": 1,
+        "none of the tags": 1,
+        "an excluded tag": 1,
+        "another license": 1,
         "beyond the 1 best answers": 1,
-    }  # fmt: skip
+    }
     assert counts["read"] == len(records) == counts["kept"] + sum(counts["dropped"].values())
     assert destination.read_bytes().count(b"\n") == counts["kept"] == 1
     assert table(run.stderr) == {
-        "records read": 10, **{f"dropped: {reason}": n for reason, n in counts["dropped"].items()}, "records kept": 1,
-    }  # fmt: skip
+        "records read": 10,
+        **{f"dropped: {reason}": n for reason, n in counts["dropped"].items()},
+        "records kept": 1,
+    }
     assert report["options"] == {"inputpath": ["-"], "destpath": str(destination), **options}
 
 
@@ -210,8 +256,20 @@ def test_records_of_other_sources_are_reported(tmp_path):
 )  # fmt: skip
 def test_field_of_another_type_is_reported(tmp_path, field, value):
     """Each once was taken for something else, or ended in a traceback."""
-    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--min_answer_votes", "1", "--tags", "k",
-                     "--licenses", "CC", stdin=jsonl(record(1), record(2, meta={field: value})))  # fmt: skip
+    run = run_script(
+        SCRIPT,
+        "--inputpath",
+        "-",
+        "--destpath",
+        tmp_path / "o",
+        "--min_answer_votes",
+        "1",
+        "--tags",
+        "k",
+        "--licenses",
+        "CC",
+        stdin=jsonl(record(1), record(2, meta={field: value})),
+    )
     assert_one_line_error(run, SCRIPT, f"stdin:2: meta.{field} is not ")
 
 

@@ -331,7 +331,7 @@ def is_sandbox(process: psutil.Process) -> bool:
         return False
 
 
-def test_standard_streams(tmp_path):
+def test_standard_streams():
     run = run_script(
         SCRIPT, "--verify", "-", "--destpath", "-", stdin=jsonl(record(response=DOUBLE), record(2, response="no"))
     )

@@ -334,7 +334,7 @@ def test_the_published_array_and_lines_give_the_same_records(tmp_path):
     }
 
 
-def test_stdin_and_stdout(tmp_path):
+def test_stdin_and_stdout():
     text = json.dumps({"chosen": dialogue("Deep?", REPLY), "rejected": ""})
     run = run_script(
         SCRIPT, "--subset", "helpful", "--tranches", "helpful-base", "--inputpath", "-", "--destpath", "-", stdin=text

@@ -568,7 +568,7 @@ def test_id_too_long_for_yaml_is_reported(path):
     assert path.read_text() == f"{A}: accept\n" and file.read() == {A: ACCEPT}
 
 
-def test_failed_write_leaves_file_and_session_as_they_were(path, tmp_path):
+def test_failed_write_leaves_file_and_session_as_they_were(path):
     file = written(path, f"{A}: accept\n")
     file.read()
     (path.parent / f".{path.name}.tmp").mkdir()  # in the place of the temporary file

@@ -190,7 +190,7 @@ def test_bomb_of_aliases_is_reported_at_once(load):
         load(bomb)
 
 
-def test_python_objects_are_not_created(load, tmp_path):
+def test_python_objects_are_not_created(load):
     with pytest.raises(InputError):
         load(f"{SITE}/1: !!python/object/apply:pathlib.Path.touch [!!python/name:x '']\n")
     assert load(f"{SITE}/1: !!python/object/apply:os.abort accept\n")[f"{SITE}/1"].accepted

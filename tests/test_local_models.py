@@ -352,7 +352,7 @@ def test_nothing_is_asked_twice(tmp_path):
     assert backend.asked == REQUESTS
 
 
-def test_equal_requests_are_asked_once(tmp_path):
+def test_equal_requests_are_asked_once():
     backend = Counting()
     with Cache(None) as cache:
         generations = Model(backend, cache).generate([Request("a"), Request("b"), Request("a")], Settings(9))

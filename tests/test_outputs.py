@@ -101,9 +101,15 @@ def test_prompts_are_inputs(tmp_path, monkeypatch, flag):
     before = contents(tmp_path)
     with pytest.raises(InputError, match=r"topics.txt: is the input too"):
         run_main(
-            monkeypatch, "generate_qa", "--inputpath", tmp_path / "in.jsonl", "--prompts", tmp_path / "prompts", *MODEL,
+            monkeypatch,
+            "generate_qa",
+            "--inputpath",
+            tmp_path / "in.jsonl",
+            "--prompts",
+            tmp_path / "prompts",
+            *MODEL,
             *(word for output in outputs.items() for word in output),
-        )  # fmt: skip
+        )
     assert contents(tmp_path) == before
 
 
@@ -117,8 +123,14 @@ def test_published_files_found_in_a_folder_are_inputs(tmp_path, monkeypatch, nam
     outputs = {"--destpath": tmp_path / "out.jsonl", flag: tmp_path / "sources" / file}
     before = contents(tmp_path)
     with pytest.raises(InputError, match=f"{file}: is the input too; give another {flag}"):
-        run_main(monkeypatch, name, "--inputpath", tmp_path / "sources", *more,
-                 *(word for output in outputs.items() for word in output))  # fmt: skip
+        run_main(
+            monkeypatch,
+            name,
+            "--inputpath",
+            tmp_path / "sources",
+            *more,
+            *(word for output in outputs.items() for word in output),
+        )
     assert contents(tmp_path) == before
 
 
@@ -142,9 +154,14 @@ def test_nothing_that_a_merge_writes_may_be_an_input(tmp_path, monkeypatch, flag
     before = contents(tmp_path)
     with pytest.raises(InputError, match="is the input too; give another --"):
         run_main(
-            monkeypatch, "merge_datasets", *args, "--destpath", tmp_path / "made", "--dropped_path",
+            monkeypatch,
+            "merge_datasets",
+            *args,
+            "--destpath",
+            tmp_path / "made",
+            "--dropped_path",
             tmp_path / "dropped.jsonl",
-        )  # fmt: skip
+        )
     assert contents(tmp_path) == before
 
 
@@ -234,9 +251,18 @@ def test_run_after_a_run_replaces_what_it_wrote(tmp_path, ending, empty):
     (tmp_path / "in.jsonl").write_bytes(b"" if empty else jsonl(record(1), record(2, response="See @ann's answer.")))
     for _ in range(2):
         run = run_script(
-            "filter_for_criteria.py", "--inputpath", tmp_path / "in.jsonl", "--destpath", out, "--drop", "4",
-            "--dropped_path", dropped, "--workers", "1",
-        )  # fmt: skip
+            "filter_for_criteria.py",
+            "--inputpath",
+            tmp_path / "in.jsonl",
+            "--destpath",
+            out,
+            "--drop",
+            "4",
+            "--dropped_path",
+            dropped,
+            "--workers",
+            "1",
+        )
         assert run.status == 0, run
     assert len(contents(tmp_path)) == 4
 
@@ -285,10 +311,17 @@ def test_kept_archive_of_another_dump_is_not_replaced(www, tmp_path):
     kept.write_bytes(b"an archive of an older dump")
     with ArchiveServer(www) as server:
         run = run_script(
-            "get_stackexchange.py", "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir",
+            "get_stackexchange.py",
+            "--base_url",
+            server.url,
+            "--dump",
+            "large",
+            "--sites",
+            "quay",
+            "--destdir",
             tmp_path,
             "--keep_archive",
-        )  # fmt: skip
+        )
     assert run.status == 1 and f"{kept}: is not the archive of large; move it away" in run.stderr, run
     assert contents(tmp_path) == {"quay/quay.stackexchange.com.7z": b"an archive of an older dump"}
 
@@ -320,3 +353,15 @@ def test_file_that_was_not_fetched_is_not_replaced_by_a_download(tmp_path):
         assert contents(tmp_path / "cache") == {"a.json": b"mine"}
         (tmp_path / "cache" / "a.json").unlink()
         assert fetch(client, "a.json", tmp_path / "cache").path.read_bytes() == b"[]"
+
+
+def test_a_filter_does_not_replace_the_pairs_of_step_1(tmp_path):
+    pairs = tmp_path / "unfiltered.jsonl"
+    pairs.write_bytes(jsonl(record()))
+    (tmp_path / "report.json").write_text('{"options": {}, "output": {"file": "unfiltered.jsonl"}}')
+    (tmp_path / "in.jsonl").write_bytes(jsonl(record(2)))
+    run = run_script(
+        "filter_for_score.py", "--inputpath", tmp_path / "in.jsonl", "--destpath", pairs, "--min_answer_votes", "1"
+    )
+    assert_one_line_error(run, "filter_for_score.py", f"{pairs}: was written by get_stackexchange.py")
+    assert pairs.read_bytes() == jsonl(record())

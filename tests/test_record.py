@@ -1,4 +1,4 @@
-"""Reading records: what a line may be, what is told of one that is no record, and that steps pass on what they read."""
+"""Reading records: what a line may be, the error for one that is not a record; steps pass on what they read."""
 
 import codecs
 import json
@@ -11,7 +11,7 @@ from tests.conftest import assert_one_line_error, jsonl, record, run_script
 
 GOOD = jsonl(record(1))[:-1]
 
-# A line that is no record, and what is told of it.
+# A line that is not a record, and its error.
 NO_RECORDS = {
     "no JSON": (b"hello", "is not JSON"),
     "two records": (GOOD + GOOD, "is not JSON"),
@@ -91,9 +91,9 @@ def test_file_without_records_has_none(tmp_path, content):
 def test_progress_is_reported_every_byte(tmp_path):
     data = codecs.BOM_UTF8 + GOOD + b"\r\n\n" + GOOD
     (tmp_path / "in.jsonl").write_bytes(data)
-    told_bytes = []
-    list(read_records(tmp_path / "in.jsonl", told_bytes.append))
-    assert sum(told_bytes) == len(data)
+    reported = []
+    list(read_records(tmp_path / "in.jsonl", reported.append))
+    assert sum(reported) == len(data)
 
 
 def test_separators_of_unicode_do_not_end_a_line(tmp_path):
@@ -112,8 +112,16 @@ def test_files_are_read_one_after_the_other(tmp_path):
 
 def test_huge_line_goes_through(tmp_path):
     given = jsonl(record(1, response="rope " * 6_000_000))
-    run = run_script("filter_for_score.py", "--inputpath", "-", "--destpath", tmp_path / "out.jsonl.zst",
-                     "--min_answer_votes", "1", stdin=given)  # fmt: skip
+    run = run_script(
+        "filter_for_score.py",
+        "--inputpath",
+        "-",
+        "--destpath",
+        tmp_path / "out.jsonl.zst",
+        "--min_answer_votes",
+        "1",
+        stdin=given,
+    )
     assert run.status == 0, run
     assert [row.raw for row in read_records(tmp_path / "out.jsonl.zst")] == [given[:-1]]
 
@@ -123,10 +131,13 @@ def test_what_a_step_does_not_know_survives_byte_for_byte(tmp_path, script):
     """Order of keys, spaces, escapes, numbers as they are written, unknown and repeated fields."""
     meta = json.dumps(record()["meta"])[1:]
     line = (
-        rb'{ "zeta" : 1.10, "meta": {"later": null, ' + meta.encode() + rb',"response":"caf\u00e9 \/ \ud83d\udea4 '
-        + "é🚤\u2028".encode() + rb'" , "id":"quay.stackexchange.com\/a\/1","instruction":"x","source":"stackexchange",'
+        rb'{ "zeta" : 1.10, "meta": {"later": null, '
+        + meta.encode()
+        + rb',"response":"caf\u00e9 \/ \ud83d\udea4 '
+        + "é🚤\u2028".encode()
+        + rb'" , "id":"quay.stackexchange.com\/a\/1","instruction":"x","source":"stackexchange",'
         rb'"big":123456789012345678901234567890, "float": 1E+05, "tiny": 1e-400, "again": 1, "again": 2 } '
-    )  # fmt: skip
+    )
     path, destination = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     path.write_bytes(line)
     run = run_script(script, "--inputpath", path, "--destpath", destination, *extra(script, tmp_path))

@@ -28,13 +28,24 @@ SETS = {
     ],
 }  # fmt: skip
 MACHINES = [
-    {"sys_platform": system, "platform_system": name, "platform_machine": machine, "os_name": "posix",
-     "implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": "",
-     "python_version": f"3.{minor}", "python_full_version": f"3.{minor}.9"}
+    {
+        "sys_platform": system,
+        "platform_system": name,
+        "platform_machine": machine,
+        "os_name": "posix",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "extra": "",
+        "python_version": f"3.{minor}",
+        "python_full_version": f"3.{minor}.9",
+    }
     for minor in (11, 12, 13, 14)
-    for system, name,
-    machine in (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))
-]  # fmt: skip
+    for system, name, machine in (
+        ("linux", "Linux", "x86_64"),
+        ("linux", "Linux", "aarch64"),
+        ("darwin", "Darwin", "arm64"),
+    )
+]
 
 
 class Pin(NamedTuple):

@@ -257,10 +257,19 @@ FLAGS = {
 DEFAULTS = {
     "filter_for_score.py": ["each off by default"],
     "filter_by_human.py": [],
-    "merge_datasets.py":
-        ["(default: dataset)", "<|endoftext|> (default)", "(default: 1)", "source (default: all)", "(default: 0)",
-                          "(default: alpha", "(default: train:1)", "(default: en)", "(default: 13)", "off (default)"],
-}  # fmt: skip
+    "merge_datasets.py": [
+        "(default: dataset)",
+        "<|endoftext|> (default)",
+        "(default: 1)",
+        "source (default: all)",
+        "(default: 0)",
+        "(default: alpha",
+        "(default: train:1)",
+        "(default: en)",
+        "(default: 13)",
+        "off (default)",
+    ],
+}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -277,7 +286,7 @@ def test_help_tells_of_every_flag_and_default(name):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_command_in_help_is_one_that_works(tmp_path, name):
-    """Typed as it stands, in a folder without those files, it fails for want of the files and not of the flags."""
+    """Typed as it stands, in a folder without those files, it fails because of the files, not of the flags."""
     text = run_script(name, "--help").stdout.replace("\\\n", "")
     commands = re.findall(rf"^    python ({name} .+)$", text, re.M)
     assert commands
@@ -293,15 +302,15 @@ WRONG = [
     *(
         ("filter_for_score.py", ["--inputpath", "a", "--destpath", "b", "--min_answer_votes", *args])
         for args in (["many"], ["1.5"], ["1", "--max_answers_per_question", "0"],
-                     ["1", "--max_answers_per_question", "-1"],
-                     ["1", "--tags"], ["1", "--min_response_chars", ""], ["1", "--accepted_only", "yes"])
+                     ["1", "--max_answers_per_question", "-1"], ["1", "--tags"], ["1", "--min_response_chars", ""],
+                     ["1", "--accepted_only", "yes"])
     ),
     ("filter_by_human.py", ["--inputpath", "a", "--destpath", "b"]),
     *(
         ("merge_datasets.py", ["--inputpath", "a", *args])
         for args in (["--parts", "0"], ["--parts", "-1"], ["--parts", "²"], ["--parts", "2", "--max_part_bytes", "9"],
-                     ["--parts", "1.5"],
-                     ["--max_part_bytes", "1k"], ["--max_per_source", "0"], ["--seed", "x"], ["--pair", "beta"],
+                     ["--parts", "1.5"], ["--max_part_bytes", "1k"], ["--max_per_source", "0"], ["--seed", "x"],
+                     ["--pair", "beta"],
                      ["--mix", "b"], ["--parts", "501"], ["--skip_bad"], ["--dropped_path", "dataset/dropped.jsonl"],
                      ["--formats", "csv"], ["--near_duplicates", "0"], ["--near_duplicates", "1.1"], ["--ngram", "9"],
                      ["--pii", "find"], ["--ngram", "8"], ["--formats", "messages", "--parts", "2"],
@@ -355,7 +364,7 @@ class OwnError(InputError):
 
 
 @pytest.mark.parametrize(("error", "status", "message"), [
-    (InputError("in.jsonl:3: is\n  wrong;\r\nmend it"), 1, "in.jsonl:3: is wrong; mend it"),
+    (InputError("in.jsonl:3: is\n  wrong;\r\nfix it"), 1, "in.jsonl:3: is wrong; fix it"),
     (OwnError("dump: wrong"), 1, "dump: wrong"),
     (OSError(errno.ENOENT, "No such file", "in.jsonl"), 1, "in.jsonl: No such file"),
     (OSError(errno.EISDIR, "Is a directory", ".tmp", None, "out.jsonl"), 1, "out.jsonl: Is a directory"),
@@ -372,7 +381,7 @@ def test_bug_shows_its_traceback(ends):
             ends(error)
 
 
-def test_status_of_main_is_the_status(monkeypatch, ends):
+def test_status_of_main_is_the_status(ends):
     for given, status in ((None, 0), (0, 0), (3, 3)):
         with pytest.raises(SystemExit) as caught:
             run(lambda given=given: given)

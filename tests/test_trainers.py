@@ -73,10 +73,6 @@ def loaded(data_set, tmp_path_factory) -> dict:
     return {name: load_dataset(str(data_set), name, cache_dir=cache) for name in FORMATS}
 
 
-def by_instruction(rows) -> list[tuple[str, str]]:
-    return sorted((row["messages"][0]["content"], row["messages"][1]["content"]) for row in rows)
-
-
 EXPECTED = sorted((record["instruction"], record["response"]) for record in records())
 
 
@@ -95,7 +91,7 @@ def test_load_dataset_gives_every_record_of_every_format_in_its_split(loaded):
     assert len(sizes) == 1 and min(min(sizes)) > 0
 
 
-def test_messages_have_the_same_schema_for_all_sources(loaded, data_set):
+def test_messages_have_the_same_schema_for_all_sources(loaded):
     needs.package("datasets", "dev")
     from datasets import Features, List, Value
 

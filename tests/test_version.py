@@ -1,4 +1,4 @@
-"""One version: of every script, in every report, and in the files that tell others of it."""
+"""One version: of every script, in every report, and in the files that publish it."""
 
 import json
 import re

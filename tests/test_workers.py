@@ -47,8 +47,8 @@ def test_results_come_in_order_and_calls_are_taken_as_they_are_needed(tmp_path, 
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_nothing_goes_on_behind_the_end(tmp_path, workers):
-    """What is under way ends first, for it writes to a folder that is removed next; what waits never begins."""
+def test_no_task_outlives_the_run(tmp_path, workers):
+    """Running tasks end first, for they write to a folder that is removed next; waiting ones never begin."""
     with make_pool(workers) as pool:
         results = run_ahead(
             (partial(slowly, number, str(tmp_path)) for number in range(30)), pool, workers, "Posts.xml"

@@ -72,13 +72,13 @@ def share_found(text: str, other: str) -> float:
     return sum(word in present for word in wanted) / len(wanted) if wanted else 0.0
 
 
-def repetition(text: str, n: int = 4) -> float:
-    """The share of word n-grams that repeat earlier ones: seq-rep-n of Welleck et al. 2020.
+def repetition(text: str) -> float:
+    """The share of four-word sequences that repeat earlier ones: seq-rep-4 of Welleck et al. 2020.
 
-    With n = 4, human texts have 0.006, degenerate ones above 0.4 (https://arxiv.org/abs/1908.04319).
+    Human texts have 0.006, degenerate ones above 0.4 (https://arxiv.org/abs/1908.04319).
     """
     words = words_of(text)
-    ngrams = list(zip(*(words[start:] for start in range(n)), strict=False))
+    ngrams = list(zip(*(words[start:] for start in range(4)), strict=False))
     return 1 - len(set(ngrams)) / len(ngrams) if ngrams else 0.0
 
 

@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         posts = list(read_posts(a.posts))
     math, why = site_uses_math(a.pairs or a.posts, [x[1] for x in posts])
     if a.math != "auto":
-        math, why = a.math == "on", "as told"
+        math, why = a.math == "on", "--math"
     if a.sample and a.sample < len(posts):
         posts = random.Random(0).sample(posts, a.sample)
 
