@@ -6,6 +6,7 @@ a killed download continues at the end of that file, and no byte is fetched twic
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -135,7 +136,14 @@ class RemoteFile:
             if digest != self.digest:
                 raise DamagedError(f"{self.url}: has the MD5 {digest}, and should have {self.digest}; fetch it again")
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(part.path, path)
+        try:
+            os.replace(part.path, path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            beside = path.with_name(f".{path.name}.part")  # the download is on another file system
+            shutil.copyfile(part.path, beside)
+            os.replace(beside, path)
 
     def start_again(self) -> None:
         """Delete everything: the file has changed."""

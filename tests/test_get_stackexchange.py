@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -430,6 +431,16 @@ def test_an_archive_is_kept_on_request(www, tmp_path):
     kept = tmp_path / "quay" / "quay.stackexchange.com.7z"
     assert kept.read_bytes() == (www / "large" / "quay.stackexchange.com.7z").read_bytes()
     assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json", "quay/quay.stackexchange.com.7z"}
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs /dev/shm, another file system")
+def test_an_archive_is_kept_if_its_download_is_on_another_file_system(www, tmp_path):
+    with ArchiveServer(www) as server, TemporaryDirectory(dir="/dev/shm") as tmpdir:
+        command = (SCRIPT, "--base_url", server.url, "--dump", "large", "--sites", "quay", "--destdir", tmp_path)
+        run = run_script(*command, "--keep_archive", "--tmpdir", tmpdir)
+    assert run.status == 0, run.stderr
+    kept = tmp_path / "quay" / "quay.stackexchange.com.7z"
+    assert kept.read_bytes() == (www / "large" / "quay.stackexchange.com.7z").read_bytes()
 
 
 def test_one_failing_site_does_not_stop_the_others(tmp_path):
