@@ -220,7 +220,7 @@ def test_kappa_is_cohen_s(counts, kappa):
         (f"{SITE}/1: {{[a]: b}}\n", 1, "is not a field"),
         (f"{SITE}/1: {{judgement: reject, criteria: [{'9' * 5000}]}}\n", 1, "criteria must be numbers from 1 to 7"),
         (b"# caf\xe9\n", 1, "is not YAML"),
-        ("a: " + "[" * 200_000, 1, "write one `<id>: accept`"),
+        ("a: " + "[" * 5_000, 1, "write one `<id>: accept`"),
     ],
 )  # fmt: skip
 def test_mistake_in_the_judgement_file_is_reported_in_one_line(tmp_path, judgements, line, message):
