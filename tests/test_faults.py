@@ -179,7 +179,7 @@ def test_posts_that_the_disk_takes_a_part_of_are_an_error(tmp_path):
     code = (
         "from collections import Counter; from pathlib import Path; from stackdump.posts import Placed;"
         f"from stackdump.spool import write_posts; {full_disk(1000)};"
-        f"write_posts(Placed({{0: b'x' * 3000}}, Counter(), 0), Path({str(tmp_path)!r}))"
+        f"write_posts(Placed({{0: b'x' * 3000}}, Counter(), 0, 0), Path({str(tmp_path)!r}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
