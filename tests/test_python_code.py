@@ -1,7 +1,10 @@
 """Model-written Python: the code in an answer, its tests as checks, its mutants, and the verdict over its runs."""
 
 import ast
+import gc
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 
 import pytest
@@ -9,6 +12,7 @@ from test_sandbox import sandbox_or_skip
 
 from generation.python_code.checks import assertion_holds, make_checks, operands_of
 from generation.python_code.mutants import changes, mutants
+from generation.python_code.parsing import literal, parse_module
 from generation.python_code.samples import Rejected, digest, extract, instruction, make_record, make_sample, parse
 from generation.python_code.verification import MUTANTS, CodeCandidate, Verified, verify, verify_all
 from tests.conftest import ROOT
@@ -31,6 +35,38 @@ def rejected(call, *args) -> str:
     with pytest.raises(Rejected) as caught:
         call(*args)
     return str(caught.value)
+
+
+# ---- parsing ---------------------------------------------------------------------------------------------------------
+class Cyclic:
+    """Garbage whose collection runs Python code, so that another thread may go on in the middle of a parse."""
+
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        for _ in range(3):
+            pass
+
+
+def test_threads_that_parse_at_the_same_time_all_get_their_tree():
+    source = "\n".join(f"def f{n}(a, b=[{{1: (2, 3)}}]):\n    return [a + b * {n} for c in b]" for n in range(200))
+
+    def parse_many(_):
+        for _ in range(10):
+            Cyclic()
+            assert len(parse_module(source).body) == 200
+            assert literal(" [1, (2, 3)]\n") == [1, (2, 3)]
+
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(parse_many, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*threshold)
 
 
 # ---- the code in an answer -------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from generation.python_code.parsing import literal, parse_module
 from generation.sandbox.runner import CHECK
 
 Holds = Callable[[list[Any]], bool]  # whether a check holds, given the values of its operands
@@ -97,7 +98,7 @@ class _CheckMaker(ast.NodeTransformer):
     def examples(self, text: str) -> Iterator[ast.stmt]:
         """The examples in a docstring, as statements."""
         for example in doctest.DocTestParser().get_examples(text):
-            statements = ast.parse(example.source).body
+            statements = parse_module(example.source).body
             value = statements[0].value if len(statements) == 1 and isinstance(statements[0], ast.Expr) else None
             if example.exc_msg is not None:
                 yield self.check_raised(statements, example.exc_msg.partition(":")[0].strip())
@@ -121,7 +122,7 @@ class _CheckMaker(ast.NodeTransformer):
         """The check of an example that ends with an exception of this name."""
         report = self.check(lambda values: values[0] == name.rpartition(".")[2], [ast.Name("__raised__", ast.Load())])
         template = "try: __raised__ = None\nexcept Exception as error: __raised__ = type(error).__name__\nfinally: pass"
-        [attempt] = ast.parse(template).body
+        [attempt] = parse_module(template).body
         assert isinstance(attempt, ast.Try)
         attempt.body += statements
         attempt.finalbody = [report]
@@ -131,7 +132,7 @@ class _CheckMaker(ast.NodeTransformer):
 # ---- judging ---------------------------------------------------------------------------------------------------------
 def is_literal(source: str | ast.expr) -> bool:
     try:
-        ast.literal_eval(source.strip() if isinstance(source, str) else source)
+        literal(source)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
     return True
@@ -165,7 +166,7 @@ def value_of(test: ast.expr, values: Iterator[Any]) -> Any:
         case ast.Compare(left=left, ops=ops, comparators=others):
             terms = [value_of(part, values) for part in (left, *others)]
             return all(OPERATORS[type(op)](*terms[index : index + 2]) for index, op in enumerate(ops))
-    return ast.literal_eval(test) if is_literal(test) else next(values)
+    return literal(test) if is_literal(test) else next(values)
 
 
 def text_is_shown(example: doctest.Example, values: list[Any]) -> bool:
@@ -176,6 +177,6 @@ def text_is_shown(example: doctest.Example, values: list[Any]) -> bool:
 
 def literal_is_shown(example: doctest.Example, values: list[Any]) -> bool:
     """Whether the only value is what the example shows; the order of sets and dictionaries does not matter."""
-    expected = ast.literal_eval(example.want.strip())
+    expected = literal(example.want)
     same = type(values[0]) is type(expected) and isinstance(expected, set | dict) and values[0] == expected
     return same or text_is_shown(example, [repr(values[0])])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generation.python_code.checks import Holds, has_asserts, make_checks
+from generation.python_code.parsing import parse_module
 from records.code_block import fenced
 from records.json_rows import SkipRow
 
@@ -96,7 +97,7 @@ def parse(code: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about invalid escapes such as "\d"
         try:
-            return ast.parse(code)
+            return parse_module(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # ValueError: a null byte
             raise Rejected("is no Python", str(error)) from None
 
