@@ -17,11 +17,9 @@ from collections import Counter
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import read_with_progress
-from records.script import Tally, add_paths, run, script_parser, show_table
+from records.script import Tally, add_paths, run, script_parser, show_some, show_table
 from review.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
 from review.judgements import Judgement, load_judgements
-
-SHOWN = 10  # lines about ids that are not in the data, and about ids in dispute
 
 
 def arguments() -> argparse.Namespace:
@@ -96,14 +94,6 @@ def main() -> None:
         show_table("records kept by judgement", [(name, verdicts[name]) for name in (ACCEPTED, NOT_JUDGED)])
     if args.agreement:
         show_agreement(compared)
-
-
-def show_some(lines: list[str], what: str) -> None:
-    """Print the first lines on stderr, and how many more there are."""
-    for line in lines[:SHOWN]:
-        print(line, file=sys.stderr)
-    if len(lines) > SHOWN:
-        print(f"{len(lines) - SHOWN:,} more {what}", file=sys.stderr)
 
 
 def show_agreement(files: dict[str, dict[str, Judgement]]) -> None:

@@ -14,33 +14,39 @@ from records.licenses import ask_for_attribution, own_licenses
 from records.record import RecordLine
 
 FILE_NAME = "ATTRIBUTION.jsonl"
-FIELDS_OF_META = (
+FIELDS_OF_QUESTION = (
     "site",
     "title",
     "question_url",
     "question_author",
     "question_author_url",
     "question_license",
-    "answer_url",
-    "answer_author",
-    "answer_author_url",
-    "answer_license",
+)
+FIELDS_OF_ANSWER = ("url", "author", "author_url", "license")
+FIELDS_OF_META = (
+    *FIELDS_OF_QUESTION,
+    *(f"answer_{name}" for name in FIELDS_OF_ANSWER),
     "text_url",  # of the text that a model was asked about
     "text_author",
     "text_author_url",
     "license",
+)
+FIELDS_OF_PAIR = (
+    *FIELDS_OF_QUESTION,
+    *(f"{which}_{name}" for which in ("chosen", "rejected") for name in FIELDS_OF_ANSWER),
 )
 
 
 def attribution(row: RecordLine) -> dict[str, Any] | None:
     """A record's attribution, None if its licences ask for none.
 
-    Every record has the same keys, with null for what its meta does not contain.
+    Every record has the same keys, with null for what its meta does not contain; a pair has those of both answers.
     """
     if not ask_for_attribution(own_licenses(row)):
         return None
     record, meta = row.record, row.record["meta"]
-    texts = {name: value if isinstance(value := meta.get(name), str) else None for name in FIELDS_OF_META}
+    fields = FIELDS_OF_PAIR if "rejected_license" in meta else FIELDS_OF_META
+    texts = {name: value if isinstance(value := meta.get(name), str) else None for name in fields}
     return {
         "id": record["id"],
         "source": record["source"],

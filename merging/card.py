@@ -7,7 +7,7 @@ the files of each split for load_dataset.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from merging.statistics import SourceStatistics, Statistics
 from records.licenses import Terms
 
 FILE_NAME = "README.md"
-TEMPLATE = Path(__file__).with_name("card.md.jinja")
+FOLDER_OF_TEMPLATES = Path(__file__).parent
 SIZES = {
     10**3: "n<1K",
     10**4: "1K<n<10K",
@@ -34,6 +34,19 @@ LARGEST = "100M<n<1B"
 MOST_SITES = 30  # listed by name
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$#])")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What kind of data set a card describes."""
+
+    script: str  # that wrote it
+    template: str
+    tag: str  # for the hub
+    details: dict[str, Any] = field(default_factory=dict)  # what the template needs besides
+
+
+INSTRUCTIONS = Subject("merge_datasets.py", "card.md.jinja", "instruction-tuning")
 
 
 @dataclass(frozen=True)
@@ -51,12 +64,13 @@ class Card:
     command: str
     attributed: int  # records in ATTRIBUTION.jsonl
     plots: dict[str, str]  # captions by path
+    subject: Subject = INSTRUCTIONS
 
     def text(self) -> str:
         """The card, as Markdown."""
         front_matter = yaml.safe_dump(self.front_matter(), sort_keys=False, allow_unicode=True, width=120)
         sources, configs = self._sources(), self._configs()
-        return _template().render(
+        return _template(self.subject.template).render(
             front_matter=front_matter,
             title=self.title,
             records=self._records(),
@@ -79,6 +93,8 @@ class Card:
             command=" ".join(self.command.splitlines()),
             inputs=self.inputs,
             digests=self.digests,
+            script=self.subject.script,
+            **self.subject.details,
         )
 
     def front_matter(self) -> dict[str, Any]:
@@ -91,7 +107,7 @@ class Card:
             "language": self.languages,
             "size_categories": [_size(self._records())],
             "task_categories": ["text-generation", "question-answering"],
-            "tags": ["instruction-tuning", *sources, *(["synthetic"] if self._synthetic() else [])],
+            "tags": [self.subject.tag, *sources, *(["synthetic"] if self._synthetic() else [])],
             "source_datasets": sorted({origin_of(source).hub_source for source in sources}),
         }
         configs = self._configs()
@@ -131,9 +147,9 @@ def _plain(text: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
+        loader=FileSystemLoader(FOLDER_OF_TEMPLATES),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -141,4 +157,4 @@ def _template() -> Template:
     )
     environment.filters |= {"plain": _plain, "number": "{:,}".format}
     environment.globals["MOST_SITES"] = MOST_SITES
-    return environment.get_template(TEMPLATE.name)
+    return environment.get_template(name)

@@ -17,6 +17,10 @@ class Origin(NamedTuple):
     caution: str = ""  # what the publisher says against this use, shortened from the data set's card on the hub
 
 
+HH_RLHF_PREFERENCES = (
+    "The publisher says of the HH-RLHF preference data that it is intended for research, especially such that makes "
+    "models less harmful, and that it contains content that may be offensive or upsetting."
+)
 ORIGINS = {
     "stackexchange": Origin(
         "Stack Exchange, by its dumps at archive.org",
@@ -42,6 +46,23 @@ ORIGINS = {
         adversarial=True,
         caution="The publisher says of the red-team data that it is meant to understand how crowdworkers attack "
         "models, and is not meant for fine-tuning or preference modelling. It holds offensive and upsetting text.",
+    ),
+    "hh_rlhf_helpful": Origin(
+        "HH-RLHF, pairs of helpful replies",
+        "https://huggingface.co/datasets/Anthropic/hh-rlhf",
+        "dialogues divided into turns",
+        hub_source="extended|Anthropic/hh-rlhf",
+        synthetic=True,
+        caution=HH_RLHF_PREFERENCES,
+    ),
+    "hh_rlhf_harmless": Origin(
+        "HH-RLHF, pairs of harmless replies",
+        "https://huggingface.co/datasets/Anthropic/hh-rlhf",
+        "dialogues divided into turns",
+        hub_source="extended|Anthropic/hh-rlhf",
+        synthetic=True,
+        adversarial=True,
+        caution=HH_RLHF_PREFERENCES,
     ),
     "conala": Origin(
         "CoNaLa",

@@ -24,7 +24,7 @@ from records.licenses import Terms
 from records.record import RecordLine
 
 REPORT = "report.json"
-PATH_OPTIONS = ("inputpath", "mix", "decontaminate")
+PATH_OPTIONS = ("inputpath", "mix", "decontaminate", "judgement_file", "hh_rlhf")
 UNPUBLISHED_OPTIONS = ("destpath", "dropped_path")  # they do not change the data set
 NAMES_SHOWN = 10  # of files that would be lost
 
@@ -55,6 +55,7 @@ class Publication:
         ledger: Ledger,
         terms: Terms,
         screening: dict[str, Any],
+        subject: card.Subject = card.INSTRUCTIONS,
     ) -> list[DataFile]:
         """Write the plots, the card and the report; returns the data files.
 
@@ -75,9 +76,10 @@ class Publication:
             digests=digests,
             inputs=inputs,
             dropped=ledger.dropped,
-            command=command(options),
+            command=command(subject.script, options),
             attributed=self._attribution.records,
             plots=captions,
+            subject=subject,
         ).text()
         (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
         report = {
@@ -179,9 +181,9 @@ def published_options(options: Mapping[str, Any], defaults: Mapping[str, Any]) -
     return published
 
 
-def command(options: Mapping[str, Any]) -> str:
-    """The command with these options."""
-    words = ["python", "merge_datasets.py"]
+def command(script: str, options: Mapping[str, Any]) -> str:
+    """The script's command with these options."""
+    words = ["python", script]
     for name, value in options.items():
         words.append(f"--{name}")
         if value is not True:

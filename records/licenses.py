@@ -83,11 +83,14 @@ def _creative_commons(elements: str, version: str | None) -> License:
 def own_licenses(row: RecordLine) -> tuple[str, ...]:
     """The licences of a record as they are written: `license`, or `question_license` and `answer_license`.
 
+    A pair of answers has `question_license`, `chosen_license` and `rejected_license`.
+
     Raises InputError if it has none.
     """
     meta = row.record["meta"]
     license = meta.get("license")
-    names = (license,) if license else (meta.get("question_license"), meta.get("answer_license"))
+    parts = ("question", "chosen", "rejected") if "rejected_license" in meta else ("question", "answer")
+    names = (license,) if license else tuple(meta.get(f"{part}_license") for part in parts)
     for name in names:
         if not isinstance(name, str) or not name.strip():
             hint = "give it meta.license, or meta.question_license and meta.answer_license"

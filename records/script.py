@@ -19,6 +19,7 @@ from records.errors import InputError
 from records.version import VERSION
 
 SECONDS_BETWEEN_LINES = 30  # of progress, if stderr is not a terminal
+LINES_SHOWN = 10  # of many of the same kind
 
 
 def script_parser(doc: str | None, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -128,6 +129,14 @@ def table_lines(title: str, rows: list[tuple[str, int]]) -> list[str]:
     names = max((len(name) for name, _ in rows), default=0)
     counts = max((len(f"{count:,}") for _, count in rows), default=0)
     return [title, *(f"  {name:<{names}}  {count:>{counts},}" for name, count in rows)]
+
+
+def show_some(lines: list[str], what: str) -> None:
+    """Print the first lines on stderr, and how many more there are."""
+    for line in lines[:LINES_SHOWN]:
+        print(line, file=sys.stderr)
+    if len(lines) > LINES_SHOWN:
+        print(f"{len(lines) - LINES_SHOWN:,} more {what}", file=sys.stderr)
 
 
 class Progress:
