@@ -46,6 +46,7 @@ from records.script import Progress, Tally, positive, run, script_parser, show_s
 from review.agreement import NOT_JUDGED, Review, reviews_of
 from review.judgements import load_judgements
 
+SCRIPT = "make_preferences.py"
 CARD = "preferences_card.md.jinja"
 FORMATS = {"messages": "", "text": "_text", "llama_factory": "_llama_factory"}  # endings of the formats' full names
 HINT = "name it as published, <tranche>/<split>.jsonl.gz, and ask for it with --hh_rlhf_tranches and --hh_rlhf_splits"
@@ -319,7 +320,7 @@ def main() -> None:
     files = hh_rlhf_files(flags)
     inputs = [*flags.inputpath, *flags.judgement_file, *(file.path for file in files.values())]
     check_outputs(inputs, folder_outputs(flags.destpath, None))
-    replaceable = partial(unchanged_files, flags.destpath, inputs)
+    replaceable = partial(unchanged_files, flags.destpath, inputs, SCRIPT)
     replaceable()  # fails now, rather than only when the folder is replaced
     described_inputs = [describe_input(path) for path in inputs]
     terms, ledger, labels = Terms(flags.allow_license_conflict), Ledger(None, False), Counter[bool]()
@@ -343,7 +344,7 @@ def main() -> None:
         if not ledger.kept:
             raise InputError(f"{' '.join(inputs)}: {rows.why_none()}; {flags.destpath} stays as it was")
         by_label = {"true": labels[True], "false": labels[False]} if flags.judgement_file else {}
-        subject = Subject("make_preferences.py", CARD, "preferences", {**rows.card(), "labels": by_label})
+        subject = Subject(SCRIPT, CARD, "preferences", {**rows.card(), "labels": by_label})
         counts = rows.counts() | ({"labels": by_label} if by_label else {})
         described = (flags.title, flags.languages, published, described_inputs)
         data_files = publication.finish(*described, ledger, terms, counts, subject)
@@ -374,9 +375,9 @@ def kept(shuffle: Shuffle, ledger: Ledger) -> Iterator[RecordLine]:
         ledger.drop(row, "exact duplicate")
 
     with Progress("writing", shuffle.count, " rows") as progress:
-        for drawn in shuffle.drawn(drop):
-            ledger.keep(drawn.row)
-            yield drawn.row
+        for row in (drawn.row for drawn in shuffle.drawn(drop)):
+            ledger.keep(row)
+            yield row
             progress.update(1)
 
 

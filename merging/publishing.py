@@ -83,6 +83,7 @@ class Publication:
         ).text()
         (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
         report = {
+            "script": subject.script,
             "options": options,
             "inputs": inputs,
             "counts": ledger.tally().as_dict(),
@@ -117,13 +118,16 @@ def _digest(path: Path) -> dict[str, Any]:
 
 
 # ---- what a merge may replace ----------------------------------------------------------------------------------------
-def unchanged_files(folder: Path, inputs: Iterable[str]) -> set[str]:
+def unchanged_files(folder: Path, inputs: Iterable[str], script: str = card.INSTRUCTIONS.script) -> set[str]:
     """The files in a folder that an earlier merge wrote and nobody has changed since, as paths relative to the folder.
 
     These are the files that the folder's report lists with the digests that they have, and the report itself if there
-    is any of them. Raises InputError if anything else has a name that a merge writes, or if an input is among them.
+    is any of them. Raises InputError if anything else has a name that a merge writes, if an input is among them, or if
+    another script than `script` wrote the report.
     """
-    listed = _listed(folder / REPORT)
+    writer, listed = _listed(folder / REPORT)
+    if listed and writer != script:
+        raise InputError(f"{folder}: holds a data set that {writer} wrote; give another --destpath")
     unchanged = {name for name, digest in listed.items() if _is_unchanged(folder / name, digest)}
     if unchanged:
         unchanged.add(REPORT)
@@ -141,15 +145,16 @@ def unchanged_files(folder: Path, inputs: Iterable[str]) -> set[str]:
     return unchanged
 
 
-def _listed(report: Path) -> dict[str, Any]:
-    """Size and SHA-256 of the files that a merge's report lists; nothing if there is no such report."""
+def _listed(report: Path) -> tuple[str, dict[str, Any]]:
+    """The script that wrote a report, and size and SHA-256 of the files that it lists; none without such a report."""
     try:
-        listed = json.loads(report.read_bytes())["files"]
-        return {name: {"bytes": file["bytes"], "sha256": file["sha256"]} for name, file in listed.items()}
+        written = json.loads(report.read_bytes())
+        files = {name: {"bytes": file["bytes"], "sha256": file["sha256"]} for name, file in written["files"].items()}
+        return written.get("script", card.INSTRUCTIONS.script), files  # of an earlier version: only merges had reports
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return {}
+        return "", {}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # not the report of a merge
-        return {}
+        return "", {}
 
 
 def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:

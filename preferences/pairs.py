@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import groupby
 from types import NoneType
 from typing import Any
@@ -142,13 +143,19 @@ def _of_question(row: RecordLine) -> dict[str, Any]:
 
 def _of_answer(row: RecordLine, which: str) -> dict[str, Any]:
     fields = {
-        f"{which}_{name.removeprefix('answer_')}": value
+        _name_in_pair(name, which): value
         for name, value in row.record["meta"].items()
         if not _is_of_question(name) and name != "license"
     }
     return fields | {f"{which}_license": own_licenses(row)[-1]}
 
 
+@lru_cache
+def _name_in_pair(name: str, which: str) -> str:
+    return f"{which}_{name.removeprefix('answer_')}"
+
+
+@lru_cache
 def _is_of_question(name: str) -> bool:
     return name in FIELDS_OF_QUESTION or name.startswith("question_")
 

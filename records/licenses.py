@@ -34,6 +34,9 @@ SPELLINGS = {
     "odc-by": "ODC-By-1.0",
 }
 
+LICENSES_OF_POSTS = ("question_license", "answer_license")  # in a record's meta
+LICENSES_OF_PAIR = ("question_license", "chosen_license", "rejected_license")
+
 _BETWEEN_WORDS = re.compile(r"[\s_/-]+")
 _CREATIVE_COMMONS = re.compile(r".*\b(?:cc|licenses)-by((?:-(?:nc|nd|sa))*)(?:-(\d\.\d))?(?:-.*)?")
 _RULES_OF_USE = re.compile(r".*(rail|llama|gemma).*")
@@ -89,8 +92,8 @@ def own_licenses(row: RecordLine) -> tuple[str, ...]:
     """
     meta = row.record["meta"]
     license = meta.get("license")
-    parts = ("question", "chosen", "rejected") if "rejected_license" in meta else ("question", "answer")
-    names = (license,) if license else tuple(meta.get(f"{part}_license") for part in parts)
+    parts = LICENSES_OF_PAIR if LICENSES_OF_PAIR[-1] in meta else LICENSES_OF_POSTS
+    names = (license,) if license else tuple(map(meta.get, parts))
     for name in names:
         if not isinstance(name, str) or not name.strip():
             hint = "give it meta.license, or meta.question_license and meta.answer_license"

@@ -374,6 +374,18 @@ def test_the_folder_of_an_earlier_run_is_replaced_and_other_files_stay(tmp_path)
         make(tmp_path / "made", records=TWO)
 
 
+def test_neither_data_set_replaces_the_other_kind(two, tmp_path):
+    merge = ("merge_datasets.py", "--inputpath", two.with_name("in.jsonl"), "--destpath")
+    before = contents(two)
+    assert_one_line_error(
+        run_script(*merge, two), "merge_datasets.py", "holds a data set that make_preferences.py wrote"
+    )
+    assert contents(two) == before
+    assert run_script(*merge, tmp_path / "merged").status == 0
+    with pytest.raises(InputError, match="holds a data set that merge_datasets.py wrote; give another --destpath"):
+        make(tmp_path / "merged", records=TWO)
+
+
 def test_an_input_in_the_folder_is_refused(tmp_path):
     make(tmp_path / "made", records=TWO)
     path = tmp_path / "made" / "pairs" / "train.jsonl"
