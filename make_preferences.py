@@ -268,7 +268,7 @@ class PairRows:
 
     def show(self, ledger: Ledger) -> None:
         if self._paths:
-            self._pairs.answers.show("answers by question", "answers")
+            self._pairs.answers.show("answers", "answers")
             show_table("questions", list(self._pairs.questions.items()))
         if self._published:
             self._replies.show("HH-RLHF", "rows")

@@ -6,7 +6,7 @@
     python -m benchmarks.trainers.preferences_loaders llama_factory pairs labels
     python -m benchmarks.trainers.preferences_loaders axolotl pairs labels
 
-Needs llamafactory 0.9.5 or axolotl 0.19, in an environment of its own. The settings are those of
+Needs llamafactory 0.9.5 or axolotl 0.19, in an environment of its own. axolotl's settings are those in
 docs/preferences.md; the tokenizer has one token for each byte, and ChatML as its template. Prints how many rows are
 read, and of how many the prompt and the answers, with the end of the text after each, are those of the file.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -24,6 +25,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import yaml
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "DISABLE_VERSION_CHECK": "1"}
 os.environ |= {"TRL_EXPERIMENTAL_SILENCE": "1", "AXOLOTL_DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -34,12 +37,7 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-AXOLOTL = {  # by format: the kind of training, and the settings of docs/preferences.md
-    "pairs": ("dpo", {"type": "chat_template.default", "field_messages": "prompt"}),
-    "pairs_text": ("dpo", {"type": {"chosen_format": f"{{chosen}}{END}", "rejected_format": f"{{rejected}}{END}"}}),
-    "labels_llama_factory": ("kto", {"type": "chatml.argilla_chat"}),
-    "labels_text": ("kto", {"type": {"completion_format": f"{{completion}}{END}"}}),
-}
+PAGE = Path(__file__).parents[2] / "docs" / "preferences.md"
 Example = tuple[str, ...]  # the prompt and the answers, as a model sees them
 
 
@@ -114,13 +112,17 @@ def axolotl(folder: Path, work: Path, tokenizer: Any) -> Iterator[tuple[str, Pat
     from axolotl.utils.dict import DictDefault
     from axolotl.utils.schemas.enums import RLType
 
-    for name, (kind, settings) in AXOLOTL.items():
-        file, model = folder / name / "train.jsonl", str(work / "tokenizer")
+    model = str(work / "tokenizer")
+    for settings in map(yaml.safe_load, re.findall(r"```yaml\n(rl: .*?)```", PAGE.read_text("utf-8"), re.S)):
+        [data_set] = settings["datasets"]
+        name = Path(data_set["path"]).parent.name
+        file = folder / name / "train.jsonl"
         if not file.exists():
             continue
+        data_set["path"] = str(file)
         config = DictDefault(
             {
-                "datasets": [{"path": str(file), "ds_type": "json", "split": "train", **settings}],
+                **settings,
                 "base_model": model,
                 "base_model_config": model,
                 "tokenizer_config": model,
@@ -130,9 +132,9 @@ def axolotl(folder: Path, work: Path, tokenizer: Any) -> Iterator[tuple[str, Pat
                 "dataset_num_proc": 1,
             }
         )
-        config.rl = RLType(kind)
+        config.rl = RLType(settings["rl"])
         rows, _ = prepare_preference_datasets(config, tokenizer)
-        columns = ("prompt", "chosen", "rejected") if kind == "dpo" else ("prompt", "completion")
+        columns = ("prompt", "chosen", "rejected") if settings["rl"] == "dpo" else ("prompt", "completion")
         yield name, file, [(*(row[column].rstrip() for column in columns), *label_of(row)) for row in rows]
 
 
