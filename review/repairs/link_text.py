@@ -72,7 +72,7 @@ _SHOWS = re.compile(
 _LEADS_TO = re.compile(
     r"(?:\b(?:visit|go to|available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under)|"
     r"link(?:ed)? to|"
-    rf"this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN}|(?:here|there)(?:['’]s| is| are| was)(?: an?|"
+    rf"this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN}|here(?:['’]s| is| are| was)(?: an?|"
     rf" some| the)?)"
     r"|\b(?:source|via|from|credits?|link|url|cf|ref)\.?:)\W*$",
     re.I,
