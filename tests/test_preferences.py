@@ -179,6 +179,17 @@ def test_attribution_names_both_authors_and_all_three_licences(two):
     assert report(two)["statistics"]["stackexchange"]["licenses"] == {"CC BY-SA 4.0 + CC BY-SA 4.0 + CC BY-SA 3.0": 1}
 
 
+def test_attribution_names_the_repairs_of_both_answers(tmp_path):
+    given = answers(1, 9, 1)
+    for each, repairs in zip(given, ({"links": 2, "edits": 1}, {"links": 1, "images": 1}), strict=True):
+        each["meta"]["repairs"] = repairs
+    make(tmp_path / "made", records=given)
+    changes = json.loads((tmp_path / "made" / "ATTRIBUTION.jsonl").read_bytes())["changes"]
+    assert [changes.count(words) for words in ("links replaced", '"EDIT:"', "images left out")] == [1, 1, 1]
+    meta = json.loads(rows(tmp_path / "made")[0]["meta"])
+    assert (meta["chosen_repairs"], meta["rejected_repairs"]) == tuple(each["meta"]["repairs"] for each in given)
+
+
 def test_card_tells_of_pairs_and_of_the_rule(two):
     card = (two / "README.md").read_text("utf-8")
     assert "pretty_name: Preference data\nlicense: cc-by-sa-4.0\n" in card and "- preferences\n" in card
