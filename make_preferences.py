@@ -31,8 +31,8 @@ from merging.publishing import Publication, published_options, unchanged_files
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
 from merging.tuples import why_no_pair
+from preferences.answer_pairs import Pairs, by_question, pair_key
 from preferences.labels import label_record
-from preferences.pairs import Pairs, by_question, pair_key
 from preferences.votes import Rule
 from quality.duplicates import content_key
 from records.errors import InputError

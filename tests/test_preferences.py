@@ -14,7 +14,7 @@ import make_preferences
 from corpora.hh_rlhf import reply_pair
 from merging.formats import FILES, FOLDERS
 from merging.preference_rows import ROWS
-from preferences.pairs import by_question
+from preferences.answer_pairs import by_question
 from preferences.votes import Answer, Rule, comparisons, drawn
 from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow, read_rows
