@@ -35,6 +35,7 @@ from records.licenses import Terms, licenses_of
 from records.output_checks import check_outputs, folder_outputs
 from records.record import RecordLine
 from records.script import Progress, positive, run, script_parser, show_table
+from stackdump.sites import hosts_of_user
 
 if TYPE_CHECKING:
     from quality.contamination import Benchmarks
@@ -204,7 +205,7 @@ def similarity(text: str) -> float:
 
 def main() -> None:
     flags, splits, published = arguments()
-    sources = load_mix(flags.mix) if flags.mix else [MixSource(flags.inputpath)]
+    sources = load_mix(flags.mix, hosts_of_user) if flags.mix else [MixSource(flags.inputpath)]
     paths = [path for source in sources for path in source.paths]
     inputs = [*paths, *filter(None, [flags.mix]), *(flags.decontaminate or [])]
     check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
