@@ -236,6 +236,7 @@ def main() -> None:
             )
             for row in kept(shuffle, kept_instead, groups, ledger):
                 publication.write(row)
+        ledger.require_records(flags.destpath)
         files = publication.finish(
             flags.title, flags.languages, published, described_inputs, ledger, terms, screening.report()
         )
