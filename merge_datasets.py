@@ -24,7 +24,7 @@ from merging.inputs import Ledger, can_be_read_again, describe_input, read_check
 from merging.mix import MixSource, load_mix
 from merging.publishing import Publication, published_options, unchanged_files
 from merging.sampling import Groups
-from merging.screening import PERSONAL_DATA, Screening
+from merging.screening import PERSONAL_DATA, SPECIAL_TOKENS, Screening, TokenScreening
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
 from merging.tuples import MOST_PARTS, PAIRS, why_no_pair
@@ -154,6 +154,13 @@ def add_quality_flags(parser: argparse.ArgumentParser) -> None:
     add("--decontaminate_field", nargs="+", metavar="NAME", help="the fields of .jsonl items with their text")
     add("--ngram", type=int, choices=NGRAMS, help="words that a record and an item share (default: 13)")
     add(
+        "--special_tokens",
+        choices=SPECIAL_TOKENS,
+        default="keep",
+        help="words that tokenizers take for special tokens, such as <|im_end|> and <s>; they are counted, and kept "
+        "(default), defused to <| im_end |>, or the record is dropped",
+    )
+    add(
         "--pii",
         choices=PERSONAL_DATA,
         default="off",
@@ -213,8 +220,9 @@ def main() -> None:
     replaceable()  # fails now, rather than only when the folder is replaced
     pair = flags.pair if "alpha" in flags.formats else "split"  # for the other formats only blank texts make no pair
     terms = Terms(flags.allow_license_conflict)
-    compare_first_licenses(sources, pair, terms)
+    compare_first_licenses(sources, pair, terms, flags.special_tokens)
     described_inputs = [describe_input(path) for path in inputs]
+    tokens = TokenScreening(flags.special_tokens)
     screening = Screening(benchmarks(flags.decontaminate, flags.decontaminate_field, flags.ngram), flags.pii)
 
     with ExitStack() as stack:
@@ -226,7 +234,7 @@ def main() -> None:
         publication = Publication(folder, data_set, flags.plots, stack)
         with Shuffle(folder, f"{flags.seed}") as shuffle:
             for number, source in enumerate(sources):
-                for row in usable(source, source.paths, pair, terms, ledger):
+                for row in usable(source, source.paths, pair, terms, tokens, ledger):
                     if screened := screening.passed(row, ledger):
                         shuffle.add(screened, groups.of(number, row))
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
@@ -237,25 +245,26 @@ def main() -> None:
             for row in kept(shuffle, kept_instead, groups, ledger):
                 publication.write(row)
         ledger.require_records(flags.destpath)
-        files = publication.finish(
-            flags.title, flags.languages, published, described_inputs, ledger, terms, screening.report()
-        )
+        found = screening.report() | tokens.report()
+        files = publication.finish(flags.title, flags.languages, published, described_inputs, ledger, terms, found)
 
     ledger.tally().show(f"{len(paths)} inputs -> {flags.destpath}")
     show_table("records by source", sorted(ledger.kept.items()))
     show_table("records by file", [(file.path.as_posix(), file.records) for file in files])
+    if tokens.found:
+        show_table(f"records with special tokens ({tokens.outcome})", tokens.most_frequent())
     if screening.found:
         show_table("personal data found", sorted(screening.found.items()))
     for caution in terms.cautions():
         print(f"caution: {caution}", file=sys.stderr)
 
 
-def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms) -> None:
+def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms, special_tokens: str) -> None:
     """Raises InputError if licences among the first records of the files forbid each other, before a long run."""
     for source in sources:
         for path in filter(can_be_read_again, source.paths):
-            unrecorded = Ledger(None, skip_bad=True)
-            for _ in islice(usable(source, [path], pair, terms, unrecorded), LOOK_AHEAD):
+            tokens, unrecorded = TokenScreening(special_tokens), Ledger(None, skip_bad=True)
+            for _ in islice(usable(source, [path], pair, terms, tokens, unrecorded), LOOK_AHEAD):
                 pass
 
 
@@ -268,23 +277,28 @@ def benchmarks(paths: list[str] | None, fields: list[str] | None, ngram: int | N
     return read_benchmarks(paths, fields or (), ngram or NGRAMS[0])
 
 
-def usable(source: MixSource, paths: list[str], pair: str, terms: Terms, ledger: Ledger) -> Iterator[RecordLine]:
-    """The records of files that have a licence, meet the source's conditions and make pairs.
+def usable(
+    source: MixSource, paths: list[str], pair: str, terms: Terms, tokens: TokenScreening, ledger: Ledger
+) -> Iterator[RecordLine]:
+    """The records of files that have a licence, meet the source's conditions, pass for their tokens, and make pairs.
 
     The others go to the ledger.
     """
     for row in (row for path in paths for row in read_checked(path, ledger)):
         try:
             licenses = licenses_of(row)
-            reason = why_dropped(row, source.conditions) or why_no_pair(row.record, pair)
+            reason = why_dropped(row, source.conditions)
         except InputError as problem:
             ledger.bad(problem, row.raw)
             continue
         if reason:
             ledger.drop(row, reason)
-        else:
-            terms.add(licenses, row)
-            yield row
+        elif screened := tokens.passed(row, ledger):
+            if reason := why_no_pair(screened.record, pair):
+                ledger.drop(row, reason)
+            else:
+                terms.add(licenses, row)
+                yield screened
 
 
 def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:

@@ -32,6 +32,7 @@ SIZES = {
 }
 LARGEST = "100M<n<1B"
 MOST_SITES = 30  # listed by name
+MOST_TOKENS = 10
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$#])")
 
@@ -51,6 +52,7 @@ class Card:
     command: str
     attributed: int  # records in ATTRIBUTION.jsonl
     plots: dict[str, str]  # captions by path
+    special_tokens: dict[str, int]  # records that hold one and were kept as they are, by token
 
     def text(self) -> str:
         """The card, as Markdown."""
@@ -64,6 +66,7 @@ class Card:
             synthetic=self._synthetic(),
             adversarial=[source for source, origin, _ in sources if origin.adversarial],
             license_cautions=self.terms.cautions(),
+            special_tokens=sorted(self.special_tokens.items(), key=lambda item: (-item[1], item[0])),
             data_files=self.data_files,
             default_config=configs[0]["config_name"] if configs else None,
             sources=sources,
@@ -140,5 +143,5 @@ def _template() -> Template:
         undefined=StrictUndefined,
     )
     environment.filters |= {"plain": _plain, "number": "{:,}".format}
-    environment.globals["MOST_SITES"] = MOST_SITES
+    environment.globals |= {"MOST_SITES": MOST_SITES, "MOST_TOKENS": MOST_TOKENS}
     return environment.get_template(TEMPLATE.name)

@@ -65,7 +65,7 @@ class Publication:
         captions = plots.draw(self._statistics, self._folder) if self._with_plots else {}
         if dataset_info := llama_factory(files):
             write_json(self._folder / LLAMA_FACTORY, dataset_info)
-        digests = self._digests()
+        digests, tokens = self._digests(), screening["special_tokens"]
         text = card.Card(
             title=title,
             languages=languages,
@@ -78,6 +78,7 @@ class Publication:
             command=command(options),
             attributed=self._attribution.records,
             plots=captions,
+            special_tokens=tokens["records"] if tokens["action"] == "keep" else {},
         ).text()
         (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
         report = {

@@ -1,4 +1,4 @@
-"""Looks for benchmark items and personal data in the text of each record."""
+"""Looks for special tokens, benchmark items and personal data in the text of each record."""
 
 from __future__ import annotations
 
@@ -8,12 +8,57 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from merging.inputs import Ledger
+from quality.special_tokens import defuse, find_special_tokens
 from records.record import RecordLine
 
 if TYPE_CHECKING:
     from quality.contamination import Benchmarks
 
 PERSONAL_DATA = ("off", "report", "mask", "drop")
+SPECIAL_TOKENS = {
+    "keep": "kept; --special_tokens defuses or drops them",
+    "defuse": "defused",
+    "drop": "dropped",
+}
+TEXTS = ("instruction", "response")
+MOST_TOKENS = 20  # shown by name
+
+
+class TokenScreening:
+    """Keeps, defuses or drops records that hold special tokens of chat templates, and counts the tokens."""
+
+    def __init__(self, action: str):
+        """action: one of SPECIAL_TOKENS."""
+        self.action = action
+        self.found = Counter[str]()  # records by token
+
+    def passed(self, row: RecordLine, ledger: Ledger) -> RecordLine | None:
+        """The row, with tokens defused if that was asked for; None if it is dropped, which the ledger records."""
+        record = row.record
+        tokens = {token for name in TEXTS for token in find_special_tokens(record[name])}
+        if not tokens:
+            return row
+        self.found.update(tokens)
+        if self.action == "drop":
+            ledger.drop(row, "special token", tokens=sorted(tokens))
+            return None
+        if self.action == "defuse":
+            record = record | {name: defuse(record[name]) for name in TEXTS}
+            return RecordLine(record, orjson.dumps(record), row.place)
+        return row
+
+    @property
+    def outcome(self) -> str:
+        """What became of the records, for the table of them."""
+        return SPECIAL_TOKENS[self.action]
+
+    def most_frequent(self) -> list[tuple[str, int]]:
+        """The tokens that most records hold, and in how many."""
+        return sorted(self.found.items(), key=lambda item: (-item[1], item[0]))[:MOST_TOKENS]
+
+    def report(self) -> dict[str, Any]:
+        """The counts for the report, by token."""
+        return {"special_tokens": {"action": self.action, "records": dict(sorted(self.found.items()))}}
 
 
 class Screening:

@@ -9,9 +9,10 @@ import pyarrow.parquet
 import pytest
 
 from merging.splits import splits_of
+from quality.special_tokens import defuse, find_special_tokens
 from records.errors import InputError
 from records.record import decode
-from tests.conftest import assert_one_line_error, jsonl, record, run_script
+from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "merge_datasets.py"
 
@@ -95,3 +96,55 @@ def test_integers_beyond_64_bits_stay_what_they_are_in_every_format(merge, tmp_p
 def test_other_numbers_are_decoded_as_such(number):
     decoded = decode(json.dumps({"a": [number]}).encode())["a"][0]
     assert decoded == number and type(decoded) is type(number)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# special tokens
+# ----------------------------------------------------------------------------------------------------------------------
+
+TOKENS = [
+    "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<s>", "</s>", "<bos>", "[INST]", "[/INST]",
+    "<<SYS>>", "<</SYS>>", "<start_of_turn>", "<end_of_turn>", "<think>", "</tool_call>", "<｜end▁of▁sentence｜>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_special_token_is_found_and_defused_readably(token):
+    assert find_special_tokens(f"a{token}b {token}") == [token, token]
+    defused = defuse(f"a{token}b")
+    assert find_special_tokens(defused) == [] and defuse(defused) == defused
+    assert defused.replace(" ", "") == f"a{token}b" and defused.count(" ") == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["a <| b |> c", "if a <s and s> b", "x[i]", "<sub>2</sub>", "<S>", "Vec<str>", "<|>", "f <|x", "[INSTALL]"]
+)
+def test_what_only_resembles_a_special_token_is_left_alone(text):
+    assert find_special_tokens(text) == [] and defuse(text) == text
+
+
+SPECIAL = [
+    record(1, response="Use <|endoftext|> to end."),
+    record(2, instruction="Is <|im_end|> a token, or <s>?", response="<|im_end|> is."),
+    record(3, response="A bowline."),
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "kept", "dropped"),
+    [
+        ("keep", ["<|im_end|> is.", "A bowline."], {"holds <|endoftext|> itself": 1}),
+        ("defuse", ["<| im_end |> is.", "A bowline.", "Use <| endoftext |> to end."], {}),
+        ("drop", ["A bowline."], {"special token": 2}),
+    ],
+)
+def test_special_tokens_are_counted_and_kept_defused_or_dropped(merge, tmp_path, capsys, action, kept, dropped):
+    report = merge(*SPECIAL, more=("--special_tokens", action))
+    found = {"<s>": 1, "<|endoftext|>": 1, "<|im_end|>": 1}
+    assert report["special_tokens"] == {"action": action, "records": found}
+    assert table(capsys.readouterr().err).items() >= found.items()
+    assert report["counts"]["dropped"] == dropped
+    pairs = json.loads((tmp_path / "made" / "instruction_tuning_dataset_alpha_part1.json").read_bytes())
+    assert sorted(text.split("\n\n", 1)[1].removesuffix("<|endoftext|>") for _, text in pairs) == kept
+    card = (tmp_path / "made" / "README.md").read_text("utf-8")
+    assert ("**Special tokens**" in card) == (action == "keep")
