@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from merging.formats import FORMATS, DataSet
 from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked
+from merging.lengths import DEFAULT_LENGTHS, TokenCounter
 from merging.mix import MixSource, load_mix
 from merging.publishing import Publication, published_options, unchanged_files
 from merging.sampling import Groups
 from merging.screening import PERSONAL_DATA, SPECIAL_TOKENS, Screening, TokenScreening
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
+from merging.statistics import Statistics
 from merging.tuples import MOST_PARTS, PAIRS, why_no_pair
 from records.conditions import why_dropped
 from records.errors import InputError
@@ -119,6 +121,12 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--parts", type=positive, metavar="N", help=f"tuple files of equal length, up to {MOST_PARTS} (default: 1)")
     add("--max_part_bytes", type=positive, metavar="N", help="as many tuple files as needed, each of at most N bytes")
+    add(
+        "--tokenizer",
+        metavar="NAME",
+        help="counts tokens, for the card and --max_tokens: a folder with tokenizer.json, or a model at the Hugging "
+        "Face hub; needs requirements/tokenizer.txt (default: an estimate, characters / 4)",
+    )
     add("--plots", action="store_true", help="draw lengths, scores and tags; needs requirements/plots.txt")
     add(
         "--title",
@@ -153,6 +161,7 @@ def add_quality_flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--decontaminate_field", nargs="+", metavar="NAME", help="the fields of .jsonl items with their text")
     add("--ngram", type=int, choices=NGRAMS, help="words that a record and an item share (default: 13)")
+    add("--max_tokens", type=positive, metavar="N", help="leave out records of more tokens (see --tokenizer)")
     add(
         "--special_tokens",
         choices=SPECIAL_TOKENS,
@@ -218,12 +227,14 @@ def main() -> None:
     check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
     replaceable = partial(unchanged_files, flags.destpath, inputs)
     replaceable()  # fails now, rather than only when the folder is replaced
+    token_counter = TokenCounter(flags.tokenizer)
     pair = flags.pair if "alpha" in flags.formats else "split"  # for the other formats only blank texts make no pair
     terms = Terms(flags.allow_license_conflict)
     compare_first_licenses(sources, pair, terms, flags.special_tokens)
     described_inputs = [describe_input(path) for path in inputs]
     tokens = TokenScreening(flags.special_tokens)
-    screening = Screening(benchmarks(flags.decontaminate, flags.decontaminate_field, flags.ngram), flags.pii)
+    items = benchmarks(flags.decontaminate, flags.decontaminate_field, flags.ngram)
+    screening = Screening(items, flags.pii, token_counter, flags.max_tokens)
 
     with ExitStack() as stack:
         dropped = stack.enter_context(open_output(flags.dropped_path)) if flags.dropped_path else None
@@ -231,7 +242,7 @@ def main() -> None:
         ledger = Ledger(dropped, flags.skip_bad)
         groups = Groups([source.quota for source in sources], flags.max_per_source)
         data_set = DataSet(folder, flags.formats, splits, flags.pair, flags.parts or 1, flags.max_part_bytes, stack)
-        publication = Publication(folder, data_set, flags.plots, stack)
+        publication = Publication(folder, data_set, flags.plots, token_counter, stack)
         with Shuffle(folder, f"{flags.seed}") as shuffle:
             for number, source in enumerate(sources):
                 for row in usable(source, source.paths, pair, terms, tokens, ledger):
@@ -251,12 +262,24 @@ def main() -> None:
     ledger.tally().show(f"{len(paths)} inputs -> {flags.destpath}")
     show_table("records by source", sorted(ledger.kept.items()))
     show_table("records by file", [(file.path.as_posix(), file.records) for file in files])
+    show_lengths(publication.statistics, token_counter.method)
     if tokens.found:
         show_table(f"records with special tokens ({tokens.outcome})", tokens.most_frequent())
     if screening.found:
         show_table("personal data found", sorted(screening.found.items()))
     for caution in terms.cautions():
         print(f"caution: {caution}", file=sys.stderr)
+
+
+def show_lengths(statistics: Statistics, method: str) -> None:
+    """Print how many records a trainer would cut or leave out by default, if it would any."""
+    rows = [
+        (f"more than {limit:,}: {outcome}", count)
+        for limit, outcome in DEFAULT_LENGTHS.items()
+        if (count := statistics.longer(limit))
+    ]
+    if rows:
+        show_table(f"records longer than trainers take by default (tokens {method})", rows)
 
 
 def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms, special_tokens: str) -> None:

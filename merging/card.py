@@ -16,6 +16,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from merging.formats import PARQUET, SHAPES, DataFile
+from merging.lengths import DEFAULT_LENGTHS
 from merging.origins import Origin, origin_of
 from merging.statistics import SourceStatistics, Statistics
 from records.licenses import Terms
@@ -52,6 +53,7 @@ class Card:
     command: str
     attributed: int  # records in ATTRIBUTION.jsonl
     plots: dict[str, str]  # captions by path
+    token_method: str  # how tokens were counted
     special_tokens: dict[str, int]  # records that hold one and were kept as they are, by token
 
     def text(self) -> str:
@@ -70,6 +72,8 @@ class Card:
             data_files=self.data_files,
             default_config=configs[0]["config_name"] if configs else None,
             sources=sources,
+            token_method=self.token_method,
+            default_lengths=DEFAULT_LENGTHS,
             models=[
                 (source, *model, count)
                 for source, _, numbers in sources

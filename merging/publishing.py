@@ -16,6 +16,7 @@ import orjson
 from merging import attribution, card, plots
 from merging.formats import FILES, FOLDERS, LLAMA_FACTORY, DataFile, DataSet, llama_factory
 from merging.inputs import Ledger, shown
+from merging.lengths import TokenCounter
 from merging.statistics import Statistics
 from merging.writers import JsonLines
 from records.errors import InputError
@@ -24,7 +25,7 @@ from records.licenses import Terms
 from records.record import RecordLine
 
 REPORT = "report.json"
-PATH_OPTIONS = ("inputpath", "mix", "decontaminate")
+PATH_OPTIONS = ("inputpath", "mix", "decontaminate", "tokenizer")
 UNPUBLISHED_OPTIONS = ("destpath", "dropped_path")  # they do not change the data set
 NAMES_SHOWN = 10  # of files that would be lost
 
@@ -32,17 +33,20 @@ NAMES_SHOWN = 10  # of files that would be lost
 class Publication:
     """A folder with a data set and everything that describes it."""
 
-    def __init__(self, folder: Path, data_set: DataSet, with_plots: bool, stack: ExitStack):
+    def __init__(
+        self, folder: Path, data_set: DataSet, with_plots: bool, token_counter: TokenCounter, stack: ExitStack
+    ):
         """stack: closes the attribution file if the run fails before `finish`."""
         if with_plots:
             plots.require_matplotlib()
         self._folder, self._data_set, self._with_plots = folder, data_set, with_plots
-        self._statistics = Statistics()
+        self._token_counter = token_counter
+        self.statistics = Statistics()
         self._attribution = JsonLines(folder / attribution.FILE_NAME, stack)
 
     def write(self, row: RecordLine) -> None:
         self._data_set.write(row.record)
-        self._statistics.add(row)
+        self.statistics.add(row, self._token_counter.count(row.record))
         if fields := attribution.attribution(row):
             self._attribution.write(orjson.dumps(fields))
 
@@ -62,14 +66,14 @@ class Publication:
         """
         files = self._data_set.close()
         self._attribution.close()
-        captions = plots.draw(self._statistics, self._folder) if self._with_plots else {}
+        captions = plots.draw(self.statistics, self._folder) if self._with_plots else {}
         if dataset_info := llama_factory(files):
             write_json(self._folder / LLAMA_FACTORY, dataset_info)
         digests, tokens = self._digests(), screening["special_tokens"]
         text = card.Card(
             title=title,
             languages=languages,
-            statistics=self._statistics,
+            statistics=self.statistics,
             terms=terms,
             data_files=files,
             digests=digests,
@@ -78,6 +82,7 @@ class Publication:
             command=command(options),
             attributed=self._attribution.records,
             plots=captions,
+            token_method=self._token_counter.method,
             special_tokens=tokens["records"] if tokens["action"] == "keep" else {},
         ).text()
         (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
@@ -90,12 +95,13 @@ class Publication:
                 {"source": source, "reason": reason, "records": count}
                 for (source, reason), count in sorted(ledger.dropped.items())
             ],
-            "statistics": {source: numbers.as_dict() for source, numbers in self._statistics.by_source()},
+            "statistics": {source: numbers.as_dict() for source, numbers in self.statistics.by_source()},
             "licenses": {
                 "data_set": terms.hub_names(),
                 "conflict": terms.conflict() or None,
                 "unknown": terms.unknown(),
             },
+            "tokens": self._token_counter.method,
             "attributed": self._attribution.records,
             **screening,
             "data_files": [{**file._asdict(), "path": file.path.as_posix()} for file in files],

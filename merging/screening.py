@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from merging.inputs import Ledger
+from merging.lengths import TokenCounter
 from quality.special_tokens import defuse, find_special_tokens
 from records.record import RecordLine
 
@@ -62,11 +63,14 @@ class TokenScreening:
 
 
 class Screening:
-    """Drops records that hold benchmark items, and reports, masks or drops personal data in responses."""
+    """Drops records that hold benchmark items or are too long; reports, masks or drops personal data in responses."""
 
-    def __init__(self, benchmarks: Benchmarks | None, personal_data: str):
-        """benchmarks: None to look for no items. personal_data: one of PERSONAL_DATA."""
+    def __init__(
+        self, benchmarks: Benchmarks | None, personal_data: str, token_counter: TokenCounter, max_tokens: int | None
+    ):
+        """benchmarks: None to look for no items. personal_data: one of PERSONAL_DATA. max_tokens: None for any."""
         self._benchmarks, self._personal_data = benchmarks, personal_data
+        self._token_counter, self._max_tokens = token_counter, max_tokens
         self.contaminated = Counter[str]()  # records by benchmark; one with items of two benchmarks counts for both
         self.found = Counter[str]()  # personal data, by kind
         self.records_with_personal_data = 0
@@ -75,7 +79,11 @@ class Screening:
         """The row, with personal data masked if that was asked for; None if it is dropped, which the ledger records."""
         if self._benchmarks and not self._clean(row, self._benchmarks, ledger):
             return None
-        return row if self._personal_data == "off" else self._without_personal_data(row, ledger)
+        screened = row if self._personal_data == "off" else self._without_personal_data(row, ledger)
+        if screened and self._max_tokens and self._token_counter.count(screened.record) > self._max_tokens:
+            ledger.drop(row, f"above {self._max_tokens} tokens")
+            return None
+        return screened
 
     def _clean(self, row: RecordLine, benchmarks: Benchmarks, ledger: Ledger) -> bool:
         hits = benchmarks.hits(row.record)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from merging.lengths import DEFAULT_LENGTHS
 from records.licenses import license_named, licenses_of
 from records.record import RecordLine
 
@@ -17,13 +18,17 @@ class SourceStatistics:
     records: int = 0
     instruction_chars: int = 0
     response_chars: int = 0
+    tokens: int = 0
+    longer: Counter[int] = field(default_factory=Counter)  # records with more tokens than each of DEFAULT_LENGTHS
     licenses: Counter[tuple[str, ...]] = field(default_factory=Counter)  # as the records spell them
     sites: Counter[str] = field(default_factory=Counter)
     models: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # name, revision, licence
     lengths: Counter[int] = field(default_factory=Counter)  # responses by octave: 8 counts 256 to 511 characters
 
-    def add(self, row: RecordLine) -> None:
+    def add(self, row: RecordLine, tokens: int) -> None:
         record, meta = row.record, row.record["meta"]
+        self.tokens += tokens
+        self.longer.update(limit for limit in DEFAULT_LENGTHS if tokens > limit)
         chars = len(record["response"])
         self.records += 1
         self.instruction_chars += len(record["instruction"])
@@ -49,6 +54,8 @@ class SourceStatistics:
             "records": self.records,
             "instruction_chars": self.instruction_chars,
             "response_chars": self.response_chars,
+            "tokens": self.tokens,
+            "longer_than": {str(limit): self.longer[limit] for limit in DEFAULT_LENGTHS},
             "licenses": {" + ".join(names): count for names, count in sorted(self.licenses.items())},
             "sites": dict(sorted(self.sites.items())),
             "models": [
@@ -66,13 +73,18 @@ class Statistics:
     scores: Counter[int] = field(default_factory=Counter)  # of answers
     tags: Counter[str] = field(default_factory=Counter)
 
-    def add(self, row: RecordLine) -> None:
-        self.sources[row.record["source"]].add(row)
+    def add(self, row: RecordLine, tokens: int) -> None:
+        """Count a record, which has so many tokens."""
+        self.sources[row.record["source"]].add(row, tokens)
         meta = row.record["meta"]
         if isinstance(score := meta.get("answer_score"), int):
             self.scores[score] += 1
         if isinstance(tags := meta.get("tags"), list):
             self.tags.update(tag for tag in tags if isinstance(tag, str))
+
+    def longer(self, limit: int) -> int:
+        """How many records have more tokens than `limit`, one of DEFAULT_LENGTHS."""
+        return sum(numbers.longer[limit] for numbers in self.sources.values())
 
     def by_source(self) -> list[tuple[str, SourceStatistics]]:
         """Each source's label and numbers, ordered by label."""

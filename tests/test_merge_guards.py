@@ -12,6 +12,7 @@ from merging.splits import splits_of
 from quality.special_tokens import defuse, find_special_tokens
 from records.errors import InputError
 from records.record import decode
+from tests import needs
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "merge_datasets.py"
@@ -148,3 +149,70 @@ def test_special_tokens_are_counted_and_kept_defused_or_dropped(merge, tmp_path,
     assert sorted(text.split("\n\n", 1)[1].removesuffix("<|endoftext|>") for _, text in pairs) == kept
     card = (tmp_path / "made" / "README.md").read_text("utf-8")
     assert ("**Special tokens**" in card) == (action == "keep")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# lengths
+# ----------------------------------------------------------------------------------------------------------------------
+
+WORDY = [record(n, instruction="Why?", response="a " * n) for n in (510, 511, 1100, 2100)]  # and 2 tokens of "Why?"
+
+
+@pytest.fixture
+def tokenizer(tmp_path):
+    """A folder with a tokenizer whose tokens are words and punctuation, and which would cut and pad if it were let."""
+    needs.package("tokenizers", "tokenizer")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.enable_truncation(5)
+    words.enable_padding(length=5000)
+    (tmp_path / "words").mkdir()
+    words.save(str(tmp_path / "words" / "tokenizer.json"))
+    return tmp_path / "words"
+
+
+def test_lengths_are_counted_by_a_tokenizer_and_told(merge, tmp_path, capsys, tokenizer):
+    report = merge(*WORDY, more=("--tokenizer", tokenizer))
+    numbers = report["statistics"]["stackexchange"]
+    assert numbers["tokens"] == 512 + 513 + 1102 + 2102
+    assert numbers["longer_than"] == {"512": 3, "1024": 2, "2048": 1} and report["tokens"] == "counted by words"
+    shown = table(capsys.readouterr().err)
+    assert shown["more than 1,024: TRL cuts it"] == 2 and shown["more than 512: axolotl leaves it out"] == 3
+    card = (tmp_path / "made" / "README.md").read_text("utf-8")
+    assert "| stackexchange | 4,229 | 3 | 2 | 1 |" in card and "counted by words" in card
+    assert str(tmp_path) not in card + json.dumps(report)
+
+
+def test_lengths_are_estimated_without_a_tokenizer_and_short_ones_need_no_table(merge, tmp_path, capsys):
+    report = merge(record(1, instruction="abcd", response="ab"))
+    assert report["statistics"]["stackexchange"]["tokens"] == 2  # of 4 + 2 + 2 characters
+    assert "estimated as characters / 4" in (tmp_path / "made" / "README.md").read_text("utf-8")
+    assert "TRL" not in capsys.readouterr().err
+
+
+def test_longer_records_are_left_out_on_request(merge, tokenizer):
+    report = merge(*WORDY, more=("--tokenizer", tokenizer, "--max_tokens", "513"))
+    assert report["counts"] == {"read": 4, "dropped": {"above 513 tokens": 2}, "kept": 2}
+    report = merge(*WORDY, more=("--max_tokens", "600"))
+    assert report["counts"]["dropped"] == {"above 600 tokens": 1}
+
+
+def test_a_tokenizer_that_cannot_be_read_is_reported_before_the_work(merge, tmp_path, monkeypatch):
+    needs.package("tokenizers", "tokenizer")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.json").write_text("{}")
+    for name, message in (
+        (tmp_path / "empty", "empty/tokenizer.json: no such file"),
+        (tmp_path / "none.json", "none.json: no such file"),
+        (tmp_path / "broken.json", "broken.json: is no tokenizer that can be read"),
+        ("nobody/no-such-model", "nobody/no-such-model: is no tokenizer that can be read"),
+    ):
+        with pytest.raises(InputError, match=message):
+            merge(record(), more=("--tokenizer", name))
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(InputError, match="--tokenizer needs tokenizers: pip install -r requirements/tokenizer.txt"):
+        merge(record(), more=("--tokenizer", tmp_path / "empty"))
+    assert not (tmp_path / "made").exists()
