@@ -28,6 +28,8 @@ FIELDS_OF_META = (
     "text_url",  # of the text that a model was asked about
     "text_author",
     "text_author_url",
+    "dataset_url",  # of another person's data set
+    "dataset_author",
     "license",
 )
 
@@ -45,5 +47,5 @@ def attribution(row: RecordLine) -> dict[str, Any] | None:
         "id": record["id"],
         "source": record["source"],
         **texts,
-        "changes": origin_of(record["source"]).changes or None,
+        "changes": origin_of(record["source"], texts["dataset_url"] or "").changes or None,
     }

@@ -91,15 +91,19 @@ class Card:
     def front_matter(self) -> dict[str, Any]:
         """What the hub reads: licence, languages, size, and which files belong to which split."""
         licenses = self.terms.hub_names()
-        sources = [source for source, _, _ in self._sources()]
+        sources = self._sources()
         fields: dict[str, Any] = {
             "pretty_name": self.title,
             "license": licenses[0] if len(licenses) == 1 else licenses,
             "language": self.languages,
             "size_categories": [_size(self._records())],
             "task_categories": ["text-generation", "question-answering"],
-            "tags": ["instruction-tuning", *sources, *(["synthetic"] if self._synthetic() else [])],
-            "source_datasets": sorted({origin_of(source).hub_source for source in sources}),
+            "tags": [
+                "instruction-tuning",
+                *(source for source, _, _ in sources),
+                *(["synthetic"] if self._synthetic() else []),
+            ],
+            "source_datasets": sorted({origin.hub_source for _, origin, _ in sources}),
         }
         configs = self._configs()
         # without a format that load_dataset reads, the hub must not take the tuple files for one
@@ -119,7 +123,10 @@ class Card:
         return configs
 
     def _sources(self) -> list[tuple[str, Origin, SourceStatistics]]:
-        return [(source, origin_of(source), numbers) for source, numbers in self.statistics.by_source()]
+        return [
+            (source, origin_of(source, numbers.dataset_url()), numbers)
+            for source, numbers in self.statistics.by_source()
+        ]
 
     def _records(self) -> int:
         return sum(numbers.records for _, _, numbers in self._sources())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+_ADDRESS = re.compile(r"https?://[^\s()<>|\[\]`]+")
+_HUB_DATA_SET = re.compile(r"https://huggingface\.co/datasets/([\w.-]+/[\w.-]+)/?")
 
 
 class Origin(NamedTuple):
@@ -59,6 +63,15 @@ ORIGINS = {
 }
 
 
-def origin_of(source: str) -> Origin:
-    """The origin of a source; for an unknown label one with the label as its title."""
-    return ORIGINS.get(source, Origin(source, "", ""))
+def origin_of(source: str, address: str = "") -> Origin:
+    """The origin of a source. For an unknown label: the label as its title, and the address that its records give, as
+    those of get_records.py do."""
+    if source in ORIGINS:
+        return ORIGINS[source]
+    on_hub = _HUB_DATA_SET.fullmatch(address)
+    return Origin(
+        source,
+        address if _ADDRESS.fullmatch(address) else "",
+        "first exchange of a row" if address else "",
+        hub_source=f"extended|{on_hub[1]}" if on_hub else "original",
+    )

@@ -22,6 +22,7 @@ class SourceStatistics:
     longer: Counter[int] = field(default_factory=Counter)  # records with more tokens than each of DEFAULT_LENGTHS
     licenses: Counter[tuple[str, ...]] = field(default_factory=Counter)  # as the records spell them
     sites: Counter[str] = field(default_factory=Counter)
+    dataset_urls: Counter[str] = field(default_factory=Counter)  # of rows of other people's data sets
     models: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # name, revision, licence
     lengths: Counter[int] = field(default_factory=Counter)  # responses by octave: 8 counts 256 to 511 characters
 
@@ -37,12 +38,18 @@ class SourceStatistics:
         self.licenses[licenses_of(row)] += 1
         if isinstance(site := meta.get("site"), str):
             self.sites[site] += 1
+        if url := _text(meta, "dataset_url"):
+            self.dataset_urls[url] += 1
         if "model" in meta:
             self.models[_text(meta, "model"), _text(meta, "model_revision"), _text(meta, "model_license")] += 1
 
     def license_names(self) -> list[str]:
         """The SPDX names, sorted."""
         return sorted({license_named(name).name for names in self.licenses for name in names})
+
+    def dataset_url(self) -> str:
+        """The address that most records give as that of their data set, "" if none does."""
+        return max(sorted(self.dataset_urls), key=self.dataset_urls.__getitem__, default="")
 
     def largest_sites(self, number: int) -> list[tuple[str, int]]:
         """The sites with the most records, and how many each has."""
@@ -58,6 +65,7 @@ class SourceStatistics:
             "longer_than": {str(limit): self.longer[limit] for limit in DEFAULT_LENGTHS},
             "licenses": {" + ".join(names): count for names, count in sorted(self.licenses.items())},
             "sites": dict(sorted(self.sites.items())),
+            "dataset_urls": dict(sorted(self.dataset_urls.items())),
             "models": [
                 {"model": model, "revision": revision, "license": license, "records": count}
                 for (model, revision, license), count in sorted(self.models.items())
