@@ -19,8 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from merging.earlier_steps import earlier_steps
 from merging.formats import FORMATS, DataSet
-from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked
+from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked, shown
 from merging.lengths import DEFAULT_LENGTHS, TokenCounter
 from merging.mix import MixSource, load_mix
 from merging.publishing import Publication, published_options, unchanged_files
@@ -242,7 +243,7 @@ def main() -> None:
         ledger = Ledger(dropped, flags.skip_bad)
         groups = Groups([source.quota for source in sources], flags.max_per_source)
         data_set = DataSet(folder, flags.formats, splits, flags.pair, flags.parts or 1, flags.max_part_bytes, stack)
-        publication = Publication(folder, data_set, flags.plots, token_counter, stack)
+        publication = Publication(folder, data_set, flags.plots, token_counter, changes(flags), stack)
         with Shuffle(folder, f"{flags.seed}") as shuffle:
             for number, source in enumerate(sources):
                 for row in usable(source, source.paths, pair, terms, tokens, ledger):
@@ -257,7 +258,10 @@ def main() -> None:
                 publication.write(row)
         ledger.require_records(flags.destpath)
         found = screening.report() | tokens.report()
-        files = publication.finish(flags.title, flags.languages, published, described_inputs, ledger, terms, found)
+        steps = {shown(path): before for path in paths if (before := earlier_steps(path))}
+        files = publication.finish(
+            flags.title, flags.languages, published, described_inputs, ledger, terms, found, steps
+        )
 
     ledger.tally().show(f"{len(paths)} inputs -> {flags.destpath}")
     show_table("records by source", sorted(ledger.kept.items()))
@@ -269,6 +273,17 @@ def main() -> None:
         show_table("personal data found", sorted(screening.found.items()))
     for caution in terms.cautions():
         print(f"caution: {caution}", file=sys.stderr)
+
+
+def changes(flags: argparse.Namespace) -> list[str]:
+    """What this run does to the texts of records, for their attribution."""
+    done = {
+        "personal data in the response, if there was any, replaced by its kind": flags.pii == "mask",
+        "special tokens, if there were any, broken by spaces": flags.special_tokens == "defuse",
+        "in the tuple files: blank lines in the instruction removed": "alpha" in flags.formats
+        and flags.pair != "split",
+    }
+    return [change for change, is_done in done.items() if is_done]
 
 
 def show_lengths(statistics: Statistics, method: str) -> None:

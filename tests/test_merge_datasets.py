@@ -141,6 +141,7 @@ def test_only_parts_of_an_earlier_run_are_removed(tmp_path):
             ".tmp",
             "README.md",
             "ATTRIBUTION.jsonl",
+            "TUPLE_IDS.jsonl",
             "report.json",
             NAME.format(1),
             NAME.format(2),

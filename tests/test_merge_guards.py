@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+import yaml
 
+from merging.earlier_steps import earlier_steps
 from merging.splits import splits_of
 from quality.special_tokens import defuse, find_special_tokens
 from records.errors import InputError
@@ -216,3 +218,104 @@ def test_a_tokenizer_that_cannot_be_read_is_reported_before_the_work(merge, tmp_
     with pytest.raises(InputError, match="--tokenizer needs tokenizers: pip install -r requirements/tokenizer.txt"):
         merge(record(), more=("--tokenizer", tmp_path / "empty"))
     assert not (tmp_path / "made").exists()
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# attribution of every row, and what the card tells
+# ----------------------------------------------------------------------------------------------------------------------
+
+ANSWERS = {
+    "messages": lambda row: row["messages"][1]["content"],
+    "prompt_completion": lambda row: row["completion"],
+    "alpaca": lambda row: row["output"],
+}
+
+
+def test_every_row_of_every_format_is_joined_to_its_attribution(merge, tmp_path):
+    given = [record(n, question=n) for n in range(30)]
+    merge(*given, more=("--formats", "alpha", *ANSWERS, "--split", "train:0.6", "test:0.4", "--parts", "3"))
+    made = tmp_path / "made"
+    attributed = {each["id"]: each for each in lines(made / "ATTRIBUTION.jsonl")}
+    response_of = {each["id"]: each["response"] for each in given}
+    assert attributed.keys() == response_of.keys()
+    places = {each["id"]: (each["file"], each["index"]) for each in lines(made / "TUPLE_IDS.jsonl")}
+    assert places.keys() == response_of.keys()
+    for id, (file, index) in places.items():
+        assert json.loads((made / file).read_bytes())[index][1].endswith(f"\n\n{response_of[id]}<|endoftext|>")
+    for name, answer in ANSWERS.items():
+        rows = [row for path in (made / name).glob("*.parquet") for row in pyarrow.parquet.read_table(path).to_pylist()]
+        assert {row["id"]: answer(row) for row in rows} == response_of and len(rows) == 30
+
+
+def test_attribution_tells_what_the_run_changed_and_where_the_licences_are(merge, tmp_path):
+    merge(record(1), record(2, meta={"question_license": "CC BY-SA 3.0"}), more=("--pii", "mask"))
+    first, second = sorted(lines(tmp_path / "made" / "ATTRIBUTION.jsonl"), key=lambda each: each["id"])
+    assert "personal data in the response" in first["changes"] and "blank lines in the instruction" in first["changes"]
+    assert first["license_urls"] == ["https://creativecommons.org/licenses/by-sa/4.0/"]
+    assert len(second["license_urls"]) == 2
+    merge(record(1), more=("--formats", "messages", "--special_tokens", "defuse"))
+    [only] = lines(tmp_path / "made" / "ATTRIBUTION.jsonl")
+    assert "special tokens" in only["changes"] and "blank lines" not in only["changes"]
+
+
+def test_the_card_counts_records_without_names_and_says_why(merge, tmp_path):
+    url = {"question_url": "https://quay.stackexchange.com/q/1", "answer_url": "https://quay.stackexchange.com/a/1"}
+    named = {**url, "question_author": "Anne", "answer_author": "Ben"}
+    report = merge(record(1, meta=url), record(2, meta=named), record(3, meta={**named, "answer_author": None}))
+    assert report["without_names"] == {"stackexchange": 2}
+    card = (tmp_path / "made" / "README.md").read_text("utf-8")
+    assert "Of these, 2 of stackexchange name no author: the account was deleted" in card
+
+
+def test_notices_are_in_the_folder_of_sources_that_need_them(merge, tmp_path):
+    merge(record(1, source="anthrop_harmless", meta={"license": "MIT"}), record(2, source="anthrop_redteam"))
+    notices = (tmp_path / "made" / "NOTICES.txt").read_text("utf-8")
+    assert notices.startswith("anthrop_harmless, anthrop_redteam\n") and "Copyright (c) 2022 Anthropic" in notices
+    assert "NOTICES.txt" in (tmp_path / "made" / "README.md").read_text("utf-8")
+    merge(record(1))
+    assert not (tmp_path / "made" / "NOTICES.txt").exists()
+
+
+def test_a_licence_that_the_hub_does_not_list_is_named_with_its_address(merge, tmp_path):
+    merge(record(1, meta={"license": "CC BY-ND 3.0"}))
+    _, front, _ = (tmp_path / "made" / "README.md").read_text("utf-8").split("---\n", 2)
+    assert (
+        yaml.safe_load(front).items()
+        >= {
+            "license": "other",
+            "license_name": "cc-by-nd-3.0",
+            "license_link": "https://creativecommons.org/licenses/by-nd/3.0/",
+        }.items()
+    )
+
+
+def test_the_card_tells_the_steps_before_without_paths(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(jsonl(*(record(n, score=n) for n in range(5))))
+    votes, checked = tmp_path / "votes.jsonl", tmp_path / "checked.jsonl"
+    for script, *args in (
+        ("filter_for_score.py", "--inputpath", tmp_path / "in.jsonl", "--destpath", votes, "--min_answer_votes", "3"),
+        ("filter_for_criteria.py", "--inputpath", votes, "--destpath", checked, "--drop", "4,6", "--workers", "1"),
+        (SCRIPT, "--inputpath", checked, "--destpath", tmp_path / "made"),
+    ):
+        assert run_script(script, *args).status == 0
+    report = json.loads((tmp_path / "made" / "report.json").read_bytes())
+    [(name, (first, second))] = report["steps_before"].items()
+    assert name == "checked.jsonl"
+    assert first == {"script": "filter_for_score.py", "options": "--min_answer_votes 3", "read": 5, "kept": 2}
+    assert (second["script"], second["read"], second["kept"]) == ("filter_for_criteria.py", 2, 2)
+    card = (tmp_path / "made" / "README.md").read_text("utf-8")
+    assert "| checked.jsonl | `filter_for_score.py --min_answer_votes 3` | 5 | 2 |" in card
+    assert str(tmp_path) not in card + json.dumps(report)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"script": 1, "options": {}, "counts": {}}', b'{"options": []}'])
+def test_a_report_that_is_none_is_ignored(tmp_path, data):
+    (tmp_path / "in.jsonl.report.json").write_bytes(data)
+    assert earlier_steps(str(tmp_path / "in.jsonl")) == []
+
+
+def test_reports_that_name_each_other_end(tmp_path):
+    for name, other in ("ab", "ba"):
+        report = {"script": name, "options": {"inputpath": [str(tmp_path / other)]}, "counts": {"read": 1, "kept": 1}}
+        (tmp_path / f"{name}.report.json").write_text(json.dumps(report))
+    assert [step.script for step in earlier_steps(str(tmp_path / "a"))] == ["b", "a"]
