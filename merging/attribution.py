@@ -13,6 +13,7 @@ from typing import Any
 from merging.origins import origin_of
 from records.licenses import ask_for_attribution, license_named, own_licenses
 from records.record import RecordLine
+from records.repair_names import changes_of
 
 FILE_NAME = "ATTRIBUTION.jsonl"
 FIELDS_OF_META = (
@@ -60,7 +61,7 @@ def attribution(row: RecordLine, changes: Sequence[str]) -> dict[str, Any] | Non
         "source": record["source"],
         **texts,
         "license_urls": sorted({license_named(name).address for name in licenses} - {""}),
-        "changes": "; ".join(filter(None, (origin.changes, *changes))) or None,
+        "changes": "; ".join(filter(None, (origin.changes, *changes_of(meta), *changes))) or None,
     }
 
 

@@ -116,3 +116,16 @@ def _integer(digits: str) -> int | orjson.Fragment:
     if len(digits) <= 20 and -(1 << 63) <= int(digits) < 1 << 64:
         return int(digits)
     return orjson.Fragment(digits)
+
+
+def rewritten(row: RecordLine, change: Callable[[dict[str, Any]], object], problem: str, advice: str) -> bytes:
+    """The line of a record after `change` was applied to it, without a line end.
+
+    Raises InputError with the problem and the advice if the line cannot be rewritten without loss.
+    """
+    try:
+        record = json.loads(row.raw)  # not orjson, which makes floats of integers beyond 64 bits
+        change(record)
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{row.place}: {problem} ({error}); {advice}") from None

@@ -499,10 +499,14 @@ def flipped(byte: int) -> Callable[[Request], bool]:
 
 
 def other_node(request: Request, before: list[Request]) -> Fault | None:
-    """A connection breaks, and the download is resumed at nodes that have another ETag for the same bytes."""
-    if any(map(cut_at(50_000), before)):
-        return Fault(headers=OTHER_ETAG)
-    return Fault(drop_after=50_000) if asks_for(request, EARLY_IN_POSTS) else None
+    """A connection breaks, and the download is resumed at nodes that have another ETag for the same bytes.
+
+    The first of them breaks off as well, so that a request follows whatever came in between.
+    """
+    cuts = sum(map(cut_at(50_000), before))
+    if not cuts and not asks_for(request, EARLY_IN_POSTS):
+        return None
+    return Fault(headers=OTHER_ETAG if cuts else {}, drop_after=50_000 if cuts < 2 else None)
 
 
 PASSING = {
