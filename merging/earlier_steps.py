@@ -17,8 +17,7 @@ UNTOLD = ("inputpath", "destpath", "dropped_path", "workers", "cachedir", "base_
 class Step(NamedTuple):
     """A step that made an input, or an input of that."""
 
-    script: str
-    options: str  # as they are typed, without paths
+    command: str  # the script and its options, without paths
     read: int
     kept: int
 
@@ -40,7 +39,7 @@ def _steps_from(path: str, seen: set[str]) -> Iterator[Step]:
     read, kept = counts.get("read"), counts.get("kept")
     if not isinstance(read, int) or not isinstance(kept, int):
         return
-    yield Step(report["script"], _typed(options), read, kept)
+    yield Step(_command(report["script"], options), read, kept)
     inputs = options.get("inputpath")
     for before in inputs if isinstance(inputs, list) else []:
         if isinstance(before, str):
@@ -55,8 +54,8 @@ def _report_of(path: str) -> dict[str, Any]:
     return report if isinstance(report, dict) else {}
 
 
-def _typed(options: dict[str, Any]) -> str:
-    words = []
+def _command(script: str, options: dict[str, Any]) -> str:
+    words = [script]
     for name, value in options.items():
         values = value if isinstance(value, list) else [value]
         if name in UNTOLD or value in (None, False, [], "") or any("/" in str(each) for each in values):

@@ -32,10 +32,10 @@ class TokenCounter:
         self._tokenizer = _load(name) if name else None
 
     def count(self, record: dict[str, Any]) -> int:
-        text = f"{record['instruction']}\n\n{record['response']}"
+        instruction, response = record["instruction"], record["response"]
         if self._tokenizer is None:
-            return -(-len(text) // CHARACTERS_PER_TOKEN)
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+            return -(-(len(instruction) + 2 + len(response)) // CHARACTERS_PER_TOKEN)
+        return len(self._tokenizer.encode(f"{instruction}\n\n{response}", add_special_tokens=False).ids)
 
     @property
     def method(self) -> str:

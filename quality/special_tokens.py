@@ -11,20 +11,25 @@ from __future__ import annotations
 
 import re
 
-SPECIAL_TOKEN = re.compile(
-    r"<[|｜][^\W\d][\w▁-]{0,39}[|｜]>"
-    r"|</?(?:s|bos|eos|pad|unk|mask|think|tool_call|tool_response|start_of_turn|end_of_turn)>"
-    r"|<</?SYS>>"
-    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
+# Two patterns, because one that begins with a fixed character is searched for ten times as fast.
+SPECIAL_TOKENS = (
+    re.compile(
+        r"<(?:[|｜][^\W\d][\w▁-]{0,39}[|｜]"
+        r"|/?(?:s|bos|eos|pad|unk|mask|think|tool_call|tool_response|start_of_turn|end_of_turn)"
+        r"|</?SYS>)>"
+    ),
+    re.compile(r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"),
 )
 _EDGES = re.compile(r"(\A(?:<[|｜]|<</?|</?|\[/?))|([|｜]>|>>|>|\])\Z")
 
 
 def find_special_tokens(text: str) -> list[str]:
-    """The special tokens in a text, in order; each as often as it occurs."""
-    return SPECIAL_TOKEN.findall(text) if "<" in text or "[" in text else []
+    """The special tokens in a text, each as often as it occurs."""
+    return [token for pattern in SPECIAL_TOKENS for token in pattern.findall(text)]
 
 
 def defuse(text: str) -> str:
     """The text with a space inside both ends of each special token, as in <| im_end |>, which is none."""
-    return SPECIAL_TOKEN.sub(lambda found: _EDGES.sub(r"\1 \2", found[0]), text)
+    for pattern in SPECIAL_TOKENS:
+        text = pattern.sub(lambda found: _EDGES.sub(r"\1 \2", found[0]), text)
+    return text

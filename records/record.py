@@ -103,11 +103,12 @@ def decode(raw: bytes) -> Any:
 def _has_large_number(value: Any) -> bool:
     values = [value]
     for each in values:  # which grows
-        if isinstance(each, dict):
+        kind = type(each)
+        if kind is dict:
             values.extend(each.values())
-        elif isinstance(each, list):
+        elif kind is list:
             values.extend(each)
-        elif isinstance(each, float) and abs(each) >= 1 << 63:
+        elif kind is float and abs(each) >= 1 << 63:
             return True
     return False
 

@@ -301,8 +301,8 @@ def test_the_card_tells_the_steps_before_without_paths(tmp_path):
     report = json.loads((tmp_path / "made" / "report.json").read_bytes())
     [(name, (first, second))] = report["steps_before"].items()
     assert name == "checked.jsonl"
-    assert first == {"script": "filter_for_score.py", "options": "--min_answer_votes 3", "read": 5, "kept": 2}
-    assert (second["script"], second["read"], second["kept"]) == ("filter_for_criteria.py", 2, 2)
+    assert first == {"command": "filter_for_score.py --min_answer_votes 3", "read": 5, "kept": 2}
+    assert second["command"].startswith("filter_for_criteria.py --drop 4 6") and second["kept"] == 2
     card = (tmp_path / "made" / "README.md").read_text("utf-8")
     assert "| checked.jsonl | `filter_for_score.py --min_answer_votes 3` | 5 | 2 |" in card
     assert str(tmp_path) not in card + json.dumps(report)
@@ -318,4 +318,4 @@ def test_reports_that_name_each_other_end(tmp_path):
     for name, other in ("ab", "ba"):
         report = {"script": name, "options": {"inputpath": [str(tmp_path / other)]}, "counts": {"read": 1, "kept": 1}}
         (tmp_path / f"{name}.report.json").write_text(json.dumps(report))
-    assert [step.script for step in earlier_steps(str(tmp_path / "a"))] == ["b", "a"]
+    assert [step.command for step in earlier_steps(str(tmp_path / "a"))] == ["b", "a"]
