@@ -162,7 +162,7 @@ def add_quality_flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--decontaminate_field", nargs="+", metavar="NAME", help="the fields of .jsonl items with their text")
     add("--ngram", type=int, choices=NGRAMS, help="words that a record and an item share (default: 13)")
-    add("--max_tokens", type=positive, metavar="N", help="leave out records of more tokens (see --tokenizer)")
+    add("--max_tokens", type=positive, metavar="N", help="leave out records of more than N tokens (see --tokenizer)")
     add(
         "--special_tokens",
         choices=SPECIAL_TOKENS,
