@@ -36,7 +36,8 @@ def _steps_from(path: str, seen: set[str]) -> Iterator[Step]:
     options, counts = (report.get(name) for name in ("options", "counts"))
     if not isinstance(options, dict) or not isinstance(counts, dict) or not isinstance(report.get("script"), str):
         return
-    read, kept = counts.get("read"), counts.get("kept")
+    read = counts.get("read")
+    kept = counts.get("kept", read)  # repairs keep every record
     if not isinstance(read, int) or not isinstance(kept, int):
         return
     yield Step(_command(report["script"], options), read, kept)

@@ -9,6 +9,7 @@ from typing import Any
 from merging.lengths import DEFAULT_LENGTHS
 from records.licenses import license_named, licenses_of
 from records.record import RecordLine
+from records.repair_names import changes_of
 
 
 @dataclass
@@ -22,6 +23,7 @@ class SourceStatistics:
     longer: Counter[int] = field(default_factory=Counter)  # records with more tokens than each of DEFAULT_LENGTHS
     licenses: Counter[tuple[str, ...]] = field(default_factory=Counter)  # as the records spell them
     sites: Counter[str] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)  # records by what a repair changed in them, in words
     dataset_urls: Counter[str] = field(default_factory=Counter)  # of rows of other people's data sets
     models: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # name, revision, licence
     lengths: Counter[int] = field(default_factory=Counter)  # responses by octave: 8 counts 256 to 511 characters
@@ -38,6 +40,7 @@ class SourceStatistics:
         self.licenses[licenses_of(row)] += 1
         if isinstance(site := meta.get("site"), str):
             self.sites[site] += 1
+        self.repairs.update(changes_of(meta))
         if url := _text(meta, "dataset_url"):
             self.dataset_urls[url] += 1
         if "model" in meta:
@@ -65,6 +68,7 @@ class SourceStatistics:
             "longer_than": {str(limit): self.longer[limit] for limit in DEFAULT_LENGTHS},
             "licenses": {" + ".join(names): count for names, count in sorted(self.licenses.items())},
             "sites": dict(sorted(self.sites.items())),
+            "repairs": dict(sorted(self.repairs.items())),
             "dataset_urls": dict(sorted(self.dataset_urls.items())),
             "models": [
                 {"model": model, "revision": revision, "license": license, "records": count}

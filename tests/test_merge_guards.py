@@ -14,6 +14,7 @@ from merging.splits import splits_of
 from quality.special_tokens import defuse, find_special_tokens
 from records.errors import InputError
 from records.record import decode
+from records.repair_names import CHANGES
 from tests import needs
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
@@ -306,6 +307,21 @@ def test_the_card_tells_the_steps_before_without_paths(tmp_path):
     card = (tmp_path / "made" / "README.md").read_text("utf-8")
     assert "| checked.jsonl | `filter_for_score.py --min_answer_votes 3` | 5 | 2 |" in card
     assert str(tmp_path) not in card + json.dumps(report)
+
+
+def test_the_card_counts_repairs_by_what_they_changed(merge, tmp_path):
+    report = merge(record(1, meta={"repairs": {"links": 2}}), record(2, meta={"repairs": {"links": 1, "edits": 1}}))
+    counts = {'marks such as "EDIT:" left out': 1, CHANGES["links"]: 2}
+    assert report["statistics"]["stackexchange"]["repairs"] == dict(sorted(counts.items()))
+    assert f"* {CHANGES['links']} (2)\n" in (tmp_path / "made" / "README.md").read_text("utf-8")
+    changed = [each["changes"] for each in lines(tmp_path / "made" / "ATTRIBUTION.jsonl")]
+    assert all(CHANGES["links"] in text and "blank lines" in text for text in changed)
+
+
+def test_a_step_that_keeps_every_record_need_not_count_them(tmp_path):
+    report = {"script": "repair_answers.py", "options": {"repairs": ["links"]}, "counts": {"read": 5, "repaired": 2}}
+    (tmp_path / "in.jsonl.report.json").write_text(json.dumps(report))
+    assert earlier_steps(str(tmp_path / "in.jsonl")) == [("repair_answers.py --repairs links", 5, 5)]
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"script": 1, "options": {}, "counts": {}}', b'{"options": []}'])
