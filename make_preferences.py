@@ -25,9 +25,12 @@ from typing import Any, NamedTuple
 
 from corpora.hh_rlhf import SPLITS, TRANCHES, preference_part, reply_pair
 from merging.card import Subject
+from merging.earlier_steps import earlier_steps
 from merging.formats import DataSet
-from merging.inputs import Ledger, describe_input, read_checked
+from merging.inputs import Ledger, describe_input, read_checked, shown
+from merging.lengths import TokenCounter
 from merging.publishing import Publication, published_options, unchanged_files
+from merging.screening import TokenScreening
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
 from merging.tuples import why_no_pair
@@ -324,6 +327,7 @@ def main() -> None:
     replaceable()  # fails now, rather than only when the folder is replaced
     described_inputs = [describe_input(path) for path in inputs]
     terms, ledger, labels = Terms(flags.allow_license_conflict), Ledger(None, False), Counter[bool]()
+    tokens, token_counter = TokenScreening("keep"), TokenCounter(None)
     rows: PairRows | LabelRows = PairRows(flags.inputpath, files, rule, flags.seed)
     if flags.judgement_file:
         rows = LabelRows(flags.inputpath, reviews_of({path: load_judgements(path) for path in flags.judgement_file}))
@@ -332,10 +336,11 @@ def main() -> None:
         folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))
         formats = [rows.kind + FORMATS[name] for name in flags.formats]
         data_set = DataSet(folder, formats, splits, "split", 1, None, stack)
-        publication = Publication(folder, data_set, False, stack)
+        publication = Publication(folder, data_set, False, token_counter, (), stack)
         with Shuffle(folder, f"{flags.seed}", rows.key) as shuffle:
             for row in rows.made(ledger):
                 terms.add(licenses_of(row), row)
+                tokens.passed(with_all_answers(row), ledger)
                 shuffle.add(row)
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
             for row in kept(shuffle, ledger):
@@ -345,15 +350,18 @@ def main() -> None:
             raise InputError(f"{' '.join(inputs)}: {rows.why_none()}; {flags.destpath} stays as it was")
         by_label = {"true": labels[True], "false": labels[False]} if flags.judgement_file else {}
         subject = Subject(SCRIPT, CARD, "preferences", {**rows.card(), "labels": by_label})
-        counts = rows.counts() | ({"labels": by_label} if by_label else {})
+        counts = rows.counts() | tokens.report() | ({"labels": by_label} if by_label else {})
+        steps = {shown(path): before for path in flags.inputpath if (before := earlier_steps(path))}
         described = (flags.title, flags.languages, published, described_inputs)
-        data_files = publication.finish(*described, ledger, terms, counts, subject)
+        data_files = publication.finish(*described, ledger, terms, counts, steps, subject)
 
     tell(f"{len(inputs)} inputs -> {flags.destpath}")
     rows.show(ledger)
     show_table(f"{rows.kind} by source", sorted(ledger.kept.items()))
     if by_label:
         show_table("labels", list(by_label.items()))
+    if tokens.found:
+        show_table(f"{rows.kind} with special tokens", tokens.most_frequent())
     show_table(f"{rows.kind} by file", [(file.path.as_posix(), file.records) for file in data_files])
     for caution in terms.cautions():
         tell(f"caution: {caution}")
@@ -366,6 +374,12 @@ def hh_rlhf_files(flags: argparse.Namespace) -> dict[str, SourceFile]:
     tranches, names = flags.hh_rlhf_tranches, [name for name in SPLITS if name in flags.hh_rlhf_splits]
     parts = [f"{tranche}/{name}" for name in names for tranche in dict.fromkeys(tranches)]
     return assign(find_files(flags.hh_rlhf), parts, partial(preference_part, tranches=tranches, splits=names), HINT)
+
+
+def with_all_answers(row: RecordLine) -> RecordLine:
+    """A row whose response is both answers of a pair, to look for tokens in it."""
+    answers = [row.record["response"], row.record.get("rejected", "")]
+    return row._replace(record=row.record | {"response": "\n".join(answers)})
 
 
 def kept(shuffle: Shuffle, ledger: Ledger) -> Iterator[RecordLine]:
