@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 from records.errors import InputError
 from records.file_io import open_input, require_input
 from records.record import BYTE_ORDER_MARK, parse_record
+from review.judgements import record_id_of
 
 BUFFER = 1 << 20  # bytes
 AT_ONCE = 1_000  # records read by one system call
@@ -66,15 +67,15 @@ class RecordFile:
                 yield _parsed(lines[self._starts[number] - offset : self._starts[number + 1] - offset])
 
     def number_of(self, record_id: str) -> int | None:
-        """The number of the first record with this id; None if there is none."""
+        """The number of the first record with this id, which may be an answer's address; None if there is none."""
         try:
-            return self._hashes.index(_hash(record_id.encode("utf-8", "replace")))
+            return self._hashes.index(_hash_of(record_id))
         except ValueError:
             return None
 
     def numbers_of(self, record_ids: Collection[str]) -> dict[str, int]:
         """The numbers of the ids that are in the file, like `number_of`, in one pass over the index."""
-        wanted = {_hash(record_id.encode("utf-8", "replace")): record_id for record_id in record_ids}
+        wanted = {_hash_of(record_id): record_id for record_id in record_ids}
         found: dict[str, int] = {}
         for number, id_hash in enumerate(self._hashes):
             if id_hash in wanted:
@@ -116,7 +117,9 @@ def _index(file: BinaryIO) -> tuple[array[int], array[int], array[int]]:
         else:
             starts.append(start)
             found = ID_FIRST(line)
-            hashes.append(_hash(found[1] if found else _id(line)))
+            record_id = found[1] if found else _id(line)
+            address = b"//" in record_id or b"/questions/" in record_id  # rare, and most of the time is saved here
+            hashes.append(_hash_of(record_id.decode("utf-8", "replace")) if address else _hash(record_id))
         start += len(line)
     starts.append(start)
     return starts, hashes, blanks
@@ -125,6 +128,10 @@ def _index(file: BinaryIO) -> tuple[array[int], array[int], array[int]]:
 def _hash(record_id: bytes) -> int:
     """64 bits: among a million ids two have the same hash in one of 37 million files. Hashes stay in this process."""
     return hash(record_id)
+
+
+def _hash_of(record_id: str) -> int:
+    return _hash(record_id_of(record_id).encode("utf-8", "replace"))
 
 
 def _id(line: bytes) -> bytes:
