@@ -563,11 +563,11 @@ def test_an_entry_under_the_address_of_an_answer_is_that_of_its_record(path, add
 
 
 def test_a_record_whose_id_is_an_address_keeps_it_in_the_file(path):
-    file = JudgementFile(path)
-    judge(file, f"https://{A}", ACCEPT)
-    assert path.read_text() == f"https://{A}: accept\n"
-    assert judge(file, f"https://{A}", reject()) == ACCEPT
-    assert path.read_text() == f"https://{A}: reject\n"
+    file, address = JudgementFile(path), f"https://{A}"
+    file.judge(address, ACCEPT, seen=None)
+    assert path.read_text().replace("'", "") == f"{address}: accept\n" and file.read() == {A: ACCEPT}
+    file.judge(address, reject(4), seen=ACCEPT)
+    assert path.read_text().replace("'", "") == f"{address}: {{judgement: reject, criteria: [4]}}\n"
 
 
 def test_a_comment_or_an_own_field_does_not_make_another_judgement(path):

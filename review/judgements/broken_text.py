@@ -51,13 +51,14 @@ def lines_of(text: str) -> list[str]:
     return LINE.findall(text)
 
 
-def without_strange_characters(text: str, mistakes: list[Mistake]) -> str:
-    """A text decoded with "surrogateescape", without what is not text; each line that has some of that is a mistake."""
+def without_strange_characters(text: str) -> tuple[str, list[Mistake]]:
+    """A text decoded with "surrogateescape", without what is not text; each line that had some of that is a mistake."""
+    mistakes = []
     for number, line in enumerate(lines_of(text), 1):
         if found := NOT_TEXT.search(line):
             what = f"the control character U+{ord(found[0]):04X}" if found[0] < "\ud800" else "bytes that are not UTF-8"
             mistakes.append(Mistake(number, f"is not YAML: it has {what}; save it as plain UTF-8 text"))
-    return NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
+    return NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", text), mistakes
 
 
 def read_pieces(text: str, mistakes: list[Mistake]) -> Iterator[tuple[Piece, yaml.Node]]:

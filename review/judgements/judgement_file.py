@@ -40,7 +40,7 @@ class JudgementFile:
         self._thread = threading.Lock()
 
     def read(self) -> dict[str, Judgement]:
-        """The judgements by record id, in the file's order; empty if there is no file yet.
+        """The judgements by record id (see record_id_of), in the file's order; empty if there is no file yet.
 
         Only what has changed is parsed again. Raises InputError like load_judgements, and if an entry could not be
         changed without others: in a file with aliases (`*a`), or with all entries in braces.

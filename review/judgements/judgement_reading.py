@@ -93,7 +93,7 @@ def read_entries(data: bytes, path: str | Path) -> dict[str, Entry]:
     reader.read()
     if not reader.mistakes:
         return reader.entries
-    told = [f"{path}:{line}: {message}" for line, message in sorted(reader.mistakes)]
+    told = [f"{path}:{line}: {message}" for line, message in sorted(set(reader.mistakes))]
     if len(told) > MOST:
         told[MOST:] = [f"{path}: has {len(told) - MOST:,} more mistakes"]
     raise MistakesError(*told)
@@ -125,16 +125,12 @@ class _Reader:
     def _read_pieces(self) -> None:
         mark, encoding = encoding_of(self._data)
         text = self._data[len(mark) :].decode(encoding, "surrogateescape" if encoding == "utf-8" else "replace")
-        text = without_strange_characters(text, self.mistakes)
-        strange = {mistake.line for mistake in self.mistakes}
+        text, strange = without_strange_characters(text)
         for piece, root in read_pieces(text, self.mistakes):
             self._before, self._piece = piece
             self._read_entries(root)
-        self.mistakes = [
-            mistake
-            for number, mistake in enumerate(self.mistakes)
-            if number < len(strange) or mistake.line not in strange
-        ]
+        lines = {mistake.line for mistake in strange}
+        self.mistakes = strange + [mistake for mistake in self.mistakes if mistake.line not in lines]
 
     def _read_entries(self, root: yaml.Node) -> None:
         if not isinstance(root, yaml.MappingNode):
