@@ -264,7 +264,7 @@ def test_two_versions_in_conflict_are_one_mistake(load):
     with pytest.raises(InputError) as caught:
         load(text)
     (told,) = caught.value.messages
-    assert "judgements.yaml:2: two versions are in conflict up to line 6; keep the lines of one" in told
+    assert "judgements.yaml:2: two versions are in conflict up to line 6; keep one of them" in told
 
 
 def test_an_indented_first_judgement_is_the_mistake_and_not_the_next(load):

@@ -26,7 +26,7 @@ NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\
 CONFLICT = re.compile(r"(<{7}|\|{7}|={7}|>{7})(\s|$)")  # as git marks two versions of the same lines
 DOCUMENT = re.compile(r"(---|\.\.\.)\s*(#|$)|%[A-Z]+ ")  # a line that begins or ends a document, or says its version
 CONTINUES = re.compile(r"[]},]|:\s")  # a line that belongs to the one above, however little it is indented
-NAME_ALONE = re.compile(r"[^#]*:\s*(#|$)")
+NAME_ALONE = re.compile(r"([^#]|(?<=\S)#)*:\s*(#|$)")
 WITHOUT_COLON = re.compile(
     r"(?P<name>[^\s'\"{#?][^\s'\"{]*?)(?P<colon>\s*:?\s*)(?P<value>(accept|reject)(?=\s*(#|$))|{.*)"
 )
@@ -108,9 +108,7 @@ def _blank_conflicts(lines: list[str], mistakes: list[Mistake]) -> None:
         elif line.startswith(">"):
             first, open_marks = open_marks[0], []
             lines[first : number + 1] = ["\n"] * (number + 1 - first)
-            message = (
-                f"two versions are in conflict up to line {number + 1}; keep the lines of one, and delete the marks"
-            )
+            message = f"two versions are in conflict up to line {number + 1}; keep one of them, and delete the marks"
             mistakes.append(Mistake(first + 1, message))
         else:
             open_marks.append(number)
@@ -126,7 +124,8 @@ def _blank_document_marks(lines: list[str], mistakes: list[Mistake]) -> None:
     for number, line in enumerate(lines):
         if DOCUMENT.match(line):
             lines[number] = "\n"
-            if number > first if not line.startswith("...") else number < last:
+            misplaced = number < last if line.startswith("...") else number > first
+            if misplaced:
                 mistakes.append(Mistake(number + 1, "divides the file into two documents; delete this line"))
 
 
@@ -182,9 +181,8 @@ def _field_mistakes(field: Piece) -> Iterator[Mistake]:
 
 
 def _no_mapping(piece: Piece) -> Mistake:
-    return Mistake(
-        piece.before + 1, missing_colon(piece.text) or f"is not a judgement; {EXAMPLE}, and begin a comment with #"
-    )
+    message = missing_colon(piece.text) or f"is not a judgement; {EXAMPLE}, and begin a comment with #"
+    return Mistake(piece.before + 1, message)
 
 
 def _mistake(piece: Piece, error: NotYamlError) -> Mistake:
