@@ -233,9 +233,10 @@ def test_go_to_takes_a_number_counted_from_one_or_an_id(queue_of):
 
 def test_judgements_and_records_are_named_by_id_or_by_address(queue_of):
     records = [*TEN, record(0, id="https://docs.example.com/a/7"), record(0, id="docs.example.com/questions/1/why/8")]
+    records.append(record(0, id="docs.example.com/questions/1#9"))
     queue = queue_of(*records, judgements=f"https://{SITE}/3: accept\ndocs.example.com/a/7: reject\n")
     assert queue.judgement(3) == Judgement(True) and queue.judgement(10) == Judgement(False)
-    for number in (3, 10, 11):
+    for number in (3, 10, 11, 12):
         queue.judge(number, Judgement(False, (6,)), seen=queue.judgement(number))
         assert queue.judgement(number) == Judgement(False, (6,))
         assert queue.go_to(records[number]["id"]) == number

@@ -25,6 +25,8 @@ AT_ONCE = 1_000  # records read by one system call
 COMPRESSED = (".gz", ".zst")
 # an id first in the line and without escapes, as our scripts write it; other lines are parsed
 ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]+)"').match
+# of these, the ids that are no addresses for record_id_of, which have `//`, `#`, or four slashes
+PLAIN_ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\/#]+(?:/[^"\\/#]+){0,3})"').match
 
 
 class RecordFile:
@@ -116,10 +118,8 @@ def _index(file: BinaryIO) -> tuple[array[int], array[int], array[int]]:
             blanks.append(len(starts))
         else:
             starts.append(start)
-            found = ID_FIRST(line)
-            record_id = found[1] if found else _id(line)
-            address = b"//" in record_id or b"/questions/" in record_id  # rare, and most of the time is saved here
-            hashes.append(_hash_of(record_id.decode("utf-8", "replace")) if address else _hash(record_id))
+            plain = PLAIN_ID_FIRST(line)
+            hashes.append(_hash(plain[1]) if plain else _hash_of(_id(line)))
         start += len(line)
     starts.append(start)
     return starts, hashes, blanks
@@ -134,9 +134,11 @@ def _hash_of(record_id: str) -> int:
     return _hash(record_id_of(record_id).encode("utf-8", "replace"))
 
 
-def _id(line: bytes) -> bytes:
+def _id(line: bytes) -> str:
+    if found := ID_FIRST(line):
+        return found[1].decode("utf-8", "replace")
     record = _parsed(line)
-    return str(record["id"]).encode() if record else b""
+    return str(record["id"]) if record else ""
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
