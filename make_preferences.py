@@ -45,9 +45,9 @@ from records.licenses import Terms, licenses_of
 from records.output_checks import check_outputs, folder_outputs
 from records.record import RecordLine
 from records.record_output import encoded
-from records.script import Progress, Tally, positive, run, script_parser, show_some, show_table, tell
-from review.agreement import NOT_JUDGED, Review, reviews_of
-from review.judgements import load_judgements
+from records.script import Progress, Tally, positive, run, script_parser, show_table, tell
+from review.agreement import NOT_JUDGED, Review, reviews_of, show_unknown
+from review.judgements import load_judgement_files, record_id_of
 
 SCRIPT = "make_preferences.py"
 CARD = "preferences_card.md.jinja"
@@ -293,7 +293,7 @@ class LabelRows:
 
     def made(self, ledger: Ledger) -> Iterator[RecordLine]:
         for row in with_text(self._paths, ledger, ledger.drop):
-            record_id = row.record["id"]
+            record_id = record_id_of(row.record["id"])
             self._not_found.pop(record_id, None)
             if reviews := self._reviews.get(record_id):
                 yield label_record(row, reviews)
@@ -307,10 +307,7 @@ class LabelRows:
         return {"rule": None}
 
     def show(self, ledger: Ledger) -> None:
-        show_some(
-            [f"{review.place}: {name} is not in the data" for name, each in self._not_found.items() for review in each],
-            "judgements are of ids that are not in the data",
-        )
+        show_unknown(self._not_found, sum(map(len, self._reviews.values())))
         ledger.tally().show("answers")
 
     def why_none(self) -> str:
@@ -330,7 +327,7 @@ def main() -> None:
     tokens, token_counter = TokenScreening("keep"), TokenCounter(None)
     rows: PairRows | LabelRows = PairRows(flags.inputpath, files, rule, flags.seed)
     if flags.judgement_file:
-        rows = LabelRows(flags.inputpath, reviews_of({path: load_judgements(path) for path in flags.judgement_file}))
+        rows = LabelRows(flags.inputpath, reviews_of(load_judgement_files(flags.judgement_file)))
 
     with ExitStack() as stack:
         folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))

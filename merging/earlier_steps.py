@@ -59,7 +59,8 @@ def _command(script: str, options: dict[str, Any]) -> str:
     words = [script]
     for name, value in options.items():
         values = value if isinstance(value, list) else [value]
-        if name in UNTOLD or value in (None, False, [], "") or any("/" in str(each) for each in values):
+        given = value not in (None, "", []) and value is not False  # 0 is given
+        if name in UNTOLD or not given or any("/" in str(each) for each in values):
             continue  # paths are nobody's business
         words += [f"--{name}", *([] if value is True else map(str, values))]
     return shlex.join(words)

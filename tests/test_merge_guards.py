@@ -318,10 +318,13 @@ def test_the_card_counts_repairs_by_what_they_changed(merge, tmp_path):
     assert all(CHANGES["links"] in text and "blank lines" in text for text in changed)
 
 
+OPTIONS = {"repairs": ["links"], "least": 0, "all": True, "off": False, "none": None, "where": "a/b", "workers": 2}
+
+
 def test_a_step_that_keeps_every_record_need_not_count_them(tmp_path):
-    report = {"script": "repair_answers.py", "options": {"repairs": ["links"]}, "counts": {"read": 5, "repaired": 2}}
+    report = {"script": "repair_answers.py", "options": OPTIONS, "counts": {"read": 5, "repaired": 2}}
     (tmp_path / "in.jsonl.report.json").write_text(json.dumps(report))
-    assert earlier_steps(str(tmp_path / "in.jsonl")) == [("repair_answers.py --repairs links", 5, 5)]
+    assert earlier_steps(str(tmp_path / "in.jsonl")) == [("repair_answers.py --repairs links --least 0 --all", 5, 5)]
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"script": 1, "options": {}, "counts": {}}', b'{"options": []}'])
