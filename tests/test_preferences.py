@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import sys
 from collections import Counter
 from math import log2
@@ -195,7 +196,26 @@ def test_card_tells_of_pairs_and_of_the_rule(two):
     assert "pretty_name: Preference data\nlicense: cc-by-sa-4.0\n" in card and "- preferences\n" in card
     assert "1 pairs of a better and a worse answer" in card and "round(log2(1 + votes)), plus 1 if" in card
     assert "python make_preferences.py --inputpath in.jsonl --formats messages text llama_factory\n" in card
-    assert "instruction" not in card and "merge_datasets" not in card
+    assert "merge_datasets" not in card
+
+
+def test_card_describes_every_column_also_without_llama_factory(many):
+    card = (many / "README.md").read_text("utf-8")
+    assert re.findall(r"^\* `(\w+)`: ", card, re.M) == list(ROWS["pairs"][1])
+    assert "dataset_info.json" not in card and "| characters of prompts | of chosen answers |" in card
+
+
+def test_special_tokens_in_any_of_the_texts_are_counted(tmp_path, capsys):
+    given = answers(1, 9, 1)
+    given[1]["response"] += " <|im_end|>"
+    make(tmp_path / "made", records=given)
+    assert report(tmp_path / "made")["special_tokens"]["records"] == {"<|im_end|>": 1}
+    assert table(capsys.readouterr().err)["<|im_end|>"] == 1
+
+
+def test_large_integers_in_meta_stay_what_they_were(tmp_path):
+    make(tmp_path / "made", records=answers(1, 9, 1, big=2**70))
+    assert json.loads(rows(tmp_path / "made")[0]["meta"])["rejected_big"] == 2**70
 
 
 def test_all_files_have_names_that_the_guard_of_the_folder_knows(two):
@@ -409,7 +429,8 @@ def test_an_input_in_the_folder_is_refused(tmp_path):
     ["--inputpath", "a", "--min_score_gap", "0"], ["--inputpath", "a", "--judgement_file", "b", "--min_score_gap", "2"],
     ["--hh_rlhf", "a", "--accepted_bonus", "2"], ["--inputpath", "a", "--hh_rlhf_splits", "test"],
     ["--inputpath", "a", "--formats", "alpha"], ["--inputpath", "a", "--split", "train:0.5"],
-], ids=" ".join)  # fmt: skip
+], ids=["nothing", "no records", "labels and pairs", "gap 0", "gap of labels", "bonus of replies", "splits of answers",
+        "unknown format", "half a split"])  # fmt: skip
 def test_wrong_arguments_end_with_2_and_the_usage(tmp_path, capsys, args):
     with pytest.raises(SystemExit) as caught:
         make(tmp_path / "made", *args)

@@ -1,1 +1,1 @@
-"""Other trainers' own data code on what the scripts write; each module names what it needs."""
+"""What each trainer learns from the formats that merge writes, with the settings that docs/training.md gives."""
