@@ -29,6 +29,7 @@ from merging.earlier_steps import earlier_steps
 from merging.formats import DataSet
 from merging.inputs import Ledger, describe_input, read_checked, shown
 from merging.lengths import TokenCounter
+from merging.preference_rows import prompt_messages
 from merging.publishing import Publication, published_options, unchanged_files
 from merging.screening import TokenScreening
 from merging.shuffle import Shuffle
@@ -324,7 +325,7 @@ def main() -> None:
     replaceable()  # fails now, rather than only when the folder is replaced
     described_inputs = [describe_input(path) for path in inputs]
     terms, ledger, labels = Terms(flags.allow_license_conflict), Ledger(None, False), Counter[bool]()
-    tokens, token_counter = TokenScreening("keep"), TokenCounter(None)
+    tokens, token_counter = TokenScreening("keep"), RowTokens(None)
     rows: PairRows | LabelRows = PairRows(flags.inputpath, files, rule, flags.seed)
     if flags.judgement_file:
         rows = LabelRows(flags.inputpath, reviews_of(load_judgement_files(flags.judgement_file)))
@@ -337,7 +338,7 @@ def main() -> None:
         with Shuffle(folder, f"{flags.seed}", rows.key) as shuffle:
             for row in rows.made(ledger):
                 terms.add(licenses_of(row), row)
-                tokens.passed(with_all_answers(row), ledger)
+                tokens.passed(with_all_texts(row), ledger)
                 shuffle.add(row)
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
             for row in kept(shuffle, ledger):
@@ -373,10 +374,22 @@ def hh_rlhf_files(flags: argparse.Namespace) -> dict[str, SourceFile]:
     return assign(find_files(flags.hh_rlhf), parts, partial(preference_part, tranches=tranches, splits=names), HINT)
 
 
-def with_all_answers(row: RecordLine) -> RecordLine:
-    """A row whose response is both answers of a pair, to look for tokens in it."""
+class RowTokens(TokenCounter):
+    """Counts the tokens of a row's whole prompt, and of the longer answer of a pair."""
+
+    def count(self, record: dict[str, Any]) -> int:
+        longer = max(record["response"], record.get("rejected", ""), key=len)
+        return super().count({"instruction": prompt_of(record), "response": longer})
+
+
+def with_all_texts(row: RecordLine) -> RecordLine:
+    """A row with all turns as its instruction and both answers as its response, to look for special tokens in it."""
     answers = [row.record["response"], row.record.get("rejected", "")]
-    return row._replace(record=row.record | {"response": "\n".join(answers)})
+    return row._replace(record=row.record | {"instruction": prompt_of(row.record), "response": "\n".join(answers)})
+
+
+def prompt_of(record: dict[str, Any]) -> str:
+    return "\n\n".join(turn["content"] for turn in prompt_messages(record))
 
 
 def kept(shuffle: Shuffle, ledger: Ledger) -> Iterator[RecordLine]:

@@ -213,6 +213,17 @@ def test_special_tokens_in_any_of_the_texts_are_counted(tmp_path, capsys):
     assert table(capsys.readouterr().err)["<|im_end|>"] == 1
 
 
+def test_tokens_are_those_of_all_turns_and_the_longer_answer(tmp_path):
+    (tmp_path / "helpful-base").mkdir()
+    given = {
+        "chosen": dialogue("a" * 400, "b" * 400, "c", "d"),
+        "rejected": dialogue("a" * 400, "b" * 400, "c", "e" * 400),
+    }
+    (tmp_path / "helpful-base" / "train.jsonl").write_bytes(jsonl(given))
+    make(tmp_path / "made", "--hh_rlhf", tmp_path / "helpful-base")
+    assert 300 <= report(tmp_path / "made")["statistics"]["hh_rlhf_helpful"]["tokens"] <= 305
+
+
 def test_large_integers_in_meta_stay_what_they_were(tmp_path):
     make(tmp_path / "made", records=answers(1, 9, 1, big=2**70))
     assert json.loads(rows(tmp_path / "made")[0]["meta"])["rejected_big"] == 2**70
