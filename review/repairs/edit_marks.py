@@ -12,7 +12,7 @@ from review.criteria.parsed_response import ParsedResponse
 from review.criteria.references import edit_marks
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
-HINT = re.compile("edit|update|addendum", re.I)
+_HINTS = ("dit", "pdate", "ddendum", "EDIT", "UPDATE", "ADDENDUM", "ETA")
 _MARK = re.compile(
     r"(?:\*\*|__|[*_])?(?:edit(?:ed)?|updated?|addendum)(?: ?#?\d{1,2})?(?: ?\([\w ,./-]{1,20}\))?"
     r"(?:(?:\*\*|__|[*_]):|:(?:\*\*|__|[*_])?|(?:\*\*|__|[*_]) ?[-–—]?(?=\s))[ \t]*\n?[ \t]*",
@@ -34,6 +34,10 @@ _OF_THE_HISTORY = re.compile(
 _SENTENCE = re.compile(
     r"[A-Z*`\[\"“$]|(?:an?|the|this|that|these|it|in|on|for|if|when|while|as of|here|there|you|one|we|i|with|to)\b"
 )
+
+
+def may_find(text: str) -> bool:
+    return any(hint in text for hint in _HINTS)
 
 
 def find(parsed: MarkdownText) -> Found:

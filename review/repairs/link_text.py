@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from review.criteria.links import ADDRESS, HTML_ADDRESS
 from review.criteria.parsed_response import Span, blanked
 from review.criteria.references import POST_OR_QUESTION, POST_OR_USER
 from review.repairs.verified_edits import Edit, Found, MarkdownText
 
-HINT = re.compile(r"\]\(|\]\[|<\w+:")
 BLOCKS = {"Paragraph", "Heading", "Item", "TableCell", "BlockQuote"}
 FEWEST_WORDS = 3  # outside of its links, for a block that is not a list of references
 LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
@@ -36,7 +36,8 @@ _NOUN = (
 # A text that only points: "here", "this paper by Ada", "another question", "live demo", "[1]", "more details".
 _POINTS = re.compile(
     r"\W*(?:"
-    r"(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|same|link)"
+    r"(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|same|"
+    r"link(?:ed)?)"
     r"|(?:(?:see|read|look|check|click|go|try|via|from|in|at|for|by|to|e\.g\.|eg|and|or|also|over|out|my|your|his|"
     r"her|its|"
     r"their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|related|"
@@ -46,12 +47,20 @@ _POINTS = re.compile(
     r"|(?:\d+|[a-z]|[ivx]+)|[^\w]*)\W*",
     re.I,
 )
-_BEGINS_POINTING = re.compile(r"\W*(?:this|that|these|those|here|there|such|following|my|click)\b(?! is\b)", re.I)
+_BEGINS_POINTING = re.compile(
+    r"\W*(?:this|that|these|those|here|there|such|following|my|click|another)\b(?! is\b)", re.I
+)
 _ADDRESS = re.compile(
     r"\w+://|\bwww\.|(?:^|\s)[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca|eu|au|info|me|ly)(?:/|"
     r"\b)(?![(\w-])"
 )
 # A text that names something unknown, and words before it that promise to show it: "here is [an example]".
+# An answer that speaks of its links.
+_SPEAKS_OF_LINKS = re.compile(
+    r"\b(?:the|this|that|these|those|following|above|my) links?\b"
+    r"|\blinks? (?:provided|above|below|i (?:gave|posted))\b",
+    re.I,
+)
 _INDEFINITE = re.compile(r"\W*(?:an?|some|another|one|two|three|several|many|other|more)\b", re.I)
 _SHOWS = re.compile(
     r"\b(?:here|there|see|check|read|watch|visit|follow|look|found|refer|consult|view|try|use|using|via|download|"
@@ -137,6 +146,10 @@ class _Link:
         return self.has_image and not self.text.strip()
 
 
+def may_find(text: str) -> bool:
+    return "](" in text or "://" in text
+
+
 def find(parsed: MarkdownText) -> Found:
     """The edits that take the addresses out of a text, if all of them can go."""
     places: list[tuple[Edit, ...]] = []
@@ -146,7 +159,17 @@ def find(parsed: MarkdownText) -> Found:
             if found is None:
                 return Found(left=True)
             places += found
+    if places and (_SPEAKS_OF_LINKS.search(parsed.text) or _has_bare_address(parsed)):
+        return Found(left=True)
     return Found(tuple(places))
+
+
+def _has_bare_address(parsed: MarkdownText) -> bool:
+    """Whether there are addresses that are no links, or links in raw HTML: the repair of the others would not help."""
+    if HTML_ADDRESS.search(parsed.text):
+        return True
+    links = [Span(one.start, one.end) for one in parsed.elements if one.kind == "Start" and one.value == "Link"]
+    return ADDRESS.search(blanked(parsed.text, links + parsed.protected)) is not None
 
 
 def _blocks(parsed: MarkdownText) -> Iterator[_Block]:
