@@ -16,6 +16,7 @@ COMMANDS = (
     ("benchmarks.cluster",),
     ("benchmarks.sources",),
     ("benchmarks.sources", "--form", "lines"),
+    ("benchmarks.repairs",),
     ("benchmarks.criteria",),
     ("benchmarks.quality", "duplicates"),
     ("benchmarks.quality", "contamination"),
