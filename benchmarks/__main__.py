@@ -18,6 +18,7 @@ COMMANDS = (
     ("benchmarks.sources", "--form", "lines"),
     ("benchmarks.repairs",),
     ("benchmarks.criteria",),
+    ("benchmarks.recipe",),
     ("benchmarks.quality", "duplicates"),
     ("benchmarks.quality", "contamination"),
     ("benchmarks.quality", "personal_data"),

@@ -82,6 +82,7 @@ def test_order_by_score_has_the_highest_first_and_records_without_a_score_last(q
     assert shown(queue) == [2, 4, 0, 7, 6, 3, 1, 5, 8] and progress == [0]
 
 
+@pytest.mark.slow
 def test_order_by_uncertainty_has_those_between_accepted_and_rejected_first(queue_of):
     """Accepted answers are about knots, rejected ones about a blog: those about both are the least certain."""
     knots, blog = "a bowline holds well when the rope is dry", "my own blog says more about it, see there"
@@ -103,6 +104,7 @@ print(least_sure_first(RecordFile(sys.argv[1]), {number: number % 3 > 0 for numb
 """
 
 
+@pytest.mark.slow
 def test_order_by_uncertainty_is_the_same_in_every_process(sample_records):
     command = [sys.executable, "-c", UNCERTAIN, sample_records]
     order = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)

@@ -41,26 +41,27 @@ _POINTS = re.compile(
     r"|(?:(?:see|read|look|check|click|go|try|via|from|in|at|for|by|to|e\.g\.|eg|and|or|also|over|out|my|your|his|"
     r"her|its|"
     r"their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|related|"
-    r"similar|previous|linked|original|official|nice|good|great|excellent|useful|helpful|interesting|detailed|short|"
+    r"similar|previous|linked|referenced|mentioned|cited|"
+    r"original|official|nice|good|great|excellent|useful|helpful|interesting|detailed|short|"
     r"quick|simple|old|recent|new|first|second|one|two|three|wiki|wikipedia|blog|so|stack ?overflow|github|youtube|"
     r"\d+) )*" + _NOUN + r"|(?:read|learn|see|find out|more)\b.{0,20}\bmore\b.*"
     r"|(?:\d+|[a-z]|[ivx]+)|[^\w]*)\W*",
     re.I,
 )
-_BEGINS_POINTING = re.compile(
-    r"\W*(?:this|that|these|those|here|there|such|following|my|click|another)\b(?! is\b)", re.I
+_POINTS_SOMEWHERE = re.compile(
+    r"\b(?:this|these|here|links?|click)\b|\W*(?:that|those|there|such|following|my|another)\b", re.I
+)
+# Elsewhere in the answer.
+_SPEAKS_OF_LINKS = re.compile(
+    r"\b(?:(?:this|that|these|those|following|above|the|both) links?(?! (?:between|of|function|to))|links? (?:above|"
+    r"below|provided)|linked (?:above|below|article|page|paper|post))\b",
+    re.I,
 )
 _ADDRESS = re.compile(
     r"\w+://|\bwww\.|(?:^|\s)[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca|eu|au|info|me|ly)(?:/|"
     r"\b)(?![(\w-])"
 )
 # A text that names something unknown, and words before it that promise to show it: "here is [an example]".
-# An answer that speaks of its links.
-_SPEAKS_OF_LINKS = re.compile(
-    r"\b(?:the|this|that|these|those|following|above|my) links?\b"
-    r"|\blinks? (?:provided|above|below|i (?:gave|posted))\b",
-    re.I,
-)
 _INDEFINITE = re.compile(r"\W*(?:an?|some|another|one|two|three|several|many|other|more)\b", re.I)
 _SHOWS = re.compile(
     r"\b(?:here|there|see|check|read|watch|visit|follow|look|found|refer|consult|view|try|use|using|via|download|"
@@ -71,11 +72,11 @@ _SHOWS = re.compile(
 _LEADS_TO = re.compile(
     r"(?:\b(?:visit|go to|available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under)|"
     r"link(?:ed)? to|"
-    r"this|here|click|following|watch|follow)|\b(?:source|via|from|credits?|link|url|cf|ref)\.?:)\W*$",
+    rf"this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN}|here(?:['’]s| is| are| was)(?: an?|"
+    rf" some| the)?)"
+    r"|\b(?:source|via|from|credits?|link|url|cf|ref)\.?:)\W*$",
     re.I,
 )
-
-
 # Around links that are all of a parenthesis, as in "(see [here] or [here] for details)".
 _OPENS = re.compile(
     r"[ \t]*\((?:(?:see|cf|e\.g|for example|for instance|also|here|from|via|source|docs?|link|more)[.:,]*\s*)*$", re.I
@@ -110,7 +111,9 @@ _SEE = re.compile(
 _SPEAKS_OF_IT = re.compile(
     r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|in particular|especially)\b", re.I
 )
-_SENTENCE_END = re.compile(r"[.!?][)\"”]?(?=\s|$)")
+_SENTENCE_END = re.compile(
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bvs)(?<!\bal)(?<!\betc)(?<!\b[A-Z])[.!?][)\"”]?(?=\s|$)"
+)
 
 
 @dataclass
@@ -152,14 +155,16 @@ def may_find(text: str) -> bool:
 
 def find(parsed: MarkdownText) -> Found:
     """The edits that take the addresses out of a text, if all of them can go."""
+    blocks = [block for block in _blocks(parsed) if any(link.is_url and not link.is_image for link in block.links)]
+    if any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
+        return Found(left=True)
     places: list[tuple[Edit, ...]] = []
-    for block in _blocks(parsed):
-        if any(link.is_url and not link.is_image for link in block.links):
-            found = _repaired(parsed.text, block)
-            if found is None:
-                return Found(left=True)
-            places += found
-    if places and (_SPEAKS_OF_LINKS.search(parsed.text) or _has_bare_address(parsed)):
+    for block in blocks:
+        found = _repaired(parsed.text, block)
+        if found is None:
+            return Found(left=True)
+        places += found
+    if places and _has_bare_address(parsed):
         return Found(left=True)
     return Found(tuple(places))
 
@@ -255,7 +260,7 @@ def _says_enough(link: _Link, before: str) -> bool:
     return not (
         not _WORD.search(words)
         or _POINTS.fullmatch(words)
-        or _BEGINS_POINTING.match(words)
+        or _POINTS_SOMEWHERE.search(words)
         or _ADDRESS.search(words)
         or _LEADS_TO.search(before)
         or (_INDEFINITE.match(words) and _SHOWS.search(before))
