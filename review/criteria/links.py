@@ -15,7 +15,7 @@ ADDRESS = re.compile(
     r"|(?<![\w.@-])www\.[\w-]+\.[\w./~%-]+"
     r"|(?<![\w.@/-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca)/[~\w][^\s<>\ufffc]*"
 )
-_MAY_HOLD_ONE = re.compile(r"://|www\.|\.[a-z]{2,3}/")
+MAY_HOLD_ADDRESS = re.compile(r"://|www\.|\.[a-z]{2,3}/")
 _TRAILING = ".,:;!?)]'\"*_"  # punctuation of the sentence around an address
 HTML_ADDRESS = re.compile(r"<(?:a|(?P<image>img))\b[^>]*?(?:href|src)\s*=", re.I)
 # Example hosts: "user.yourdomain.com/path", "http://localhost:8080".
@@ -34,7 +34,7 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
     for start, stop in parsed.html:
         if match := HTML_ADDRESS.match(parsed.response, start, stop):
             yield Finding(CRITERION, "image" if match["image"] else "link", start, stop)
-    if _MAY_HOLD_ONE.search(parsed.prose):
+    if MAY_HOLD_ADDRESS.search(parsed.prose):
         for match in ADDRESS.finditer(blanked(parsed.prose, parsed.links)):
             if not _PLACEHOLDER.match(match[0]):
                 yield Finding(CRITERION, "address", match.start(), match.start() + len(match[0].rstrip(_TRAILING)))

@@ -42,12 +42,18 @@ _SIGNATURE = re.compile(
 LONGEST_CLOSING = 160  # characters
 _WORDS_OF_CLOSINGS = """hope trust hth h.t.h luck thank cheers enjoy happy regards best know free hesitate ask
     sincerely yours""".split()
+_LINE_OR_SENTENCE_START = re.compile(r"(?<=[.!?)])[ \t]+|\n\s*|\A")
 _SENTENCE_START = re.compile(r"(?<=[.!?)])[ \t]+|(?<=[.!?:)\w])[ \t]*\n|\A")
 
 
 def may_find(text: str) -> bool:
-    end = text[-LONGEST_CLOSING:].lower()
-    return any(word in end for word in _WORDS_OF_CLOSINGS) or _GREETING.match(text) is not None
+    if _GREETING.match(text):
+        return True
+    end = text.rstrip()[-LONGEST_CLOSING:]
+    lower = end.lower()
+    return any(word in lower for word in _WORDS_OF_CLOSINGS) and any(
+        _is_closing(end[match.end() :]) for match in _LINE_OR_SENTENCE_START.finditer(end)
+    )
 
 
 def find(parsed: MarkdownText) -> Found:
@@ -70,13 +76,14 @@ def _courtesies(parsed: MarkdownText) -> Iterator[Edit]:
     start = paragraphs[-1][0]
     paragraph = parsed.text[start:end]
     for match in _SENTENCE_START.finditer(paragraph):
-        rest = paragraph[match.end() :]
-        if len(rest) > LONGEST_CLOSING:
-            continue
-        if _SIGNATURE.fullmatch(rest) or _CLOSING.fullmatch(rest):
+        if _is_closing(paragraph[match.end() :]):
             kept = parsed.text[: start + match.start()].rstrip()
             yield Edit(len(kept.removesuffix("\\").rstrip()), end)  # without the mark of a line break
             return
+
+
+def _is_closing(text: str) -> bool:
+    return len(text) <= LONGEST_CLOSING and bool(_SIGNATURE.fullmatch(text) or _CLOSING.fullmatch(text))
 
 
 def _top_level(parsed: MarkdownText) -> Iterator[Element]:

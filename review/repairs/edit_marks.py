@@ -12,7 +12,16 @@ from review.criteria.parsed_response import ParsedResponse
 from review.criteria.references import edit_marks
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
-_HINTS = ("dit", "pdate", "ddendum", "EDIT", "UPDATE", "ADDENDUM", "ETA")
+# Each begins with a literal, which is searched for fast, and does not match "condition" or "the editor".
+_HINTS = (
+    re.compile(r"dit(?<=\b[Ee]dit)(?:ed)?\b"),
+    re.compile(r"pdate(?<=\b[Uu]pdate)d?\b"),
+    re.compile(r"ddendum(?<=\b[Aa]ddendum)\b"),
+    re.compile(r"EDIT"),
+    re.compile(r"UPDATE"),
+    re.compile(r"ADDENDUM"),
+    re.compile(r"ETA\b"),
+)
 _MARK = re.compile(
     r"(?:\*\*|__|[*_])?(?:edit(?:ed)?|updated?|addendum)(?: ?#?\d{1,2})?(?: ?\([\w ,./-]{1,20}\))?"
     r"(?:(?:\*\*|__|[*_]):|:(?:\*\*|__|[*_])?|(?:\*\*|__|[*_]) ?[-–—]?(?=\s))[ \t]*\n?[ \t]*",
@@ -37,7 +46,7 @@ _SENTENCE = re.compile(
 
 
 def may_find(text: str) -> bool:
-    return any(hint in text for hint in _HINTS)
+    return any(hint.search(text) for hint in _HINTS)
 
 
 def find(parsed: MarkdownText) -> Found:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from review.criteria.links import ADDRESS, HTML_ADDRESS
+from review.criteria.links import ADDRESS, HTML_ADDRESS, MAY_HOLD_ADDRESS
 from review.criteria.parsed_response import Span, blanked
 from review.criteria.references import POST_OR_QUESTION, POST_OR_USER
 from review.repairs.verified_edits import Edit, Found, MarkdownText
@@ -20,6 +20,7 @@ BLOCKS = {"Paragraph", "Heading", "Item", "TableCell", "BlockQuote"}
 FEWEST_WORDS = 3  # outside of its links, for a block that is not a list of references
 LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
 LONGEST_NAME = 3  # words
+LONGEST_LEAD = 100  # characters before a link in which words point to it
 LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
 MARK = "\x00"  # where a link is in the text of its block
 
@@ -156,7 +157,7 @@ def may_find(text: str) -> bool:
 def find(parsed: MarkdownText) -> Found:
     """The edits that take the addresses out of a text, if all of them can go."""
     blocks = [block for block in _blocks(parsed) if any(link.is_url and not link.is_image for link in block.links)]
-    if any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
+    if "link" in parsed.text.lower() and any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
         return Found(left=True)
     places: list[tuple[Edit, ...]] = []
     for block in blocks:
@@ -174,7 +175,8 @@ def _has_bare_address(parsed: MarkdownText) -> bool:
     if HTML_ADDRESS.search(parsed.text):
         return True
     links = [Span(one.start, one.end) for one in parsed.elements if one.kind == "Start" and one.value == "Link"]
-    return ADDRESS.search(blanked(parsed.text, links + parsed.protected)) is not None
+    rest = blanked(parsed.text, links + parsed.protected)
+    return bool(MAY_HOLD_ADDRESS.search(rest) and ADDRESS.search(rest))
 
 
 def _blocks(parsed: MarkdownText) -> Iterator[_Block]:
@@ -256,7 +258,7 @@ def _names_post_or_user(link: _Link) -> bool:
 
 
 def _says_enough(link: _Link, before: str) -> bool:
-    words = " ".join(link.text.split())
+    words, before = " ".join(link.text.split()), before[-LONGEST_LEAD:]
     return not (
         not _WORD.search(words)
         or _POINTS.fullmatch(words)
