@@ -224,9 +224,22 @@ def test_go_to_takes_a_number_counted_from_one_or_an_id(queue_of):
     queue = queue_of(*TEN, record(0, id="7"))
     for text, number in (("1", 0), (" 10 ", 9), (f"{SITE}/3", 3), (f" {SITE}/3\n", 3), ("7", 10)):
         assert queue.go_to(text) == number
-    for text in ("0", "12", "", "-1", f"{SITE}/33", "٣", "9" * 5000, "²"):
+    for address in (f"https://{SITE}/3", f"https://{SITE}/3/99", "https://quay.stackexchange.com/questions/1/why/3#3"):
+        assert queue.go_to(address) == 3
+    for text in ("0", "12", "", "-1", f"{SITE}/33", f"https://{SITE}/33", "٣", "9" * 5000, "²"):
         with pytest.raises(InputError, match=r"is neither an id nor a number from 1 to 11"):
             queue.go_to(text)
+
+
+def test_judgements_and_records_are_named_by_id_or_by_address(queue_of):
+    records = [*TEN, record(0, id="https://docs.example.com/a/7"), record(0, id="docs.example.com/questions/1/why/8")]
+    records.append(record(0, id="docs.example.com/questions/1#9"))
+    queue = queue_of(*records, judgements=f"https://{SITE}/3: accept\ndocs.example.com/a/7: reject\n")
+    assert queue.judgement(3) == Judgement(True) and queue.judgement(10) == Judgement(False)
+    for number in (3, 10, 11, 12):
+        queue.judge(number, Judgement(False, (6,)), seen=queue.judgement(number))
+        assert queue.judgement(number) == Judgement(False, (6,))
+        assert queue.go_to(records[number]["id"]) == number
 
 
 def test_long_search_reports_progress_and_can_be_ended(queue_of):
