@@ -65,7 +65,9 @@ def repair_text(text: str, names: Collection[str]) -> TextRepair:
                 if after is not None and after.text.strip():
                     made[name] += len(found.places)
                     parsed, text = after, after.text
-                if found.left or (found.places and after is None):
+                elif found.places:
+                    left.add(name)
+                if found.left:
                     left.add(name)
         if made.total() == before:
             break
