@@ -148,6 +148,6 @@ def test_the_help_describes_every_repair():
 
 def test_attribution_tells_the_changes():
     def changes(row):
-        return attribution(RecordLine(row, b"", ""))["changes"]
+        return attribution(RecordLine(row, b"", ""), ())["changes"]
 
     assert changes(OLD) == f"{changes(RECORDS[0])}; {CHANGES['links']}; {CHANGES['notices']}"
