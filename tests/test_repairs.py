@@ -40,6 +40,7 @@ MENDED = {
     ],
     "edits": [
         ("Tie a bowline.\n\nEDIT: The knot holds when wet.", "Tie a bowline.\n\nThe knot holds when wet."),
+        ("Tie a bowline.\n\n_Edit:_ The knot holds when wet.", "Tie a bowline.\n\nThe knot holds when wet."),
         ("Tie a bowline.\n\n**Update 2:** in salt water it holds.", "Tie a bowline.\n\nIn salt water it holds."),
     ],
     "images": [(f"{LONG}\n\n![enter image description here](https://e.org/i.png)\n\n{LONG}", f"{LONG}\n\n{LONG}")],

@@ -14,13 +14,13 @@ from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
 # Each begins with a literal, which is searched for fast, and does not match "condition" or "the editor".
 _HINTS = (
-    re.compile(r"dit(?<=\b[Ee]dit)(?:ed)?\b"),
-    re.compile(r"pdate(?<=\b[Uu]pdate)d?\b"),
-    re.compile(r"ddendum(?<=\b[Aa]ddendum)\b"),
+    re.compile(r"dit(?<=[Ee]dit)(?<![a-z].dit)(?:ed)?(?![a-z])"),
+    re.compile(r"pdate(?<=[Uu]pdate)d?(?![a-z])"),
+    re.compile(r"ddendum(?<=[Aa]ddendum)"),
     re.compile(r"EDIT"),
     re.compile(r"UPDATE"),
     re.compile(r"ADDENDUM"),
-    re.compile(r"ETA\b"),
+    re.compile(r"ETA"),
 )
 _MARK = re.compile(
     r"(?:\*\*|__|[*_])?(?:edit(?:ed)?|updated?|addendum)(?: ?#?\d{1,2})?(?: ?\([\w ,./-]{1,20}\))?"
