@@ -24,6 +24,7 @@ COMMANDS = (
     ("benchmarks.quality", "personal_data"),
     ("benchmarks.merge",),
     ("benchmarks.merge", "--flags", "--formats", "messages"),
+    ("benchmarks.preferences",),
     ("benchmarks.review",),
     ("benchmarks.viewer",),
     ("benchmarks.sandbox",),

@@ -4,6 +4,7 @@
     messages           messages, source, id, meta, as TRL and axolotl read chats: messages/train.jsonl, .parquet
     prompt_completion  prompt, completion, for models without a chat template: prompt_completion/train.jsonl, .parquet
     alpaca             instruction, input, output, as Stanford Alpaca: alpaca/train.json, .parquet
+    pairs.., labels..  preferences, see merging.preference_rows: pairs/train.jsonl, .parquet
 
 The card gives load_dataset the Parquet files: it takes one kind of file for all configurations of a folder, and reads a
 JSON list into memory at once.
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from merging import preference_rows
 from merging.splits import NAME, Splits
 from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, IDS, Parts, entry
 from merging.writers import JsonLines, JsonList, Parquet, require_pyarrow
@@ -35,15 +37,18 @@ LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
     },
     "prompt_completion": {"columns": {"prompt": "prompt", "response": "completion"}},
     "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
+    **preference_rows.LLAMA_FACTORY_FIELDS,
 }
 
 # The files of a data set, and the folders that they are in
+FOLDERS_OF_ROWS = ("messages", "prompt_completion", "alpaca", *preference_rows.ROWS)
 FILES = re.compile(
     rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
-    rf"|(?:messages|prompt_completion|alpaca)/{NAME}\.(?:jsonl?|parquet)"
-    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json|plots/(?:length|score|tags)\.png"
+    rf"|(?:{'|'.join(FOLDERS_OF_ROWS)})/{NAME}\.(?:jsonl?|parquet)"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json"
+    r"|plots/(?:length|score|tags)\.png"
 )
-FOLDERS = {"messages", "prompt_completion", "alpaca", "plots"}
+FOLDERS = {*FOLDERS_OF_ROWS, "plots"}
 
 
 class DataFile(NamedTuple):
@@ -155,6 +160,7 @@ SHAPES = {
     "messages": Shape(messages, {"messages": "messages", "source": "text", "id": "text", "meta": "text"}, JsonLines),
     "prompt_completion": Shape(prompt_completion, {"prompt": "text", "completion": "text"}, JsonLines),
     "alpaca": Shape(alpaca, {"instruction": "text", "input": "text", "output": "text"}, JsonList),
+    **{name: Shape(row, columns, JsonLines) for name, (row, columns) in preference_rows.ROWS.items()},
 }
 
 
@@ -224,5 +230,5 @@ def llama_factory(files: list[DataFile]) -> dict[str, Any]:
     return {
         f"{file.format}_{file.split}": {"file_name": file.path.as_posix(), **LLAMA_FACTORY_FIELDS[file.format]}
         for file in files
-        if file.format != "alpha" and file.path.suffix != PARQUET
+        if file.format in LLAMA_FACTORY_FIELDS and file.path.suffix != PARQUET
     }
