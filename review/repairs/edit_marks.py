@@ -37,7 +37,7 @@ _OF_THE_HISTORY = re.compile(
     r"since (?:then|posting)|answer(?:s|ed)?|question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|accepted|"
     r"suggest(?:s|ed|ions?)?|"
     r"as (?:per|requested|asked)|requested|asked|ask|your|reply|response|no longer|outdated|obsolete|deprecated|"
-    r"after some|found|neglected|forgot|omitted|right,|okay|ok|yes|no,|well,)\b",
+    r"after some|new|found|neglected|forgot|omitted|right,|okay|ok|yes|no,|well,)\b",
     re.I,
 )
 _SENTENCE = re.compile(
@@ -50,7 +50,7 @@ def may_find(text: str) -> bool:
 
 
 def find(parsed: MarkdownText) -> Found:
-    """The marks before texts that can stand without them."""
+    """The marks of a text, if what is behind each can stand without it: one of several would be misread alone."""
     starts = [start for start, _ in edit_marks(ParsedResponse.of("", parsed.text))]
     if not starts:
         return NOTHING
@@ -61,7 +61,7 @@ def find(parsed: MarkdownText) -> Found:
         mark = paragraph and _MARK.match(parsed.text, paragraph.start)
         if paragraph and mark and start < mark.end() and _stands(parsed.text[mark.end() : paragraph.end]):
             places.append(_without_mark(parsed.text, paragraph.start, mark.end()))
-    return Found(tuple(places), left=len(places) < len(starts))
+    return Found(tuple(places)) if len(places) == len(starts) else Found(left=True)
 
 
 def _stands(text: str) -> bool:

@@ -22,6 +22,7 @@ LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
 LONGEST_NAME = 3  # words
 LONGEST_LEAD = 100  # characters before a link in which words point to it
 LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
+QUOTING = ("*", "_", '"', "'", "“", "‘", "`", "«", "\\")
 MARK = "\x00"  # where a link is in the text of its block
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -42,10 +43,15 @@ _POINTS = re.compile(
     r"|(?:(?:see|read|look|check|click|go|try|via|from|in|at|for|by|to|e\.g\.|eg|and|or|also|over|out|my|your|his|"
     r"her|its|"
     r"their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|related|"
-    r"similar|previous|linked|referenced|mentioned|cited|"
+    r"similar|previous|linked|referenced|mentioned|cited|author|free|local|direct|"
     r"original|official|nice|good|great|excellent|useful|helpful|interesting|detailed|short|"
     r"quick|simple|old|recent|new|first|second|one|two|three|wiki|wikipedia|blog|so|stack ?overflow|github|youtube|"
     r"\d+) )*" + _NOUN + r"|(?:read|learn|see|find out|more)\b.{0,20}\bmore\b.*"
+    r"|(?:freely |free |also )?(?:available|downloadable)(?: (?:free|freely|online|for|as|in|pdf|print))*"
+    # "article that might help", "new paper on the subject"
+    r"|(?:(?:an?|some|the|new|recent|old|nice|good|great|short|long|interesting|\w+) )?"
+    r"(?:article|paper|post|page|video|talk|tutorial|thread|blog|essay|presentation)s?"
+    r" (?:on|in|at|from|by|about|which|that|explaining|describing|showing)\b.*"
     r"|(?:\d+|[a-z]|[ivx]+)|[^\w]*)\W*",
     re.I,
 )
@@ -54,9 +60,28 @@ _POINTS_SOMEWHERE = re.compile(
 )
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
-    r"\b(?:(?:this|that|these|those|following|above|the|both) links?(?! (?:between|of|function|to))|links? (?:above|"
-    r"below|provided)|linked (?:above|below|article|page|paper|post))\b",
+    r"\b(?:(?:this|that|these|those|following|above|the|both) links?(?! (?:between|of|function|to))"
+    r"|links? (?:above|below|provided)|linked (?:above|below|article|book|page|paper|post|question|site|video)"
+    r"|(?:that|those|these|(?:first|second|last|latter|former|same|above|linked)) (?:\w+ ){0,2}"
+    r"(?:articles?|papers?|pages?|posts?|videos?|blogs?|threads?|talks?|essays?|websites?|reports?|tutorials?|"
+    r"scripts?)"
+    r"|(?:see|in) the \S{0,2}\.?\w+\S? file)\b",
     re.I,
+)
+# Files and programs, without which code that uses them does not run.
+_FILE = re.compile(
+    r"https?://(?:gist\.|pastebin\.|raw\.|(?:www\.)?(?:github|gitlab|bitbucket)\.\w+/.*/(?:blob|raw|tree|src)/)", re.I
+)
+_TAG = re.compile(r"/questions/tagged/")
+# Where papers, books and posts are, whose titles are no part of a sentence.
+_OF_TITLES = re.compile(
+    r"arxiv|doi\.org|jstor|springer|sciencedirect|projecteuclid|ncbi|nature\.com|acm\.org|ieee|ams\.org|numdam|"
+    r"amazon|"
+    r"books\.google|scholar|citeseer|\.pdf\b|blog|/questions/\d|/q/\d|youtube|medium\.com|news",
+    re.I,
+)
+_SMALL = re.compile(
+    r"\b(?:an?|and|are|as|at|by|can|do|does|for|from|how|in|is|of|on|or|the|to|what|why|with|when|your|you|I)\b|[:?!]"
 )
 _ADDRESS = re.compile(
     r"\w+://|\bwww\.|(?:^|\s)[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca|eu|au|info|me|ly)(?:/|"
@@ -72,15 +97,16 @@ _SHOWS = re.compile(
 )
 _LEADS_TO = re.compile(
     r"(?:\b(?:visit|go to|available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under)|"
-    r"link(?:ed)? to|"
-    rf"this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN}|here(?:['’]s| is| are| was)(?: an?|"
-    rf" some| the)?)"
-    r"|\b(?:source|via|from|credits?|link|url|cf|ref)\.?:)\W*$",
+    rf"link(?:ed)? to|this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN})"
+    r"|\b(?:source|via|from|credits?|link|url|cf|ref|page|blog|site|homepage|project|docs|documentation)\.?:)\W*$"
+    r"|\bhere(?:['’]s| is| are| was)\b[^.!?\n]*$",
     re.I,
 )
 # Around links that are all of a parenthesis, as in "(see [here] or [here] for details)".
 _OPENS = re.compile(
-    r"[ \t]*\((?:(?:see|cf|e\.g|for example|for instance|also|here|from|via|source|docs?|link|more)[.:,]*\s*)*$", re.I
+    r":?(?:[ \t]*\n[ \t>]*)?[ \t]*\((?:(?:see|cf|e\.g|for example|for instance|also|here|from|via|source|docs?|link|"
+    r"more)[.:,]*\s*)*$",
+    re.I,
 )
 _BETWEEN = re.compile(
     r"(?:[\s,;/|]|\band\b|\bor\b|\balso\b|\bsee\b|\bfor (?:more |further )?(?:details?|info(?:rmation)?|"
@@ -110,7 +136,16 @@ _SEE = re.compile(
     re.I,
 )
 _SPEAKS_OF_IT = re.compile(
-    r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|in particular|especially)\b", re.I
+    r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|in particular|especially|then|also|so|but|"
+    r"however|"
+    r"now|finally|second(?:ly)?|instead|otherwise|again)\b",
+    re.I,
+)
+# "Use [Robocopy]", before a name that is all that is recommended.
+_RECOMMENDS = re.compile(
+    r"(?:(?:i|you|we|they) (?:can |could |would |might |may |should |also )*|just |please )?"
+    r"(?:use|try|consider|recommend|like|prefer|install|love|suggest)d?\b[^:]*$",
+    re.I,
 )
 _SENTENCE_END = re.compile(
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bvs)(?<!\bal)(?<!\betc)(?<!\b[A-Z])[.!?][)\"”]?(?=\s|$)"
@@ -157,7 +192,7 @@ def may_find(text: str) -> bool:
 def find(parsed: MarkdownText) -> Found:
     """The edits that take the addresses out of a text, if all of them can go."""
     blocks = [block for block in _blocks(parsed) if any(link.is_url and not link.is_image for link in block.links)]
-    if "link" in parsed.text.lower() and any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
+    if any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
         return Found(left=True)
     places: list[tuple[Edit, ...]] = []
     for block in blocks:
@@ -216,8 +251,8 @@ def _repaired(text: str, block: _Block) -> list[tuple[Edit, ...]] | None:
     for link, piece in zip(block.links, block.text.split(MARK), strict=False):
         before += piece
         if link.is_url and link.start >= end:
-            if stands and _is_plain(text, link) and _says_enough(link, before):
-                places.append((Edit(link.start, link.start + 1), Edit(link.text_end, link.end)))
+            if stands and _is_plain(text, link) and _says_enough(link, before) and not _is_aside(text, block, link):
+                places.append(_unlinked(text, link, before))
             elif pointer := _parenthesis(text, block, link) or _pointing_sentence(text, block, link, end):
                 places = [place for place in places if place[0].start < pointer.start]
                 places.append((pointer,))
@@ -235,9 +270,34 @@ def _stands(block: _Block) -> bool:
     if len(outside) >= FEWEST_WORDS and inside <= LARGEST_SHARE * (inside + sum(map(len, outside))):
         return True
     names = all(len(link.text.split()) <= LONGEST_NAME and not POST_OR_QUESTION.match(link.address) for link in links)
-    listed = "Item" in (block.kind, *block.around)
-    return block.kind == "Heading" or (
-        names and (listed or (bool(outside) and not _SHOWS.search(block.text.replace(MARK, ""))))
+    return block.kind == "Heading" or (names and bool(_RECOMMENDS.match(block.text)))
+
+
+def _unlinked(text: str, link: _Link, before: str) -> tuple[Edit, Edit]:
+    """The edits that leave the text of a link, in quotation marks where it is a title or a tag amid a sentence."""
+    words = link.text.split()
+    big = sum(word[0].isupper() or len(word) < 4 for word in words if word[0].isalpha())
+    is_title = (
+        words[0][0].isupper()
+        and bool(_SMALL.search(link.text))
+        and (bool(_OF_TITLES.search(link.address)) or 2 * big > len(words))
+    )
+    plain = text[link.start + 1 : link.text_end]
+    quoted = (
+        (_TAG.search(link.address) or (len(words) >= FEWEST_WORDS and is_title))
+        and not plain.startswith(QUOTING)
+        and not before.rstrip("([").endswith(QUOTING)
+    )
+    mark = '"' if quoted else ""
+    return Edit(link.start, link.start + 1, mark), Edit(link.text_end, link.end, mark)
+
+
+def _is_aside(text: str, block: _Block, link: _Link) -> bool:
+    """Whether it is a remark in parentheses that only leads on: "([how to measure distance](..))"."""
+    return (
+        not any(map(str.isupper, link.text))
+        and "`" not in text[link.start : link.text_end]
+        and bool(_parenthesis(text, block, link))
     )
 
 
@@ -248,6 +308,8 @@ def _is_plain(text: str, link: _Link) -> bool:
         and bool(_WEB.match(link.address))
         and not link.has_image
         and text.startswith("](", link.text_end)
+        and not _FILE.match(link.address)
+        and "[" not in link.text
         and not _names_post_or_user(link)
     )
 
@@ -280,7 +342,11 @@ def _parenthesis(text: str, block: _Block, link: _Link) -> Edit | None:
         between = _BETWEEN.match(text, end_of[end])
         assert between  # it matches nothing, too
         end = between.end()
-    return Edit(block.start + opening.start(), end + 1) if text.startswith(")", end) else None
+    if not text.startswith(")", end):
+        return None
+    start, after = block.start + opening.start(), text[end + 1 : end + 2]
+    start += text[start] == ":" and after not in {".", ",", ";"}  # a colon that something else follows stays
+    return Edit(start, end + 1, " " if after.isalnum() else "")
 
 
 def _pointing_sentence(text: str, block: _Block, link: _Link, begin: int) -> Edit | None:
@@ -302,6 +368,6 @@ def _pointing_sentence(text: str, block: _Block, link: _Link, begin: int) -> Edi
         or len(sentence) - addresses > LONGEST_POINTER
     ):
         return None
-    if sentence.endswith(":") or _SPEAKS_OF_IT.match(prose, end):
+    if sentence.endswith(":") or _SPEAKS_OF_IT.match(text, end):
         return None
     return Edit(start, end if prose[end:].strip() else block.end)

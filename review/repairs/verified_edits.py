@@ -133,12 +133,9 @@ def _edited_elements(parsed: MarkdownText, edits: list[Edit]) -> list[Element] |
                 for edit in touching
             ]
             kept.append(element._replace(value=replaced(element.value, inside)))
-        elif (
-            element.kind in ("Start", "End")
-            and element.value == "Link"
-            and any(e.start == element.start for e in touching)
-        ):
-            continue  # its text stays
+        elif element.value == "Link" and (opened := [edit for edit in touching if edit.start == element.start]):
+            mark = opened[0].new  # its text stays, perhaps between quotation marks
+            kept.append(Element("Text", mark, element.start, element.end))
         elif touching and element.kind not in ("Start", "End"):
             return None
         else:
