@@ -25,6 +25,7 @@ COMMANDS = (
     ("benchmarks.review",),
     ("benchmarks.viewer",),
     ("benchmarks.sandbox",),
+    ("benchmarks.programs",),
     ("benchmarks.generation_qa",),
 )
 
