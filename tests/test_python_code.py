@@ -440,11 +440,11 @@ def test_verdict(code, expected, sandbox):
     assert outcome(code, sandbox) == expected
 
 
-def test_an_endless_program_is_rejected_and_an_endless_mutant_is_not_noticed_by_a_test(sandbox):
+def test_an_endless_program_is_rejected_and_an_endless_mutant_ends(sandbox):
     assert outcome("def f():\n    while True: pass\nassert f()", sandbox) == "takes too long"
     code = "def f(n):\n    while n > 0:\n        n -= 1\n    return n - 7\nassert f(3) == -7"
     verified = verify(make_sample(code), sandbox)
-    assert 0 < verified.mutants_killed < verified.mutants <= MUTANTS
+    assert 0 < verified.mutants_killed <= verified.mutants <= MUTANTS
 
 
 def judged(programs: dict[str, str], sandbox) -> dict[str, str]:
@@ -673,6 +673,12 @@ HONEST = {
         assert f(0, "Europe/Berlin") == 1 and f(0, "UTC") == 0
         """,
     "a no-break space": 'def f(x):\n    return f"{x}\u00a0EUR"\nassert f(3) == "3\u00a0EUR"',
+    "a die": """
+        import random
+        def f():
+            return random.randint(1, 6)
+        assert all(1 <= f() <= 6 for _ in range(100))
+        """,
     "a random number with a seed": """
         import random
         def f(seed):

@@ -161,13 +161,23 @@ def tells_kind_only(term: ast.expr) -> bool:
     if isinstance(term, ast.Attribute):
         return term.attr in ("__class__", "__name__", "__doc__")
     if is_call_of(term, {"all", "any"}) and isinstance(term.args[0], ast.GeneratorExp | ast.ListComp):
-        return not tells(term.args[0].elt)
+        return not tells(term.args[0].elt) and not repeats_range(term.args[0])
     if is_call_of(term, {"isclose"}):
         tolerances = [keyword.value for keyword in term.keywords if keyword.arg in TOLERANCES]
         return any(is_literal(value) and literal(value) > MAX_TOLERANCE for value in tolerances)
     if is_call_of(term, {"str", "repr"}):
         return any(map(tells_kind_only, term.args))
     return is_call_of(term, KIND_ONLY)
+
+
+def repeats_range(repeated: ast.GeneratorExp | ast.ListComp) -> bool:
+    """Whether a comprehension asks again and again whether the same is in a range, as tests of random numbers do."""
+    names = {node.id for node in ast.walk(repeated.elt) if isinstance(node, ast.Name)}
+    drawn = {node.id for part in repeated.generators for node in ast.walk(part.target) if isinstance(node, ast.Name)}
+    match repeated.elt:
+        case ast.Compare(left=ast.Constant(), comparators=[_, ast.Constant()]) | ast.Compare(ops=[ast.In()]):
+            return not names & drawn
+    return False
 
 
 def is_call_of(term: ast.expr, names: set[str]) -> TypeGuard[ast.Call]:

@@ -40,7 +40,7 @@ from generation.sandbox.bubblewrap import Fields, NotPlain, Outcome, Program, Sa
 from generation.sandbox.runner import LOOKED_INTO
 
 CPU_SECONDS = 2.0  # limit of a run; the functions take milliseconds
-MUTANTS = 6  # at most, per sample: one that is noticed is required, the share of all is a measure of the tests
+MUTANTS = 5  # at most, per sample: one that is noticed is required, the share of all is a measure of the tests
 MORE_MUTANTS = 24  # at most, if none of these is noticed
 MUTANT_FACTOR = 10  # a mutant may take this many times the CPU time of the program
 MIN_MUTANT_SECONDS = 0.1
@@ -245,7 +245,7 @@ def atoms(value: Any) -> Iterator[str]:
         for item in value:
             yield from atoms(item)
     else:
-        yield repr(value)
+        yield hex(value) if type(value) is int else repr(value)  # Python refuses to print integers of many digits
 
 
 def is_noticed(outcome: Outcome, checks: list[Check]) -> bool:

@@ -101,6 +101,7 @@ ALLOWED_WITH: list[
     ("prlimit64", 0, [0]),  # the limits of the process itself
     ("ioctl", 1, [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]),  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
 ]
+BINARY_TREE = 2  # seccomp_attr_set(3)
 NOT_SUPPORTED = ["setxattr", "lsetxattr", "fsetxattr"]  # as file systems answer that have no extended attributes
 
 
@@ -412,6 +413,8 @@ def make_filter() -> bytes:
             rules.add_rule(pyseccomp.ALLOW, name, pyseccomp.Arg(index, pyseccomp.EQ, value))
     for name in NOT_SUPPORTED:
         rules.add_rule(pyseccomp.ERRNO(errno.ENOTSUP), name)
+    with suppress(OSError, ValueError):  # libseccomp before 2.5 can only make a list, which takes longer to load
+        rules.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, BINARY_TREE)
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
         file.seek(0)
