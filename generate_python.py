@@ -2,8 +2,8 @@
 """Another source: Python functions written by a language model, verified by running them with their own tests.
 
 The prompt (generation/prompts/python) asks for a function with a docstring and asserts. Each answer is run in a
-sandbox, twice, and with faults put in. It is kept if its tests pass both times with the same values, and notice at
-least one fault. The docstring's task becomes the instruction, the function the response.
+sandbox, several times, and with faults put in. It is kept if its tests pass each time with the same values, and
+notice at least one fault. The docstring's task becomes the instruction, the function the response.
 
     python generate_python.py --samples 10000 --model bigcode/starcoder2-3b --license bigcode-openrail-m \\
         --destpath sources/python_code.jsonl
@@ -24,7 +24,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ from generation.backends.base import PROMPT_TOO_LONG, Request, Settings
 from generation.model_flags import add_model_flags, find_cache_path, model_options
 from generation.models import Model, open_model
 from generation.prompt_template import Template, read_template
-from generation.python_code.samples import Rejected, digest, extract, make_record, split_tests
-from generation.python_code.verification import CodeCandidate, Verified, verify_all
+from generation.python_code.answers import Rejected
+from generation.python_code.candidates import CodeCandidate, VerifiedCode, digests, make_record, verify_all
 from generation.sandbox.bubblewrap import Limits, open_sandbox
 from records.errors import InputError
 from records.file_io import STANDARD_STREAM, report_path, write_report
@@ -129,7 +129,7 @@ def main() -> None:
     with ExitStack() as stack:
         files = stack.enter_context(open_record_output(inputs, args.destpath, dropped_path, cache))
         sandbox = open_sandbox(Limits(), args.allow_unsandboxed, tell)
-        seen = set(known_digests(args.exclude))
+        seen = set(known_digests(args.exclude, args.workers))
         model = stack.enter_context(open_model(model_options(args), cache)) if prompt else None
         if model and prompt:
             settings = prompt.settings(temperature=args.temperature, top_p=args.top_p, seed=args.seed)
@@ -189,7 +189,7 @@ def read_candidates(path: str) -> Iterator[CodeCandidate]:
 
 
 def write_verified(
-    verdicts: Iterable[tuple[CodeCandidate, Verified | Rejected]], seen: set[str], files: RecordOutput
+    verdicts: Iterable[tuple[CodeCandidate, VerifiedCode | Rejected]], seen: set[str], files: RecordOutput
 ) -> Tally:
     """Write the verified candidates as records, and the others with their reasons. Adds to the digests in `seen`."""
     tally = Tally()
@@ -207,20 +207,19 @@ def write_verified(
     return tally
 
 
-def make_verified_record(candidate: CodeCandidate, verdict: Verified | Rejected, seen: set[str]) -> dict[str, Any]:
+def make_verified_record(candidate: CodeCandidate, verdict: VerifiedCode | Rejected, seen: set[str]) -> dict[str, Any]:
     """The record of a verified candidate. Raises Rejected if it is not verified, or its digest is in `seen`."""
     if isinstance(verdict, Rejected):
         raise verdict
-    sample = verdict.sample
-    if sample.digest in seen:
+    if verdict.digest in seen:
         raise Rejected("a function that is there already")
     record: dict[str, Any]
     if "record" in candidate.about:
         record = candidate.about["record"]
         record = {**record, "meta": {**record["meta"], **verdict.meta}}
     else:
-        record = make_record(sample, {**candidate.about["meta"], "tests": sample.test_code, **verdict.meta})
-    seen.add(sample.digest)
+        record = make_record(verdict, {**candidate.about["meta"], "tests": verdict.tests, **verdict.meta})
+    seen.add(verdict.digest)
     return record
 
 
@@ -232,11 +231,9 @@ def describe_dropped(candidate: CodeCandidate) -> dict[str, Any]:
     return {"topic": meta["topic"], "sample": meta["sample"], "text": candidate.text}
 
 
-def known_digests(paths: list[str]) -> Iterator[str]:
+def known_digests(paths: list[str], workers: int) -> Iterator[str]:
     """The digests of the functions in records."""
-    for row in read_with_progress(paths):
-        with suppress(Rejected):
-            yield digest(split_tests(extract(row.record["response"]))[0])
+    return digests((row.record["response"] for row in read_with_progress(paths)), workers)
 
 
 def read_topics(path: Path) -> list[str]:

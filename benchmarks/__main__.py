@@ -28,6 +28,7 @@ COMMANDS = (
     ("benchmarks.review",),
     ("benchmarks.viewer",),
     ("benchmarks.sandbox",),
+    ("benchmarks.programs",),
     ("benchmarks.generation_qa",),
 )
 

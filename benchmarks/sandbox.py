@@ -15,9 +15,11 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from generation.python_code.answers import Rejected, extract
+from generation.python_code.candidates import CodeCandidate, verify_all
 from generation.python_code.mutants import mutants
-from generation.python_code.samples import Rejected, extract, make_sample
-from generation.python_code.verification import MUTANTS, CodeCandidate, compiled, verify_all
+from generation.python_code.samples import make_sample
+from generation.python_code.verification import MUTANTS, compiled
 from generation.sandbox.bubblewrap import PYTHON, Limits, Program, Sandbox, open_sandbox
 
 GOOD = '''from collections import Counter
@@ -85,7 +87,7 @@ def parts(sandbox: Sandbox, times: int) -> None:
     full = 1000 * cost(lambda: sandbox.run([program] * runs, 1, ["collections"]), times)[0]
     print(f"  a run in it          {(full - empty) / runs:5.1f}")
     print(f"  parsing the answer   {1000 * cost(lambda: make_sample(extract(GOOD)), times)[0]:5.1f}")
-    mutating = 1000 * cost(lambda: [compiled(mutant) for mutant in mutants(sample.program, MUTANTS)], times)[0]
+    mutating = 1000 * cost(lambda: [compiled(mutant.program) for mutant in mutants(sample.program, MUTANTS)], times)[0]
     print(f"  making the mutants   {mutating:5.1f}")
 
 

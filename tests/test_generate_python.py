@@ -15,7 +15,8 @@ import pytest
 from test_sandbox import sandbox_or_skip
 
 import generate_python
-from generation.python_code.samples import extract, make_sample
+from generation.python_code.answers import extract
+from generation.python_code.samples import make_sample
 from generation.sandbox.bubblewrap import START
 from records.errors import InputError
 from tests import needs
@@ -44,14 +45,21 @@ BAD = {  # for each reason, an answer that is dropped for it
     "no code in the answer": "I cannot write that.",
     "is no Python": "```python\ndef f(x)\n    return x\n```",
     "too long": f"```python\ndef f(x):\n    return '{'x' * 20_000}'\nassert f(1)\n```",
-    "no function": "```python\nx = 1\nassert x == 1\n```",
+    "no function or class": "```python\nx = 1\nassert x == 1\n```",
+    "defines a function twice": "def f(x):\n    return x\ndef f(x):\n    return x + 1\nassert f(1) == 2\n```",
+    "its tests redefine the program": DOUBLE.replace("```", "def double(x):\n    return x\n```"),
+    "its tests are a table in the program": "def f(x):\n    return {1: 8}[x]\nassert f(1) == 8\n```",
+    "no test tells what a value is": "def f(x):\n    return x + 7\nassert f(1) is not None\n```",
+    "takes too much to compile": "def f(x):\n    return x\n"
+    + "".join(f"{'  ' * depth}try:\n{'  ' * depth}  f(1)\n{'  ' * depth}finally:\n" for depth in range(19))
+    + f"{'  ' * 19}assert f(1) == 1\n```",
     "no docstring": "def f(x):\n    return x + 7\nassert f(1) == 8\n```",
     "no test": 'def f(x):\n    """Do."""\n    return x\n```',
     "an example in a docstring cannot be read": 'def f(x):\n    """Do.\n\n    >>>f(1)\n    """\n    return x\n```',
     "the program raises an exception": DOUBLE.replace("def double", "import numpy\ndef double"),
     "a test raises an exception": DOUBLE.replace("double(0)", "double('x') - 1"),
     "a test fails": DOUBLE.replace("2 * 5", "3 * 5"),
-    "a test compares no plain data": "def f(x):\n    return object()\nassert f(1) == 3\n```",
+    "a test compares no plain data": "class A:\n    __eq__ = lambda *both: True\nassert A() == 3\n```",
     "no test was reached": "def f(x):\n    return x\nif f(1) > 1:\n    assert f(1) == 3\n```",
     "ends before its tests are done": DOUBLE.replace("\n\n\nassert", "\n\nexit = __import__('os')._exit(0)\nassert"),
     "takes too long": DOUBLE.replace("    return", "    while True: pass\n    return"),
@@ -59,10 +67,8 @@ BAD = {  # for each reason, an answer that is dropped for it
     "reports too much": DOUBLE.replace("assert double(0)", "while True: assert double(0)"),
     "forges its results": DOUBLE.replace("    return", "    __import__('os').write(3, b'[\"done\"]\\n')\n    return"),
     "looks into the interpreter": DOUBLE.replace("    return", "    __import__('gc').get_objects()\n    return"),
-    "not deterministic": DOUBLE.replace("+ 1\n\n\nassert double(0) == 1", "+ 1\n\n\nassert hash('x') != double(0)"),
-    "no mutant is noticed by the tests": DOUBLE.replace(">>> double(1)\n    3", "")
-    .replace("== 1\n", "!= 0.5\n")
-    .replace("== 2 * 5 + 1", "!= 0.5"),
+    "not deterministic": DOUBLE.replace("== 1\n", "== 1 and hash('x') != 2\n"),
+    "no mutant is noticed by the tests": "def f(xs):\n    return xs[0]\nassert f([3]) == 3\n```",
     "a function that is there already": RENAMED,
 }
 IN_ORDER = {"doubling": DOUBLE, "tripling": TRIPLE, **{f"bad: {reason}": answer for reason, answer in BAD.items()}}

@@ -1,20 +1,21 @@
 """Model-written Python: the code in an answer, its tests as checks, its mutants, and the verdict over its runs."""
 
 import ast
-import gc
 import re
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 
 import pytest
 from test_sandbox import sandbox_or_skip
 
-from generation.python_code.checks import assertion_holds, make_checks, operands_of
+from generation.python_code import candidates
+from generation.python_code.answers import Rejected, extract, parse
+from generation.python_code.candidates import CodeCandidate, VerifiedCode, make_record, verify_all
+from generation.python_code.checks import make_checks
+from generation.python_code.judging import assertion_holds, operands_of
 from generation.python_code.mutants import changes, mutants
-from generation.python_code.parsing import literal, parse_module
-from generation.python_code.samples import Rejected, digest, extract, instruction, make_record, make_sample, parse
-from generation.python_code.verification import MUTANTS, CodeCandidate, Verified, verify, verify_all
+from generation.python_code.samples import digest, instruction, make_sample
+from generation.python_code.verification import MUTANTS, verify
+from generation.sandbox.bubblewrap import FAILED
 from tests.conftest import ROOT
 
 DOUBLE = '''def double(x: int) -> int:
@@ -35,38 +36,6 @@ def rejected(call, *args) -> str:
     with pytest.raises(Rejected) as caught:
         call(*args)
     return str(caught.value)
-
-
-# ---- parsing ---------------------------------------------------------------------------------------------------------
-class Cyclic:
-    """Garbage whose collection runs Python code, so that another thread may go on in the middle of a parse."""
-
-    def __init__(self):
-        self.itself = self
-
-    def __del__(self):
-        for _ in range(3):
-            pass
-
-
-def test_threads_that_parse_at_the_same_time_all_get_their_tree():
-    source = "\n".join(f"def f{n}(a, b=[{{1: (2, 3)}}]):\n    return [a + b * {n} for c in b]" for n in range(200))
-
-    def parse_many(_):
-        for _ in range(10):
-            Cyclic()
-            assert len(parse_module(source).body) == 200
-            assert literal(" [1, (2, 3)]\n") == [1, (2, 3)]
-
-    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
-    sys.setswitchinterval(1e-6)
-    gc.set_threshold(50)
-    try:
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(parse_many, range(8)))
-    finally:
-        sys.setswitchinterval(interval)
-        gc.set_threshold(*threshold)
 
 
 # ---- the code in an answer -------------------------------------------------------------------------------------------
@@ -94,6 +63,62 @@ def test_code_is_found_in(form):
     assert ast.dump(parse(extract(ANSWERS[form]))) == ast.dump(parse(DOUBLE))
 
 
+RIGHT = DOUBLE.replace("2 * x", "x * 2")
+DRAFT = DOUBLE.replace("2 * x", "x ** 2").replace("double(4) == 8", "double(2) == 4")
+FUNCTION, TEST = RIGHT.split("\n\n\n")
+LAST = {
+    "thinking": f"<think>\n```python\n{DRAFT}```\nWrong.\n</think>\n```python\n{RIGHT}```",
+    "thinking that the prompt began": f"```python\n{DRAFT}```\nNo.\n</think>\n\n{RIGHT}",
+    "thinking in capitals and brackets": f"[THINK]{DRAFT}[/THINK]{RIGHT}",
+    "channels": f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>a<|channel|>final<|message|>{RIGHT}<|return|>",
+    "a correction": f"```python\n{DRAFT}```\n\nWait, that is wrong. Corrected:\n\n```python\n{RIGHT}```",
+    "a correction without fences": f"{DRAFT}\nWait, that is wrong. Corrected:\n\n{RIGHT}\nIt is right now.",
+    "a correction of a block that the prompt opened": f"{DRAFT}```\nWait, no:\n```python\n{RIGHT}```",
+    "a correction of both blocks": f"```\n{DRAFT}```\nNo:\n```\n{FUNCTION}\n```\n```\n{TEST}```",
+    "an alternative without tests": f"```python\n{RIGHT}```\nAlternatively:\n```python\n{DRAFT[:-25]}\n```",
+    "labels in bold": f"**Function:**\n\n{FUNCTION}\n\n**Tests:**\n\n{TEST}",
+    "leading blank lines": f"\n\n\n  \n{RIGHT}",
+    "tests before the code": f"```python\n{TEST}```\n```python\n{FUNCTION}\n```",
+    "the end of a turn": f"```\n{RIGHT}```<|im_end|>\n<|im_start|>user\n```python\n{DRAFT}```",
+    "a no-break space for indentation": f"```python\n{RIGHT.replace('    ', chr(160) * 4)}```",
+    "a mark of the byte order": f"\ufeff{RIGHT}",
+}
+
+
+@pytest.mark.parametrize("form", LAST)
+def test_the_last_complete_answer_is_taken_of(form):
+    code = extract(LAST[form])
+    if form == "a correction of both blocks":  # whose function has to pass the draft's tests too
+        assert code.count("assert") == 2
+        code = code.replace("assert double(2) == 4", "")
+    assert ast.dump(parse(code)) == ast.dump(parse(RIGHT))
+
+
+def test_a_correction_without_tests_has_to_pass_those_of_the_draft():
+    code = extract(f"```python\n{DRAFT}```\nThat is wrong. Corrected:\n```python\n{FUNCTION}\n```")
+    assert "x * 2" in code and "x ** 2" not in code and "assert double(2) == 4" in code
+
+
+def test_a_draft_is_not_taken_when_its_correction_is_cut_off():
+    answer = f"```python\n{DRAFT}```\nThat is wrong. Corrected:\n```python\ndef double(x: int) -> int:\n    return (2 *"
+    assert rejected(extract, answer) == "is no Python"
+
+
+def test_a_docstring_may_have_a_fenced_block():
+    code = DOUBLE.replace("twice x.", "twice x.\n\n    ```\n    double(2)\n    ```\n    ")
+    assert ast.dump(parse(extract(f"Here:\n```python\n{code}```\nDone."))) == ast.dump(parse(code))
+
+
+def test_a_session_becomes_code_and_asserts():
+    answer = "```python\n>>> def double(x):\n...     return 2 * x\n>>> double(2)\n4\n```"
+    assert extract(answer) == "def double(x):\n    return 2 * x\nassert double(2) == 4"
+
+
+def test_a_test_of_another_module_is_one_of_this_program():
+    sample = make_sample(extract(f"```python\n{FUNCTION}\n```\n```python\nfrom double import double\n{TEST}```"))
+    assert "import" not in sample.code and "import" not in ast.unparse(sample.tests)
+
+
 @pytest.mark.parametrize("answer", ["", "I cannot do that.", "```bash\nls\n```", "```python\n```", "\n\n"])
 def test_no_code_in(answer):
     assert rejected(extract, answer) == "no code in the answer"
@@ -106,8 +131,7 @@ def test_no_code_in(answer):
         ("def f(x):\n    return 'a\0b'\nassert f(1) == 1", "is no Python"),
         ("def f(x):\n    return " + "(" * 5000 + ")" * 5000, "is no Python"),
         ("def f(x):\n    return '\ud800'\nassert f(1)", "is no Python"),
-        ("x = 3\nassert x == 3", "no function"),
-        ("class A:\n    pass\nassert A()", "no function"),
+        ("x = 3\nassert x == 3", "no function or class"),
         ("def f(x):\n    return x", "no test"),
         ("def f(x):\n    assert x\n    return x", "no test"),
         ("def f(x):\n    return x\nprint(f(3))", "no test"),
@@ -115,6 +139,18 @@ def test_no_code_in(answer):
         ('def f(x):\n    """\n    >>>f(3)\n    3\n    """\n    return x', "an example in a docstring cannot be read"),
         ('def f(x):\n    """\n    >>> f(3\n    3\n    """\n    return x', "an example in a docstring cannot be read"),
         (f"def f(x):\n    return '{'x' * 20_000}'\nassert f(1)", "too long"),
+        ("def f(x):\n    return x\nassert f(1) == 1\ndef f(x):\n    return 4", "its tests redefine the program"),
+        ("def f(x):\n    return x\nf = lambda x: 4\nassert f(1) == 4", "its tests redefine the program"),
+        ("def f(x):\n    return x\nassert f(1) == 1\nfrom math import sin as f", "its tests redefine the program"),
+        (
+            "def f(x):\n    return x\ndef test_f():\n    global f\n    f = int\n    assert f(1) == 1",
+            "its tests redefine the program",
+        ),
+        ("def f(x):\n    return x\ndef f(x):\n    return 2 * x\nassert f(1) == 2", "defines a function twice"),
+        (
+            "def f(x):\n    return {2: 4, 3: 9}[x]\nassert f(2) == 4\nassert f(3) == 9",
+            "its tests are a table in the program",
+        ),
     ],
 )
 def test_no_sample(code, reason):
@@ -132,6 +168,7 @@ def test_the_program_ends_where_its_tests_begin():
 @pytest.mark.parametrize(
     ("between", "prepares"),
     [
+        ("from module import f", True),
         ("X = 1", True),
         ("print(f(2))", True),
         ("X = Y = [3]", True),
@@ -175,6 +212,9 @@ def test_comments_above_the_tests_are_not_in_the_program():
         ("f(1) > 2", ["f(1)"], [3], True),
         ("f(1) >= 2 or f(2) != 1", ["f(1)", "f(2)"], [1, 1], False),
         ("True", [], [], True),
+        ("not x or x[0] == 1", ["x", "x[0]"], [[], FAILED], True),
+        ("x and x[0] == 1", ["x", "x[0]"], [[], FAILED], False),
+        ("f(1) is g(1)", ["f(1) is g(1)"], [True], True),
     ],
 )
 def test_an_assertion_is_judged_by_the_values_of_its_operands(test, operands, values, expected):
@@ -212,12 +252,15 @@ def test_an_example_in_a_docstring_is_a_test(source, shown, value, passes, sandb
 def test_checks_keep_literals_to_themselves():
     module, checks = make_checks([], ast.parse("for x in y:\n    assert f(x) == 'the secret' and g(x) != 17").body)
     assert "secret" not in ast.unparse(module) and "17" not in ast.unparse(module)
-    assert len(checks) == 1 and checks[0](["the secret", 18]) and not checks[0](["the secret", 17])
+    [check] = checks
+    assert check.holds(["the secret", 18]) and not check.holds(["the secret", 17])
 
 
 def test_test_functions_that_are_not_called_are_called(sandbox):
     tests = "def test_f():\n    assert double(1) == {}\n"
     assert outcome(DOUBLE + tests.format(2), sandbox) == (2, 3)
+    method = "class TestF:\n    def test_f(self):\n        assert double(1) == 3"
+    assert outcome(DOUBLE + method, sandbox) == "a test fails"
     assert outcome(DOUBLE + tests.format(3), sandbox) == "a test fails"
     assert outcome(DOUBLE + "def test_with(fixture):\n    assert fixture == 3\n", sandbox) == (1, 3)
 
@@ -235,6 +278,9 @@ def test_tests_under_main_run(sandbox):
         ("a += 1", {"a -= 1", "a += 2"}),
         ("return a and b", {"return a or b", "return None"}),
         ("return True", {"return False", "return None"}),
+        ("return len(a)", {"return a", "return None"}),
+        ("x = a.strip().lower()", {"x = a.strip()", "x = a.lower()"}),
+        ("sort(*a)", set()),
         ("return 'x'", {"return 'xX'", "return None"}),
         ("if a:\n    pass", {"if not a:\n    pass"}),
         ("while a is None:\n    pass", {"while a is not None:\n    pass"}),
@@ -249,14 +295,14 @@ def test_mutants_of(body, mutated):
             ast.parse('def f(a, b):\n    """Do."""\n' + "".join(f"    {line}\n" for line in text.splitlines()))
         )
 
-    found = {ast.unparse(mutant) for mutant in mutants(ast.parse(program(body)), 99)}
+    found = {ast.unparse(mutant.program) for mutant in mutants(ast.parse(program(body)), 99)}
     assert found == {program(text) for text in mutated}
 
 
 def test_only_functions_are_mutated_and_the_program_is_not_changed():
     program = ast.parse("X = 1\nassert X < 2\n@deco(3)\ndef f(a: 4 = 5) -> 6:\n    return a\nclass A:\n    y = 7\n")
     before = ast.dump(program)
-    assert {re.sub(r"\s+", " ", ast.unparse(m)) for m in mutants(program, 99)} == {
+    assert {re.sub(r"\s+", " ", ast.unparse(m.program)) for m in mutants(program, 99)} == {
         "X = 1 assert X < 2 @deco(3) def f(a: 4=6) -> 6: return a class A: y = 7",
         "X = 1 assert X < 2 @deco(3) def f(a: 4=5) -> 6: return None class A: y = 7",
     }
@@ -264,17 +310,12 @@ def test_only_functions_are_mutated_and_the_program_is_not_changed():
 
 
 def test_mutants_are_spread_over_a_long_program():
-    program = ast.parse("\n".join(f"def f{n}():\n    return g({n})" for n in range(50)))
-    assert sum(1 for _ in changes(program)) == 100
-    texts = [ast.unparse(mutant) for mutant in mutants(program, 5)]
-    assert len(set(texts)) == 5
-    assert [int(next(re.finditer(r"def f(\d+)\(\):\n    return None", text))[1]) for text in texts] == [
-        0,
-        10,
-        20,
-        30,
-        40,
-    ]
+    program = ast.parse("\n".join(f"def f{n}():\n    return x + {n}" for n in range(50)))
+    assert sum(1 for _ in changes(program)) == 150
+    found = [(ast.unparse(mutant.program), mutant.crude) for mutant in mutants(program, 8)]
+    assert [crude for _, crude in found] == [False] * 6 + [True] * 2
+    changed = [int(re.search(r"def f(\d+)\(\):\n    return (?!x \+ \1\b)", text)[1]) for text, _ in found]
+    assert changed == [0, 8, 16, 25, 33, 41, 0, 25]
 
 
 # ---- digests and records ---------------------------------------------------------------------------------------------
@@ -309,14 +350,25 @@ def test_digests_are_stable():
 
 
 def test_the_record():
-    record = make_record(make_sample(DOUBLE), {"license": "MIT"})
-    assert record == {
-        "id": f"python_code/{digest(make_sample(DOUBLE).program)}",
+    verified = VerifiedCode("def f(): pass", "assert f() is None", "0123", "Write f.", {})
+    assert make_record(verified, {"license": "MIT"}) == {
+        "id": "python_code/0123",
         "source": "python_code",
-        "instruction": "Write a Python function `double(x: int) -> int` that does the following:\n\nReturn twice x.",
-        "response": '```python\ndef double(x: int) -> int:\n    """Return twice x."""\n    return 2 * x\n```',
+        "instruction": "Write f.",
+        "response": "```python\ndef f(): pass\n```",
         "meta": {"license": "MIT"},
     }
+    assert rejected(make_record, verified._replace(instruction=None), {}) == "no docstring"
+
+
+def test_the_task_names_what_to_write():
+    assert instruction(make_sample(DOUBLE)) == (
+        "Write a Python function `double(x: int) -> int` that does the following:\n\nReturn twice x."
+    )
+    stack = 'class Stack:\n    """A stack."""\n    def pop(self):\n        return 3\nassert Stack().pop() == 3'
+    assert instruction(make_sample(stack)) == "Write a Python class `Stack`:\n\nA stack."
+    with_async = DOUBLE.replace("def", "async def").replace("double(4)", "run(double(4))")
+    assert "`async double(x: int) -> int`" in instruction(make_sample(with_async))
 
 
 @pytest.mark.parametrize(
@@ -342,8 +394,8 @@ def test_the_task_is_that_of_the_tested_function():
     assert "`main(a, b=2)`" in instruction(make_sample(code))
 
 
-def test_no_record_without_a_docstring():
-    assert rejected(make_record, make_sample("def f(x):\n    return x\nassert f(1) == 1"), {}) == "no docstring"
+def test_no_task_without_a_docstring():
+    assert rejected(instruction, make_sample("def f(x):\n    return x\nassert f(1) == 1")) == "no docstring"
 
 
 # ---- verdicts --------------------------------------------------------------------------------------------------------
@@ -375,32 +427,339 @@ def outcome(code: str, sandbox) -> str | tuple[int, int]:
         (DOUBLE.replace("assert", "raise SystemExit\nassert"), "ends before its tests are done"),
         (DOUBLE + "import sys\nsys.exit()", "ends before its tests are done"),
         ("def f(x):\n    pass\nassert f(1) is None", "no mutant is noticed by the tests"),
-        ("def f(x):\n    return x + 1\nassert f(1) is not None or True", "no mutant is noticed by the tests"),
-        ("def f(x):\n    return x + 1\nassert isinstance(1, int)", "no mutant is noticed by the tests"),
-        ("import random\ndef f():\n    return random.random()\nassert f() < 1", "not deterministic"),
-        ("import random\ndef f():\n    return random.randrange(10**9)\nassert 0 <= f() < 10**9", "not deterministic"),
-        ("import time\ndef f():\n    return time.time()\nassert f() > 1", "not deterministic"),
-        ("import datetime\ndef f():\n    return str(datetime.date.today())\nassert f() > '2'", "not deterministic"),
-        ("def f():\n    return id(object())\nassert f() > 1", "not deterministic"),
-        ("def f(x):\n    return hash(x)\nassert f('abc') != 1", "not deterministic"),
-        (
-            "def f(x):\n    return list(set(x))\nassert len(f('abcdefgh')) == 8 and f('abcdefgh') != 1",
-            "not deterministic",
-        ),
-        ("import os\ndef f():\n    return os.getcwd()\nassert f() != 1", "not deterministic"),
         ("def f():\n    return {'a', 'b', 'c', 'd'}\nassert f() == {'d', 'c', 'b', 'a'}", (1, 5)),
-        ("import random\ndef f():\n    return random.Random(4).random()\nassert f() < 1", (1, 2)),
+        ("import random\ndef f():\n    return random.Random(4).randrange(9)\nassert f() == 3", (1, 5)),
+        ("def f(x):\n    return 2 * x\nassert f(1) == 2\nraise SystemExit", "ends before its tests are done"),
+        (
+            "import sys\ndef f():\n    sys.set_int_max_str_digits(0)\n    return 10**5000\nassert f() == 1",
+            "a test fails",
+        ),
     ],
 )
 def test_verdict(code, expected, sandbox):
     assert outcome(code, sandbox) == expected
 
 
-def test_an_endless_program_is_rejected_and_an_endless_mutant_is_noticed(sandbox):
+def test_an_endless_program_is_rejected_and_an_endless_mutant_ends(sandbox):
     assert outcome("def f():\n    while True: pass\nassert f()", sandbox) == "takes too long"
-    code = "def f(n):\n    while n > 0:\n        n -= 1\n    return 7\nassert f(3)"
+    code = "def f(n):\n    while n > 0:\n        n -= 1\n    return n - 7\nassert f(3) == -7"
     verified = verify(make_sample(code), sandbox)
     assert 0 < verified.mutants_killed <= verified.mutants <= MUTANTS
+
+
+def judged(programs: dict[str, str], sandbox) -> dict[str, str]:
+    """Why programs are rejected, or "verified", by their names."""
+    candidates = (CodeCandidate(dedent(code), about=name) for name, code in programs.items())
+    return {
+        candidate.about: "verified" if isinstance(verdict, VerifiedCode) else f"{verdict}: {verdict.detail}"
+        for candidate, verdict in verify_all(candidates, sandbox, 2)
+    }
+
+
+# What a function must not depend on: values that differ between runs, and answers that are the same in most.
+VARYING = """
+    random.random()
+    random.Random().random()
+    uuid.uuid4().hex
+    time.time()
+    time.strftime("%Y")
+    time.localtime().tm_year
+    str(datetime.date.today())
+    datetime.datetime.now().year
+    id(object())
+    hash("abc")
+    list(set("abcdefgh"))
+    os.getcwd()
+    time.time() > 1.6e9
+    datetime.date.today().year < 2050
+    datetime.datetime.now() < datetime.datetime(2050, 1, 1)
+    datetime.datetime.utcnow().year > 2020
+    1 <= random.randint(1, 7) <= 6
+    all(1 <= random.randint(0, 6) <= 6 for _ in range(2))
+    secrets.randbelow(7) < 6
+    os.urandom(1)[0] < 240
+""".strip().splitlines()
+
+
+def test_what_differs_between_runs_is_rejected(sandbox):
+    modules = "datetime os random secrets time uuid".split()
+    code = "import {}\ndef f(x):\n    return x + 1, {}\n"
+    tests = "assert f(2)[0] == 3 and f(2)[1] is not None"
+    verdicts = judged(
+        {
+            what: code.format(next((name for name in modules if f"{name}." in what), "sys"), what) + tests
+            for what in map(str.strip, VARYING)
+        },
+        sandbox,
+    )
+    assert {what for what, verdict in verdicts.items() if not verdict.startswith("not deterministic")} == set()
+
+
+HONEST = {
+    "Counter": """
+        from collections import Counter
+        def f(words):
+            return Counter(word.lower() for word in words)
+        assert f(["a", "A", "b"]) == {"a": 2, "b": 1} and f("b") == Counter("b")
+        """,
+    "defaultdict": """
+        from collections import defaultdict
+        def f(words):
+            groups = defaultdict(list)
+            for word in words:
+                groups[len(word)].append(word)
+            return groups
+        assert f(["a", "bb"]) == {1: ["a"], 2: ["bb"]}
+        """,
+    "values of the standard library": """
+        import datetime, decimal, fractions, pathlib, uuid
+        from collections import OrderedDict, deque
+        def f(n):
+            moment = datetime.datetime(2024, 1, n, tzinfo=datetime.timezone.utc)
+            return [decimal.Decimal(n) / 8, fractions.Fraction(n, 3), moment, moment.date(), moment.time(),
+                    datetime.timedelta(n), pathlib.Path("a") / str(n), uuid.UUID(int=n), deque([n]), range(n),
+                    bytearray([n]), OrderedDict(a=n), n * 1j, 10 ** (5000 + n)]
+        assert f(1)[0] == decimal.Decimal("0.125") and f(2)[5] == datetime.timedelta(2)
+        assert f(3)[1] == 1 and f(2)[3] == datetime.date(2024, 1, 2) and f(2)[6] == pathlib.Path("a/2")
+        assert f(2)[8] == deque([2]) and f(2)[9] == range(2) and f(2)[13] == 10 ** 5002
+        """,
+    "namedtuple, dataclass and Enum": """
+        import dataclasses, enum, typing
+        class Pair(typing.NamedTuple):
+            x: int
+            y: int
+        @dataclasses.dataclass(order=True)
+        class Span:
+            begin: int
+            end: int = 0
+        class Colour(enum.Enum):
+            RED = 1
+            BLUE = 2
+        class Level(enum.IntEnum):
+            LOW = 1
+        def f(n):
+            return [Pair(n, 2), Span(n), Colour(n), Level(n)]
+        assert f(1) == [Pair(1, 2), Span(1, 0), Colour.RED, 1]
+        assert f(1)[0] == (1, 2) and f(1)[1] != Span(2)
+        """,
+    "an object is not None": """
+        class Node:
+            def __init__(self, value, next=None):
+                self.value, self.next = value, next
+        def f(node, value):
+            while node and node.value != value:
+                node = node.next
+            return node
+        chain = Node(1, Node(2))
+        assert f(chain, 2) is not None and f(chain, 2) is chain.next
+        assert f(chain, 2).value == 2
+        assert f(chain, 3) is None
+        """,
+    "a class of unittest": """
+        import unittest
+        def f(a, b):
+            return a / b
+        class TestF(unittest.TestCase):
+            def setUp(self):
+                self.two = 2
+            def test_values(self):
+                self.assertEqual(f(4, self.two), 2)
+                self.assertAlmostEqual(f(1, 3), 0.3333, places=3)
+                self.assertTrue(f(1, 2) == 0.5)
+            def test_zero(self):
+                with self.assertRaises(ZeroDivisionError) as caught:
+                    f(1, 0)
+                self.assertIn("division", str(caught.exception))
+                self.assertRaises(TypeError, f, 1, "")
+        if __name__ == "__main__":
+            unittest.main()
+        """,
+    "functions of pytest": """
+        import pytest
+        def f(a, b):
+            if b == 0:
+                raise ValueError("zero")
+            return a / b
+        @pytest.mark.parametrize("a, b, result", [(4, 2, 2), (9, 3, 3)])
+        def test_values(a, b, result):
+            assert f(a, b) == pytest.approx(result)
+        def test_zero():
+            with pytest.raises(ValueError, match="zero"):
+                f(1, 0)
+        """,
+    "a function that runs the tests": """
+        def f(x):
+            return x + 1
+        def run_tests():
+            assert f(1) == 2
+        run_tests()
+        """,
+    "tests under main": """
+        def f(x):
+            return x + 1
+        def main():
+            assert f(1) == 2
+            print(f(int(input())) if f(1) == 3 else "passed")
+        if __name__ == "__main__":
+            main()
+        """,
+    "a main that is no test": """
+        def f(x):
+            return x + 1
+        assert f(1) == 2
+        if __name__ == "__main__":
+            print(f(int(input())))
+        """,
+    "async": """
+        import asyncio
+        async def f(x):
+            await asyncio.sleep(0)
+            return 2 * x
+        async def test_f():
+            assert await f(2) == 4
+        assert asyncio.run(f(3)) == 6
+        """,
+    "an example with a loop": '''
+        def f(n):
+            """Count down.
+
+            >>> for x in f(2):
+            ...     print(x)
+            2
+            1
+            """
+            while n > 0:
+                yield n
+                n -= 1
+        ''',
+    "logging and traceback": """
+        import logging, traceback
+        def f(x):
+            try:
+                return 1 // x
+            except ZeroDivisionError:
+                logging.exception("zero")
+                return traceback.format_exc().splitlines()[-1]
+        assert f(1) == 1
+        assert f(0).startswith("ZeroDivisionError") is True
+        """,
+    "a mutant that does not compile": """
+        def f(x):
+            match x:
+                case {"a": 1, "aX": 2}:
+                    return "both"
+                case {"a": 1}:
+                    return "one"
+        assert f({"a": 1, "aX": 2}) == "both" and f({"a": 1}) == "one"
+        """,
+    "operands that are not evaluated": """
+        def f(items):
+            return items[-1:]
+        assert not f([]) or f([])[0] == 1
+        assert f([1, 2]) == [2]
+        """,
+    "not a number": """
+        import math
+        def f(numbers):
+            return sum(numbers) / len(numbers) if numbers else math.nan
+        assert f([1, 3]) == 2 and math.isnan(f([]))
+        x = f([])
+        assert x != x
+        """,
+    "a time zone": """
+        import datetime, zoneinfo
+        def f(stamp, zone):
+            return datetime.datetime.fromtimestamp(stamp, zoneinfo.ZoneInfo(zone)).hour
+        assert f(0, "Europe/Berlin") == 1 and f(0, "UTC") == 0
+        """,
+    "a no-break space": 'def f(x):\n    return f"{x}\u00a0EUR"\nassert f(3) == "3\u00a0EUR"',
+    "a die": """
+        import random
+        def f():
+            return random.randint(1, 6)
+        assert all(1 <= f() <= 6 for _ in range(100))
+        """,
+    "a random number with a seed": """
+        import random
+        def f(seed):
+            return random.Random(seed).randrange(10) < 10 and seed + 1
+        assert f(3) == 4
+        """,
+}
+
+
+def test_honest_code_is_verified(sandbox):
+    verdicts = judged(HONEST, sandbox)
+    assert {name: verdict for name, verdict in verdicts.items() if verdict != "verified"} == {}
+
+
+FIRST = "def f(xs):\n    return xs[0] + 0\n"  # said to be a sum
+WEAK_TESTS = """
+    assert f([1, 2])
+    assert f([1, 2]) is not None
+    assert f([1, 2]) != 7
+    assert f([1, 2]) > 0
+    assert 0 < f([1, 2]) < 9
+    assert f([1, 2]) == f([1, 2])
+    assert f([1, 2]) == 3 or True
+    assert (f([1, 2]) == 3, "the sum")
+    assert isinstance(f([1, 2]), int)
+    assert isinstance(f([1, 2]), int) is True
+    assert not isinstance(f([1, 2]), str)
+    assert type(f([1, 2])) == int
+    assert type(f([1, 2])) is int and callable(f)
+    assert str(type(f([1, 2]))) == "<class 'int'>"
+    assert all(isinstance(f([n]), int) for n in range(3))
+    assert bool(f([1, 2])) == True
+    assert len(str(f([1, 2]))) == 1
+    assert f([1, 2]) in range(9)
+    assert abs(f([1, 2]) - 3) < 3
+    assert __import__("math").isclose(f([1, 2]), 3, rel_tol=0.9)
+    assert f.__name__ == "f"
+    assert True
+    print(f([1, 2])); assert 1 + 1 == 2
+    expected = f([1]); assert f([1]) == expected
+""".strip().splitlines()
+WEAK = {
+    **{test.strip(): FIRST + test.strip().replace("; ", "\n") for test in WEAK_TESTS},
+    "one easy case": "def f(xs):\n    return xs[0]\nassert f([3]) == 3",
+    "an error of any kind": f"{FIRST}try:\n    f(None)\n    assert False\nexcept Exception:\n    pass",
+    "raises of any kind": f"{FIRST}import pytest\nwith pytest.raises(Exception):\n    f(None)",
+    "an ellipsis": 'def f(x):\n    """\n    >>> f([1])  # doctest: +ELLIPSIS\n    [...]\n    """\n    return x + [0]\n',
+}
+
+
+def test_weak_tests_are_no_tests(sandbox):
+    verdicts = judged(WEAK, sandbox)
+    reasons = ("no test tells what a value is", "no mutant is noticed by the tests", "no test was reached")
+    assert {name: verdict for name, verdict in verdicts.items() if not verdict.startswith(reasons)} == {}
+
+
+# What makes the parser, the compiler or ast.unparse fail, or use seconds and gigabytes.
+NESTED = "\n".join(f"{'  ' * depth}try:\n{'  ' * depth}  pass\n{'  ' * depth}finally:" for depth in range(1, 19))
+BREAKING = {
+    "a long number in hexadecimal": f"def f():\n    return 0x{'f' * 3600}\nassert f() == 1",
+    "nested finally blocks": f"def f():\n{NESTED}\n{'  ' * 19}return 1\nassert f() == 1",
+    "much that cannot be parsed": "def f():\n    return 1\n" + "this is prose (and so on\n" * 7000,
+    "many quotation marks": "def f():\n    return 1\n" + "'''\n" * 1001,
+    "deep parentheses": f"def f():\n    return {'(' * 150}1{')' * 150}\nassert f() == 2",
+    "a sum of many": f"def f(x):\n    return {'x + ' * 3000}1\nassert f(1) == 3001",
+    "a sign before a sign": f"def f(x):\n    return {'-' * 3000}1\nassert f(1) == 1",
+}
+
+
+def test_no_text_breaks_the_verifier(sandbox):
+    verdicts = judged({**BREAKING, "the next": DOUBLE}, sandbox)
+    assert verdicts.pop("the next") == "verified"
+    assert "verified" not in verdicts.values()
+    assert verdicts["nested finally blocks"].startswith("takes too much to compile")
+
+
+def test_an_error_of_the_verifier_is_a_reason_with_its_trace(sandbox, monkeypatch):
+    broken = "import generation.python_code.candidates as c\nc.verify = lambda *_: 1 / 0\nc.serve()"
+    monkeypatch.setattr(candidates, "START", broken)
+    [(_, verdict)] = verify_all([CodeCandidate(DOUBLE)], sandbox, 1)
+    assert str(verdict) == "the verifier failed" and "ZeroDivisionError" in verdict.detail
 
 
 def test_candidates_keep_their_order_with_any_number_of_workers(sandbox):
@@ -408,26 +767,17 @@ def test_candidates_keep_their_order_with_any_number_of_workers(sandbox):
     found = []
     for workers in (1, 3):
         verdicts = verify_all((CodeCandidate(text) for text in texts), sandbox, workers)
-        found.append([(c.text, str(v) if isinstance(v, Rejected) else v.mutants_killed) for c, v in verdicts])
+        found.append([(c.text, str(v) if isinstance(v, Rejected) else v.meta["mutants_killed"]) for c, v in verdicts])
     assert found[0] == found[1]
     assert found[0] == [
         (t, 3) if "== 8" in t else (t, "a test fails" if "assert" in t else "no code in the answer") for t in texts
     ]
 
 
-def test_code_that_is_nested_too_deep_is_rejected(sandbox):
-    texts = [
-        f"def f(x):\n    return {'x + ' * 3000}1\nassert f(1)",
-        f"def f(x):\n    return {'-' * 3000}1\nassert f(1)",
-    ]
-    for _, verdict in verify_all((CodeCandidate(text) for text in texts), sandbox, 1):
-        assert str(verdict) in ("nested too deep", "is no Python")
-
-
 def test_tests_may_be_separate_from_the_code(sandbox):
-    verified = verify(make_sample("def f(x):\n    return x + 1\n", "assert f(1) == 2\nassert f(2) == 3"), sandbox)
-    assert isinstance(verified, Verified) and verified.tests_run == 2
-    assert verified.sample.test_code == "assert f(1) == 2\nassert f(2) == 3"
+    sample = make_sample("def f(x):\n    return x + 1\n", "assert f(1) == 2\nassert f(2) == 3")
+    assert verify(sample, sandbox).tests_run == 2
+    assert sample.test_code == "assert f(1) == 2\nassert f(2) == 3"
 
 
 PROMPT = (ROOT / "generation" / "prompts" / "python" / "function.txt").read_text("utf-8")
@@ -436,6 +786,5 @@ PROMPT = (ROOT / "generation" / "prompts" / "python" / "function.txt").read_text
 @pytest.mark.parametrize("topic", re.findall(r"^Topic: ([^{].*)$", PROMPT, re.M))
 def test_the_examples_in_the_prompt_are_verified(topic, sandbox):
     answer = PROMPT.partition(f"Topic: {topic}\n")[2].partition("\nTopic:")[0]
-    verified = verify(make_sample(extract(answer)), sandbox)
-    assert verified.tests_run >= 3 and verified.mutants_killed >= verified.mutants / 2
-    assert make_record(verified.sample, {})["instruction"]
+    sample = make_sample(extract(answer))
+    assert verify(sample, sandbox).tests_run >= 3 and instruction(sample)

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import threading
 import warnings
@@ -20,7 +21,8 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from generation.python_code.samples import Rejected, make_sample
+from generation.python_code.answers import Rejected
+from generation.python_code.samples import make_sample
 from generation.python_code.verification import compiled, verify, why_failed
 from generation.sandbox.bubblewrap import (
     START,
@@ -39,6 +41,7 @@ from tests.conftest import ROOT
 LIMITS = Limits(memory=128 << 20, wall_seconds=1.5)
 CPU_SECONDS = 0.4
 RAISES = "a test raises an exception"
+PROGRAM_RAISES = "the program raises an exception"
 EARLY = "ends before its tests are done"
 TOO_LONG = "takes too long"
 LOOKS = "looks into the interpreter"
@@ -270,6 +273,7 @@ def attack(way: str) -> str:
     return f"def attack():\n{body}\nassert attack() is True\n"
 
 
+BASE = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
 CLOSED = {
     "the root folder": "return open('/new', 'w').write('x') == 1",
     "the libraries": "return open(os.path.dirname(os.__file__) + '/evil.py', 'w').write('x') == 1",
@@ -285,6 +289,14 @@ CLOSED = {
     "names of hosts": "return len(socket.getaddrinfo('example.org', 80)) > 0",
     "secrets of the environment": "return os.environ['OPENAI_API_KEY'] != ''",
     "the standard input": "return input() != ''",
+    "signal handlers": "return signal.signal(signal.SIGTERM, lambda *_: None) is not None",
+    "extended attributes": "open('f', 'w').close(); return os.setxattr('f', 'user.a', b'x' * 60000) is None",
+    "sockets of virtual machines": "return socket.socket(40).fileno() > 0",
+    "sockets of the internet": "return socket.socket().fileno() > 0",
+    "the limits of other processes": "return resource.prlimit(1, resource.RLIMIT_NOFILE, (9, 9)) is not None",
+    "installed packages": f"return len(os.listdir({sysconfig.get_path('purelib', vars=BASE)!r})) > 0",
+    "programs of the system": "return len(os.listdir('/usr/bin')) > 1",
+    "mounts": "return LIBC.mount(b'x', os.getcwd().encode(), b'tmpfs', 0, None) == 0",
 }
 
 
@@ -317,7 +329,7 @@ def test_signals_to_the_supervisor_do_nothing_to_the_next_program(sandbox):
 
 
 def test_processes_started_without_the_filter_die_with_the_sandbox(sandbox):
-    unfiltered = Sandbox(LIMITS, sandbox._bwrap, None)
+    unfiltered = Sandbox(LIMITS, sandbox.bwrap, None)
     code = """
         import os, time
         def f():
@@ -352,10 +364,10 @@ EXHAUSTION = {
     "waiting for what never comes": ("import os; os.read(os.pipe()[0], 1)", TOO_LONG),
     "stopping itself": ("import os; os.kill(os.getpid(), 19)", TOO_LONG),
     "endless output": ("while True: print('x' * 10000)", TOO_LONG),
-    "a loop that ignores signals": (
-        "import signal; [signal.signal(n, lambda *_: None) for n in range(1, 32) if n not in (9, 19)]\n"
-        "    while True: pass",
-        TOO_LONG,
+    "many small files": ("n = 0\n    while True:\n        open(f'{n}', 'w').close()\n        n += 1", RAISES),
+    "many folders in each other": (
+        "import os\n    while True:\n        os.mkdir('d' * 255)\n        os.chdir('d' * 255)",
+        RAISES,
     ),
     "a loop that switches its timer off": (
         "import signal; signal.setitimer(signal.ITIMER_PROF, 0)\n    while True: pass",
@@ -405,7 +417,7 @@ def test_the_run_goes_on_after(what, sandbox):
 
 @pytest.mark.parametrize(("first", "most"), [("pass", 1.0), ("signal.setitimer(signal.ITIMER_PROF, 0)", 3.0)])
 def test_cpu_time_is_limited_by_a_timer_and_then_by_the_kernel(first, most, sandbox):
-    patient = Sandbox(Limits(wall_seconds=60), sandbox._bwrap, sandbox._seccomp)
+    patient = Sandbox(Limits(wall_seconds=60), sandbox.bwrap, sandbox.seccomp)
     sample = make_sample(f"import signal\ndef f():\n    {first}\n    while True: pass\nassert f()")
     [outcome] = patient.run([Program(compiled(sample.program), compiled(sample.tests), 0.2)], seed=1)
     assert outcome.end == "cpu" and 0.1 < outcome.cpu_seconds < most
@@ -456,16 +468,16 @@ CHEATS = {
         "forges its results",
     ),
     "objects that are equal to everything": (
-        "class Equal:\n    def __eq__(self, other): return True\ndef f(x): return Equal()",
+        "class Equal:\n    def __eq__(self, other): return True\nf = lambda x: Equal()",
         "a test compares no plain data",
     ),
     "numbers that are equal to everything": (
-        "class Equal(int):\n    def __eq__(self, other): return True\ndef f(x): return Equal()",
+        "class Equal(int):\n    def __eq__(self, other): return True\nf = lambda x: Equal()",
         "a test compares no plain data",
     ),
     "a class that passes for int": (
         "class Meta(type):\n    def __eq__(self, other): return True\n    __hash__ = type.__hash__\n"
-        "class Equal(metaclass=Meta):\n    __class__ = int\ndef f(x): return Equal()",
+        "class Equal(metaclass=Meta):\n    __class__ = int\n    __eq__ = list.__eq__\nf = lambda x: Equal()",
         "a test compares no plain data",
     ),
     "tracing that leaves when the tests begin": ("sys.settrace(lambda *_: os._exit(0))", LOOKS),
@@ -504,7 +516,7 @@ CHEATS = {
     ),
     "the name of the check": ("CHECK = __check__ = print", "a test fails"),
     "right values at the end of the tests' output": (
-        "def f(x):\n    os.write(3, b'[\"check\",0,[4]]\\n')\n    return x",
+        "f = lambda x: os.write(3, b'[\"check\",0,[4]]\\n') and x",
         "forges its results",
     ),
 }
@@ -515,6 +527,126 @@ def test_not_verified_by(how, sandbox):
     code, reason = CHEATS[how]
     wrong = CHEAT + code + "\nimport os\nassert f(2) == 4\n"  # the import separates the code above from the tests
     assert verdict(sandbox, wrong) == reason
+
+
+# Whole programs, whose tests take part; each has the expected value that its function does not compute.
+FORGERIES = {
+    "the code of the tests, which an audit hook is shown": (
+        """
+        import os, sys
+        def f(x):
+            return x
+        sys.addaudithook(lambda event, args: event == 'exec' and os._exit(0))
+        def g(): pass
+        assert f(2) == 4
+        """,
+        LOOKS,
+    ),
+    "the constants of the tests": (
+        """
+        import os
+        def f(x):
+            return x
+        def test_f():
+            assert f(2) == 4
+        [check] = [item for item in test_f.__code__.co_consts if callable(item)]
+        """,
+        LOOKS,
+    ),
+    "the code of a generator of the tests": (
+        "def f(x):\n    return x\n(n for n in 'x').gi_code\nassert f(2) == 4",
+        LOOKS,
+    ),
+    "the frames below a signal handler": (
+        """
+        import os, signal
+        def f(x):
+            return x
+        signal.signal(signal.SIGUSR1, lambda number, frame: os._exit(0))
+        def g(): pass
+        assert f(2) == 4
+        """,
+        PROGRAM_RAISES,
+    ),
+    "a signature from a report that it intercepts": (
+        """
+        import os
+        reading, writing = os.pipe()
+        def f(x):
+            return x
+        def g():
+            kept = os.dup(3)
+            os.dup2(writing, 3)
+            return kept
+        def h(kept):
+            word = os.read(reading, 1000).split()[0]
+            os.write(kept, word + b' ["check",0,[4]]\\n' + word + b' ["done"]\\n')
+            os._exit(0)
+        kept = g()
+        assert f(2) == 4
+        h(kept)
+        """,
+        "forges its results",
+    ),
+    "a report that it holds back": (
+        """
+        import os
+        reading, writing = os.pipe()
+        def f(x):
+            return x
+        kept = os.dup(3)
+        os.dup2(writing, 3)
+        assert f(2) == 4
+        os.dup2(kept, 3)
+        assert f(0) == 0
+        """,
+        "forges its results",
+    ),
+    "a report that it repeats": (
+        """
+        import os
+        reading, writing = os.pipe()
+        def f(x):
+            return x
+        kept = os.dup(3)
+        os.dup2(writing, 3)
+        assert f(0) == 0
+        os.write(kept, 2 * os.read(reading, 1000))
+        os.dup2(kept, 3)
+        """,
+        "forges its results",
+    ),
+    "the limits of the supervisor": (
+        """
+        import os, resource
+        resource.prlimit(os.getppid(), resource.RLIMIT_AS, (1 << 25, 1 << 25))
+        def f(x):
+            return x
+        assert f(0) == 0
+        """,
+        PROGRAM_RAISES,
+    ),
+    "a mark for the mutants": (
+        """
+        import os, tempfile
+        marks = [os.path.join(folder, "mark") for folder in (os.environ["HOME"], tempfile.gettempdir(), ".")]
+        if any(map(os.path.exists, marks)):
+            os._exit(1)
+        for mark in marks:
+            open(mark, "w").close()
+        def f(x):
+            return x + 0
+        assert f(0) == 1 - 1 and os.path.exists(marks[0]) is True
+        """,
+        "verified",  # its mutants do not find the mark, so they run
+    ),
+}
+
+
+@pytest.mark.parametrize("how", FORGERIES)
+def test_a_verdict_is_not_forged_by(how, sandbox):
+    code, reason = FORGERIES[how]
+    assert verdict(sandbox, code) == reason
 
 
 def test_the_function_of_the_cheats_is_verified_once_it_is_right(sandbox):
@@ -528,11 +660,11 @@ HIDDEN = {
         "for x in (2,):\n    try:\n        assert f(x) == 4\n    finally:\n        break",
         "a test fails",
     ),
-    "tests that are never called": ("def check():\n    assert f(2) == 4", "no test was reached"),
+    "tests that are never called": ("def check(f):\n    assert f(2) == 4", "no test was reached"),
     "tests in a branch that is not taken": ("if f(2) == 4:\n    assert f(2) == 4", "no test was reached"),
     "tests of constants": ("assert True\nassert 1 + 1 == 2", "no mutant is noticed by the tests"),
-    "a test that anything passes": ("assert f(2) is not f", "a test compares no plain data"),
-    "a test that ignores the result": ("assert [f(2)]", "no mutant is noticed by the tests"),
+    "a test that anything passes": ("assert f(2) is not f", "no test tells what a value is"),
+    "a test that ignores the result": ("assert [f(2)]", "no test tells what a value is"),
 }
 
 
@@ -642,6 +774,7 @@ def test_without_a_sandbox_the_limits_still_hold(no_sandbox):
     assert why(no_sandbox, "import os\ndef f():\n    return 'PATH' in os.environ\nassert f()") == "a test fails"
 
 
+@linux
 def test_the_probe_finds_all_ways_out_without_a_sandbox(no_sandbox):
     assert {"the network", "reading files", "writing files", "sockets"} <= set(open_ways(no_sandbox))
 

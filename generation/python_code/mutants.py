@@ -3,14 +3,15 @@
 The existing tools (mutmut, cosmic-ray) test projects: they write mutants into a source tree, run its test suite for
 each, and keep a session on disk. Here only the mutated AST is needed. The faults are the ones that those tools use
 (https://mutmut.readthedocs.io); the idea is from DeMillo, Lipton and Sayward, "Hints on Test Data Selection",
-Computer 11(4), 1978.
+Computer 11(4), 1978. Leaving out a call is from PIT (https://pitest.org/quickstart/mutators: "naked receiver",
+"argument propagation").
 """
 
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -41,18 +42,43 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 UNCHANGED = ("annotation", "returns", "decorator_list")  # fields of AST nodes that are not mutated
 
-Change = tuple[ast.AST, str, object]  # a node, one of its fields, and the new value
+
+class Change(NamedTuple):
+    """A fault: a new value for a field of a node."""
+
+    node: ast.AST
+    field: str
+    value: Any
+    crude: bool = False  # a result is left out: nearly every test notices that
 
 
-def mutants(program: ast.Module, most: int) -> Iterator[ast.Module]:
-    """Copies of a program with one fault each in its functions: at most `most`, spread evenly over the program."""
-    count = sum(1 for _ in changes(program))
-    chosen = {index * count // most for index in range(most)} if count > most else set(range(count))
-    for index in sorted(chosen):
-        mutant = copy.deepcopy(program)
-        node, name, value = list(changes(mutant))[index]
-        setattr(node, name, value)
-        yield ast.fix_missing_locations(mutant)
+class Mutant(NamedTuple):
+    """A program with a fault."""
+
+    program: ast.Module
+    crude: bool
+
+
+def mutants(program: ast.Module, most: int) -> Iterator[Mutant]:
+    """A program with one fault at a time in its functions: at most `most`, spread evenly over the program.
+
+    The program itself is changed, and changed back when the next mutant is asked for. A quarter of the faults are
+    crude ones, or more if there are few others.
+    """
+    found = list(changes(program))
+    crude = [change for change in found if change.crude]
+    fine = [change for change in found if not change.crude]
+    fine_count = min(len(fine), max(most - most // 4, most - len(crude)))
+    for change in [*spread(fine, fine_count), *spread(crude, min(len(crude), most - fine_count))]:
+        before = getattr(change.node, change.field)
+        setattr(change.node, change.field, change.value)
+        yield Mutant(ast.fix_missing_locations(program), change.crude)
+        setattr(change.node, change.field, before)
+
+
+def spread(items: list[Change], count: int) -> list[Change]:
+    """`count` of the items, evenly."""
+    return [items[index * len(items) // count] for index in range(count)]
 
 
 def changes(node: ast.AST, in_function: bool = False) -> Iterator[Change]:
@@ -61,9 +87,24 @@ def changes(node: ast.AST, in_function: bool = False) -> Iterator[Change]:
         yield from change(node)
     in_function = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     for name, value in ast.iter_fields(node):
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and name not in UNCHANGED and not is_text(child):
+        if name in UNCHANGED:
+            continue
+        for index, child in enumerate(value if isinstance(value, list) else [value]):
+            if in_function and (inner := instead_of_call(child)):
+                changed = [*value[:index], inner, *value[index + 1 :]] if isinstance(value, list) else inner
+                yield Change(node, name, changed)
+            if isinstance(child, ast.AST) and not is_text(child):
                 yield from changes(child, in_function)
+
+
+def instead_of_call(node: object) -> ast.expr | None:
+    """What a call is applied to; None for other nodes."""
+    match node:
+        case ast.Call(func=ast.Name() | ast.Attribute(value=ast.Name()), args=[argument, *_]):
+            return None if isinstance(argument, ast.Starred) else argument
+        case ast.Call(func=ast.Attribute(value=receiver)):
+            return receiver
+    return None
 
 
 def is_text(node: ast.AST) -> bool:
@@ -74,35 +115,35 @@ def is_text(node: ast.AST) -> bool:
 def _constant(node: ast.Constant) -> Iterator[Change]:
     match node.value:
         case bool():
-            yield node, "value", not node.value
+            yield Change(node, "value", not node.value)
         case int() | float() | complex():
-            yield node, "value", node.value + 1
+            yield Change(node, "value", node.value + 1)
         case str():
-            yield node, "value", node.value + "X"
+            yield Change(node, "value", node.value + "X")
 
 
 def _operator(node: ast.BinOp | ast.AugAssign) -> Iterator[Change]:
     if other := ARITHMETIC.get(type(node.op)):
-        yield node, "op", other()
+        yield Change(node, "op", other())
 
 
 def _comparison(node: ast.Compare) -> Iterator[Change]:
     for index, op in enumerate(node.ops):
-        yield node, "ops", [*node.ops[:index], COMPARISONS[type(op)](), *node.ops[index + 1 :]]
+        yield Change(node, "ops", [*node.ops[:index], COMPARISONS[type(op)](), *node.ops[index + 1 :]])
 
 
 def _condition(node: ast.If | ast.IfExp | ast.While) -> Iterator[Change]:
     if not isinstance(node.test, ast.Compare | ast.Constant):  # these are mutated themselves
-        yield node, "test", ast.UnaryOp(ast.Not(), node.test)
+        yield Change(node, "test", ast.UnaryOp(ast.Not(), node.test))
 
 
 def _result(node: ast.Return | ast.Yield) -> Iterator[Change]:
     if node.value and not (isinstance(node.value, ast.Constant) and node.value.value is None):
-        yield node, "value", ast.Constant(None)
+        yield Change(node, "value", ast.Constant(None), crude=True)
 
 
 def _boolean(node: ast.BoolOp) -> Iterator[Change]:
-    yield node, "op", ast.And() if isinstance(node.op, ast.Or) else ast.Or()
+    yield Change(node, "op", ast.And() if isinstance(node.op, ast.Or) else ast.Or())
 
 
 CHANGES: dict[type[ast.AST], Callable[..., Iterator[Change]]] = {

@@ -1,105 +1,32 @@
-"""Extracts the code from a model's answer, splits it into program and tests, and makes a record of it."""
+"""Splits code into program and tests, and describes the program: its digest and its task."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import re
-import textwrap
-import warnings
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from generation.python_code.checks import Holds, has_asserts, make_checks
-from generation.python_code.parsing import parse_module
-from records.code_block import fenced
-from records.json_rows import SkipRow
+from generation.python_code.answers import MAX_CODE, NoPython, Rejected, parse
+from generation.python_code.checks import Check, has_asserts, make_checks
+from generation.python_code.frameworks import imports_test_module, is_main_guard, starts_runner
 
-SOURCE = "python_code"  # the label in the tuple files
-MAX_CODE = 20_000  # characters; answers to few-shot prompts have a few hundred
-MAX_ANSWER = 10 * MAX_CODE
-MAX_TRAILING_LINES = 100  # of prose after code without a fence
-
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S)
-_CLOSING_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})", re.M)
-_CODE_BEGINS = re.compile(r"^(?:def|class|import|from|async def)\b|^@", re.M)
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_LANGUAGES = ("", "python", "python3", "py", "pycon")
-
-
-class Rejected(SkipRow):
-    """Code that does not become a record. The message is the reason, which is counted; `detail` is about this code."""
-
-    def __init__(self, reason: str, detail: str = ""):
-        super().__init__(reason)
-        self.detail = detail
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A program of functions, and its tests."""
+    """A program of functions or classes, and its tests."""
 
     code: str  # the program's source
     test_code: str
     program: ast.Module
     tests: ast.Module  # reports values instead of asserting
-    checks: list[Holds]
+    checks: list[Check]
     digest: str  # of the program; names and docstrings do not matter
-
-
-# ---- extracting code -------------------------------------------------------------------------------------------------
-def extract(text: str) -> str:
-    """The Python code in a model's answer: its fenced blocks, or else the lines from the first definition on that
-    parse.
-
-    Raises Rejected if there is none.
-    """
-    if len(text) > MAX_ANSWER:
-        raise Rejected("too long")
-    text = text.replace("\r\n", "\n")
-    if before_fence := _code_to_closing_fence(text):
-        return before_fence
-    blocks = [textwrap.dedent(body) for _, language, body in _FENCE.findall(text) if language.lower() in _LANGUAGES]
-    code = "\n".join(block for block in blocks if parses(block) or len(blocks) == 1) if blocks else _unfenced(text)
-    if not code.strip():
-        raise Rejected("no code in the answer")
-    return code.strip("\n")
-
-
-def _code_to_closing_fence(text: str) -> str:
-    """The code of an answer that continues a block opened by the prompt."""
-    closing = _CLOSING_FENCE.search(text)
-    head = text[: closing.start()] if closing else ""
-    return head.strip("\n") if _CODE_BEGINS.search(head) and parses(head) else ""
-
-
-def _unfenced(text: str) -> str:
-    """The code from the first definition on, without trailing prose."""
-    begin = _CODE_BEGINS.search(text)
-    lines = text[begin.start() :].split("\n") if begin else []
-    for end in range(len(lines), max(0, len(lines) - MAX_TRAILING_LINES), -1):
-        if parses(code := "\n".join(lines[:end])):
-            return code
-    return "\n".join(lines)
-
-
-def parses(code: str) -> bool:
-    try:
-        parse(code)
-    except Rejected:
-        return False
-    return True
-
-
-def parse(code: str) -> ast.Module:
-    """Parse code. Raises Rejected if it is not valid in the running version of Python."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about invalid escapes such as "\d"
-        try:
-            return parse_module(code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # ValueError: a null byte
-            raise Rejected("is no Python", str(error)) from None
 
 
 # ---- program and tests -----------------------------------------------------------------------------------------------
@@ -111,41 +38,114 @@ def make_sample(code: str, more_tests: str = "") -> Sample:
     if len(code) + len(more_tests) > MAX_CODE:
         raise Rejected("too long")
     program, tests = split_tests(code)
-    if not any(isinstance(statement, ast.FunctionDef) for statement in program.body):
-        raise Rejected("no function")
+    if not any(isinstance(statement, _DEFINITIONS) for statement in program.body):
+        raise Rejected("no function or class")
+    if twice := defined_twice(program):
+        raise Rejected("defines a function twice", twice)
     lines = code.split("\n")
-    begin = _first_line(tests[0]) - 1 if tests else len(lines)
+    apart = {line for test in tests for line in range(_first_line(test), (test.end_lineno or 0) + 1)}
+    begin = min((_first_line(test) for test in tests if not starts_runner(test)), default=len(lines) + 1)
+    all_tests = [test for test in tests + parse(more_tests).body if not imports_program(test, program)]
+    if redefined := bound_outside(all_tests) & defined_names(program):
+        raise Rejected("its tests redefine the program", ", ".join(sorted(redefined)))
+    if are_in_table(all_tests, program):
+        raise Rejected("its tests are a table in the program")
     try:
-        module, checks = make_checks(program.body, tests + parse(more_tests).body)
-    except (ValueError, SyntaxError, RecursionError) as error:
+        module, checks = make_checks(program.body, all_tests)
+    except (NoPython, ValueError, SyntaxError, RecursionError) as error:
         raise Rejected("an example in a docstring cannot be read", str(error)) from None
     if not checks:
         raise Rejected("no test")
-    test_code = "\n".join(filter(None, ["\n".join(lines[begin:]).strip("\n"), more_tests.strip("\n")]))
-    return Sample(_without_trailing_comments(lines[:begin]), test_code, program, module, checks, digest(program))
+    program_lines = [line for number, line in enumerate(lines[: begin - 1], 1) if number not in apart]
+    imports = [ast.unparse(test) for test in tests if starts_runner(test) and _first_line(test) < begin]
+    parts = ["\n".join(imports), "\n".join(lines[begin - 1 :]).strip("\n"), more_tests.strip("\n")]
+    test_code = "\n".join(filter(None, parts))
+    return Sample(_without_trailing_comments(program_lines), test_code, program, module, checks, digest(program))
 
 
 def split_tests(code: str) -> tuple[ast.Module, list[ast.stmt]]:
-    """The program and the tests after it, which begin at the first assert outside a function, or at their preparation.
+    """The program and its tests: imports of test frameworks, and all from the first assert outside a function on, or
+    from what prepares it.
 
     Raises Rejected if the code is not Python.
     """
     statements = parse(code).body
-    first = next((index for index, statement in enumerate(statements) if has_asserts(statement)), len(statements))
-    while first < len(statements) and prepares_tests(statements[first - 1], statements[: first - 1]):
+    begins = (index for index, statement in enumerate(statements) if has_asserts(statement) or is_main_guard(statement))
+    first = next(begins, len(statements))
+    while first and prepares_tests(statements[first - 1], statements[: first - 1]):
         first -= 1
-    return ast.Module(statements[:first], []), statements[first:]
+    if not any(map(has_asserts, statements[first:])):  # what is left does not prepare tests, but runs the program
+        guards = (index for index, statement in enumerate(statements) if is_main_guard(statement))
+        first = next(guards, len(statements))
+    frameworks = [statement for statement in statements[:first] if imports_test_module(statement)]
+    program = [statement for statement in statements[:first] if statement not in frameworks]
+    return ast.Module(program, []), frameworks + statements[first:]
 
 
 def prepares_tests(statement: ast.stmt, before: list[ast.stmt]) -> bool:
-    """Whether a statement belongs to the tests: `print(f(1))`, or `CASES = ..` that no function before it uses."""
-    if not any(isinstance(earlier, ast.FunctionDef) for earlier in before):
+    """Whether a statement belongs to the tests: `print(f(1))`, `from module import f` of a function before it, or
+    `CASES = ..` that no function before it uses.
+    """
+    if not any(isinstance(earlier, _DEFINITIONS) for earlier in before):
         return False
     if not isinstance(statement, ast.Assign):
-        return isinstance(statement, ast.Expr)
+        return isinstance(statement, ast.Expr) or imports_program(statement, ast.Module(before, []))
     assigned = {node.id if isinstance(node, ast.Name) else None for node in statement.targets}
     used = {node.id for earlier in before for node in ast.walk(earlier) if isinstance(node, ast.Name)}
     return None not in assigned and not assigned & used
+
+
+def defined_names(program: ast.Module) -> set[str]:
+    """The functions and classes of a program."""
+    return {statement.name for statement in program.body if isinstance(statement, _DEFINITIONS)}
+
+
+def defined_twice(program: ast.Module) -> str:
+    """A function that a program defines twice, so that one of them is a draft; "" if there is none."""
+    names = [node.name for node in program.body if isinstance(node, _DEFINITIONS) and not node.decorator_list]
+    return next((name for index, name in enumerate(names) if name in names[:index] and name != "_"), "")
+
+
+def bound_outside(tests: list[ast.stmt]) -> set[str]:
+    """The names that tests bind outside their functions, or declare as global in them."""
+    names: set[str] = set()
+    for test in tests:
+        for node in ast.walk(test):
+            if isinstance(node, ast.Global):
+                names.update(node.names)
+        if isinstance(test, _DEFINITIONS):
+            names.add(test.name)
+        elif isinstance(test, ast.Import | ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in test.names)
+        else:
+            names.update(bound_names(ast.Module([test], [])))
+    return names
+
+
+def imports_program(statement: ast.stmt, program: ast.Module) -> bool:
+    """Whether a statement imports the program's own functions, as if it were a module."""
+    return (
+        isinstance(statement, ast.ImportFrom)
+        and statement.module not in sys.stdlib_module_names
+        and {alias.name for alias in statement.names if not alias.asname} <= defined_names(program) | {"*"}
+    )
+
+
+def are_in_table(tests: list[ast.stmt], program: ast.Module) -> bool:
+    """Whether the program has a dictionary of just the arguments and results that the tests have."""
+    pairs = set()
+    for test in tests:
+        match test:
+            case ast.Assert(test=ast.Compare(left=ast.Call(args=[argument]), ops=[ast.Eq()], comparators=[expected])):
+                pairs.add((ast.unparse(argument), ast.unparse(expected)))
+            case ast.Assert():
+                return False
+    for node in ast.walk(program):
+        if isinstance(node, ast.Dict):
+            items = zip(node.keys, node.values, strict=True)
+            if pairs and pairs == {(ast.unparse(key), ast.unparse(value)) for key, value in items if key}:
+                return True
+    return False
 
 
 def _first_line(statement: ast.stmt) -> int:
@@ -200,34 +200,31 @@ def bound_names(program: ast.Module) -> Iterator[str]:
                 yield name
 
 
-# ---- the record ------------------------------------------------------------------------------------------------------
-def make_record(sample: Sample, meta: dict[str, Any]) -> dict[str, Any]:
-    """A verified sample as a record: the task in words, and the program as a fenced block.
-
-    Raises Rejected if there is no docstring to take the task from.
-    """
-    return {
-        "id": f"{SOURCE}/{sample.digest}",
-        "source": SOURCE,
-        "instruction": instruction(sample),
-        "response": fenced(sample.code),
-        "meta": meta,
-    }
-
-
+# ---- the task --------------------------------------------------------------------------------------------------------
 def instruction(sample: Sample) -> str:
-    """The task in words, from the docstring of the function that the tests use first."""
-    function = tested_function(sample)
-    task = (ast.get_docstring(function) or "").partition(">>>")[0].strip()
+    """The task in words, from the docstring of the function or class that the tests use first.
+
+    Raises Rejected if it has none.
+    """
+    tested = tested_definition(sample)
+    task = (ast.get_docstring(tested) or "").partition(">>>")[0].strip()
     task = re.sub(r"\n*\s*(?:Examples?|Tests?|Doctests?|Usage)\s*:*\s*(?:-+\s*)?$", "", task, flags=re.I).strip()
     if not task:
         raise Rejected("no docstring")
-    returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
-    signature = f"{function.name}({ast.unparse(function.args)}){returns}"
+    if isinstance(tested, ast.ClassDef):
+        return f"Write a Python class `{tested.name}`:\n\n{task}"
+    returns = f" -> {ast.unparse(tested.returns)}" if tested.returns else ""
+    kind = "async " if isinstance(tested, ast.AsyncFunctionDef) else ""
+    signature = f"{kind}{tested.name}({ast.unparse(tested.args)}){returns}"
     return f"Write a Python function `{signature}` that does the following:\n\n{task}"
 
 
-def tested_function(sample: Sample) -> ast.FunctionDef:
-    functions = {node.name: node for node in sample.program.body if isinstance(node, ast.FunctionDef)}
-    named = (node.id for node in ast.walk(sample.tests) if isinstance(node, ast.Name) and node.id in functions)
-    return functions[next(named, list(functions)[-1])]
+def tested_definition(sample: Sample) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef:
+    """The first function that the tests use, or else the first class."""
+    functions = {node.name: node for node in sample.program.body if isinstance(node, _FUNCTIONS)}
+    classes = {node.name: node for node in sample.program.body if isinstance(node, ast.ClassDef)}
+    used = [node.id for node in ast.walk(sample.tests) if isinstance(node, ast.Name)]
+    for definitions in (functions, classes):
+        if name := next((name for name in used if name in definitions), None):
+            return definitions[name]
+    return next(reversed((functions or classes).values()))

@@ -1,16 +1,22 @@
 """Verification: runs a function with its own tests, and with faults put in, to see whether the tests mean anything.
 
 A sample is run from scratch in two sandboxes that differ in everything a program must not depend on (see
-Sandbox.run); its mutants run in the second. It is verified if both runs reach the end, at least one check is reached
-and every one that is holds, both runs report the same values, and the tests fail for at least one mutant.
+Sandbox.run); its mutants run in the second, and the program itself again with other random numbers and at other times
+if it asks for these. It is verified if all runs reach the end and report the same values, at least one check that
+tells what a value is is reached, every check that is reached holds, and such a check fails for at least one mutant: a
+mutant that crashes says nothing about the tests.
 
-What a verdict is worth: generation/sandbox/bubblewrap.py limits what a program can reach. Wherever possible, a
-verdict does not depend on the program's cooperation: the kernel reports how it ended, the expected values of its
-checks are known only here, lines that it writes itself lack the secret word, and looking for the frames and objects
-that hold the word ends it. One way remains: a program could take over its own interpreter, with ctypes for example,
-and report the right values without computing them. It would have to contain these values, and unless its functions
-matter for them, its mutants pass too and it is rejected. What remains are programs that were written to deceive this
-verification. Models that write code do not do that; a person could.
+What a verdict is worth: generation/sandbox/bubblewrap.py limits what a program can reach. The tests run in the
+program's process, so what a verdict rests on is that the values that this process reports are those of its functions:
+
+* The kernel reports how it ended.
+* Expected values that are literals are known only here, and are compared here with Python's own comparisons.
+* Reports are signed with a key that is not in the program's reach, unless it inspects frames, objects or the code of
+  its tests, which ends it (generation/sandbox/runner.py).
+
+A program that takes over its interpreter nevertheless, with ctypes for example, can report values that it does not
+compute. Like one whose functions know the arguments and results of the tests, it would have to contain these values:
+it would have been written to deceive this verification. Models that write code do not do that; a person could.
 
 A time limit can make two runs of the same sample differ only if it needs about as much time as it is allowed; for a
 mutant that is ten times the CPU time of the program.
@@ -21,45 +27,44 @@ from __future__ import annotations
 import ast
 import platform
 import warnings
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import suppress
 from types import CodeType
 from typing import Any, NamedTuple
 
-from generation.python_code.checks import Holds
+from generation.python_code.answers import Rejected
+from generation.python_code.checks import Check
 from generation.python_code.mutants import mutants
-from generation.python_code.samples import Rejected, Sample, extract, make_sample
-from generation.sandbox.bubblewrap import Outcome, Program, Sandbox
+from generation.python_code.samples import Sample
+from generation.sandbox.bubblewrap import Fields, NotPlain, Outcome, Program, Sandbox
 from generation.sandbox.runner import LOOKED_INTO
 
 CPU_SECONDS = 2.0  # limit of a run; the functions take milliseconds
-MUTANTS = 8  # at most, per sample: one that is noticed is required, the number of the others is a measure of the tests
+MUTANTS = 5  # at most, per sample: one that is noticed is required, the share of all is a measure of the tests
+MORE_MUTANTS = 24  # at most, if none of these is noticed
 MUTANT_FACTOR = 10  # a mutant may take this many times the CPU time of the program
 MIN_MUTANT_SECONDS = 0.1
 # Imported once for a sample and its mutants. These modules only define things, so it does not matter who imports them.
 SHARED_MODULES = set(
-    "abc bisect calendar collections contextlib copy dataclasses datetime decimal enum fractions functools heapq "
-    "itertools json math operator re statistics string textwrap typing".split()
+    "abc argparse asyncio base64 bisect calendar collections contextlib copy csv dataclasses datetime decimal difflib "
+    "enum fractions functools hashlib heapq html inspect io ipaddress itertools json logging math numbers operator os "
+    "pathlib pprint queue random re secrets shutil statistics string struct tempfile textwrap threading time traceback "
+    "types typing unicodedata unittest urllib uuid warnings weakref zoneinfo".split()
 )
-
-
-class CodeCandidate(NamedTuple):
-    """A text with code in it."""
-
-    text: str  # a model's answer, or a record's response
-    tests: str = ""  # that are not in the text
-    problem: str | None = None  # why there is no text
-    about: Any = None  # for the caller
+# A program that uses these runs again with other random numbers, or at other times.
+RANDOM_MODULES = {"random", "secrets", "uuid"}
+CLOCK_MODULES = {"time", "datetime", "calendar"}
+SEEDS = 50  # a die with a seventh side is found out with a probability of 1 - (6/7)^50 = 0.9996, if it is rolled once
+YEAR = 365.25 * 24 * 3600  # seconds
+LATER, EARLIER = 33.3 * YEAR, -22.2 * YEAR  # clock errors
 
 
 class Verified(NamedTuple):
-    """A verified sample, and how it was tested."""
+    """How a verified sample was tested."""
 
-    sample: Sample
     tests_run: int  # checks that were reached in one run
     mutants: int
-    mutants_killed: int  # for which the tests failed
+    mutants_killed: int  # for which a test failed
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -71,69 +76,67 @@ class Verified(NamedTuple):
         }
 
 
-def verify_all(
-    candidates: Iterable[CodeCandidate], sandbox: Sandbox, workers: int
-) -> Iterator[tuple[CodeCandidate, Verified | Rejected]]:
-    """Verify candidates in parallel; yields each with its verdict, in their order."""
-
-    def verdict(candidate: CodeCandidate) -> Verified | Rejected:
-        try:
-            if candidate.problem:
-                raise Rejected(candidate.problem)
-            return verify(make_sample(extract(candidate.text), candidate.tests), sandbox)
-        except Rejected as rejected:
-            return rejected
-        except RecursionError:
-            return Rejected("nested too deep")
-
-    waiting: deque[tuple[CodeCandidate, Future[Verified | Rejected]]] = deque()
-    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        # about the code, such as invalid escapes; set here because threads would undo each other's filters
-        warnings.simplefilter("ignore", SyntaxWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            for candidate in candidates:
-                waiting.append((candidate, pool.submit(verdict, candidate)))
-                if len(waiting) > 4 * workers:
-                    candidate, future = waiting.popleft()
-                    yield candidate, future.result()
-            for candidate, future in waiting:
-                yield candidate, future.result()
-        except BaseException:  # Ctrl-C: do not wait for running programs
-            sandbox.stop()
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
 def verify(sample: Sample, sandbox: Sandbox) -> Verified:
     """Run a sample. Raises Rejected if it is not verified, SandboxError if the sandbox does not start."""
     tests = compiled(sample.tests)
     program = Program(compiled(sample.program), tests, CPU_SECONDS)
-    modules = sorted(SHARED_MODULES & set(imported(sample.program)))
+    used = set(imported(sample.program)) | set(imported(sample.tests))
+    modules = sorted(SHARED_MODULES & used | ({"random"} if used & RANDOM_MODULES else set()))
     [first] = sandbox.run([program], seed=1, modules=modules)
     require_passed(first, sample.checks)
+    if not any(tests_of(first, sample.checks)):
+        raise Rejected("no test tells what a value is")
 
     seconds = min(CPU_SECONDS, max(MIN_MUTANT_SECONDS, MUTANT_FACTOR * first.cpu_seconds))
-    changed = [Program(compiled(mutant), tests, seconds) for mutant in mutants(sample.program, MUTANTS)]
-    second, *mutated = sandbox.run([program, *changed], seed=2, modules=modules)
-    require_passed(second, sample.checks)
-    if second.reports != first.reports:
-        raise Rejected("not deterministic")
-    if any(outcome.end == "lost" for outcome in mutated):
-        raise Rejected(ENDS["lost"])
-    killed = sum(why_failed(outcome, sample.checks) is not None for outcome in mutated)
-    if not killed:
+    repeated = [program._replace(seed=1, clock_error=EARLIER), *variants(program, used)]
+    changed = changed_programs(sample, program._replace(cpu_seconds=seconds), MUTANTS)
+    outcomes = sandbox.run([*repeated, *(each for each, _ in changed)], seed=2, modules=modules)
+    for outcome in outcomes[: len(repeated)]:
+        require_same(outcome, first, sample.checks)
+    # that a result is missing is noticed by a test that compares it with anything, so that has to be several things
+    crude_counts = len(atoms_of(first, sample.checks)) > 1
+    noticed = noticed_faults(outcomes[len(repeated) :], changed, sample.checks)
+    if not (crude_counts and noticed) and all(noticed) and len(changed) >= MUTANTS:
+        changed = changed_programs(sample, program._replace(cpu_seconds=seconds), MORE_MUTANTS)
+        outcomes = sandbox.run([each for each, _ in changed], seed=2, modules=modules)
+        noticed = noticed_faults(outcomes, changed, sample.checks)
+    if not (crude_counts and noticed) and all(noticed):
         raise Rejected("no mutant is noticed by the tests")
-    return Verified(sample, len(first.reports) - 1, len(changed), killed)
+    return Verified(len(first.reports) - 1, len(changed), len(noticed))
+
+
+def changed_programs(sample: Sample, program: Program, most: int) -> list[tuple[Program, bool]]:
+    """The mutants of a program that can be compiled, and whether their faults are crude."""
+    changed = []
+    for mutant in mutants(sample.program, most):
+        with suppress(Rejected):
+            changed.append((program._replace(code=compiled(mutant.program)), mutant.crude))
+    return changed
+
+
+def noticed_faults(outcomes: list[Outcome], changed: list[tuple[Program, bool]], checks: list[Check]) -> list[bool]:
+    """For each mutant that a test noticed, whether its fault is crude."""
+    if any(outcome.end == "lost" for outcome in outcomes):
+        raise Rejected(ENDS["lost"])
+    return [crude for outcome, (_, crude) in zip(outcomes, changed, strict=True) if is_noticed(outcome, checks)]
+
+
+def variants(program: Program, used: set[str]) -> list[Program]:
+    """The program with other random numbers and at another time, if it uses modules for these."""
+    later = [program._replace(clock_error=LATER)] if used & CLOCK_MODULES else []
+    seeds = range(2, SEEDS + 2) if used & RANDOM_MODULES else ()
+    return [*later, *(program._replace(seed=seed) for seed in seeds)]
 
 
 def imported(program: ast.Module) -> Iterator[str]:
-    """The modules that a program imports."""
+    """The modules that a program imports, packages by their first name."""
     for node in ast.walk(program):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield node.module.partition(".")[0]
+        elif isinstance(node, ast.Attribute) and node.attr == "urandom":
+            yield "random"
 
 
 def compiled(tree: ast.Module) -> CodeType:
@@ -142,20 +145,28 @@ def compiled(tree: ast.Module) -> CodeType:
         warnings.simplefilter("ignore")
         try:
             return compile(tree, "<sample>", "exec", dont_inherit=True, optimize=0)
-        except (
-            SyntaxError,
-            ValueError,
-            MemoryError,
-        ) as error:  # errors that the parser does not find, such as `return` outside a function
+        except (SyntaxError, ValueError) as error:  # what the parser does not find: `return` outside a function
             raise Rejected("is no Python", str(error)) from None
 
 
-def require_passed(outcome: Outcome, checks: list[Holds]) -> None:
+# ---- judging ---------------------------------------------------------------------------------------------------------
+def require_passed(outcome: Outcome, checks: list[Check]) -> None:
     if rejected := why_failed(outcome, checks):
         raise rejected
 
 
-def why_failed(outcome: Outcome, checks: list[Holds]) -> Rejected | None:
+def require_same(outcome: Outcome, first: Outcome, checks: list[Check]) -> None:
+    """Raise Rejected if a repetition of a run does not pass as the first did."""
+    rejected = why_failed(outcome, checks)
+    if outcome.end in ("wall", "cpu", "lost"):
+        require_passed(outcome, checks)
+    if rejected:
+        raise Rejected("not deterministic", f"in another run: {rejected}")
+    if outcome.reports != first.reports:
+        raise Rejected("not deterministic")
+
+
+def why_failed(outcome: Outcome, checks: list[Check]) -> Rejected | None:
     """Why a run does not pass, or None if it does."""
     if outcome.end == f"exit-{LOOKED_INTO}":
         return Rejected("looks into the interpreter")
@@ -166,10 +177,13 @@ def why_failed(outcome: Outcome, checks: list[Holds]) -> Rejected | None:
         match report:
             case ["check", int(number), list(values)] if 0 <= number < len(checks):
                 executed += 1
-                if not holds(checks[number], values):
-                    return Rejected("a test fails", f"check {number} with {values!r:.200}")
-            case ["opaque", int(number), str(kind)]:
-                return Rejected("a test compares no plain data", f"check {number}: {kind}")
+                try:
+                    if not holds(checks[number], values):
+                        return Rejected("a test fails", f"check {number} with {shown(values)}")
+                except NotPlain as kind:
+                    return Rejected("a test compares no plain data", f"check {number}: {kind}")
+            case ["opaque", int(number), str(problem)]:
+                return Rejected("a test compares no plain data", f"check {number}: {problem}")
             case ["raised", _, "SystemExit", _]:
                 return Rejected(ENDS["exit"])
             case ["raised", str(stage), str(name), str(message)]:
@@ -192,11 +206,65 @@ ENDS = {
     "forged": "forges its results",
     "lost": "breaks its sandbox",
 }
-NOT_COMPARABLE = (TypeError, ValueError, RecursionError, OverflowError, StopIteration, IndexError)
+NOT_COMPARABLE = (TypeError, ValueError, ArithmeticError, RecursionError, StopIteration, IndexError, AttributeError)
 
 
-def holds(check: Holds, values: list[object]) -> bool:
+def holds(check: Check, values: list[object]) -> bool:
     try:
-        return check(values)
+        return check.holds(values)
     except NOT_COMPARABLE:
         return False
+
+
+def shown(values: list[object]) -> str:
+    try:
+        return f"{values!r:.200}"
+    except ValueError:  # an integer of more digits than Python prints
+        return "values that are too long to show"
+
+
+def tests_of(outcome: Outcome, checks: list[Check]) -> Iterator[list[Any]]:
+    """The values of the checks of a passed run that tell what a value is."""
+    for report in outcome.reports:
+        match report:
+            case ["check", int(number), list(values)] if is_test(checks[number], values):
+                yield values
+
+
+def atoms_of(outcome: Outcome, checks: list[Check]) -> set[str]:
+    """The different simple values that tests compare in a passed run."""
+    return {atom for values in tests_of(outcome, checks) for atom in atoms(values)}
+
+
+def atoms(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = [part for item in value.items() for part in item]
+    if isinstance(value, Fields):
+        value = value.items
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from atoms(item)
+    else:
+        yield hex(value) if type(value) is int else repr(value)  # Python refuses to print integers of many digits
+
+
+def is_noticed(outcome: Outcome, checks: list[Check]) -> bool:
+    """Whether a test fails for a mutant before it crashes, if it does."""
+    if outcome.end != "exit-0":
+        return False
+    for report in outcome.reports:
+        match report:
+            case ["check", int(number), list(values)] if 0 <= number < len(checks):
+                with suppress(NotPlain):
+                    if not holds(checks[number], values) and is_test(checks[number], values):
+                        return True
+            case _:
+                return False
+    return False
+
+
+def is_test(check: Check, values: list[object]) -> bool:
+    try:
+        return check.is_test(values)
+    except (*NOT_COMPARABLE, NotPlain):
+        return True  # a comparison that fails compares

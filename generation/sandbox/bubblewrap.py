@@ -5,20 +5,23 @@
 
 What is closed, and by what:
 
-    files           bubblewrap: only the system's libraries and the Python that runs this are visible, read-only, and an
-                    empty folder in memory, which vanishes with the sandbox; no home, project, /etc, /proc, /sys
-    network         bubblewrap: a network namespace with nothing but its own loopback
-    processes       bubblewrap: a PID namespace, killed as a whole; seccomp: no new processes or threads
-    privileges      bubblewrap: a user namespace without capabilities; seccomp: no system calls that attacks need and
-                    functions do not (ptrace, mount, namespaces, keys, bpf, io_uring, ..)
+    files           bubblewrap: only the system's shared libraries, the standard library without installed packages, and
+                    the time zones are visible, read-only; no home, project, /etc, /proc, /sys. The runner mounts an
+                    empty folder in memory for each program, which vanishes with it
+    network         bubblewrap: a network namespace with nothing but its own loopback; seccomp: no sockets but AF_UNIX,
+                    because some families (AF_VSOCK) know no namespaces
+    processes       bubblewrap: a PID namespace, killed as a whole; seccomp: no new processes or threads, no limits or
+                    scheduling of others
+    privileges      bubblewrap: a user namespace; the runner drops its one capability, to mount, before a program
+                    starts; seccomp: only the system calls that functions need (ALLOWED)
     environment     none of our variables are passed on
     time, memory    resource limits on the one process there is; a wall clock outside of it
+    disk            the size and the number of files of the folder; seccomp: no extended attributes
     output          to /dev/null; the reports of the tests are cut off at 1 MB
     reports         generation/sandbox/runner.py
 
-What is not closed: the kernel is shared, so a vulnerability in it is a way out, as from every container. Small files
-take kernel memory beyond the folder's size, as many as can be made within the CPU time. Nothing hides how long a
-program takes.
+What is not closed: the kernel is shared, so a vulnerability in it is a way out, as from every container. Nothing hides
+how long a program takes.
 
 Every start checks the sandbox with a program that attempts what must fail (PROBE). If an attempt succeeds, or
 bubblewrap does not work, code is not run. Only allow_unsandboxed goes on then: with a new process, its own folder and
@@ -30,21 +33,28 @@ bubblewrap: https://github.com/containers/bubblewrap. seccomp through libseccomp
 from __future__ import annotations
 
 import ast
+import collections
+import datetime
+import decimal
 import errno
+import fractions
 import io
 import json
 import marshal
+import math
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -52,27 +62,47 @@ from generation.sandbox.runner import CHECK
 from records.errors import InputError
 
 RUNNER = Path(__file__).with_name("runner.py")
+RUNNER_CODE = marshal.dumps(compile(RUNNER.read_text("utf-8"), str(RUNNER), "exec", dont_inherit=True))
 START = "import marshal, sys; exec(marshal.load(sys.stdin.buffer))"  # compiled beforehand, which saves a millisecond
 PYTHON = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]  # sys.executable may be a virtual environment's link to it
 LIBRARIES = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")  # of the system
+MULTIARCH = getattr(sys.implementation, "_multiarch", "")  # Debian keeps shared libraries in a folder of this name
+TIME_ZONE_FILES = "/usr/share/zoneinfo"  # what zoneinfo reads
+PACKAGES = ("site-packages", "dist-packages")  # folders in that of the standard library
 INSTALL = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf; Arch: pacman -S)"
 SECONDS_TO_START = 30  # a sandbox takes hundredths of a second
 TIME_ZONES = {1: "WEST+12", 2: "EAST-14"}  # by seed; the dates in these always differ
 MEGABYTE = 1 << 20
 
-# What functions and their tests do not need: processes and threads; access to other processes; mounts and namespaces;
-# memory that the limits do not count; parts of the kernel with a history of vulnerabilities.
-DENIED = """
-    fork vfork clone clone3 execve execveat
-    ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd kcmp process_madvise
-    unshare setns mount umount2 pivot_root chroot open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr
-    memfd_create memfd_secret shmget shmat msgget semget
-    bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd
-    add_key request_key keyctl open_by_handle_at name_to_handle_at quotactl personality modify_ldt
-    setuid setgid setreuid setregid setresuid setresgid setgroups
-    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct
-    seccomp landlock_create_ruleset fanotify_init vhangup
+# The system calls that functions and their tests need. Everything else fails: processes and threads, other processes,
+# mounts and namespaces, signal handlers, extended attributes (which no limit counts), and what only attacks need.
+ALLOWED = """
+    read readv pread64 preadv write writev pwrite64 pwritev lseek sendfile copy_file_range
+    open openat creat close close_range dup dup2 dup3 fcntl flock fsync fdatasync truncate ftruncate fadvise64
+    stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs fstatfs getdents getdents64
+    getcwd chdir fchdir mkdir mkdirat rmdir link linkat unlink unlinkat symlink symlinkat rename renameat renameat2
+    chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat umask
+    getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
+    mmap mprotect munmap mremap madvise msync brk
+    poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 pipe pipe2
+    bind listen accept accept4 connect shutdown sendto recvfrom sendmsg recvmsg getsockname getpeername
+    setsockopt getsockopt
+    rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait sigaltstack kill tkill tgkill
+    alarm setitimer getitimer pause nanosleep clock_nanosleep time times gettimeofday clock_gettime clock_getres
+    getpid getppid gettid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups
+    uname sysinfo getrusage getrlimit setrlimit getpriority getcpu sched_yield sched_getaffinity
+    futex set_robust_list rseq getrandom wait4 waitid restart_syscall exit exit_group
 """.split()
+ALLOWED_WITH: list[
+    tuple[str, int, list[int]]
+] = [  # system calls that depend on one of their arguments: its index and the values
+    ("socket", 0, [socket.AF_UNIX]),
+    ("socketpair", 0, [socket.AF_UNIX]),
+    ("prlimit64", 0, [0]),  # the limits of the process itself
+    ("ioctl", 1, [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]),  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
+]
+BINARY_TREE = 2  # seccomp_attr_set(3)
+NOT_SUPPORTED = ["setxattr", "lsetxattr", "fsetxattr"]  # as file systems answer that have no extended attributes
 
 
 class SandboxError(InputError):
@@ -85,6 +115,7 @@ class Limits:
 
     memory: int = 512 * MEGABYTE  # bytes of address space
     files: int = 16 * MEGABYTE  # bytes, for each file and for the folder
+    file_count: int = 4_000  # in the folder; each takes kernel memory
     open_files: int = 64
     wall_seconds: float = 8.0
 
@@ -108,6 +139,8 @@ class Program(NamedTuple):
     code: CodeType
     tests: CodeType
     cpu_seconds: float
+    seed: int = 0  # of random numbers, those of os.urandom too, if the module random is among those of the run
+    clock_error: float = 0.0  # seconds that are added to the time
 
 
 class Outcome(NamedTuple):
@@ -124,19 +157,18 @@ class Outcome(NamedTuple):
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
 class Sandbox:
-    """Runs programs; any number of threads can use it."""
+    """Runs programs. Without the path of bubblewrap they are not kept from anything."""
 
-    def __init__(self, limits: Limits, bwrap: str | None, seccomp: bytes | None):
-        self.limits, self._bwrap, self._seccomp = limits, bwrap, seccomp
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._stopped = False
-        self._runner = marshal.dumps(compile(RUNNER.read_text("utf-8"), str(RUNNER), "exec", dont_inherit=True))
+    limits: Limits
+    bwrap: str | None
+    seccomp: bytes | None  # the filter, in the kernel's format
 
     @property
     def closed(self) -> bool:
         """Whether programs are kept from files, network and other processes."""
-        return self._bwrap is not None
+        return self.bwrap is not None
 
     def run(self, programs: Sequence[Program], seed: int, modules: Sequence[str] = ()) -> list[Outcome]:
         """Run programs one after the other, each in a new process, in one new sandbox.
@@ -145,12 +177,13 @@ class Sandbox:
         zone. modules of the standard library are imported once for all programs, which saves time. Raises
         SandboxError if the sandbox does not start.
         """
-        runs = [(program.code, program.tests, program.cpu_seconds) for program in programs]
-        job = (runs, list(modules), self.limits.as_resources(), self._seccomp, self.limits.wall_seconds)
+        runs = [tuple(program) for program in programs]
+        space = (self.limits.files, self.limits.file_count)
+        job = (runs, list(modules), self.limits.as_resources(), self.seccomp, self.limits.wall_seconds, space)
         timeout = SECONDS_TO_START + len(runs) * self.limits.wall_seconds
         with self._start(seed) as process:
             try:
-                answer, errors = process.communicate(self._runner + marshal.dumps(job), timeout)
+                answer, errors = process.communicate(RUNNER_CODE + marshal.dumps(job), timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
                 answer, errors = process.communicate()
@@ -160,12 +193,6 @@ class Sandbox:
             raise SandboxError(next((line for line in lines if line.startswith("bwrap: ")), lines[-1]))
         outcomes = list(read_outcomes(rest))
         return outcomes + [Outcome("lost", 0.0, [])] * (len(runs) - len(outcomes))
-
-    def stop(self) -> None:
-        """Kill what is running in other threads, and what starts from now on; the outcomes are meaningless."""
-        self._stopped = True
-        for process in list(self._running):
-            process.kill()
 
     @contextmanager
     def _start(self, seed: int) -> Iterator[subprocess.Popen[bytes]]:
@@ -186,13 +213,9 @@ class Sandbox:
                 cwd=None if self.closed else folder,
                 start_new_session=True,
             )
-            self._running.add(process)
             try:
-                if self._stopped:
-                    process.kill()
                 yield process
             finally:
-                self._running.discard(process)
                 process.kill()
                 process.wait()
 
@@ -200,27 +223,41 @@ class Sandbox:
     def _command(self, seed: int) -> Iterator[tuple[list[str], str]]:
         """The command that starts the runner, and its empty folder."""
         python = [PYTHON, "-S", "-s", "-P", "-B", "-c", START]
-        if self._bwrap:
+        if self.bwrap:
             folder = f"/run-{seed}"
-            yield [*bwrap_command(self._bwrap, folder, self.limits.files), *python], folder
+            yield [*bwrap_command(self.bwrap, folder), *python], folder
         else:
             with tempfile.TemporaryDirectory(prefix=f"run-{seed}-") as folder:
                 yield python, folder
 
 
-def bwrap_command(bwrap: str, folder: str, size: int) -> list[str]:
-    """The part of the command that makes the sandbox: `folder` is writable and holds `size` bytes."""
+def bwrap_command(bwrap: str, folder: str) -> list[str]:
+    """The part of the command that makes the sandbox, with an empty `folder` to mount something on."""
     command = [bwrap, "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--hostname", "sandbox"]
-    command += ["--as-pid-1", "--new-session", "--die-with-parent"]
+    command += ["--as-pid-1", "--new-session", "--die-with-parent", "--cap-add", "CAP_SYS_ADMIN"]
     for path in LIBRARIES:
         if os.path.islink(path):
             command += ["--symlink", os.readlink(path), path]
+        elif MULTIARCH and os.path.isdir(f"{path}/{MULTIARCH}"):
+            command += ["--ro-bind", f"{path}/{MULTIARCH}", f"{path}/{MULTIARCH}"]
         elif os.path.exists(path):
             command += ["--ro-bind", path, path]
-    for path in sorted({os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)} - {"/usr"}):
-        command += ["--ro-bind", path, path]
-    command += ["--ro-bind", PYTHON, PYTHON, "--dev-bind", "/dev/null", "/dev/null"]
-    return [*command, "--size", str(size), "--tmpfs", folder, "--chdir", folder, "--remount-ro", "/"]
+    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}  # not a virtual environment's
+    folders = {os.path.realpath(sysconfig.get_path(name, vars=base)) for name in ("stdlib", "platstdlib")}
+    for path in [PYTHON, *python_libraries(), *sorted(folders), TIME_ZONE_FILES]:
+        if os.path.exists(path):
+            command += ["--ro-bind", path, path]
+    for path in [f"{parent}/{name}" for parent in sorted(folders) for name in PACKAGES]:
+        if os.path.isdir(path):
+            command += ["--tmpfs", path, "--remount-ro", path]
+    command += ["--dev-bind", "/dev/null", "/dev/null"]
+    return [*command, "--dir", folder, "--chdir", folder, "--remount-ro", "/"]
+
+
+def python_libraries() -> list[str]:
+    """The shared libraries that a Python outside /usr brings along."""
+    prefix = os.path.realpath(sys.base_prefix)
+    return [] if prefix == "/usr" else sorted(map(str, Path(prefix, "lib").glob("libpython3.*.so.*")))
 
 
 def read_outcomes(answer: bytes) -> Iterator[Outcome]:
@@ -232,24 +269,97 @@ def read_outcomes(answer: bytes) -> Iterator[Outcome]:
         if len(reports) < size:
             return
         try:
-            yield Outcome(end, cpu_seconds, [json.loads(line, object_hook=plain) for line in reports.splitlines()])
+            yield Outcome(end, cpu_seconds, [decoded(line) for line in reports.splitlines()])
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
             yield Outcome("forged", cpu_seconds, [])
 
 
-def plain(item: dict[str, Any]) -> Any:
-    """Decode what generation/sandbox/runner.py encodes as an object with one item."""
+# ---- reported values -------------------------------------------------------------------------------------------------
+class NotPlain(Exception):  # noqa: N818 - whether it is an error depends on the test
+    """A comparison of an object that only the program's own code can compare."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opaque:
+    """An object in the sandbox. Only its identity and its truth are known here."""
+
+    kind: str
+    number: int  # the same for the same object
+    true: bool
+    unique: bool  # whether it is equal to itself only
+
+    def __bool__(self) -> bool:
+        return self.true
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Opaque) and self.number == other.number:
+            return True
+        if not self.unique or (isinstance(other, Opaque) and not other.unique):
+            raise NotPlain(self.kind)
+        return False
+
+    def __hash__(self) -> int:
+        return hash(self.number)
+
+
+class Failed:
+    """The operand of a test that could not be evaluated; an error if the test needs it after all."""
+
+    def __bool__(self) -> bool:
+        raise NotPlain("an operand that raises an exception")
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Fields(NamedTuple):
+    """A data class or a member of an enumeration: its class, and what its equality compares."""
+
+    class_number: int
+    items: tuple[tuple[str, Any], ...]
+
+
+def decoded(line: bytes) -> Any:
+    """The value that generation/sandbox/runner.py encoded."""
+    return json.loads(line, object_hook=decode_item, parse_constant=NOT_FINITE.__getitem__)
+
+
+def decode_item(item: dict[str, Any]) -> Any:
     [(kind, value)] = item.items()
     return KINDS[kind](value)
 
 
+FAILED = Failed()  # one object: lists of it are equal
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # one object each: lists of nan are equal
 KINDS: dict[str, Callable[[Any], Any]] = {
+    "int": lambda digits: int(digits, 16),
     "tuple": tuple,
     "set": set,
     "frozenset": frozenset,
     "dict": dict,
     "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
     "complex": lambda parts: complex(*parts),
+    "range": lambda parts: range(*parts),
+    "Counter": lambda items: collections.Counter(dict(items)),
+    "defaultdict": lambda items: collections.defaultdict(None, items),
+    "OrderedDict": collections.OrderedDict,
+    "deque": collections.deque,
+    "Decimal": decimal.Decimal,
+    "Fraction": fractions.Fraction,
+    "date": datetime.date.fromisoformat,
+    "datetime": datetime.datetime.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "timedelta": lambda parts: datetime.timedelta(*parts),
+    "PurePosixPath": PurePosixPath,
+    "PosixPath": PurePosixPath,
+    "UUID": uuid.UUID,
+    "fields": lambda parts: Fields(parts[0], tuple(map(tuple, parts[1]))),
+    "plain": lambda value: value,
+    "failed": lambda _: FAILED,
+    "object": lambda parts: Opaque(*parts),
 }
 
 
@@ -287,19 +397,24 @@ def find_bwrap() -> str:
 
 
 def make_filter() -> bytes:
-    """The seccomp filter in the kernel's format: DENIED fails with EPERM, all else is allowed."""
+    """The seccomp filter in the kernel's format. Raises SandboxError if libseccomp is missing."""
     try:
         import pyseccomp  # type: ignore[import-untyped]
     except (ImportError, RuntimeError) as error:  # RuntimeError: libseccomp itself is missing
         raise SandboxError(
             f"{error}; pip install -r requirements/generate.txt, and install libseccomp2 (Debian, Ubuntu: apt-get)"
         ) from None
-    rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
-    for name in DENIED:
-        try:
-            rules.add_rule(pyseccomp.ERRNO(errno.EPERM), name)
-        except OSError:  # libseccomp is older than this system call
-            continue
+    rules = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.EPERM))
+    for name in ALLOWED:
+        with suppress(OSError):  # libseccomp is older than this system call, or the machine has no such call
+            rules.add_rule(pyseccomp.ALLOW, name)
+    for name, index, values in ALLOWED_WITH:
+        for value in values:
+            rules.add_rule(pyseccomp.ALLOW, name, pyseccomp.Arg(index, pyseccomp.EQ, value))
+    for name in NOT_SUPPORTED:
+        rules.add_rule(pyseccomp.ERRNO(errno.ENOTSUP), name)
+    with suppress(OSError, ValueError):  # libseccomp before 2.5 can only make a list, which takes longer to load
+        rules.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, BINARY_TREE)
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
         file.seek(0)
@@ -318,8 +433,8 @@ def attempt(way, action, *args):
         return
     ways.append(way)
 
-def connect(family, address):
-    connection = _socket.socket(family)
+def connect(address):
+    connection = _socket.socket(_socket.AF_UNIX)
     connection.settimeout(1)
     connection.connect(address)
 
@@ -331,43 +446,58 @@ def fork():
     if not os.fork():
         os._exit(0)
 
-attempt("the network", connect, _socket.AF_INET, ("127.0.0.1", PORT))
-attempt("sockets", connect, _socket.AF_UNIX, FOLDER + "/socket")
+def list_packages(folder):
+    if not os.listdir(folder):
+        raise FileNotFoundError
+
+attempt("the network", connect, ABSTRACT)  # addresses of this kind belong to the network namespace
+attempt("the network", _socket.socket, _socket.AF_INET)
+attempt("sockets", connect, FOLDER + "/socket")
 for path in (FOLDER + "/file", RUNNER, "/etc/passwd"):
     attempt("reading files", open, path)
+for folder in PACKAGES:
+    attempt("installed packages", list_packages, folder)
 for folder in (FOLDER, PREFIX, "/", "/usr/lib", "/dev"):
     attempt("writing files", write, folder)
 attempt("other processes", os.kill, -1, 0)
 attempt("other processes", open, "/proc/self/status")
+attempt("the limits of others", resource.prlimit, os.getppid(), resource.RLIMIT_NOFILE)
 attempt("starting processes", fork)
 attempt("much memory", bytearray, resource.getrlimit(resource.RLIMIT_AS)[1])
 if set(os.environ) - {"PYTHONHASHSEED", "TZ", "LC_ALL", "HOME", "TMPDIR", "PWD"}:
     ways.append("the environment")
 with open("own", "w") as file:  # this must work
     file.write("a file of its own")
+attempt("extended attributes", os.setxattr, "own", "user.own", b"x")
 """
 
 
 def open_ways(sandbox: Sandbox) -> list[str]:
     """What a program in the sandbox can reach although it must not. Raises SandboxError if the probe fails."""
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
+    abstract = f"\0sandbox-probe-{uuid.uuid4()}"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX) as listening,
+        socket.socket(socket.AF_UNIX) as named,
+    ):
         Path(folder, "file").write_text("a secret")
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(f"{folder}/socket")
-            listening.listen()
-            places = {
-                "PORT": server.getsockname()[1],
-                "FOLDER": folder,
-                "RUNNER": str(RUNNER),
-                "PREFIX": sys.base_prefix,
-            }
-            facts = "".join(f"{name} = {value!r}\n" for name, value in places.items())
-            report = ast.Expression(ast.Call(ast.Constant(CHECK), [ast.Constant(0), ast.Name("ways", ast.Load())], []))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about calling a constant
-                tests = compile(ast.fix_missing_locations(report), "<probe>", "eval")
-            code = compile(facts + PROBE, "<probe>", "exec")
-            [outcome] = sandbox.run([Program(code, tests, cpu_seconds=10)], seed=1)
+        for listener, address in ((listening, f"{folder}/socket"), (named, abstract)):
+            listener.bind(address)
+            listener.listen()
+        places = {
+            "ABSTRACT": abstract,
+            "FOLDER": folder,
+            "RUNNER": str(RUNNER),
+            "PREFIX": sys.base_prefix,
+            "PACKAGES": [f"{sysconfig.get_path('stdlib')}/{name}" for name in PACKAGES],
+        }
+        facts = "".join(f"{name} = {value!r}\n" for name, value in places.items())
+        report = ast.Expression(ast.Call(ast.Constant(CHECK), [ast.Constant(0), ast.Name("ways", ast.Load())], []))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about calling a constant
+            tests = compile(ast.fix_missing_locations(report), "<probe>", "eval")
+        code = compile(facts + PROBE, "<probe>", "exec")
+        [outcome] = sandbox.run([Program(code, tests, cpu_seconds=10)], seed=1)
     match outcome.reports:
         case [["check", 0, [ways]], ["done"]]:
             return sorted(set(ways))
