@@ -207,12 +207,12 @@ def ask(
         for number in range(begin, min(begin + ASKED_AT_ONCE, samples)):
             task, attempt = divmod(number, attempts)
             asked.append((seeds[task % len(seeds)], task // len(seeds) * attempts + attempt))
-        requests = [prompt.request(sample, topic=seed.topic) for seed, sample in asked]
+        requests = [prompt.request(topic=seed.topic)._replace(sample=sample) for seed, sample in asked]
         for (seed, sample), generation in zip(asked, model.generate(requests, settings), strict=True):
             text = generation.text
             if opens_fence and generation.finish_reason == "stop":
                 text = f"{text.removesuffix(chr(10))}\n```"  # with which it was stopped
-            about = {"meta": {**meta, **license_of(seed), "topic": seed.topic, "sample": sample}}
+            about: dict[str, Any] = {"meta": {**meta, **license_of(seed), "topic": seed.topic, "sample": sample}}
             if generation.problem:
                 about["detail"] = generation.problem
             yield CodeCandidate(text, "", generation.lost, about)

@@ -48,10 +48,10 @@ class Template:
     stop: tuple[str, ...]
     chat: bool
 
-    def request(self, sample: int = 0, **values: str) -> Request:
-        """The request. Placeholders in the values are left as they are."""
+    def request(self, **values: str) -> Request:
+        """The request for the first sample. Placeholders in the values are left as they are."""
         *earlier, prompt = (_fill(turn, values) for turn in self.turns)
-        return Request(prompt, sample, tuple(earlier))
+        return Request(prompt, earlier=tuple(earlier))
 
     def beginning(self, **values: str) -> str:
         """The words at the end of the prompt with which a base model's text begins."""

@@ -80,9 +80,9 @@ def _words_in(value: Any) -> str:
 
 
 def _error(error: Any) -> ServerError:
-    code = error.get("code") or error.get("status") if isinstance(error, dict) else None
+    code: Any = error.get("code") or error.get("status") if isinstance(error, dict) else None
     status = int(code) if str(code).isdecimal() else 500  # it does not say whether another attempt may help
-    return ServerError(status, json.dumps(error))
+    return ServerError(status, json.dumps(error, ensure_ascii=False))
 
 
 def _text(content: Any) -> str:
