@@ -26,6 +26,7 @@ COMMANDS = (
     ("benchmarks.viewer",),
     ("benchmarks.sandbox",),
     ("benchmarks.generation_qa",),
+    ("benchmarks.servers",),
 )
 
 

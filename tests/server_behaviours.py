@@ -1,8 +1,8 @@
 """How real servers and chat models answer, played by a ModelServer, and what generate_qa.py makes of each.
 
 Three passages of the scripted model, 18 questions: `good` ones are kept, or the run ends with a line that says
-`line`. Each form was seen in the documentation or the issues of the server that its name gives. `waits` marks those
-that take a minute.
+`line`. Each form was seen in the documentation or the issues of the server that its name gives. Those that are not
+`quick` take a minute, or are tested by themselves; `python -m benchmarks.servers` runs all.
 """
 
 import json
@@ -33,15 +33,15 @@ class Behaviour:
     line: str
     chat: bool
     flags: tuple[str, ...]
-    waits: bool
+    quick: bool
 
 
 BEHAVIOURS: dict[str, Behaviour] = {}
 
 
-def behaviour(name: str, good=ALL, line="", *, chat=True, flags=(), waits=False):
+def behaviour(name: str, good=ALL, line="", *, chat=True, flags=(), quick=True):
     def add(answer):
-        BEHAVIOURS[name] = Behaviour(answer, 0 if line else good, line, chat, tuple(flags), waits)
+        BEHAVIOURS[name] = Behaviour(answer, 0 if line else good, line, chat, tuple(flags), quick)
         return answer
 
     return add
@@ -164,8 +164,9 @@ WRITTEN = {
     "a draft and a final version": around("Draft: it is so, no\n\n**Final answer:** "),
     "several answers": lambda asked: f"1. unanswerable\n2. no\n\n{good(asked).strip()}",
 }
+END_TO_END = {"a bold label", "a think block", "a draft that is taken back"}
 for name, answer in WRITTEN.items():
-    behaviour(f"the model writes {name}")(answer)
+    behaviour(f"the model writes {name}", quick=name in END_TO_END)(answer)
 
 
 @behaviour("yes with markup", chat=True)
@@ -348,11 +349,11 @@ RATE = error(429, "Rate limit reached for requests per min", "rate_limit_exceede
 behaviour("busy for 2 s, in an error with status 200")(
     for_seconds(2, Fault(200, '{"error": {"code": 502, "message": "Provider returned error"}}'))
 )
-behaviour("429 with Retry-After", waits=True)(
+behaviour("429 with Retry-After", quick=False)(
     for_seconds(15, error(429, "Rate limit reached", None, {"Retry-After": "16"}))
 )
-behaviour("429 without Retry-After for 40 s", waits=True)(for_seconds(40, RATE))
-behaviour("503 while the model loads for 45 s", waits=True)(for_seconds(45, error(503, "Loading model", 503)))
+behaviour("429 without Retry-After for 40 s", quick=False)(for_seconds(40, RATE))
+behaviour("503 while the model loads for 45 s", quick=False)(for_seconds(45, error(503, "Loading model", 503)))
 behaviour("429 with status 200, for ever", line="--patience", flags=["--patience", "0.02"])(
     lambda asked: Fault(200, '{"error": {"code": 429, "message": "Rate limit exceeded: free-models-per-min"}}')
 )

@@ -321,7 +321,7 @@ def test_examples_are_sent_as_turns():
 # ----------------------------------------------------------------------------------------------------------------------
 # behaviours of real servers and chat models, in generate_qa.py
 # ----------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", [name for name, behaviour in BEHAVIOURS.items() if not behaviour.waits])
+@pytest.mark.parametrize("name", [name for name, behaviour in BEHAVIOURS.items() if behaviour.quick])
 def test_a_run_keeps_what_is_good_or_ends_with_one_true_line(tmp_path, name):
     behaviour = BEHAVIOURS[name]
     kept, line, _ = run_against(behaviour, tmp_path)
