@@ -318,10 +318,11 @@ def test_the_last_long_answer_is_taken_whole(written):
         "Sure! Topics:\n\n- the lamp\n- its keeper",
         "1. the lamp\n2. its keeper\n\nI hope this helps.",
         "**Topics:** the lamp; its keeper",
+        "the lamp; its keeper; its keeper; its kee",
     ],
 )
 def test_topics_are_a_line_or_a_list(written):
-    assert listed(written) == "the lamp; its keeper"
+    assert listed(written, 2) == "the lamp; its keeper"
 
 
 # ---- reasoning -------------------------------------------------------------------------------------------------------

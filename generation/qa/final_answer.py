@@ -64,13 +64,12 @@ def short_answer(text: str) -> str:
     return _bare(" ".join(_ITEM.sub("", answer).split()))
 
 
-def listed(text: str) -> str:
-    """The last list, as one line with semicolons."""
+def listed(text: str, most: int) -> str:
+    """The first different items of the last list, as one line with semicolons. Small models repeat theirs for ever."""
     lines = [line for paragraph in _last_paragraphs(text)[0] for line in paragraph.split("\n")]
-    if joined := [line for line in lines if ";" in line]:
-        return _bare(_ITEM.sub("", joined[-1]))
-    items = [line for line in lines if _ITEM.match(line)] or lines[-1:]
-    return "; ".join(_bare(_ITEM.sub("", item)) for item in items)
+    lines = [line for line in lines if ";" in line][-1:] or [line for line in lines if _ITEM.match(line)] or lines[-1:]
+    items = (_bare(_ITEM.sub("", item)) for line in lines for item in _bare(line).split(";"))
+    return "; ".join(list(dict.fromkeys(filter(None, items)))[:most])
 
 
 def last_question(text: str, first_word: str, is_complete: Callable[[str], bool]) -> str:

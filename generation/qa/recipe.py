@@ -45,6 +45,7 @@ SOURCE = "synthetic_qa"  # the label in the tuple files
 PROMPTS = Path(__file__).parent.parent / "prompts" / "qa"
 CHAT_PROMPTS = PROMPTS.with_name("qa_chat")
 SCORE_DIGITS = 6
+TOPICS = 3  # at most, as the prompt asks
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def _below(candidate: QuestionCandidate, score: str, least: float, what: str) ->
 
 
 RECIPE = (
-    Step("topics", lambda written, kind: listed(written), lambda candidate, limits: None),
+    Step("topics", lambda written, kind: listed(written, TOPICS), lambda candidate, limits: None),
     Step("question", _read_question, _check_question),
     Step("answer", lambda written, kind: short_answer(written), _check_answer),
     Step("asked_back", _read_question, _check_asked_back),
