@@ -224,6 +224,9 @@ REJECTED = {
     "question: refused by the server": {"question": Fault(400, '{"error": {"message": "filtered"}}')},
     "question: does not begin with its word": {"question": "Was the lamp of Teld put out?"},
     "question: has not one question mark, at its end": {"question": "Why was the lamp of Teld put out? Who did that?"},
+    "question: copied from the prompt": {
+        "question": "Why did the engineer of the Ellgate bridge hang its deck from steel chains?"
+    },
     "question: is a fragment": {"question": "Why the lamp of Teld?"},
     "question: below 4 words": {"question": "Why did Teld?"},
     "question: above 40 words": {"question": f"Why was the lamp of Teld put out {'again and again ' * 12}?"},
@@ -288,6 +291,7 @@ def test_every_reason_of_the_recipe_is_tested():
         "not English",
         "not self-contained",
         "nothing but a draft",
+        "copied from the prompt",
         "cut at max_tokens",
         "does not begin with its word",
         "has not one question mark, at its end",

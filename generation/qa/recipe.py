@@ -46,6 +46,7 @@ PROMPTS = Path(__file__).parent.parent / "prompts" / "qa"
 CHAT_PROMPTS = PROMPTS.with_name("qa_chat")
 SCORE_DIGITS = 6
 TOPICS = 3  # at most, as the prompt asks
+FEW_WORDS = 3  # up to here a text may be in an example by chance
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,10 @@ def ask(
             candidate.detail = generation.problem
             if generation.logprob is not None:
                 candidate.scores[f"{step.name}_logprob"] = generation.logprob
-            problem = _why_unusable(candidate, step.name, generation) or step.evaluate(candidate, limits)
+            problem = _why_unusable(candidate, step.name, generation)
+            if not problem and _is_copied(candidate.texts[step.name], template):
+                problem = "copied from the prompt"
+            problem = problem or step.evaluate(candidate, limits)
             candidate.problem = problem and f"{step.name.replace('_', ' ')}: {problem}"
     return candidates
 
@@ -241,6 +245,11 @@ def _after_beginning(beginning: str, written: str) -> str:
     """A base model's text with the beginning that stands in the prompt, which some models write again."""
     text = written.strip()
     return text if not text or text.startswith(beginning) else beginning + written
+
+
+def _is_copied(text: str, template: Template) -> bool:
+    """Whether a text is one of the examples in its prompt, which small models like to repeat."""
+    return len(text.split()) > FEW_WORDS and any(text in turn for turn in template.turns)
 
 
 def _why_unusable(candidate: QuestionCandidate, step: str, generation: Generation) -> str | None:
