@@ -12,6 +12,7 @@ from typing import Any
 from merging.origins import origin_of
 from records.licenses import ask_for_attribution, own_licenses
 from records.record import RecordLine
+from records.repair_names import changes_of
 
 FILE_NAME = "ATTRIBUTION.jsonl"
 FIELDS_OF_META = (
@@ -41,9 +42,10 @@ def attribution(row: RecordLine) -> dict[str, Any] | None:
         return None
     record, meta = row.record, row.record["meta"]
     texts = {name: value if isinstance(value := meta.get(name), str) else None for name in FIELDS_OF_META}
+    changes = filter(None, [origin_of(record["source"]).changes, *changes_of(meta)])
     return {
         "id": record["id"],
         "source": record["source"],
         **texts,
-        "changes": origin_of(record["source"]).changes or None,
+        "changes": "; ".join(changes) or None,
     }

@@ -9,6 +9,7 @@ the source. Fields that a step does not know survive it: steps pass on the line 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,3 +86,16 @@ def parse_record(raw: bytes, place: str) -> dict[str, Any]:
     if not record["id"] or not record["source"]:
         raise InputError(f'{place}: "id" and "source" must not be empty; see "The record" in README.md')
     return record
+
+
+def rewritten(row: RecordLine, change: Callable[[dict[str, Any]], object], problem: str, advice: str) -> bytes:
+    """The line of a record after `change` was applied to it, without a line end.
+
+    Raises InputError with the problem and the advice if the line cannot be rewritten without loss.
+    """
+    try:
+        record = json.loads(row.raw)  # not orjson, which makes floats of integers beyond 64 bits
+        change(record)
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{row.place}: {problem} ({error}); {advice}") from None

@@ -174,6 +174,7 @@ def test_same_records_and_seed_give_the_same_bytes(tmp_path, more):
     assert outputs == [outputs[0]] * 4
 
 
+@pytest.mark.slow
 def test_different_seeds_give_different_orders_and_choices(tmp_path):
     path = write(tmp_path / "in", RECORDS)
     orders, choices = set(), set()
@@ -204,6 +205,7 @@ def test_sources_are_mixed_after_max_per_source_too(tmp_path):
     assert 2 <= sources[:10].count("conala") <= 8, sources
 
 
+@pytest.mark.slow
 def test_max_per_source_chooses_every_record_equally_often(tmp_path):
     """Over 12 seeds, 10 of 40: each is chosen 3 times on average, and no first ten are favoured."""
     path, times = write(tmp_path / "in", of("stackexchange", range(40))), dict.fromkeys(range(40), 0)

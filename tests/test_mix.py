@@ -167,7 +167,7 @@ WRONG = [
     ("sources:\n\t- path: a", 2, "is not YAML"),
     ("sources: [", 2, "is not YAML"),
     ("sources:\n  - path: \x07", 2, "is not YAML"),
-    ("[" * 9, 1, "is nested too deep"),
+    ("[" * 10, 1, "is nested too deep"),
     ("[" * 5000, 1, "write `sources:`"),  # some versions of PyYAML refuse it themselves
     (BOMB, 1, "a is not a key here"),
 ]  # fmt: skip

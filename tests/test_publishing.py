@@ -172,6 +172,7 @@ ALL = [
 ]
 
 
+@pytest.mark.slow
 def test_splits_have_the_sizes_asked_for_and_do_not_depend_on_the_seed(tmp_path):
     given = [record(number, question=number // 2, response=f"{number}") for number in range(2000)]
     splits = []
@@ -214,6 +215,7 @@ def test_answers_to_one_question_are_in_one_split_however_it_is_identified(tmp_p
         assert of["train"] & of["test"] == set() and len(of["train"]) > 15 and len(of["test"]) > 15
 
 
+@pytest.mark.slow
 def test_same_inputs_and_seed_give_the_same_bytes_in_every_file(tmp_path):
     needs.package("matplotlib", "plots")
     given = [
