@@ -146,10 +146,10 @@ def main() -> None:
     dropped_path = find_dropped_path(args.dropped_path, args.destpath)
     cache = None if verifying else find_cache_path(args.cache, args.destpath)
     prompt = None if verifying else read_template(args.prompt, PLACEHOLDERS, args.chat)
-    seeds = [] if verifying else seeds_of(args.topics, args.seeds)
     inputs = [*args.exclude, *([args.verify] if verifying else [args.prompt, args.topics, *args.seeds])]
     with ExitStack() as stack:
         files = stack.enter_context(open_record_output(inputs, args.destpath, dropped_path, cache))
+        seeds = [] if verifying else seeds_of(args.topics, args.seeds)
         sandbox = open_sandbox(Limits(), args.allow_unsandboxed, tell)
         seen = set(known_digests(args.exclude))
         model = stack.enter_context(open_model(model_options(args), cache)) if prompt else None
