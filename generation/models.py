@@ -109,7 +109,7 @@ _HINTS = {
     PROMPT_TOO_LONG: "take a model with a longer context, or shorter prompts",
     NO_LOGPROBS: "configure it to return them, or give --without_logprobs to skip the checks that need them",
     REFUSED: "a field that it does not take can be changed or left out with --request",
-    FAILED: "see the server's log",
+    FAILED: "check --base_url, and see the server's log",
     "length": _REASONING,
 }
 _FIELD = re.compile(r"\b(max_tokens|temperature|top_p|seed|stop|logprobs)\b")

@@ -59,7 +59,7 @@ HINTS = {  # statuses with which no prompt will be answered
 }
 BUSY = {429, 503, 529}  # whatever the prompt
 TEMPORARY = {408, 409, 425, *BUSY}  # and 5xx
-_NO_CREDIT = re.compile(r"insufficient_quota|billing|credit balance|insufficient (?:credits|balance)", re.I)
+_NO_CREDIT = re.compile(r"insufficient_quota|credit balance|insufficient (?:credits|balance)", re.I)
 _TOO_LONG = re.compile(
     r"context[ _](?:length|size|window)|too (?:long|large|many tokens)|reduce the (?:length|prompt|input)"
     r"|(?:\bmax(?:imum)?\b|exceed|\blimit|must be <=|longer than)[^.]*\btokens?\b"
@@ -110,6 +110,7 @@ class ServerBackend:
         self._answers = self._lost_in_a_row = 0
         self._heard = 0.0  # when the server last answered
         self._told = False  # that it does not answer
+        self._gave_up = False  # on a prompt, after all patience
 
     def ask(self, requests: Sequence[Request], settings: Settings, on_batch: OnBatch) -> None:
         """Send the requests in their order, as many at once as there are connections."""
@@ -138,6 +139,8 @@ class ServerBackend:
 
     def _count(self, generation: Generation) -> None:
         """Count a result. Raises InputError after too many lost texts in a row."""
+        if generation.finish_reason == PROMPT_TOO_LONG:  # of a long text, many are in a row
+            return
         if not generation.lost:
             self._answers += 1
         self._lost_in_a_row = self._lost_in_a_row + 1 if generation.lost else 0
@@ -153,23 +156,29 @@ class ServerBackend:
                 self._heard, self._told = time.monotonic(), False
                 return generation
             except _TemporaryError as trouble:
-                if not trouble.busy and attempt >= ATTEMPTS and self._answers:
-                    return self._without_text(FAILED, str(trouble))
                 troubled = troubled or time.monotonic()
-                await self._pause(attempt, max(troubled, self._heard) + self.patience, trouble)
+                few = not trouble.busy and (self._answers or self._gave_up)
+                if few and attempt >= ATTEMPTS:
+                    return self._without_text(FAILED, str(trouble))
+                if not await self._pause(attempt, max(troubled, self._heard) + self.patience, trouble):
+                    self._gave_up = True
+                    return self._without_text(FAILED, str(trouble))
         raise AssertionError
 
-    async def _pause(self, attempt: int, until: float, trouble: _TemporaryError) -> None:
-        """Wait before the next attempt. Raises InputError if that would be after `until`."""
+    async def _pause(self, attempt: int, until: float, trouble: _TemporaryError) -> bool:
+        """Wait before the next attempt; False if that would be after `until`, or InputError if the server is busy."""
         pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(1, 1.2)
         pause = max(pause, trouble.wait)
         if time.monotonic() + pause > until:
+            if not trouble.busy:
+                return False
             asks = f", asks to wait {trouble.wait:.0f} s" if trouble.wait else ""
             raise self._failure(f"{trouble}{asks}", trouble.hint or "give a longer --patience")
         if not self._told and pause > 1:
             self._told = True
             tell(self._masked(f"{self.base_url}: {trouble}; asked again for up to {self.patience / 60:g} min"))
         await asyncio.sleep(pause)
+        return True
 
     async def _attempt(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> Generation:
         """Raises _TemporaryError, or InputError if nothing will be answered."""
@@ -178,8 +187,7 @@ class ServerBackend:
         except openai.APIStatusError as error:
             return self._refused(error.status_code, error.response.text, _wait_asked_for(error.response.headers))
         except openai.APITimeoutError:
-            hint = "give a longer --timeout, or fewer --connections"
-            raise _TemporaryError(f"no answer within {self.timeout} s", hint) from None
+            raise _TemporaryError(f"no answer within {self.timeout} s (--timeout)") from None
         except openai.APIConnectionError as error:
             hint = "check --base_url, and that the server is running"
             raise _TemporaryError(f"cannot be reached ({error.__cause__ or error})", hint, busy=True) from None
@@ -187,7 +195,7 @@ class ServerBackend:
             completion = parse_completion(body)
         except (ValueError, AttributeError, LookupError, TypeError) as error:
             problem = f"the answer is not a completion ({type(error).__name__}: {error})"
-            raise _TemporaryError(problem, "check --base_url") from None
+            raise _TemporaryError(problem) from None
         if completion.error is not None:
             return self._refused(completion.error.status, completion.error.words, 0)
         if completion.refusal is not None:
