@@ -4,6 +4,7 @@
     messages           messages, source, id, meta, as TRL and axolotl read chats: messages/train.jsonl, .parquet
     prompt_completion  prompt, completion, for models without a chat template: prompt_completion/train.jsonl, .parquet
     alpaca             instruction, input, output, as Stanford Alpaca: alpaca/train.json, .parquet
+    pairs.., labels..  preferences, see merging.preference_rows: pairs/train.jsonl, .parquet
 
 The card gives load_dataset the Parquet files: it takes one kind of file for all configurations of a folder, and reads a
 JSON list into memory at once.
@@ -19,8 +20,9 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from merging import preference_rows
 from merging.splits import NAME, Splits
-from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, Parts, entry
+from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, IDS, Parts, entry
 from merging.writers import JsonLines, JsonList, Parquet, require_pyarrow
 
 FORMATS = ("alpha", "messages", "prompt_completion", "alpaca")
@@ -35,15 +37,18 @@ LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
     },
     "prompt_completion": {"columns": {"prompt": "prompt", "response": "completion"}},
     "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
+    **preference_rows.LLAMA_FACTORY_FIELDS,
 }
 
 # The files of a data set, and the folders that they are in
+FOLDERS_OF_ROWS = ("messages", "prompt_completion", "alpaca", *preference_rows.ROWS)
 FILES = re.compile(
     rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
-    rf"|(?:messages|prompt_completion|alpaca)/{NAME}\.(?:jsonl?|parquet)"
-    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|dataset_info\.json|plots/(?:length|score|tags)\.png"
+    rf"|(?:{'|'.join(FOLDERS_OF_ROWS)})/{NAME}\.(?:jsonl?|parquet)"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json"
+    r"|plots/(?:length|score|tags)\.png"
 )
-FOLDERS = {"messages", "prompt_completion", "alpaca", "plots"}
+FOLDERS = {*FOLDERS_OF_ROWS, "plots"}
 
 
 class DataFile(NamedTuple):
@@ -73,28 +78,40 @@ class Format(Protocol):
 class Alpha:
     """The tuple files. Those of train have the names that readers know; others have the split in their names."""
 
-    def __init__(self, folder: Path, split: str, stack: ExitStack, pair: str, parts: int, max_part_bytes: int | None):
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        stack: ExitStack,
+        ids: JsonLines,
+        pair: str,
+        parts: int,
+        max_part_bytes: int | None,
+    ):
+        """ids: takes the file, the index and the id of each tuple."""
+        self._ids = ids
         name = FILE_NAME if split == "train" else FILE_NAME_OF_SPLIT.format(split)
         self._parts = Parts(folder / name, parts, max_part_bytes, stack)
         self._pair = pair
 
     def write(self, record: dict[str, Any]) -> None:
-        self._parts.write(entry(record, self._pair))
+        part = self._parts.write(entry(record, self._pair))
+        self._ids.write(orjson.dumps({"file": part.path.name, "index": part.records - 1, "id": record["id"]}))
 
     def close(self) -> list[JsonList]:
         return self._parts.close()
 
 
 class Rows:
-    """One row for each record, as JSON and as Parquet."""
+    """One row for each record, as JSON and as Parquet, with the record's id."""
 
     def __init__(self, folder: Path, split: str, stack: ExitStack, shape: Shape):
         self._shape = shape
         self._text = shape.text(folder / f"{split}{SUFFIX[shape.text]}", stack)
-        self._parquet = Parquet(folder / f"{split}{PARQUET}", shape.columns, stack)
+        self._parquet = Parquet(folder / f"{split}{PARQUET}", {**shape.columns, "id": "text"}, stack)
 
     def write(self, record: dict[str, Any]) -> None:
-        row = self._shape.row(record)
+        row = self._shape.row(record) | {"id": record["id"]}
         text = orjson.dumps(row)
         self._text.write(text)
         self._parquet.write(row, len(text))
@@ -143,6 +160,7 @@ SHAPES = {
     "messages": Shape(messages, {"messages": "messages", "source": "text", "id": "text", "meta": "text"}, JsonLines),
     "prompt_completion": Shape(prompt_completion, {"prompt": "text", "completion": "text"}, JsonLines),
     "alpaca": Shape(alpaca, {"instruction": "text", "input": "text", "output": "text"}, JsonList),
+    **{name: Shape(row, columns, JsonLines) for name, (row, columns) in preference_rows.ROWS.items()},
 }
 
 
@@ -170,6 +188,7 @@ class DataSet:
         if set(formats) & set(SHAPES):
             require_pyarrow()
         if "alpha" in formats:
+            self._ids = JsonLines(folder / IDS, stack)
             self._writers[splits.names[0]] = self._begin(splits.names[0])
 
     def _begin(self, split: str) -> list[Format]:
@@ -177,7 +196,7 @@ class DataSet:
 
     def _format(self, name: str, split: str) -> Format:
         if name == "alpha":
-            return Alpha(self._folder, split, self._stack, *self._alpha)
+            return Alpha(self._folder, split, self._stack, self._ids, *self._alpha)
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         return Rows(folder, split, self._stack, SHAPES[name])
@@ -190,7 +209,9 @@ class DataSet:
             writer.write(record)
 
     def close(self) -> list[DataFile]:
-        """Complete the files; returns them by format, then by split."""
+        """Complete the files; returns those with data by format, then by split."""
+        if "alpha" in self._formats:
+            self._ids.close()
         files = [
             DataFile(file.path.relative_to(self._folder), name, split, file.records)
             for split, writers in self._writers.items()
@@ -209,5 +230,5 @@ def llama_factory(files: list[DataFile]) -> dict[str, Any]:
     return {
         f"{file.format}_{file.split}": {"file_name": file.path.as_posix(), **LLAMA_FACTORY_FIELDS[file.format]}
         for file in files
-        if file.format != "alpha" and file.path.suffix != PARQUET
+        if file.format in LLAMA_FACTORY_FIELDS and file.path.suffix != PARQUET
     }

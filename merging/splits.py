@@ -40,20 +40,26 @@ class Splits:
 def question_of(record: dict[str, Any]) -> str:
     """What identifies a record's question: its address, else its site and number, else its instruction.
 
-    The case and white space of an instruction do not count.
+    Of a dialogue, whose earlier turns are its `history`, the first turn counts: others may continue it differently. The
+    case and white space of a text do not count.
     """
     meta = record["meta"]
     if isinstance(url := meta.get("question_url"), str) and url:
         return url
     if isinstance(site := meta.get("site"), str) and isinstance(number := meta.get("question_id"), int):
         return f"https://{site}/q/{number}"
-    return "".join(unicodedata.normalize("NFC", record["instruction"]).casefold().split())
+    match record.get("history"):
+        case [{"content": str(text)}, *_]:
+            pass
+        case _:
+            text = record["instruction"]
+    return "".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def splits_of(shares: list[str]) -> Splits:
     """The splits of shares such as ["train:0.98", "validation:0.02"].
 
-    Raises ValueError if one is malformed, a name is repeated, or the sum of the shares is not 1.
+    Raises ValueError if one is malformed, a name is repeated or misleads readers, or the sum of the shares is not 1.
     """
     splits: dict[str, Fraction] = {}
     for text in shares:
@@ -63,6 +69,21 @@ def splits_of(shares: list[str]) -> Splits:
         if name in splits:
             raise ValueError(f"{name} is given twice")
         splits[name] = Fraction(number)
+    for name in splits:
+        if problem := _why_misleading(name, [other for other in splits if other != name]):
+            raise ValueError(f"{name}: {problem}; give another name")
     if sum(splits.values()) != 1:
         raise ValueError(f"the sum of the shares is {float(sum(splits.values())):g}, and must be 1")
     return Splits(splits)
+
+
+def _why_misleading(name: str, others: list[str]) -> str | None:
+    """Why a reader would take a split for something else, None if none would."""
+    if name == "all":
+        return "means all splits together in load_dataset"
+    if name.startswith("part"):
+        return "its tuple files would be among those that readers look for, .._alpha_part*.json"
+    for other in others:
+        if name.startswith(other):
+            return f"begins with {other}, so a pattern such as {other}* reads both"
+    return None

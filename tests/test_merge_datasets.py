@@ -112,12 +112,6 @@ def test_records_that_make_no_pair_are_counted(tmp_path):
     assert table(run.stderr).items() >= {f"dropped: {reason}": 1 for reason in dropped}.items()
 
 
-@pytest.mark.parametrize("more", [(), ("--parts", "3"), ("--max_part_bytes", "10"), ("--max_per_source", "3")])
-def test_empty_input_makes_one_empty_list(tmp_path, more):
-    merge("--inputpath", "-", "--destpath", tmp_path, *more)
-    assert parts(tmp_path) == [[]]
-
-
 def test_more_parts_than_records_makes_no_empty_ones(tmp_path):
     merge("--inputpath", "-", "--destpath", tmp_path, "--parts", "9", stdin=jsonl(*RECORDS[:2]))
     assert [len(part) for part in parts(tmp_path)] == [1, 1]
@@ -147,6 +141,7 @@ def test_only_parts_of_an_earlier_run_are_removed(tmp_path):
             ".tmp",
             "README.md",
             "ATTRIBUTION.jsonl",
+            "TUPLE_IDS.jsonl",
             "report.json",
             NAME.format(1),
             NAME.format(2),
