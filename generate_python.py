@@ -9,6 +9,8 @@ notice at least one fault. The docstring's task becomes the instruction, the fun
         --destpath sources/python_code.jsonl
     python generate_python.py --samples 10000 --model my-model --base_url http://localhost:8000/v1 \\
         --license apache-2.0 --destpath sources/python_code.jsonl --exclude sources/earlier.jsonl
+    python generate_python.py --samples 40000 --attempts 4 --seeds filtered-stack-exchange/stackoverflow.python.jsonl \\
+        --model my-model --base_url http://localhost:8000/v1 --license apache-2.0 --destpath sources/python_code.jsonl
     python generate_python.py --verify sources/elsewhere.jsonl --destpath sources/verified.jsonl
 
 --verify runs the code in the responses of records made elsewhere, with the asserts and examples in it and those in
@@ -26,17 +28,19 @@ import platform
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from generation.backends.base import PROMPT_TOO_LONG, Request, Settings
+from generation.backends.base import Settings
 from generation.model_flags import add_model_flags, find_cache_path, model_options
 from generation.models import Model, open_model
 from generation.prompt_template import Template, read_template
 from generation.python_code.answers import Rejected
 from generation.python_code.candidates import CodeCandidate, VerifiedCode, digests, make_record, verify_all
+from generation.python_code.seeds import Seed, seeds_of
 from generation.sandbox.bubblewrap import Limits, open_sandbox
 from records.errors import InputError
 from records.file_io import STANDARD_STREAM, report_path, write_report
@@ -94,6 +98,8 @@ def arguments() -> argparse.Namespace:
 
     if args.verify is None and not (args.temperature >= 0 and 0 < args.top_p <= 1):
         parser.error("--temperature must be 0 or above, --top_p above 0 and at most 1")
+    if args.verify is None:
+        args.prompt = args.prompt or PROMPTS / ("function_chat.txt" if args.chat else "function.txt")
     return args
 
 
@@ -103,9 +109,9 @@ def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--prompt",
         type=Path,
-        default=PROMPTS / "function.txt",
         metavar="FILE",
-        help="a prompt that contains {topic} (default: generation/prompts/python/function.txt)",
+        help="a prompt that contains {topic} (default: function.txt in generation/prompts/python, with --chat "
+        "function_chat.txt)",
     )
     add(
         "--topics",
@@ -113,6 +119,21 @@ def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
         default=PROMPTS / "topics.txt",
         metavar="FILE",
         help="topics, one per line, asked for in turn (default: generation/prompts/python/topics.txt)",
+    )
+    add(
+        "--seeds",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="in place of the topics, the titles of the questions in these records of get_stackexchange.py, each once; "
+        "the records made of them have the questions' attribution and licence (default: none)",
+    )
+    add(
+        "--attempts",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="samples in a row for the same topic or title; the share that is verified is in meta (default: 1)",
     )
     add("--temperature", type=float, default=0.8, metavar="T", help="sampling temperature (default: 0.8)")
     add("--top_p", type=float, default=0.95, metavar="P", help="sampling nucleus (default: 0.95)")
@@ -124,20 +145,24 @@ def main() -> None:
     verifying = args.verify is not None
     dropped_path = find_dropped_path(args.dropped_path, args.destpath)
     cache = None if verifying else find_cache_path(args.cache, args.destpath)
-    prompt, topics = (None, []) if verifying else (read_template(args.prompt, PLACEHOLDERS), read_topics(args.topics))
-    inputs = [*args.exclude, *([args.verify] if verifying else [args.prompt, args.topics])]
+    prompt = None if verifying else read_template(args.prompt, PLACEHOLDERS, args.chat)
+    inputs = [*args.exclude, *([args.verify] if verifying else [args.prompt, args.topics, *args.seeds])]
     with ExitStack() as stack:
         files = stack.enter_context(open_record_output(inputs, args.destpath, dropped_path, cache))
+        seeds = [] if verifying else seeds_of(args.topics, args.seeds)
         sandbox = open_sandbox(Limits(), args.allow_unsandboxed, tell)
         seen = set(known_digests(args.exclude, args.workers))
         model = stack.enter_context(open_model(model_options(args), cache)) if prompt else None
         if model and prompt:
             settings = prompt.settings(temperature=args.temperature, top_p=args.top_p, seed=args.seed)
             prompt_sha256 = hashlib.sha256(args.prompt.read_bytes()).hexdigest()
-            candidates = ask(model, prompt, topics, args.samples, settings, prompt_sha256)
+            candidates = ask(model, prompt, seeds, args.samples, args.attempts, settings, prompt_sha256)
         else:
             candidates = read_candidates(args.verify)
-        tally = write_verified(verify_all(candidates, sandbox, args.workers), seen, files)
+        verdicts = verify_all(candidates, sandbox, args.workers)
+        if model and args.attempts > 1:
+            verdicts = with_shares(verdicts, args.attempts)
+        tally = write_verified(verdicts, seen, files)
 
     if report := report_path(args.destpath):
         options = {**vars(args), "dropped_path": dropped_path, **({} if verifying else {"cache": cache})}
@@ -154,6 +179,7 @@ def main() -> None:
     tally.show(f"{args.verify if verifying else args.model} -> {args.destpath}", "records" if verifying else "samples")
     if model:
         tell(f"the model was asked for {model.asked:,} texts; {model.known:,} were known")
+        tally.require_kept("samples", f"look into {dropped_path}" if dropped_path else "give --dropped_path")
 
 
 def find_dropped_path(given: str | None, destpath: str) -> str | None:
@@ -165,17 +191,48 @@ def find_dropped_path(given: str | None, destpath: str) -> str | None:
 
 
 def ask(
-    model: Model, prompt: Template, topics: list[str], samples: int, settings: Settings, prompt_sha256: str
+    model: Model,
+    prompt: Template,
+    seeds: list[Seed],
+    samples: int,
+    attempts: int,
+    settings: Settings,
+    prompt_sha256: str,
 ) -> Iterator[CodeCandidate]:
-    """Ask the model for samples, topic by topic in turn."""
+    """Ask the model for samples, some attempts in a row about each seed, and about all again when they are used up."""
     meta = {"license": model.info.license, **model.info.meta, "prompt_sha256": prompt_sha256}
+    opens_fence = prompt.turns[-1].rpartition("\n")[2].startswith("```")
     for begin in range(0, samples, ASKED_AT_ONCE):
-        numbers = range(begin, min(begin + ASKED_AT_ONCE, samples))
-        asked = [(topics[number % len(topics)], number // len(topics)) for number in numbers]
-        requests = [Request(prompt.fill(topic=topic), sample) for topic, sample in asked]
-        for (topic, sample), generation in zip(asked, model.generate(requests, settings), strict=True):
-            problem = "prompt too long for the model" if generation.finish_reason == PROMPT_TOO_LONG else None
-            yield CodeCandidate(generation.text, "", problem, {"meta": {**meta, "topic": topic, "sample": sample}})
+        asked = list[tuple[Seed, int]]()
+        for number in range(begin, min(begin + ASKED_AT_ONCE, samples)):
+            task, attempt = divmod(number, attempts)
+            asked.append((seeds[task % len(seeds)], task // len(seeds) * attempts + attempt))
+        requests = [prompt.request(topic=seed.topic)._replace(sample=sample) for seed, sample in asked]
+        for (seed, sample), generation in zip(asked, model.generate(requests, settings), strict=True):
+            text = generation.text
+            if opens_fence and generation.finish_reason == "stop":
+                text = f"{text.removesuffix(chr(10))}\n```"  # with which it was stopped
+            about: dict[str, Any] = {"meta": {**meta, **license_of(seed), "topic": seed.topic, "sample": sample}}
+            if generation.problem:
+                about["detail"] = generation.problem
+            yield CodeCandidate(text, "", generation.lost, about)
+
+
+def license_of(seed: Seed) -> dict[str, str]:
+    """The attribution of a seed, and the licence of what is made of it: the question's."""
+    return {**seed.meta, "license": seed.meta["question_license"]} if seed.meta else {}
+
+
+def with_shares(
+    verdicts: Iterable[tuple[CodeCandidate, VerifiedCode | Rejected]], attempts: int
+) -> Iterator[tuple[CodeCandidate, VerifiedCode | Rejected]]:
+    """Add to the meta of each candidate how many attempts there were at its task, and how many are verified."""
+    verdicts = iter(verdicts)
+    while together := list(islice(verdicts, attempts)):
+        verified = sum(not isinstance(verdict, Rejected) for _, verdict in together)
+        for candidate, verdict in together:
+            candidate.about["meta"] |= {"attempts": len(together), "attempts_verified": verified}
+            yield candidate, verdict
 
 
 def read_candidates(path: str) -> Iterator[CodeCandidate]:
@@ -228,23 +285,13 @@ def describe_dropped(candidate: CodeCandidate) -> dict[str, Any]:
     if "record" in candidate.about:
         return {"record": candidate.about["record"]}
     meta = candidate.about["meta"]
-    return {"topic": meta["topic"], "sample": meta["sample"], "text": candidate.text}
+    detail = {"detail": candidate.about["detail"]} if "detail" in candidate.about else {}
+    return {**detail, "topic": meta["topic"], "sample": meta["sample"], "text": candidate.text}
 
 
 def known_digests(paths: list[str], workers: int) -> Iterator[str]:
     """The digests of the functions in records."""
     return digests((row.record["response"] for row in read_with_progress(paths)), workers)
-
-
-def read_topics(path: Path) -> list[str]:
-    try:
-        lines = [text.strip() for text in path.read_text("utf-8").splitlines()]
-    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError):
-        raise InputError(f"{path}: cannot be read as topics; give a UTF-8 text file with one topic per line") from None
-    topics = list(dict.fromkeys(text for text in lines if text and not text.startswith("#")))
-    if not topics:
-        raise InputError(f"{path}: has no topics; write one per line")
-    return topics
 
 
 def json_line(value: dict[str, Any]) -> bytes:

@@ -18,7 +18,6 @@ An interrupted run is resumed by the same command: the model's answers are saved
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -34,12 +33,12 @@ from generation.model_flags import add_model_flags, find_cache_path, model_optio
 from generation.models import open_model
 from generation.qa.evaluations import KINDS, is_english
 from generation.qa.passages import MAX_WORDS, MIN_WORDS, Passage, find_passages
-from generation.qa.recipe import PROMPTS, Thresholds, ask, read_prompts
+from generation.qa.recipe import CHAT_PROMPTS, PROMPTS, WEIGHED, Thresholds, ask, read_prompts
 from generation.qa.selection import Selection
 from generation.qa.texts import Skipped, Text, read_texts
 from records.file_io import report_path, write_report
 from records.record_output import open_record_output
-from records.script import Tally, positive, run, script_parser, show_table
+from records.script import Tally, positive, run, script_parser, show_table, tell
 
 PASSAGES_AT_ONCE = 256  # 1,536 questions, so that the partly filled last batch of a step matters little
 
@@ -68,9 +67,8 @@ def arguments() -> argparse.Namespace:
     add(
         "--prompts",
         type=Path,
-        default=PROMPTS,
         metavar="DIR",
-        help="folder of prompt files (default: generation/prompts/qa)",
+        help="folder of prompt files (default: generation/prompts/qa, with --chat generation/prompts/qa_chat)",
     )
     add("--temperature", type=float, default=0.0, metavar="T", help="sampling temperature (default: 0, greedy)")
     add("--seed", type=int, default=0, metavar="N", help="seed of the sampling (default: 0)")
@@ -98,18 +96,21 @@ def arguments() -> argparse.Namespace:
             parser.error(f"--{name}: {low} is above {high}")
     if not args.temperature >= 0:
         parser.error("--temperature must be 0 or above")
+    if not 0 <= args.drop_unlikely < 1:
+        parser.error("--drop_unlikely must be from 0 to below 1")
+    args.prompts = args.prompts or (CHAT_PROMPTS if args.chat else PROMPTS)
     return args
 
 
 def add_limit_flags(parser: argparse.ArgumentParser, default: Thresholds) -> None:
     add = parser.add_argument_group("evaluations").add_argument
     add(
-        "--min_logprob",
+        "--drop_unlikely",
         type=float,
-        default=default.min_logprob,
-        metavar="X",
-        help="mean log-probability of the tokens, for question, answer and long answer each "
-        f"(default: {default.min_logprob})",
+        default=default.drop_unlikely,
+        metavar="SHARE",
+        help="drop this share of the questions, of the answers and of the long answers: those with the lowest mean "
+        f"log-probability of all in the run (default: {default.drop_unlikely})",
     )
     add(
         "--min_agreement",
@@ -170,7 +171,7 @@ def add_limit_flags(parser: argparse.ArgumentParser, default: Thresholds) -> Non
 def main() -> None:
     args = arguments()
     limits = Thresholds(**{limit.name: getattr(args, limit.name) for limit in fields(Thresholds)})
-    prompts = read_prompts(args.prompts)
+    prompts = read_prompts(args.prompts, args.chat)
     cache = find_cache_path(args.cache, args.destpath)
     with ExitStack() as stack:
         inputs = [*args.inputpath, *args.prompts.iterdir()]
@@ -180,16 +181,18 @@ def main() -> None:
         passages = select_passages(texts, args.min_words, args.max_words, results)
         first = list(islice(passages, 1))  # bad input is reported before the model is loaded
         model = stack.enter_context(open_model(model_options(args), cache))
-        selection = stack.enter_context(Selection(Path(args.destpath).parent))
+        weighed = [f"{step}_logprob" for step in WEIGHED]
+        selection = stack.enter_context(Selection(Path(args.destpath).parent, weighed))
 
         passages = chain(first, passages)
         while batch := list(islice(passages, PASSAGES_AT_ONCE)):
             for candidate in ask(batch, model, prompts, limits, args.temperature, args.seed):
+                selection.weigh(candidate.rounded_scores)
                 if candidate.problem:
                     results.drop(results.questions, candidate.dropped(candidate.problem))
                 else:
                     selection.add(candidate.record(model.info.meta))
-        for record, problem in selection.choose(args.per_kind):
+        for record, problem in selection.choose(args.per_kind, limits.drop_unlikely):
             if problem:
                 results.drop(results.questions, {"reason": problem, "record": record})
             else:
@@ -200,7 +203,9 @@ def main() -> None:
             report, {"options": {**vars(args), "cache": cache}, "model": asdict(model.info), **results.as_dict()}
         )
     results.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
-    print(f"the model was asked for {model.asked:,} texts; {model.known:,} were known", file=sys.stderr)
+    tell(f"the model was asked for {model.asked:,} texts; {model.known:,} were known")
+    look = f"look into {args.dropped_path}" if args.dropped_path else "give --dropped_path to see them"
+    results.questions.require_kept("questions", look)
 
 
 def select_passages(

@@ -30,6 +30,7 @@ COMMANDS = (
     ("benchmarks.sandbox",),
     ("benchmarks.programs",),
     ("benchmarks.generation_qa",),
+    ("benchmarks.servers",),
 )
 
 

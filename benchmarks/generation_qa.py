@@ -90,7 +90,7 @@ def show_counts(number: int, batch_sizes: list[int]) -> None:
     text = Text("text", "", "mit", False)
     passages = [Passage(text, at, PASSAGE.format(name=f"N{at}")) for at in range(number)]
     with Cache(None) as cache:
-        candidates = ask(passages, Model(Good(), cache), read_prompts(PROMPTS), Thresholds(), 0.0, 0)
+        candidates = ask(passages, Model(Good(), cache), read_prompts(PROMPTS, chat=False), Thresholds(), 0.0, 0)
     assert not any(candidate.problem for candidate in candidates)
     calls = sum(Good.asked)
     print(f"{number} passages: {calls:,} texts, {calls / number:.0f} a passage, in {len(Good.asked)} steps")
@@ -154,11 +154,11 @@ def passage_cost(model: Model, size: int, clock: Callable[[], float]) -> tuple[f
     model.generate([Request("warm up")], Settings(4))
     seconds, tokens = 0.0, 0
     for step in STEPS:
-        template = read_template(PROMPTS / f"{step}.txt", PLACEHOLDERS)
+        template = read_template(PROMPTS / f"{step}.txt", PLACEHOLDERS, chat=False)
         values = dict.fromkeys(PLACEHOLDERS, "the lamp of the harbour")
-        prompts = [template.fill(**{**values, "passage": f"{number}. {WORDS}"}) for number in range(size)]
+        requests = [template.request(**{**values, "passage": f"{number}. {WORDS}"}) for number in range(size)]
         began = clock()
-        model.generate([Request(prompt) for prompt in prompts], Settings(template.max_tokens))
+        model.generate(requests, Settings(template.max_tokens))
         texts = 1 if step == "topics" else KINDS
         seconds += (clock() - began) * texts / size
         tokens += template.max_tokens * texts

@@ -7,6 +7,9 @@ options = model_options(parser.parse_args())
 from __future__ import annotations
 
 import argparse
+import json
+import math
+from typing import Any
 
 from generation.models import ModelOptions
 from records.file_io import STANDARD_STREAM
@@ -36,7 +39,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--chat",
         action="store_true",
-        help="a chat model: each prompt is sent as a user's turn, through the chat template or to /v1/chat/completions "
+        help="a chat model: prompts are turns of a conversation, through the chat template or to /v1/chat/completions "
         "(default: the model continues the prompt)",
     )
     add(
@@ -86,10 +89,45 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="seconds to wait for an answer (default: 300)",
     )
     server(
+        "--patience",
+        type=_minutes,
+        default=ModelOptions.patience,
+        metavar="MINUTES",
+        help="how long to ask again while the server answers nothing, because it loads the model or limits the rate "
+        "(default: 2)",
+    )
+    server(
         "--without_logprobs",
         action="store_true",
         help="do not ask for log-probabilities, which some servers do not return",
     )
+    server(
+        "--request",
+        type=_fields,
+        default={},
+        metavar="JSON",
+        help='fields for every request, for example \'{"max_tokens": null, "max_completion_tokens": 2000}\'; null '
+        "leaves one out (default: none)",
+    )
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 <= minutes < math.inf:
+        raise argparse.ArgumentTypeError("must be 0 or more minutes")
+    return minutes
+
+
+def _fields(text: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"is not JSON ({error})") from None
+    if not isinstance(fields, dict):
+        raise argparse.ArgumentTypeError('must be a JSON object, such as {"seed": null}')
+    if taken := fields.keys() & {"model", "prompt", "messages"}:
+        raise argparse.ArgumentTypeError(f'cannot set "{min(taken)}"')
+    return fields
 
 
 def model_options(args: argparse.Namespace) -> ModelOptions:
@@ -105,7 +143,9 @@ def model_options(args: argparse.Namespace) -> ModelOptions:
         base_url=args.base_url,
         connections=args.connections,
         timeout=args.timeout,
+        patience=args.patience,
         logprobs=not args.without_logprobs,
+        fields=args.request,
     )
 
 

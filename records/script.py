@@ -110,6 +110,12 @@ class Tally:
         assert self.read == self.kept + self.dropped.total(), self
         return {"read": self.read, "dropped": dict(sorted(self.dropped.items())), "kept": self.kept}
 
+    def require_kept(self, unit: str, hint: str) -> None:
+        """Raise InputError if some were read and none was kept, with the most frequent reason."""
+        if self.read and not self.kept:
+            [(reason, count)] = self.dropped.most_common(1)
+            raise InputError(f"none of {self.read:,} {unit} was kept, {count:,} because of: {reason}; {hint}")
+
     def show(self, title: str, unit: str = "records") -> None:
         """Print the table on stderr."""
         rows = [(f"{unit} read", self.read)]

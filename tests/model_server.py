@@ -44,7 +44,7 @@ class Asked(NamedTuple):
 
     @property
     def prompt(self) -> str:
-        return self.body["messages"][0]["content"] if "messages" in self.body else self.body["prompt"]
+        return self.body["messages"][-1]["content"] if "messages" in self.body else self.body["prompt"]
 
 
 class ModelServer:

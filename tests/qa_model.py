@@ -31,8 +31,8 @@ LONG = (
 NAME = re.compile(r"The lamp of (\w+) stood")
 FORMS = (  # the last lines of each prompt
     ("topics", re.compile(r"Topics:$")),
-    ("asked_back", re.compile(r"\nAnswer: .*\nFirst word: (?P<kind>\w+)\nQuestion:$")),
-    ("question", re.compile(r"\nFirst word: (?P<kind>\w+)\nQuestion:$")),
+    ("asked_back", re.compile(r"\nAnswer: .*\nFirst word: (?P<kind>\w+)\nQuestion:(?: \w+)?$")),
+    ("question", re.compile(r"\nFirst word: (?P<kind>\w+)\nQuestion:(?: \w+)?$")),
     ("answerable", re.compile(r"\nQuestion: (?P<kind>\w+).*\nAnswered:$")),
     ("long_answer", re.compile(r"\nQuestion: (?P<kind>\w+).*\nShort answer: .*\nLong answer:$")),
     ("answer", re.compile(r"\nQuestion: (?P<kind>\w+).*\nAnswer:$")),

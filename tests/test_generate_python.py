@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from unittest.mock import patch
 
@@ -157,7 +158,8 @@ def test_a_good_answer_becomes_a_record(generated):
 @pytest.mark.parametrize("reason", BAD)
 def test_a_bad_answer_is_kept_with_its_reason(generated, reason):
     [row] = [row for row in rows(generated / "out.dropped.jsonl") if row["topic"] == f"bad: {reason}"]
-    assert (row["reason"], row["text"], row["sample"]) == (reason, BAD[reason], 0)
+    assert (row["reason"], row["sample"]) == (reason, 0)
+    assert row["text"].startswith(BAD[reason].partition("\n```\n")[0].removesuffix("\n```"))
 
 
 def test_every_reason_in_the_code_has_a_bad_answer():
@@ -200,8 +202,64 @@ def test_a_topic_is_asked_for_again_with_another_seed(tmp_path, openai):
 def test_a_chat_model_gets_the_prompt_as_a_turn_and_may_add_prose(tmp_path, openai):
     answer = f"Of course!\n\n```python\n{DOUBLE}\nI hope that helps."
     server = generate(tmp_path, {"doubling": answer}, "--chat")
-    assert server.asked[0].path == "/v1/chat/completions"
+    assert server.asked[0].path == "/v1/chat/completions" and len(server.asked[0].body["messages"]) == 7
     assert len(rows(tmp_path / "out.jsonl")) == 1
+
+
+def test_what_a_server_refuses_is_dropped_with_its_words(tmp_path, openai):
+    refusal = Fault(400, '{"error": {"message": "filtered by the policy"}}')
+    generate(tmp_path, {"doubling": DOUBLE, "tripling": refusal})
+    [row] = rows(tmp_path / "out.dropped.jsonl")
+    assert (row["reason"], row["detail"]) == ("refused by the server", "answers 400 (filtered by the policy)")
+
+
+def test_a_run_that_keeps_nothing_says_so(tmp_path, openai):
+    with pytest.raises(InputError, match="none of 1 samples was kept, 1 because of: no code in the answer; look into"):
+        generate(tmp_path, {"doubling": "I cannot write that."})
+    assert len(rows(tmp_path / "out.dropped.jsonl")) == 1
+
+
+def test_the_share_of_attempts_that_are_verified_is_in_the_record(tmp_path, openai):
+    replies = {("doubling", 1): DOUBLE, ("doubling", 2): BAD["a test fails"], ("tripling", 1): TRIPLE}
+    numbers = Counter()
+
+    def answer(asked):
+        topic = asked.prompt.rpartition("\nTopic: ")[2].partition("\n")[0]
+        numbers[topic] += 1
+        return replies.get((topic, numbers[topic]), TRIPLE)
+
+    with ModelServer(answer) as server:
+        run_main(
+            *("--samples", 4),
+            *("--attempts", 2),
+            *("--topics", topics_of(tmp_path, ["doubling", "tripling"])),
+            *("--destpath", tmp_path / "out.jsonl"),
+            *("--model", "scripted"),
+            *("--license", "apache-2.0"),
+            *("--base_url", server.url),
+            *("--connections", 1),
+        )
+    found = [(row["meta"]["topic"], row["meta"]["attempts_verified"]) for row in rows(tmp_path / "out.jsonl")]
+    assert found == [("doubling", 1), ("tripling", 2)]
+    assert [row["reason"] for row in rows(tmp_path / "out.dropped.jsonl")] == [
+        "a test fails",
+        "a function that is there already",
+    ]
+
+
+def test_titles_of_questions_are_seeds_and_give_their_licence_and_attribution(tmp_path, openai):
+    (tmp_path / "seeds.jsonl").write_bytes(
+        jsonl(record(1), record(2, question=2, meta={"question_url": "https://quay.test/q/2"}), record(3, question=2))
+    )
+    titles = [row["meta"]["title"] for row in rows(tmp_path / "seeds.jsonl")]
+    answers = dict(zip(dict.fromkeys(titles), (DOUBLE, TRIPLE), strict=False))
+    server = generate(tmp_path, answers, "--seeds", tmp_path / "seeds.jsonl")
+    assert len(server.asked) == 2
+    for row in rows(tmp_path / "out.jsonl"):
+        meta = row["meta"]
+        assert meta["topic"] == meta["title"] and meta["title"] in titles
+        assert meta["license"] == meta["question_license"] == "CC BY-SA 4.0" and meta["model_license"] == "apache-2.0"
+        assert meta.get("question_url") == ("https://quay.test/q/2" if meta["title"] == "Knot 2" else None)
 
 
 def test_users_can_bring_their_own_prompt(tmp_path, openai):
@@ -221,14 +279,14 @@ def test_functions_of_excluded_records_are_dropped(tmp_path, openai):
 
 
 def test_lone_surrogates_in_a_text_are_replaced(tmp_path, openai):
-    generate(tmp_path, {"doubling": "no code \ud800 here"})
-    assert rows(tmp_path / "out.dropped.jsonl")[0]["text"] == "no code ? here"
+    generate(tmp_path, {"doubling": "no code \ud800 here", "tripling": TRIPLE})
+    assert rows(tmp_path / "out.dropped.jsonl")[0]["text"].startswith("no code ? here")
 
 
 def test_a_model_that_fails_leaves_the_old_output(tmp_path, openai):
     (tmp_path / "out.jsonl").write_text("old")
     with pytest.raises(InputError):
-        generate(tmp_path, {"doubling": DOUBLE, "tripling": Fault(status=400)})
+        generate(tmp_path, {"doubling": DOUBLE, "tripling": Fault(status=401)})
     assert (tmp_path / "out.jsonl").read_text() == "old"
     assert not (tmp_path / "out.dropped.jsonl").exists()
 
@@ -249,7 +307,8 @@ def test_a_tiny_model_goes_through_the_script(tmp_path, openai):
     prompt = tmp_path / "short.txt"
     prompt.write_text("max_tokens: 30\nstop: [Topic]\n---\nTopic: {topic}\n```python\n")
     flags = ["--samples", 5, "--prompt", prompt, "--model", model, "--destpath", tmp_path / "out.jsonl"]
-    run_main(*flags)
+    with pytest.raises(InputError, match="none of 5 samples was kept"):
+        run_main(*flags)
     dropped = rows(tmp_path / "out.dropped.jsonl")
     assert rows(tmp_path / "out.jsonl") == [] and len(dropped) == 5
     assert len({row["text"] for row in dropped}) == 5
@@ -367,6 +426,8 @@ def test_bad_input_is_reported_in_one_line(tmp_path):
     (tmp_path / "empty.txt").write_text("# nothing\n")
     assert_one_line_error(asked("--topics", tmp_path / "none.txt"), SCRIPT, "none.txt", "cannot be read as topics")
     assert_one_line_error(asked("--topics", tmp_path / "empty.txt"), SCRIPT, "empty.txt", "has no topics")
+    (tmp_path / "seeds.jsonl").write_bytes(jsonl(record(meta={"title": None})))
+    assert_one_line_error(asked("--seeds", tmp_path / "seeds.jsonl"), SCRIPT, "seeds.jsonl:1", "has no meta.title")
     assert_one_line_error(asked("--prompt", tmp_path / "none.txt"), SCRIPT, "none.txt", "no such prompt file")
     assert_one_line_error(verify(tmp_path, record(meta={"tests": 3})), SCRIPT, "in.jsonl:1", "meta.tests")
     assert_one_line_error(

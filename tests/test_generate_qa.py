@@ -167,7 +167,7 @@ def test_json_rows_with_a_field(tmp_path, form):
 
 
 def test_a_chat_model_is_asked_in_turns(notes, tmp_path):
-    with ModelServer(Script(question=lambda place: f'1. "{good_answer(place).strip()}"')) as server:
+    with ModelServer(Script(question=lambda place: f'Sure:\n\n1. "{good_answer(place).strip()}"')) as server:
         run = generate(server, notes, tmp_path, "--chat")
     assert run.status == 0 and len(rows(tmp_path / "qa.jsonl")) == 18, run.stderr
     assert {asked.path for asked in server.asked} == {"/v1/chat/completions"}
@@ -217,12 +217,16 @@ REJECTED = {
     "topics: empty": {"topics": " \n"},
     "question: empty": {"question": ""},
     "question: cut at max_tokens": {"question": Reply("Why was the lamp of Teld put out?", -0.1, "length")},
-    "question: mean log-probability below -1.0": {"question": Reply("Why was the lamp of Teld put out?", -1.01)},
+    "question: nothing but a draft": {"question": "Why was the lamp of Teld put out? Wait, that is wrong."},
     "question: prompt too long for the model": {
         "question": Fault(400, '{"error": {"message": "too long", "code": "context_length_exceeded"}}')
     },
+    "question: refused by the server": {"question": Fault(400, '{"error": {"message": "filtered"}}')},
     "question: does not begin with its word": {"question": "Was the lamp of Teld put out?"},
     "question: has not one question mark, at its end": {"question": "Why was the lamp of Teld put out? Who did that?"},
+    "question: copied from the prompt": {
+        "question": "Why did the engineer of the Ellgate bridge hang its deck from steel chains?"
+    },
     "question: is a fragment": {"question": "Why the lamp of Teld?"},
     "question: below 4 words": {"question": "Why did Teld?"},
     "question: above 40 words": {"question": f"Why was the lamp of Teld put out {'again and again ' * 12}?"},
@@ -231,7 +235,6 @@ REJECTED = {
     "answer: declined": {"answer": "unanswerable"},
     "answer: above 40 words": {"answer": "oil had grown dear " * 11},
     "answer: cut at max_tokens": {"answer": Reply("because oil had", -0.1, "length")},
-    "answer: mean log-probability below -1.0": {"answer": Reply("because oil had grown dear", -1.5)},
     "answer: below 0.7 found in the passage": {"answer": "because a storm broke the glass"},
     "asked back: empty": {"asked_back": ""},
     "asked back: below 0.5 agreement with the question": {"asked_back": "Why do people buy less of something?"},
@@ -240,7 +243,6 @@ REJECTED = {
     "long answer: below 30 words": {"long_answer": "Because oil had grown dear."},
     "long answer: above 300 words": {"long_answer": LONG + " word" * 300},
     "long answer: cut at max_tokens": {"long_answer": Reply(LONG, -0.1, "length")},
-    "long answer: mean log-probability below -1.0": {"long_answer": Reply(LONG, -3)},
     "long answer: repetition above 0.1": {"long_answer": LOOP},
     "long answer: speaks of the passage": {"long_answer": LONG + " So the passage says, because oil had grown dear."},
     "long answer: not English": {"long_answer": GERMAN},
@@ -288,7 +290,8 @@ def test_every_reason_of_the_recipe_is_tested():
         "speaks of the passage",
         "not English",
         "not self-contained",
-        "prompt too long for the model",
+        "nothing but a draft",
+        "copied from the prompt",
         "cut at max_tokens",
         "does not begin with its word",
         "has not one question mark, at its end",
@@ -312,15 +315,15 @@ def test_a_dropped_question_skips_the_remaining_steps_and_keeps_its_texts_and_sc
 @pytest.mark.parametrize(
     ("more", "bad", "kept"),
     [
-        (["--min_logprob", -2], {"question": Reply("Why was the lamp of Teld put out?", -1.9)}, True),
-        (["--min_logprob", -2], {"question": Reply("Why was the lamp of Teld put out?", -2.1)}, False),
+        (["--drop_unlikely", 0.05], {"question": Reply("Why was the lamp of Teld put out?", -1.9)}, True),
+        (["--drop_unlikely", 0.06], {"question": Reply("Why was the lamp of Teld put out?", -1.9)}, False),
         (["--min_found", 0.2, "--min_covered", 0], {"answer": "because a storm broke the glass"}, True),
         (["--min_agreement", 0.2], {"asked_back": "Why was it so?"}, True),
         (["--min_covered", 0], {"long_answer": LONG.format(name="Teld", answer="nobody knows")}, True),
         (["--max_repetition", 1], {"long_answer": LOOP}, True),
         (["--long_answer_words", 1, 9], {"long_answer": "Because oil had grown dear in the land"}, True),
         (["--question_words", 2, 40], {"question": "Why was Teld?", "asked_back": "Why was Teld?"}, True),
-        (["--answer_words", 9, 40], {"answer": "because oil had grown dear"}, False),
+        (["--answer_words", 1, 4], {"answer": "because oil had grown dear"}, False),
     ],
 )
 def test_thresholds_are_flags(notes, tmp_path, more, bad, kept):
@@ -483,9 +486,9 @@ def test_the_second_run_asks_nothing_and_writes_the_same(notes, tmp_path):
 
 
 def test_changed_thresholds_ask_only_for_what_is_new(notes, tmp_path):
-    run_scripted(Script(answer=for_one(Reply("because oil had grown dear", -1.5))), notes, tmp_path)
+    run_scripted(Script(answer=for_one("because the oil was sour")), notes, tmp_path)
     with ModelServer(Script()) as server:
-        assert generate(server, notes, tmp_path, "--min_logprob", "-2").status == 0
+        assert generate(server, notes, tmp_path, "--min_found", "0.3").status == 0
     assert [place_of(prompt)[:2] for prompt in server.prompts] == [
         (step, "Why") for step in ("asked_back", "answerable", "long_answer")
     ]
@@ -531,6 +534,12 @@ def tiny_flags(notes: Path, folder: Path, model: Path, batch_size: int) -> list:
     ]
 
 
+def assert_one_line_error_at_the_end(run: Run) -> None:
+    """Nothing that a tiny model writes is kept."""
+    assert run.status == 1, run.stderr
+    assert "error: none of 18 questions was kept" in run.stderr.splitlines()[-1]
+
+
 @pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize(
     ("kind", "more"),
@@ -543,7 +552,7 @@ def test_a_tiny_model_gives_the_same_in_batches_as_one_by_one(notes, tmp_path, t
         folder = tmp_path / str(batch_size)
         flags = [*tiny_flags(notes, folder, tiny[kind], batch_size), "--prompts", lenient(folder / "prompts"), *more]
         run = run_script(SCRIPT, *flags)
-        assert run.status == 0, run.stderr
+        assert_one_line_error_at_the_end(run)
         dropped = rows(folder / "dropped.jsonl")
         assert all(row["scores"]["topics_logprob"] < 0 for row in dropped)
         outputs.append([{**row, "scores": None} for row in dropped])
@@ -579,7 +588,8 @@ def test_a_run_killed_between_batches_is_resumed_and_writes_the_same_bytes(notes
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     again = run_script(SCRIPT, *flags)
     known = int(re.search(r"texts; (\d+) were known", again.stderr)[1])
-    assert again.status == 0 and known == 3 + 5 + 5, again.stderr
+    assert_one_line_error_at_the_end(again)
+    assert known == 3 + 5 + 5, again.stderr
     right = run_script(SCRIPT, *tiny_flags(notes, tmp_path / "right", tiny["causal"], 5), "--prompts", prompts)
     assert "; 0 were known" in right.stderr
     for name in ("qa.jsonl", "dropped.jsonl"):
@@ -650,7 +660,7 @@ def test_a_failure_in_the_middle_leaves_the_old_output(notes, tmp_path):
     (tmp_path / "qa.jsonl").write_bytes(jsonl(record()))
     with ModelServer(Script(answer=Fault(400, '{"error": {"message": "out of memory"}}'))) as server:
         run = generate(server, notes, tmp_path)
-    assert_one_line_error(run, SCRIPT, "out of memory")
+    assert_one_line_error(run, SCRIPT, "answer: no text for any of 18 prompts: answers 400 (out of memory)")
     assert (tmp_path / "qa.jsonl").read_bytes() == jsonl(record()) and not list(tmp_path.glob(".*"))
 
 
@@ -660,6 +670,22 @@ def test_texts_without_a_passage_give_an_empty_file_and_ask_nothing(tmp_path):
         run = generate(server, tmp_path / "a.txt", tmp_path)
     assert run.status == 0 and server.asked == [] and (tmp_path / "qa.jsonl").read_bytes() == b""
     assert table(run.stderr)["dropped: below 80 words"] == 1
+
+
+def test_a_run_that_keeps_nothing_says_so_and_leaves_what_it_dropped(notes, tmp_path):
+    with ModelServer(Script(answerable=" no")) as server:
+        run = generate(server, notes, tmp_path)
+    assert run.status == 1 and (tmp_path / "qa.jsonl").read_bytes() == b""
+    problem = "error: none of 18 questions was kept, 18 because of: answerable: not yes; look into "
+    assert problem in run.stderr.splitlines()[-1] and len(rows(tmp_path / "dropped.jsonl")) == 18
+
+
+def test_what_a_server_refuses_is_dropped_with_its_words(notes, tmp_path):
+    refusal = Fault(403, json.dumps({"error": {"message": f"flagged as violent, {KEY}"}}))
+    with ModelServer(Script(answer=for_one(refusal))) as server, patch.dict(os.environ, {"OPENAI_API_KEY": KEY}):
+        assert generate(server, notes, tmp_path).status == 0
+    [dropped] = [row for row in rows(tmp_path / "dropped.jsonl") if row["reason"] == "answer: refused by the server"]
+    assert dropped["detail"] == "answers 403 (flagged as violent, ***)"
 
 
 def test_two_runs_cannot_share_a_cache(notes, tmp_path):

@@ -216,7 +216,7 @@ def test_the_first_of_several_stop_strings_counts():
 
 def test_a_prompt_beyond_the_context_is_reported_and_the_others_are_answered(folders):
     short, long, other = generate(folders["causal"], ["Who", "lamp " * 300, "Where"], Settings(8))
-    assert long == Generation("", None, 0, PROMPT_TOO_LONG)
+    assert long[:4] == ("", None, 0, PROMPT_TOO_LONG) and "tokens and asks for" in long.problem
     assert short.tokens and other.tokens
     [fits] = generate(folders["encoder-decoder"], ["lamp " * 300], Settings(8))
     assert fits.tokens, "T5 has no maximum prompt length"
@@ -396,12 +396,16 @@ def test_prompt_too_long_is_not_saved(tmp_path):
     class Short(Counting):
         def ask(self, requests, settings, on_batch):
             self.asked += requests
-            on_batch([(index, Generation("", None, 0, PROMPT_TOO_LONG)) for index in range(len(requests))])
+            lost = Generation("", None, 0, PROMPT_TOO_LONG, "has 9 tokens")
+            on_batch([(index, lost) for index in range(len(requests))])
 
     backend = Short()
     with Cache(tmp_path / "cache") as cache:
         for _ in range(2):
-            assert Model(backend, cache).generate(REQUESTS[:1], Settings(9))[0].finish_reason == PROMPT_TOO_LONG
+            with pytest.raises(
+                InputError, match="no text for 1 prompt: has 9 tokens; take a model with a longer context"
+            ):
+                Model(backend, cache).generate(REQUESTS[:1], Settings(9))
     assert backend.asked == REQUESTS[:1] * 2
 
 

@@ -45,7 +45,7 @@ SCRIPTS = {
     ),
     "generate_qa": Script({"--inputpath": ONE_RECORD}, MODEL, dropped=True, cache=True),
     "generate_python": Script(
-        {"--exclude": ONE_RECORD, "--prompt": PROMPT, "--topics": b"sorting\n"},
+        {"--exclude": ONE_RECORD, "--prompt": PROMPT, "--topics": b"sorting\n", "--seeds": ONE_RECORD},
         (*MODEL, "--samples", "1"),
         dropped=True,
         cache=True,

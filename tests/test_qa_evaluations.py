@@ -2,6 +2,7 @@
 
 import pytest
 
+from generation.backends.reasoning import answer_span
 from generation.qa.evaluations import (
     declines,
     is_english,
@@ -10,11 +11,12 @@ from generation.qa.evaluations import (
     repetition,
     says_yes,
     share_found,
+    stem,
     token_f1,
     why_malformed,
     word_count_outside,
 )
-from generation.qa.recipe import tidy
+from generation.qa.final_answer import final_answer, last_question, listed, short_answer
 
 
 # ---- words -----------------------------------------------------------------------------------------------------------
@@ -166,9 +168,11 @@ def test_answers_that_do_not_decline(answer):
     assert not declines(answer)
 
 
-def test_yes_has_to_be_the_first_word():
-    assert all(map(says_yes, ("yes", " Yes.", "YES, it does")))
-    assert not any(map(says_yes, ("no", "", "not yes", "maybe", "yesterday")))
+def test_yes_is_the_first_word_or_the_only_verdict():
+    assert all(
+        map(says_yes, ("yes", " Yes.", "YES, it does not lack anything", "The passage does answer it: yes", "True"))
+    )
+    assert not any(map(says_yes, ("no", "", "not yes", "maybe", "yesterday", "No, not yes", "It may be yes or no")))
 
 
 def test_answers_that_mention_the_text():
@@ -192,21 +196,156 @@ def test_english_is_distinguished_from_other_languages():
     )
 
 
+# ---- stems -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("written", "text"),
+    "words",
     [
-        (" Who keeps the lamp? ", "Who keeps the lamp?"),
-        ('"Who keeps the lamp?"', "Who keeps the lamp?"),
-        ("Question: Who keeps the lamp?", "Who keeps the lamp?"),
-        ("1. “Who keeps the lamp?”", "Who keeps the lamp?"),
+        "light lights lighted lighting light's",
+        "hope hopes hoped hoping",
+        "hop hops hopped hopping",
+        "carry carries carried",
+        "fall falls falling",
+        "create creates created creating",
+        "pass passes passed passing",
+        "file files filed filing",
+        "agree agrees agreed",
+        "play plays played playing",
+        "box boxed boxing",
+    ],
+)
+def test_inflections_of_a_word_have_one_stem(words):
+    assert len({stem(word) for word in words.split()}) == 1
+
+
+@pytest.mark.parametrize("word", ["red", "bed", "ring", "bring", "glass", "sky", "is", "feed", "1931"])
+def test_words_that_only_look_inflected_stay(word):
+    assert stem(word) == word
+
+
+def test_words_are_compared_by_stems():
+    assert token_f1("Why do boats anchor?", "Why did the boat anchored") == pytest.approx(2 * 3 / 8)
+    assert share_found("the lamp was lighted", "They light lamps.") == 1.0
+
+
+# ---- what a model really writes --------------------------------------------------------------------------------------
+Q = "Who keeps the lamp?"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        Q,
+        f"  {Q} ",
+        f'"{Q}"',
+        f"1. “{Q}”",
+        f"Question: {Q}",
+        f"**Question:** {Q}",
+        f"**{Q}**",
+        f"## Question\n\n{Q}",
+        f"Sure! Here is a question:\n\n{Q}\n\nLet me know if you need another.",
+        f'Sure, here is the question: "{Q}"',
+        f"```\n{Q}\n```",
+        f"Question: {Q}\nAnswer: the widow",
+        f"Who does it?\n{Q}",
+        f"Who is the?\n\nWait, that is no sentence. Corrected:\n\n{Q}",
+        f"Draft: Who lit it in 1887?\nFinal question: {Q}",
+    ],
+)
+def test_the_last_complete_question_is_taken(written):
+    assert last_question(written, "Who", lambda question: why_malformed(question, "Who") is None) == Q
+
+
+def test_a_question_that_is_taken_back_is_not_taken():
+    def taken(written):
+        return last_question(written, "Who", lambda question: why_malformed(question, "Who") is None)
+
+    assert taken(f"{Q}\n\nWait, that is wrong.") == ""
+    assert taken(f"{Q} Hmm, the widow died. Let me rephrase: Where is the lamp?") == "Where is the lamp?"
+    assert taken("Is it? Was it?") == "Is it? Was it?", "nothing is complete: the last line, to be rejected"
+
+
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        (" the widow ", "the widow"),
+        ('"the widow"', "the widow"),
         ("- the widow", "the widow"),
+        ("\n\nthe widow", "the widow"),
+        ("**Answer:** the widow", "the widow"),
+        ("Answer: the widow\nExplanation: she kept it for years.", "the widow"),
+        ("Sure! Here it is:\n\nthe widow\n\nI hope this helps!", "the widow"),
+        ("the pilot\n\nCorrection: the widow", "the widow"),
+        ("The pilot. Wait, that was his father. The widow.", "The widow."),
+        ("the pilot\n\nthe widow", "the widow"),
+        ("Answer 1: the pilot\nAnswer 2: the widow", "the widow"),
+        ("the widow. That is wrong.", ""),
         ("1887.", "1887."),
         ("3.5 tons", "3.5 tons"),
         ("-5 degrees", "-5 degrees"),
         ('"a" and "b', '"a" and "b'),
+        ("2 * 3 * 4 of __init__ and a_b_c", "2 * 3 * 4 of __init__ and a_b_c"),
         ("", ""),
         ('"', '"'),
     ],
 )
-def test_labels_and_quotation_marks_around_a_text_are_removed(written, text):
-    assert tidy(written) == text
+def test_the_last_short_answer_is_taken(written, answer):
+    assert short_answer(written) == answer
+
+
+LONG = "The widow keeps it.\n\nShe lights it at dusk."
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        LONG,
+        f"Long answer: {LONG}",
+        f"Certainly! Here is a paragraph:\n\n{LONG}\n\nLet me know if you need more.",
+        f"The pilot keeps it.\n\nWait, that is wrong. Corrected version:\n\n{LONG}",
+        f"**Draft:** The pilot keeps it.\n\n**Final answer:**\n{LONG}",
+        f"Short answer: the widow\nLong answer: {LONG}",
+    ],
+)
+def test_the_last_long_answer_is_taken_whole(written):
+    assert final_answer(written) == LONG
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "the lamp; its keeper",
+        "Topics: the lamp; its keeper",
+        "Sure! Topics:\n\n- the lamp\n- its keeper",
+        "1. the lamp\n2. its keeper\n\nI hope this helps.",
+        "**Topics:** the lamp; its keeper",
+        "the lamp; its keeper; its keeper; its kee",
+    ],
+)
+def test_topics_are_a_line_or_a_list(written):
+    assert listed(written, 2) == "the lamp; its keeper"
+
+
+# ---- reasoning -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        ("yes", "yes"),
+        ("  yes ", "  yes "),
+        ("<think>\nno?\n</think>\n\nyes", "yes"),
+        ("no?</think>yes", "yes"),
+        ("<thinking>no</thinking> yes", "yes"),
+        ("<seed:think>no</seed:think>yes", "yes"),
+        ("[THINK]no[/THINK]yes", "yes"),
+        ("<|START_THINKING|>no<|END_THINKING|><|START_RESPONSE|>yes<|END_RESPONSE|>", "yes"),
+        ("<|channel|>analysis<|message|>no<|end|><|start|>assistant<|channel|>final<|message|>yes<|return|>", "yes"),
+        ("analysisNo.assistantfinalyes", "yes"),
+        ("<think>no</think><answer>yes</answer>", "yes"),
+        ("<response>yes</response>", "yes"),
+        ("<think>no and no", ""),
+        ("analysis of the tides", "analysis of the tides"),
+        ("a < b, <b>bold</b>", "a < b, <b>bold</b>"),
+    ],
+)
+def test_the_answer_after_the_reasoning(written, answer):
+    start, end = answer_span(written)
+    assert written[start:end] == answer

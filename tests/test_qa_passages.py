@@ -7,7 +7,7 @@ import pytest
 
 from generation.prompt_template import read_template
 from generation.qa.passages import Passage, find_passages
-from generation.qa.recipe import PROMPTS, RECIPE, read_prompts
+from generation.qa.recipe import CHAT_PROMPTS, PROMPTS, RECIPE, read_prompts
 from generation.qa.texts import LARGEST_FILE, Skipped, Text, read_texts
 from records.errors import InputError
 from tests.conftest import jsonl, record
@@ -168,34 +168,57 @@ def test_only_attribution_fields_are_used(tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 # prompt files
 # ----------------------------------------------------------------------------------------------------------------------
-def template(tmp_path, text: str):
+def template(tmp_path, text: str, chat: bool = False):
     (tmp_path / "prompt.txt").write_text(text)
-    return read_template(tmp_path / "prompt.txt", PLACEHOLDERS)
+    return read_template(tmp_path / "prompt.txt", PLACEHOLDERS, chat)
 
 
-def test_every_step_has_a_prompt_that_the_model_can_continue():
-    prompts = read_prompts(PROMPTS)
+VALUES = {"passage": "P", "kind": "Why", "topics": "T", "question": "Q", "answer": "A", "asked_back": "B"}
+
+
+def test_every_step_has_a_prompt_that_a_base_model_can_continue():
+    prompts = read_prompts(PROMPTS, chat=False)
     assert list(prompts) == [step.name for step in RECIPE]
-    for prompt in prompts.values():
-        filled = prompt.fill(
-            passage="P", kind="Why", topics="T", question="Q", answer="A", asked_back="B", answerable="C"
-        )
-        assert filled.endswith(":") and "Passage: P\n" in filled and "{" not in filled
+    for name, prompt in prompts.items():
+        [text, _, earlier] = prompt.request(**VALUES, answerable="C")
+        begun = "Why" if name in ("question", "asked_back") else ""
+        assert text.endswith(f": {begun}".rstrip()) and prompt.beginning(**VALUES) == begun
+        assert "Passage: P\n" in text and "{" not in text and earlier == ()
         assert prompt.stop and prompt.max_tokens
+
+
+def test_every_step_has_a_prompt_for_chat_models_with_examples_as_turns():
+    for prompt in read_prompts(CHAT_PROMPTS, chat=True).values():
+        request = prompt.request(**VALUES, answerable="C")
+        assert [turn["role"] for turn in request.turns][-3:] == ["user", "assistant", "user"]
+        assert "nly" in request.prompt and "Passage: P\n" in request.prompt and "{" not in request.prompt
+        assert prompt.stop == () and prompt.beginning(**VALUES) == ""
+
+
+def test_turns_are_for_chat_models_and_alternate(tmp_path):
+    head = "max_tokens: 9\nstop: []\n---\n"
+    turns = "[user]\nWho?\n[assistant]\nNobody.\n[user]\n{passage}\n"
+    request = template(tmp_path, head + turns, chat=True).request(passage="lamp")
+    assert (request.prompt, request.earlier) == ("lamp", ("Who?", "Nobody."))
+    with pytest.raises(InputError, match="has turns, which are for chat models"):
+        template(tmp_path, head + turns)
+    for wrong in ("[user]\na\n[assistant]\nb\n", "[assistant]\na\n", "x\n[user]\na\n", "[user]\na\n[user]\nb\n"):
+        with pytest.raises(InputError, match="turns must be"):
+            template(tmp_path, head + wrong, chat=True)
 
 
 def test_the_prompt_is_below_the_line_of_dashes(tmp_path):
     prompt = template(
         tmp_path, "# what for\nmax_tokens: 9\nstop: [\"\\n\", '###']\n-----\n{kind}: {passage}\n---\nend:\n"
     )
-    assert prompt.fill(kind="Why", passage="lamp") == "Why: lamp\n---\nend:"
+    assert prompt.request(kind="Why", passage="lamp").prompt == "Why: lamp\n---\nend:"
     settings = prompt.settings(seed=3)
     assert (settings.max_tokens, settings.stop, settings.seed) == (9, ("\n", "###"), 3)
 
 
 def test_placeholders_in_values_are_left_alone(tmp_path):
     prompt = template(tmp_path, "max_tokens: 9\nstop: []\n---\n{passage} {kind} {1} {} {Passage}")
-    assert prompt.fill(passage="{kind}", kind="{passage}") == "{kind} {passage} {1} {} {Passage}"
+    assert prompt.request(passage="{kind}", kind="{passage}").prompt == "{kind} {passage} {1} {} {Passage}"
 
 
 @pytest.mark.parametrize(
@@ -222,7 +245,7 @@ def test_a_bad_prompt_file_is_reported(tmp_path, text, problem):
 
 def test_a_prompt_file_that_is_missing_or_not_text_is_reported(tmp_path):
     with pytest.raises(InputError, match="gone.txt: no such prompt file"):
-        read_template(tmp_path / "gone.txt", PLACEHOLDERS)
+        read_template(tmp_path / "gone.txt", PLACEHOLDERS, False)
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="binary.txt: not a prompt file"):
-        read_template(tmp_path / "binary.txt", PLACEHOLDERS)
+        read_template(tmp_path / "binary.txt", PLACEHOLDERS, False)

@@ -17,10 +17,11 @@ from tests import needs
 needs.package("openai", "generate")
 
 from generation.backends import server as server_module
-from generation.backends.base import PROMPT_TOO_LONG, Generation, Request, Settings
+from generation.backends.base import FAILED, LOST, NO_LOGPROBS, PROMPT_TOO_LONG, REFUSED, Generation, Request, Settings
 from generation.models import ModelOptions, open_model
 from records.errors import InputError
 from tests.model_server import KEY, Fault, ModelServer, Reply
+from tests.server_behaviours import BEHAVIOURS, run_against
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +48,9 @@ def failure(answer, requests=REQUESTS[:1], **options) -> str:
     with pytest.raises(InputError) as caught:
         generate(answer, requests, **options)
     message = str(caught.value)
-    assert message.startswith("http://127.0.0.1:") and "\n" not in message and KEY not in message
+    assert (
+        message.startswith(("http://127.0.0.1:", "tiny: generating: ")) and "\n" not in message and KEY not in message
+    )
     return message
 
 
@@ -66,7 +69,7 @@ def test_texts_come_with_their_log_probability(chat, path):
     assert generations == [
         Generation(" a lamp", -0.25, 2, "stop"),
         Generation("cut off", -1.0, 2, "length"),
-        Generation("", None, 0, "stop"),
+        Generation("", None, 0, "stop", "an empty text"),
         Generation(" now", -0.1, 1, "stop"),
     ]
     assert {asked.path for asked in server.asked} == {path}
@@ -135,6 +138,9 @@ def test_there_are_as_many_concurrent_requests_as_connections():
         Fault(body="[]"),
         Fault(body="null"),
         Fault(body=""),
+        Fault(body='{"error": {"code": 502, "message": "Provider returned error"}}'),
+        Fault(body='{"choices": [{"finish_reason": "error", "message": {"content": ""}}]}'),
+        Fault(body='data: {"choices": [{"delta": {"content": "a la"}}]}\n\n'),
     ],
     ids=lambda fault: f"{fault.status} {'cut' if fault.cut else fault.body[:20]}",
 )
@@ -167,37 +173,38 @@ def error(message: str, code: str | None = None) -> str:
     return json.dumps({"error": {"message": message, "type": "fault", "code": code}})
 
 
-NAN = '{"choices": [{"text": "a", "finish_reason": "stop", "logprobs": {"tokens": ["a"], "token_logprobs": [NaN]}}]}'
+SHORT = 0.02  # minutes: two or three attempts
 
 
 @pytest.mark.parametrize(
     ("fault", "problem"),
     [
         (Fault(429, headers=SOON), "give fewer --connections"),
+        (Fault(429, headers={"Retry-After": "3600"}), "asks to wait 3600 s"),
+        (Fault(429, error("You exceeded your current quota", "insufficient_quota")), "what your account may use"),
         (Fault(500, headers=SOON), "a fault of the script"),
+        (Fault(503, error("Loading model")), "Loading model); give a longer --patience"),
         (Fault(401, error(f"Incorrect API key provided: {KEY}")), "check OPENAI_API_KEY"),
         (Fault(404, error("The model `tiny` does not exist")), "check --model and --base_url"),
-        (Fault(400, error("top_p must be above 0")), "top_p must be above 0"),
-        (Fault(422, "no\njson"), "answers 422"),
+        (Fault(400, error("top_p must be above 0")), """give --request '{"top_p": null}'"""),
+        (Fault(422, "no\njson"), "answers 422 (no json)"),
         (Fault(body="<html>"), "the answer is not a completion"),
         (Fault(body='{"choices": [{"text": 7, "finish_reason": "stop"}]}'), "the answer is not a completion"),
-        (Fault(body=NAN), "a log-probability of nan"),
         (Fault(cut=True), "check --base_url, and that the server is running"),
         (Fault(seconds=1.5), "no answer within 1 s"),
     ],
     ids=lambda value: f"{value.status}" if isinstance(value, Fault) else "",
 )
-def test_a_permanent_fault_is_reported_in_one_line_without_the_key(monkeypatch, fault, problem):
-    monkeypatch.setattr(server_module, "RETRIES", 1)
-    assert problem in failure(lambda asked: fault, timeout=1)
+def test_a_permanent_fault_is_reported_in_one_line_without_the_key(fault, problem):
+    assert problem in failure(lambda asked: fault, timeout=1, patience=SHORT)
 
 
-def test_a_server_that_cannot_be_reached_is_reported(monkeypatch):
-    monkeypatch.setattr(server_module, "RETRIES", 0)
+def test_a_server_that_cannot_be_reached_is_reported():
     with ModelServer(lambda asked: "") as server:
         gone = server.url
     for url in (gone, "127.0.0.1", "gopher://127.0.0.1"):
-        with pytest.raises(InputError) as caught, open_model(at_server(url), None) as model:
+        options = at_server(url, patience=0)
+        with pytest.raises(InputError) as caught, open_model(options, None) as model:
             model.generate(REQUESTS[:1], Settings(9))
         assert "check --base_url" in str(caught.value) and "\n" not in str(caught.value)
 
@@ -214,13 +221,57 @@ def test_missing_log_probabilities_are_reported_unless_none_are_asked_for(chat):
     assert "logprobs" not in server.asked[0].body
 
 
+def test_a_log_probability_that_is_no_number_does_not_count():
+    body = {"choices": [{"text": "a b", "logprobs": {"tokens": ["a", " b"], "token_logprobs": [float("nan"), -0.5]}}]}
+    [one], _ = generate(lambda asked: Fault(body=json.dumps(body)), REQUESTS[:1])
+    assert one == Generation("a b", -0.5, 2, "stop")
+
+
+def test_log_probabilities_of_reasoning_that_the_server_took_out_do_not_count():
+    tokens = [("Is", -3.0), (" it", -3.0), (" yes", -3.0), ("?", -3.0), (" yes", -0.25)]
+    content = [{"token": token, "logprob": logprob} for token, logprob in tokens]
+    body = {"choices": [{"message": {"content": " yes", "reasoning": "Is it yes?"}, "logprobs": {"content": content}}]}
+    [one], _ = generate(lambda asked: Fault(body=json.dumps(body)), REQUESTS[:1], chat=True)
+    assert one == Generation(" yes", -0.25, 1, "stop")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# texts that are lost
+# ----------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "body", [error("too long", "context_length_exceeded"), error("This model's maximum context length is 2048 tokens.")]
+    ("fault", "reason", "words"),
+    [
+        (Fault(400, error("too long", "context_length_exceeded")), PROMPT_TOO_LONG, "answers 400 (too long)"),
+        (Fault(413, "<html>"), PROMPT_TOO_LONG, "answers 413 (<html>)"),
+        (Fault(400, error("filtered by the policy")), REFUSED, "filtered by the policy"),
+        (Fault(403, error(f"flagged {KEY}")), REFUSED, "flagged ***"),
+        (Fault(500, error("an assertion failed"), SOON), FAILED, "an assertion failed"),
+        (Reply("a lamp", None), NO_LOGPROBS, "returns no log-probabilities"),
+    ],
+    ids=["too long", "413", "filtered", "403", "500", "no log-probabilities"],
 )
-def test_a_prompt_beyond_the_context_is_reported_and_the_others_are_answered(body):
-    generations, _ = generate(lambda asked: Fault(400, body) if asked.prompt == "two" else "a lamp")
-    assert generations[1] == Generation("", None, 0, PROMPT_TOO_LONG)
-    assert [one.text for one in generations] == ["a lamp", "", "a lamp", "a lamp"]
+def test_a_prompt_that_is_refused_is_lost_and_the_others_are_answered(tmp_path, monkeypatch, fault, reason, words):
+    monkeypatch.setattr(server_module, "FIRST_PAUSE", 0.01)
+    [one, two, *_], server = generate(
+        lambda asked: fault if asked.prompt == "two" else "a lamp", cache=tmp_path / "cache", connections=1
+    )
+    assert (one.text, two.text, two.finish_reason, two.lost) == ("a lamp", "", reason, LOST[reason])
+    assert words in two.problem
+    assert len(server.asked) == 4 + (server_module.ATTEMPTS - 1 if reason == FAILED else 0)
+    with open_model(at_server(server.url, patience=0), tmp_path / "cache") as model, suppress(InputError):
+        model.generate(REQUESTS[:2], Settings(9))
+    assert (model.known, model.asked) == (1, 1), "what is lost is asked for again"
+
+
+def test_many_lost_prompts_in_a_row_end_the_run(monkeypatch):
+    monkeypatch.setattr(server_module, "REFUSED_IN_A_ROW", 3)
+    requests = [Request(str(number)) for number in range(9)]
+
+    def answer(asked):
+        return "a lamp" if asked.prompt in "01" else Fault(400, error("filtered"))
+
+    problem = failure(answer, requests, connections=1)
+    assert "no text for 3 prompts in a row, the last: answers 400 (filtered)" in problem
 
 
 def test_after_a_failure_pending_answers_are_saved_and_nothing_new_is_asked(tmp_path):
@@ -229,7 +280,7 @@ def test_after_a_failure_pending_answers_are_saved_and_nothing_new_is_asked(tmp_
     def answer(asked):
         if asked.prompt == "one":
             others.wait()
-            return Fault(400, error("one is one too many"))
+            return Fault(401, error("one is one too many"))
         others.wait()
         time.sleep(0.2)  # until the failure has arrived
         return "a lamp"
@@ -243,6 +294,38 @@ def test_after_a_failure_pending_answers_are_saved_and_nothing_new_is_asked(tmp_
         with open_model(at_server(server.url), tmp_path / "cache") as model:
             model.generate(REQUESTS, Settings(9))
         assert sorted(server.prompts) == ["four", "one", "one", "three", "two"]
+
+
+def test_fields_of_the_request_can_be_set_and_left_out():
+    fields = {
+        "max_tokens": None,
+        "max_completion_tokens": 99,
+        "seed": None,
+        "chat_template_kwargs": {"thinking": False},
+    }
+    _, server = generate(lambda asked: "a lamp", REQUESTS[:1], chat=True, fields=fields)
+    [asked] = server.asked
+    assert not asked.body.keys() & {"max_tokens", "seed"} and asked.body["max_completion_tokens"] == 99
+    assert asked.body["chat_template_kwargs"] == {"thinking": False} and asked.body["top_p"] == 1.0
+
+
+def test_examples_are_sent_as_turns():
+    _, server = generate(lambda asked: "a lamp", [Request("two", 0, ("one", "answer"))], chat=True)
+    assert server.asked[0].body["messages"] == [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "answer"},
+        {"role": "user", "content": "two"},
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# behaviours of real servers and chat models, in generate_qa.py
+# ----------------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", [name for name, behaviour in BEHAVIOURS.items() if behaviour.quick])
+def test_a_run_keeps_what_is_good_or_ends_with_one_true_line(tmp_path, name):
+    behaviour = BEHAVIOURS[name]
+    kept, line, _ = run_against(behaviour, tmp_path)
+    assert kept == behaviour.good and (behaviour.line in line if behaviour.line else not line), line
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-PROMPT_TOO_LONG = "prompt too long"  # our own finish_reason: prompt and max_tokens exceed the model's context
+# our own finish_reasons, of generations without a text
+PROMPT_TOO_LONG = "prompt too long"  # prompt and max_tokens exceed the model's context
+REFUSED = "refused"  # by the server: a content filter, a field that it does not take
+FAILED = "failed"  # the server, several times, on a prompt of which it answers others
+NO_LOGPROBS = "no log-probabilities"  # although they were asked for
+LOST = {  # what tables of counts call them
+    PROMPT_TOO_LONG: "prompt too long for the model",
+    REFUSED: "refused by the server",
+    FAILED: "the server failed",
+    NO_LOGPROBS: "no log-probabilities",
+}
 
 
 @dataclass(frozen=True)
@@ -42,17 +52,30 @@ class Request(NamedTuple):
 
     prompt: str
     sample: int = 0
+    earlier: tuple[str, ...] = ()  # turns of a conversation before the prompt: the user's and the assistant's in turn
+
+    @property
+    def turns(self) -> list[dict[str, str]]:
+        """The messages for a chat model."""
+        texts = (*self.earlier, self.prompt)
+        return [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(texts)]
 
 
 class Generation(NamedTuple):
-    """The text generated for a prompt, without the stop string."""
+    """The text generated for a prompt, without a model's reasoning before it and without the stop string."""
 
     text: str
     logprob: (
         float | None
     )  # mean of the tokens' own, before temperature and top_p; None without tokens or from the server
     tokens: int  # not counting those that hold only a stop string or the end of the text
-    finish_reason: str  # "stop", "length" (reached max_tokens), PROMPT_TOO_LONG (no text), or another of the server's
+    finish_reason: str  # "stop", "length" (reached max_tokens), one of LOST (no text), or another of the server's
+    problem: str = ""  # why there is no text, in the server's words
+
+    @property
+    def lost(self) -> str | None:
+        """What tables of counts call the reason why there is no text, or None."""
+        return LOST.get(self.finish_reason)
 
 
 OnBatch = Callable[[Sequence[tuple[int, Generation]]], None]  # takes generations with the indexes of their requests
@@ -73,7 +96,7 @@ class Backend(Protocol):
 
 def seed_of(request: Request, settings: Settings) -> int:
     """A 31-bit seed for one request, which does not depend on the other requests of its batch."""
-    key = json.dumps([settings.seed, request.sample, request.prompt]).encode()
+    key = json.dumps([settings.seed, request.sample, *request.earlier, request.prompt]).encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=4).digest()) >> 1
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ from generation.backends.base import (
     cut_at,
     seed_of,
 )
+from generation.backends.reasoning import answer_span
 from records.errors import InputError
 
 CARD = "README.md"  # a model card: YAML between lines of dashes, then text
@@ -94,13 +96,14 @@ class LocalBackend:
 
     def ask(self, requests: Sequence[Request], settings: Settings, on_batch: OnBatch) -> None:
         """Generate a text for each request, the longest prompts first: if one batch fits into memory, all do."""
-        prompts = [self._tokens(request.prompt) for request in requests]
+        prompts = [self._tokens(request) for request in requests]
         fitting = list[int]()
         for index, tokens in enumerate(prompts):
             if self._fits(len(tokens), settings.max_tokens):
                 fitting.append(index)
             else:
-                on_batch([(index, Generation("", None, 0, PROMPT_TOO_LONG))])
+                problem = f"has {len(tokens)} tokens and asks for {settings.max_tokens}, of {self.context} in all"
+                on_batch([(index, Generation("", None, 0, PROMPT_TOO_LONG, problem))])
         fitting.sort(key=lambda index: -len(prompts[index]))
         for start in range(0, len(fitting), self.batch_size):
             batch = fitting[start : start + self.batch_size]
@@ -108,10 +111,10 @@ class LocalBackend:
             generations = self._generate_batch([prompts[index] for index in batch], seeds, settings)
             on_batch(list(zip(batch, generations, strict=True)))
 
-    def _tokens(self, prompt: str) -> list[int]:
+    def _tokens(self, request: Request) -> list[int]:
+        prompt = request.prompt
         if self.chat:
-            turns = [{"role": "user", "content": prompt}]
-            prompt = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+            prompt = self.tokenizer.apply_chat_template(request.turns, add_generation_prompt=True, tokenize=False)
         tokens: list[int] = self.tokenizer(prompt, add_special_tokens=not self.chat)["input_ids"]
         return tokens
 
@@ -151,12 +154,16 @@ class LocalBackend:
         end = next((n for n, token in enumerate(row) if token in self.ends), None)
         row = row[:end]
         written = self._text(row)
-        text = cut_at(written, settings.stop)
-        stopped = end is not None or text != written or len(row) < settings.max_tokens
-        while row and len(self._text(row[:-1])) >= len(text):  # tokens of the stop string only
-            row.pop()
-        mean = sum(logprobs[: len(row)]) / len(row) if row else None
-        return Generation(text, mean, len(row), "stop" if stopped else "length")
+        begin, finish = answer_span(written)
+        text = cut_at(written[begin:finish], settings.stop)
+        stopped = end is not None or text != written[begin:finish] or len(row) < settings.max_tokens
+        # the tokens of the text: not those of reasoning before it, nor those of the stop string only
+        counts = range(len(row) + 1)
+        last = bisect_left(counts, begin + len(text), key=lambda count: len(self._text(row[:count])))
+        first = bisect_right(counts, begin, key=lambda count: len(self._text(row[:count]))) - 1 if begin else 0
+        counted = logprobs[first:last] if text else []
+        mean = sum(counted) / len(counted) if counted else None
+        return Generation(text, mean, len(counted), "stop" if stopped else "length")
 
     def _text(self, tokens: list[int]) -> str:
         text: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -1,22 +1,37 @@
 """A model at a server that speaks OpenAI's protocol (vLLM, llama.cpp, OpenAI itself, ..), with concurrent requests.
 
-Base models are called at /v1/completions, chat models at /v1/chat/completions. The openai client retries after 408,
-409, 429 and 5xx answers, timeouts and broken connections, with pauses, and respects Retry-After up to two minutes.
-Whether the same seed gives the same text is up to the server; the cache makes up for it.
+Base models are called at /v1/completions, chat models at /v1/chat/completions. What goes wrong is one of these:
+
+    the server is busy, loading or not there    it is asked again, with pauses, until it has answered nothing for the
+                                                time of --patience: then the run ends
+    it fails on one prompt, or sends no JSON    asked again a few times; then that text is lost, if others are answered
+    it refuses a prompt                         that text is lost, with the server's words
+    it refuses the key, the model or to be paid the run ends
+
+A run also ends after REFUSED_IN_A_ROW lost texts. Whether the same seed gives the same text is up to the server; the
+cache makes up for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
+import email.utils
+import json
 import os
-from collections.abc import Sequence
+import random
+import re
+import time
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import openai
 
 from generation.backends.base import (
+    FAILED,
+    NO_LOGPROBS,
     PROMPT_TOO_LONG,
+    REFUSED,
     Generation,
     ModelInfo,
     OnBatch,
@@ -25,24 +40,47 @@ from generation.backends.base import (
     cut_at,
     seed_of,
 )
+from generation.backends.completions import Completion, parse_completion, words_of
+from generation.backends.reasoning import answer_span
 from records.errors import InputError
+from records.script import tell
 
-RETRIES = 6  # about 25 s of waiting in all, more if Retry-After asks for it
-ATTEMPTS = 3  # if a server answers 200 with something that is not a completion
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds; each is twice the one before
+ATTEMPTS = 4  # on a prompt on which the server fails while it answers others
+REFUSED_IN_A_ROW = 50  # eight passages with all six kinds of questions; a run that gets nothing ends before
 NO_KEY = "none"  # the client insists on a key; servers without keys ignore it
-HINTS = {
+LONGEST_WORDS = 400  # characters of a server's message
+
+HINTS = {  # statuses with which no prompt will be answered
     401: "check OPENAI_API_KEY",
-    403: "check OPENAI_API_KEY",
+    402: "check what your account may use",
     404: "check --model and --base_url, which usually ends in /v1, and whether --chat is right",
-    429: "give fewer --connections, or run the same command again later",
+    405: "check --base_url, which usually ends in /v1",
 }
+BUSY = {429, 503, 529}  # whatever the prompt
+TEMPORARY = {408, 409, 425, *BUSY}  # and 5xx
+_NO_CREDIT = re.compile(r"insufficient_quota|credit balance|insufficient (?:credits|balance)", re.I)
+_TOO_LONG = re.compile(
+    r"context[ _](?:length|size|window)|too (?:long|large|many tokens)|reduce the (?:length|prompt|input)"
+    r"|(?:\bmax(?:imum)?\b|exceed|\blimit|must be <=|longer than)[^.]*\btokens?\b"
+    r"|\btokens?\b[^.]*(?:exceed|\blimit|\bmax(?:imum)?\b|must be <=|longer than)",
+    re.I,
+)
+
+
+class _TemporaryError(Exception):
+    """The server may answer the same request later."""
+
+    def __init__(self, words: str, hint: str = "", *, busy: bool = False, wait: float = 0):
+        super().__init__(words)
+        self.hint, self.busy, self.wait = hint, busy, wait  # seconds for which the server asks
 
 
 class ServerBackend:
     """Asks a server for completions.
 
-    model is the server's name for it; the key is read from OPENAI_API_KEY. Raises InputError without `license`, which
-    servers do not report.
+    model is the server's name for it; the key is read from OPENAI_API_KEY. fields are added to every request; null
+    leaves a field out. patience is in minutes. Raises InputError without `license`, which servers do not report.
     """
 
     def __init__(
@@ -55,14 +93,24 @@ class ServerBackend:
         chat: bool,
         connections: int,
         timeout: int,
+        patience: float,
         logprobs: bool,
+        fields: Mapping[str, Any],
     ):
         if not license:
             raise InputError(f"{model}: a server does not report a model's licence; give it with --license")
-        self.info = ModelInfo(model, revision, license, "chat" if chat else "")
+        if not base_url.startswith(("http://", "https://")):
+            raise InputError(f"{base_url}: check --base_url, which begins with http:// or https://")
+        variant = f"{'chat' if chat else ''}{json.dumps(fields, sort_keys=True) if fields else ''}"
+        self.info = ModelInfo(model, revision, license, variant)
         self.base_url, self.connections, self.timeout = base_url, connections, timeout
-        self.chat, self.logprobs = chat, logprobs
+        self.patience = patience * 60
+        self.chat, self.logprobs, self.fields = chat, logprobs, fields
         self.key = os.environ.get("OPENAI_API_KEY") or NO_KEY
+        self._answers = self._lost_in_a_row = 0
+        self._heard = 0.0  # when the server last answered
+        self._told = False  # that it does not answer
+        self._gave_up = False  # on a prompt, after all patience
 
     def ask(self, requests: Sequence[Request], settings: Settings, on_batch: OnBatch) -> None:
         """Send the requests in their order, as many at once as there are connections."""
@@ -76,44 +124,87 @@ class ServerBackend:
                 if failures:  # start nothing new, but let pending requests finish, so that their answers are saved
                     return
                 try:
-                    on_batch([(index, await self._ask(client, requests[index], settings))])
+                    generation = await self._ask(client, requests[index], settings)
+                    on_batch([(index, generation)])
+                    self._count(generation)
                 except InputError as failure:
                     failures.append(failure)
 
         async with openai.AsyncOpenAI(
-            base_url=self.base_url, api_key=self.key, timeout=self.timeout, max_retries=RETRIES
+            base_url=self.base_url, api_key=self.key, timeout=self.timeout, max_retries=0
         ) as client:
             await asyncio.gather(*(ask(client, index) for index in range(len(requests))))
         if failures:
             raise failures[0]
 
-    async def _ask(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> Generation:
-        try:
-            for _ in range(ATTEMPTS):
-                try:
-                    return self._generation(await self._completion(client, request, settings), settings)
-                except (ValueError, AttributeError, LookupError, TypeError) as error:
-                    problem = f"{type(error).__name__}: {error}"
-        except openai.BadRequestError as error:
-            if error.code == "context_length_exceeded" or "context length" in error.message:
-                return Generation("", None, 0, PROMPT_TOO_LONG)
-            raise self._failure(f"refuses the request ({error.message})") from None
-        except openai.APIStatusError as error:
-            raise self._failure(
-                f"answers {error.status_code} ({error.message})", HINTS.get(error.status_code, "")
-            ) from None
-        except openai.APITimeoutError:
-            raise self._failure(
-                f"no answer within {self.timeout} s", "give a longer --timeout, or fewer --connections"
-            ) from None
-        except openai.APIConnectionError as error:
-            raise self._failure(
-                f"cannot be reached ({error.__cause__ or error})", "check --base_url, and that the server is running"
-            ) from None
-        raise self._failure(f"the answer is not a completion ({problem})", "check --base_url")
+    def _count(self, generation: Generation) -> None:
+        """Count a result. Raises InputError after too many lost texts in a row."""
+        if generation.finish_reason == PROMPT_TOO_LONG:  # of a long text, many are in a row
+            return
+        if not generation.lost:
+            self._answers += 1
+        self._lost_in_a_row = self._lost_in_a_row + 1 if generation.lost else 0
+        if self._lost_in_a_row >= REFUSED_IN_A_ROW:
+            raise self._failure(f"no text for {self._lost_in_a_row} prompts in a row, the last: {generation.problem}")
 
-    async def _completion(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> Any:
-        parameters: dict[str, Any] = {
+    async def _ask(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> Generation:
+        """The generation, perhaps after several attempts. Raises InputError if the run has to end."""
+        troubled = 0.0  # since when
+        for attempt in count(1):
+            try:
+                generation = await self._attempt(client, request, settings)
+                self._heard, self._told = time.monotonic(), False
+                return generation
+            except _TemporaryError as trouble:
+                troubled = troubled or time.monotonic()
+                few = not trouble.busy and (self._answers or self._gave_up)
+                if few and attempt >= ATTEMPTS:
+                    return self._without_text(FAILED, str(trouble))
+                if not await self._pause(attempt, max(troubled, self._heard) + self.patience, trouble):
+                    self._gave_up = True
+                    return self._without_text(FAILED, str(trouble))
+        raise AssertionError
+
+    async def _pause(self, attempt: int, until: float, trouble: _TemporaryError) -> bool:
+        """Wait before the next attempt; False if that would be after `until`, or InputError if the server is busy."""
+        pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(1, 1.2)
+        pause = max(pause, trouble.wait)
+        if time.monotonic() + pause > until:
+            if not trouble.busy:
+                return False
+            asks = f", asks to wait {trouble.wait:.0f} s" if trouble.wait else ""
+            raise self._failure(f"{trouble}{asks}", trouble.hint or "give a longer --patience")
+        if not self._told and pause > 1:
+            self._told = True
+            tell(self._masked(f"{self.base_url}: {trouble}; asked again for up to {self.patience / 60:g} min"))
+        await asyncio.sleep(pause)
+        return True
+
+    async def _attempt(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> Generation:
+        """Raises _TemporaryError, or InputError if nothing will be answered."""
+        try:
+            body = await self._send(client, request, settings)
+        except openai.APIStatusError as error:
+            return self._refused(error.status_code, error.response.text, _wait_asked_for(error.response.headers))
+        except openai.APITimeoutError:
+            raise _TemporaryError(f"no answer within {self.timeout} s (--timeout)") from None
+        except openai.APIConnectionError as error:
+            hint = "check --base_url, and that the server is running"
+            raise _TemporaryError(f"cannot be reached ({error.__cause__ or error})", hint, busy=True) from None
+        try:
+            completion = parse_completion(body)
+        except (ValueError, AttributeError, LookupError, TypeError) as error:
+            problem = f"the answer is not a completion ({type(error).__name__}: {error})"
+            raise _TemporaryError(problem) from None
+        if completion.error is not None:
+            return self._refused(completion.error.status, completion.error.words, 0)
+        if completion.refusal is not None:
+            return self._without_text(REFUSED, completion.refusal)
+        return self._generation(completion, settings)
+
+    async def _send(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> str:
+        """The body of the server's answer."""
+        fields: dict[str, Any] = {
             "model": self.info.name,
             "max_tokens": settings.max_tokens,
             "temperature": settings.temperature,
@@ -121,48 +212,80 @@ class ServerBackend:
             "seed": seed_of(request, settings),
         }
         if settings.stop:
-            parameters["stop"] = list(settings.stop)
-        if self.chat:
-            if self.logprobs:
-                parameters["logprobs"] = True
-            turns = [{"role": "user", "content": request.prompt}]
-            return await client.chat.completions.create(messages=turns, **parameters)
-        if self.logprobs:
-            parameters["logprobs"] = 1  # by the protocol 0 is enough, but some servers take it for none
-        return await client.completions.create(prompt=request.prompt, **parameters)
+            fields["stop"] = list(settings.stop)
+        if self.logprobs:  # for base models: by the protocol 0 is enough, but some servers take it for none
+            fields["logprobs"] = True if self.chat else 1
+        given = "messages" if self.chat else "prompt"
+        fields[given] = request.turns if self.chat else request.prompt
+        fields = {name: value for name, value in {**fields, **self.fields}.items() if value is not None}
+        create = (client.chat.completions if self.chat else client.completions).with_raw_response.create
+        raw = await create(model=fields.pop("model"), **{given: fields.pop(given)}, extra_body=fields)
+        return str(raw.http_response.text)
 
-    def _generation(self, completion: Any, settings: Settings) -> Generation:
-        """The first choice. Raises ValueError, AttributeError, LookupError or TypeError for a malformed completion."""
-        choice = completion.choices[0]
-        written = (choice.message.content or "") if self.chat else choice.text
-        written = written.encode("utf-8", "replace").decode()  # JSON may hold half a surrogate pair, files may not
-        text = cut_at(written, settings.stop)
-        finish_reason = "stop" if text != written else str(choice.finish_reason)
-        if not self.logprobs:
-            tokens_used = completion.usage.completion_tokens if completion.usage else 0
-            return Generation(text, None, tokens_used, finish_reason)
+    def _refused(self, status: int, body: str, wait: float) -> Generation:
+        """A generation without text, if the prompt is the reason. Raises _TemporaryError or InputError if it is not."""
+        words = f"answers {status} ({words_of(body)[:LONGEST_WORDS]})"
+        if status in HINTS or (status == 429 and _NO_CREDIT.search(body)):
+            raise self._failure(words, HINTS.get(status, HINTS[402]))
+        if status == 413 or (status not in TEMPORARY and _TOO_LONG.search(body)):
+            return self._without_text(PROMPT_TOO_LONG, words)
+        if status in TEMPORARY or status >= 500:
+            hint = "give fewer --connections, or a longer --patience" if status == 429 else ""
+            raise _TemporaryError(words, hint, busy=status in BUSY, wait=wait)
+        return self._without_text(REFUSED, words)
+
+    def _generation(self, completion: Completion, settings: Settings) -> Generation:
+        start, end = answer_span(completion.text)
+        answer = completion.text[start:end]
+        text = cut_at(answer, settings.stop)
+        finish_reason = "stop" if text != answer else completion.finish_reason
         if not text:
-            return Generation(text, None, 0, finish_reason)
-        tokens = self._tokens(choice)
-        while len(tokens) > 1 and "".join(token for token, _ in tokens[:-1]).startswith(text):
-            tokens.pop()  # of the stop string
-        mean = sum(logprob for _, logprob in tokens) / len(tokens)
-        if not math.isfinite(mean):
-            raise ValueError(f"a log-probability of {mean}")
+            why = "reasoning without an answer" if start or completion.reasoned else "an empty text"
+            return Generation(text, None, 0, finish_reason, why)
+        if not self.logprobs:
+            return Generation(text, None, completion.token_count, finish_reason)
+        if not completion.tokens:
+            return self._without_text(NO_LOGPROBS, "returns no log-probabilities")
+        tokens = _logprobs_of(text, completion, start)
+        logprobs = [logprob for logprob in tokens if logprob is not None]
+        mean = sum(logprobs) / len(logprobs) if logprobs else None
         return Generation(text, mean, len(tokens), finish_reason)
 
-    def _tokens(self, choice: Any) -> list[tuple[str, float]]:
-        logprobs = choice.logprobs
-        if self.chat and logprobs and logprobs.content:
-            return [(token.token, token.logprob) for token in logprobs.content]
-        if not self.chat and logprobs and logprobs.tokens and logprobs.token_logprobs:
-            return list(zip(logprobs.tokens, logprobs.token_logprobs, strict=True))
-        raise self._failure(
-            "returns no log-probabilities",
-            "configure it to return them, or give --without_logprobs to skip the checks that need them",
-        )
+    def _without_text(self, finish_reason: str, problem: str) -> Generation:
+        return Generation("", None, 0, finish_reason, self._masked(problem))
 
     def _failure(self, problem: str, hint: str = "") -> InputError:
-        """An error of one line, without the key, which a server may send back."""
-        message = f"{self.base_url}: {problem}{'; ' if hint else ''}{hint}"
-        return InputError(message if self.key == NO_KEY else message.replace(self.key, "***"))
+        """An error of one line."""
+        return InputError(self._masked(f"{self.base_url}: {problem}{'; ' if hint else ''}{hint}"))
+
+    def _masked(self, words: str) -> str:
+        """Without the key, which a server may send back."""
+        return words if self.key == NO_KEY else words.replace(self.key, "***")
+
+
+def _logprobs_of(text: str, completion: Completion, start: int) -> list[float | None]:
+    """The log-probabilities of the tokens of `text`, which begins at `start` of the completion's.
+
+    The others are those of a stop string, or of reasoning, which some servers take out of the text alone.
+    """
+    written = "".join(token for token, _ in completion.tokens)
+    begin = start if written.startswith(text, start) else max(0, written.rfind(text))
+    end = begin + len(text) if written.startswith(text, begin) else len(written)
+    found, at = list[float | None](), 0
+    for token, logprob in completion.tokens:
+        if at < end and at + len(token) > begin:
+            found.append(logprob)
+        at += len(token)
+    return found
+
+
+def _wait_asked_for(headers: Mapping[str, str]) -> float:
+    """The seconds of Retry-After: a number or a date; 0 without it."""
+    given = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(given))
+    except ValueError:
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(given).timestamp() - time.time())
+        except ValueError:
+            return 0.0

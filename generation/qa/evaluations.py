@@ -1,13 +1,15 @@
 """Checks of questions and answers that need no model: scores between 0 and 1, and reasons for rejection.
 
 Words are compared as in SQuAD's evaluation (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250): in lower case,
-without punctuation, and without a, an and the.
+without punctuation, and without a, an and the; and without their inflection, by the first step of Porter's stemmer
+(1980, https://tartarus.org/martin/PorterStemmer/def.txt).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 from review.criteria import language
 from review.criteria.parsed_response import ParsedResponse
@@ -59,17 +61,17 @@ def words_of(text: str) -> list[str]:
 
 
 def token_f1(text: str, other: str) -> float:
-    """SQuAD's F1: the harmonic mean of precision and recall of the words that both texts share."""
-    a, b = _compared(text), _compared(other)
+    """SQuAD's F1, of stems: the harmonic mean of precision and recall of the words that both texts share."""
+    a, b = map(_stems, (_compared(text), _compared(other)))
     common = (Counter(a) & Counter(b)).total()
     return 2 * common / (len(a) + len(b)) if common else 0.0
 
 
 def share_found(text: str, other: str) -> float:
-    """The share of a text's words that occur in another; function words count only if the text has no others."""
+    """The share of a text's words whose stem occurs in another; function words count only if the text has no others."""
     wanted = [word for word in _compared(text) if word not in _FUNCTION_WORDS] or _compared(text)
-    present = set(_compared(other))
-    return sum(word in present for word in wanted) / len(wanted) if wanted else 0.0
+    present = set(_stems(_compared(other)))
+    return sum(stem in present for stem in _stems(wanted)) / len(wanted) if wanted else 0.0
 
 
 def repetition(text: str) -> float:
@@ -90,6 +92,47 @@ def is_english(text: str) -> bool:
 def _compared(text: str) -> list[str]:
     """The words that comparisons count."""
     return [word for word in words_of(text) if word not in _ARTICLES]
+
+
+# ---- stems -----------------------------------------------------------------------------------------------------------
+_VOWEL = r"(?:[aeiou]|(?<=[^aeiou])y)"
+_HAS_VOWEL = re.compile(_VOWEL)
+_HAS_SYLLABLES = re.compile(rf"{_VOWEL}+[^aeiou]")  # a vowel, then a consonant: Porter's m > 0
+_ENDS_SHORT = re.compile(rf"(?:^|[^aeiou]){_VOWEL}[^aeiouwxy]$")  # Porter's *o
+
+
+def _stems(words: list[str]) -> list[str]:
+    return [stem(word) for word in words]
+
+
+@lru_cache(maxsize=1 << 16)
+def stem(word: str) -> str:
+    """A word without its inflection: plural, -ed, -ing; -y becomes -i. Step 1 of Porter's stemmer."""
+    word = word.removesuffix("'s")
+    if len(word) < 3:
+        return word
+    if word.endswith(("sses", "ies")):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    if word.endswith("eed"):
+        word = word[:-1] if _HAS_SYLLABLES.search(word[:-3]) else word
+    else:
+        for ending in ("ed", "ing"):
+            if word.endswith(ending) and _HAS_VOWEL.search(before := word[: -len(ending)]):
+                word = _repaired(before)
+                break
+    return f"{word[:-1]}i" if word.endswith("y") and _HAS_VOWEL.search(word[:-1]) else word
+
+
+def _repaired(stem: str) -> str:
+    """What is left of a word without -ed or -ing: with its -e, and without a doubled consonant."""
+    if stem.endswith(("at", "bl", "iz")):
+        return f"{stem}e"
+    if len(stem) > 1 and stem[-1] == stem[-2] and stem[-1] not in "aeioulsz":
+        return stem[:-1]
+    only_syllable = len(re.findall(rf"{_VOWEL}+[^aeiou]+", stem)) == 1  # Porter's m = 1
+    return f"{stem}e" if only_syllable and _ENDS_SHORT.search(stem) else stem
 
 
 # ---- questions -------------------------------------------------------------------------------------------------------
@@ -153,13 +196,19 @@ _DECLINED = re.compile(
 )
 
 
+_VERDICTS = {"yes": True, "true": True, "no": False, "false": False, "not": False}
+
+
 def declines(answer: str) -> bool:
     """Whether a short answer says that the question cannot be answered."""
     return bool(_DECLINED.search(" ".join(words_of(answer))))
 
 
 def says_yes(answer: str) -> bool:
-    return words_of(answer)[:1] == ["yes"]
+    """Whether an answer begins with yes, or says yes later and never no."""
+    verdicts = [_VERDICTS[word] for word in words_of(answer) if word in _VERDICTS]
+    begins = _VERDICTS.get(next(iter(words_of(answer)), ""))
+    return begins if begins is not None else bool(verdicts) and all(verdicts)
 
 
 def mentions_the_text(answer: str) -> bool:

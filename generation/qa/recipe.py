@@ -9,20 +9,20 @@
     long_answer   the text that becomes the response
 
 Each step is done for all questions of all given passages before the next, so that the model gets a few large batches. A
-question that fails an evaluation skips the remaining steps. The prompts are files in generation/prompts/qa.
+question that fails an evaluation skips the remaining steps. The prompts are files in generation/prompts/qa, and
+those for chat models in generation/prompts/qa_chat.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from generation.backends.base import PROMPT_TOO_LONG, Request
+from generation.backends.base import Generation
 from generation.models import Model
 from generation.prompt_template import Template, read_template
 from generation.qa.evaluations import (
@@ -38,26 +38,22 @@ from generation.qa.evaluations import (
     why_malformed,
     word_count_outside,
 )
+from generation.qa.final_answer import final_answer, last_question, listed, short_answer
 from generation.qa.passages import Passage
 
 SOURCE = "synthetic_qa"  # the label in the tuple files
 PROMPTS = Path(__file__).parent.parent / "prompts" / "qa"
+CHAT_PROMPTS = PROMPTS.with_name("qa_chat")
 SCORE_DIGITS = 6
-
-_LABEL = re.compile(
-    r"(?:(?:question|answer|long answer|short answer|topics|q|a)\s*:\s*|[-*]\s+|\d{1,2}[.)]\s+)(?=\S)", re.I
-)
+TOPICS = 3  # at most, as the prompt asks
+FEW_WORDS = 3  # up to here a text may be in an example by chance
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds of the evaluations.
+    """The thresholds of the evaluations. docs/generation.md has what two small models make of them."""
 
-    They are not tuned to any model: with a new one, check the scores of the first hundred records and dropped
-    questions, and adjust them.
-    """
-
-    min_logprob: float = -1.0  # a mean token probability of 0.37; confident answers are right more often
+    drop_unlikely: float = 0.05  # of the questions, answers and long answers each: those of the least log-probability
     min_agreement: float = 0.5  # an unrelated question may share its first word and its function words
     min_found: float = 0.7  # allows for one inflected or added word in three or four
     min_covered: float = 0.5  # the long answer may rephrase the short one, but has to be about it
@@ -76,6 +72,7 @@ class QuestionCandidate:
     texts: dict[str, str] = field(default_factory=dict)  # by step
     scores: dict[str, float] = field(default_factory=dict)
     problem: str | None = None  # why it is dropped
+    detail: str = ""  # the words of a server that refused a prompt
 
     @property
     def id(self) -> str:
@@ -117,6 +114,7 @@ class QuestionCandidate:
         """The row that is written if the question is dropped."""
         return {
             "reason": reason,
+            **({"detail": self.detail} if self.detail else {}),
             "id": self.id,
             "text_id": self.passage.text.id,
             "paragraph": self.passage.paragraph,
@@ -133,13 +131,19 @@ class QuestionCandidate:
 # ---- the steps -------------------------------------------------------------------------------------------------------
 # Returns the reason to drop a candidate, or None; may add scores to it.
 Evaluation = Callable[[QuestionCandidate, Thresholds], str | None]
+Reader = Callable[[str, str], str]  # of what the model wrote, and the kind of question
 
 
 class Step(NamedTuple):
-    """A prompt, and the evaluation of the text that the model wrote for it."""
+    """A prompt, what is taken from the text that the model wrote for it, and the evaluation of that."""
 
     name: str
+    read: Reader
     evaluate: Evaluation
+
+
+def _read_question(written: str, kind: str) -> str:
+    return last_question(written, kind, lambda question: why_malformed(question, kind) is None)
 
 
 def _check_question(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
@@ -188,20 +192,20 @@ def _below(candidate: QuestionCandidate, score: str, least: float, what: str) ->
 
 
 RECIPE = (
-    Step("topics", lambda candidate, limits: None),
-    Step("question", _check_question),
-    Step("answer", _check_answer),
-    Step("asked_back", _check_asked_back),
-    Step("answerable", _check_answerable),
-    Step("long_answer", _check_long_answer),
+    Step("topics", lambda written, kind: listed(written, TOPICS), lambda candidate, limits: None),
+    Step("question", _read_question, _check_question),
+    Step("answer", lambda written, kind: short_answer(written), _check_answer),
+    Step("asked_back", _read_question, _check_asked_back),
+    Step("answerable", lambda written, kind: short_answer(written), _check_answerable),
+    Step("long_answer", lambda written, kind: final_answer(written), _check_long_answer),
 )
 WEIGHED = ("question", "answer", "long_answer")  # the texts whose log-probability counts
 PLACEHOLDERS = frozenset({"passage", "kind", *(step.name for step in RECIPE)})
 
 
-def read_prompts(folder: Path) -> dict[str, Template]:
+def read_prompts(folder: Path, chat: bool) -> dict[str, Template]:
     """The prompt file of each step, `<step>.txt`. Raises InputError if one is missing or malformed."""
-    return {step.name: read_template(folder / f"{step.name}.txt", PLACEHOLDERS) for step in RECIPE}
+    return {step.name: read_template(folder / f"{step.name}.txt", PLACEHOLDERS, chat) for step in RECIPE}
 
 
 def ask(
@@ -217,38 +221,42 @@ def ask(
     for step in RECIPE:
         template = prompts[step.name]
         remaining = [candidate for candidate in candidates if candidate.problem is None]
-        requests = [
-            Request(template.fill(passage=candidate.passage.body, kind=candidate.kind, **candidate.texts))
-            for candidate in remaining
+        values = [
+            {"passage": candidate.passage.body, "kind": candidate.kind, **candidate.texts} for candidate in remaining
         ]
+        requests = [template.request(**each) for each in values]
         settings = template.settings(temperature=temperature, seed=seed)
-        for candidate, generation in zip(remaining, model.generate(requests, settings, step.name), strict=True):
-            candidate.texts[step.name] = tidy(generation.text)
+        generations = model.generate(requests, settings, step.name.replace("_", " "))
+        for candidate, generation, each in zip(remaining, generations, values, strict=True):
+            written = _after_beginning(template.beginning(**each), generation.text)
+            candidate.texts[step.name] = step.read(written, candidate.kind)
+            candidate.detail = generation.problem
             if generation.logprob is not None:
                 candidate.scores[f"{step.name}_logprob"] = generation.logprob
-            problem = _why_unusable(candidate, step.name, generation.finish_reason, limits) or step.evaluate(
-                candidate, limits
-            )
+            problem = _why_unusable(candidate, step.name, generation)
+            if not problem and _is_copied(candidate.texts[step.name], template):
+                problem = "copied from the prompt"
+            problem = problem or step.evaluate(candidate, limits)
             candidate.problem = problem and f"{step.name.replace('_', ' ')}: {problem}"
     return candidates
 
 
-def _why_unusable(candidate: QuestionCandidate, step: str, finish_reason: str, limits: Thresholds) -> str | None:
-    logprob = candidate.scores.get(f"{step}_logprob")
-    if finish_reason == PROMPT_TOO_LONG:
-        return "prompt too long for the model"
+def _after_beginning(beginning: str, written: str) -> str:
+    """A base model's text with the beginning that stands in the prompt, which some models write again."""
+    text = written.strip()
+    return text if not text or text.startswith(beginning) else beginning + written
+
+
+def _is_copied(text: str, template: Template) -> bool:
+    """Whether a text is one of the examples in its prompt, which small models like to repeat."""
+    return len(text.split()) > FEW_WORDS and any(text in turn for turn in template.turns)
+
+
+def _why_unusable(candidate: QuestionCandidate, step: str, generation: Generation) -> str | None:
+    if generation.lost:
+        return generation.lost
     if not candidate.texts[step]:
-        return "empty"
-    if finish_reason == "length" and step in WEIGHED:
+        return "nothing but a draft" if generation.text.strip() else "empty"
+    if generation.finish_reason == "length" and step in WEIGHED:
         return "cut at max_tokens"
-    if step in WEIGHED and logprob is not None and logprob < limits.min_logprob:
-        return f"mean log-probability below {limits.min_logprob}"
     return None
-
-
-def tidy(text: str) -> str:
-    """A text without the label, list marker or quotation marks that chat models put around it."""
-    text = text.strip()
-    label = _LABEL.match(text)
-    text = text[label.end() :] if label else text
-    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in ('""', "“”", "''", "‘’") else text
