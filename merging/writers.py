@@ -63,12 +63,15 @@ class Parquet:
     """Rows with fixed columns, in row groups large enough to read efficiently and small enough for memory."""
 
     def __init__(self, path: Path, columns: dict[str, str], stack: ExitStack):
-        """columns: their types, "text" or "messages" (a list of role and content)."""
+        """columns: their types, "text", "messages" (a list of role and content), "sharegpt" (of from and value)."""
         import pyarrow  # takes a quarter of a second and 60 MB, so only where it is needed
         import pyarrow.parquet
 
         text = pyarrow.string()
-        types = {"text": text, "messages": pyarrow.list_(pyarrow.struct([("role", text), ("content", text)]))}
+        turns = {"messages": ("role", "content"), "sharegpt": ("from", "value")}
+        types = {"text": text} | {
+            name: pyarrow.list_(pyarrow.struct([(field, text) for field in fields])) for name, fields in turns.items()
+        }
         self.path, self.records = path, 0
         self._schema = pyarrow.schema([(name, types[type]) for name, type in columns.items()])
         self._rows: list[dict[str, Any]] = []
