@@ -22,6 +22,8 @@ COMMANDS = (
     ("benchmarks.quality", "personal_data"),
     ("benchmarks.merge",),
     ("benchmarks.merge", "--flags", "--formats", "messages"),
+    ("benchmarks.separators",),
+    ("benchmarks.trainers",),
     ("benchmarks.review",),
     ("benchmarks.viewer",),
     ("benchmarks.sandbox",),

@@ -7,7 +7,9 @@
     prompt_completion       prompt, completion, both texts, for models without a chat template
     alpaca                  instruction, input, output, as Stanford Alpaca: alpaca/train.json, .parquet
 
-docs/training.md has the settings of each trainer for each format. The card gives load_dataset the Parquet files: it takes one kind of file for all configurations of a folder, and reads a
+docs/training.md has the settings of each trainer for each format.
+
+The card gives load_dataset the Parquet files: it takes one kind of file for all configurations of a folder, and reads a
 JSON list into memory at once.
 """
 
@@ -47,6 +49,7 @@ LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
     "sharegpt": {"formatting": "sharegpt"},  # LLaMA-Factory's defaults are the names of ShareGPT
     "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
 }
+
 
 class DataFile(NamedTuple):
     """A complete file of the data set."""

@@ -32,6 +32,7 @@ IN_ORDER = (
     "review",
     "other_sources",
     "merging",
+    "training",
 )
 
 

@@ -28,6 +28,7 @@ NAMES = [
     "messages/test.parquet", "prompt_completion/train.jsonl", "prompt_completion/train.parquet", "alpaca/train.json",
     "alpaca/train.parquet", "README.md", "report.json", "ATTRIBUTION.jsonl", "dataset_info.json", "plots/length.png",
     "plots/score.png", "plots/tags.png", "messages", "alpaca", "prompt_completion", "plots",
+    "sharegpt/train.jsonl", "chat_prompt_completion/train.parquet", "sharegpt", "chat_prompt_completion",
 ]  # fmt: skip
 
 

@@ -314,6 +314,7 @@ WRONG = [
                      ["--mix", "b"], ["--parts", "501"], ["--skip_bad"], ["--dropped_path", "dataset/dropped.jsonl"],
                      ["--formats", "csv"], ["--near_duplicates", "0"], ["--near_duplicates", "1.1"], ["--ngram", "9"],
                      ["--pii", "find"], ["--ngram", "8"], ["--formats", "messages", "--parts", "2"],
+                     ["--system", "Be brief."], ["--formats", "messages", "--system", " "], ["--separator", "x"],
                      ["--split", "train:0.5"], ["--split", "train:0.5", "train:0.5"],
                      ["--split", "Train:1"], ["--split", "train:1", "validation:0"], ["--split", "train"])
     ),
