@@ -11,17 +11,30 @@ With several files, one for each reviewer, records are kept that somebody accept
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
+from typing import NoReturn
 
+from records.errors import InputError
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import read_with_progress
-from records.script import Tally, add_paths, run, script_parser, show_table
-from review.agreement import ACCEPTED, NOT_JUDGED, REJECTED, agreement, decide, disputed, reviews_of
-from review.judgements import Judgement, load_judgements
+from records.script import Tally, add_paths, run, script_parser, show_table, tell
+from review.agreement import (
+    ACCEPTED,
+    NOT_JUDGED,
+    REJECTED,
+    Agreement,
+    JointAgreement,
+    Review,
+    agreement,
+    decide,
+    disputed,
+    joint_agreement,
+    reviews_of,
+)
+from review.judgements import Judgement, load_judgement_files, record_id_of
 
-SHOWN = 10  # lines about ids that are not in the data, and about ids in dispute
+SHOWN = 5  # of the judgements that match no record
 
 
 def arguments() -> argparse.Namespace:
@@ -39,29 +52,34 @@ def arguments() -> argparse.Namespace:
     add("--keep_unjudged", action="store_true", help="keep records without a judgement (default: drop them)")
     add(
         "--agreement",
-        metavar="FILE2",
-        help="report how well another reviewer's file agrees with the judgement file (Cohen's kappa), and where they "
-        "differ; it does not affect which records are kept (default: no comparison)",
+        nargs="*",
+        action="extend",
+        metavar="PATH",
+        help="report how well the reviewers of all files agree (Cohen's kappa for two, Krippendorff's alpha for more) "
+        "and where they differ; files given here do not affect which records are kept (default: no comparison)",
     )
     args = parser.parse_args()
-    if args.agreement and len(args.judgement_file) > 1:
-        parser.error("--agreement compares two files: give only one --judgement_file")
-    if args.agreement in args.judgement_file:
-        parser.error("--agreement compares two files: give a different file than --judgement_file")
+    if args.agreement is not None:
+        both = set(args.agreement) & set(args.judgement_file)
+        if both:
+            parser.error(f"--agreement compares with the judgement files: {min(both)} is one of them already")
+        if len({*args.agreement, *args.judgement_file}) < 2:
+            parser.error("--agreement compares two or more files: give those of the other reviewers")
     return args
 
 
 def main() -> None:
     args = arguments()
-    others = [args.agreement] if args.agreement else []
+    others = args.agreement or []
     check_outputs([*args.inputpath, *args.judgement_file, *others], record_outputs(args.destpath))
-    files = {path: load_judgements(path) for path in args.judgement_file}
-    compared = files | {path: load_judgements(path) for path in others}
+    compared = load_judgement_files([*args.judgement_file, *others])
+    files = {path: compared[path] for path in args.judgement_file}
     reviews, verdicts, tally = reviews_of(files), Counter[str](), Tally()
     unknown, disputes = dict(reviews), disputed(reviews)
+    agreed = agreement_of(compared) if args.agreement is not None else None
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
-            record_id = row.record["id"]
+            record_id = record_id_of(row.record["id"])
             verdict = decide(reviews.get(record_id, []))
             verdicts[verdict] += 1
             unknown.pop(record_id, None)
@@ -70,6 +88,8 @@ def main() -> None:
                 out.write(row.raw + b"\n")
             else:
                 tally.drop(verdict)
+        if reviews and len(unknown) == len(reviews):
+            refuse(reviews, args.inputpath)
         if report := report_path(args.destpath):
             counts = {
                 "judgements": sum(map(len, files.values())),
@@ -80,59 +100,97 @@ def main() -> None:
                 "not_judged": verdicts[NOT_JUDGED],
                 **tally.as_dict(),
             }
-            agreed = {"agreement": agreement(*compared.values()).as_dict()} if others else {}
-            write_report(report, {"options": vars(args), "counts": counts, **agreed})
+            agreement_counts = {"agreement": agreed.as_dict()} if agreed else {}
+            write_report(report, {"options": vars(args), "counts": counts, **agreement_counts})
 
-    show_some(
-        [f"{review.place}: {record_id} is not in the data" for record_id in unknown for review in unknown[record_id]],
-        "judgements are of ids that are not in the data",
-    )
-    show_some(
-        [f"{record_id} is rejected: {reviews}" for record_id, reviews in disputes.items()],
-        "ids in dispute are rejected",
-    )
+    show_unknown(unknown, sum(map(len, files.values())))
+    for record_id, judgements in disputes.items():
+        tell(f"{record_id} is rejected: {judgements}")
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     if args.keep_unjudged:
         show_table("records kept by judgement", [(name, verdicts[name]) for name in (ACCEPTED, NOT_JUDGED)])
-    if args.agreement:
-        show_agreement(compared)
+    if agreed:
+        names = list(compared)
+        title = f"agreement of {', '.join(names[:-1])} and {names[-1]}"
+        if isinstance(agreed, Agreement):
+            show_agreement(agreed, title, *map(len, compared.values()))
+        else:
+            show_joint_agreement(agreed, title)
+        for record_id, judgements in disputed(reviews_of(compared)).items():
+            if judgements != disputes.get(record_id):
+                tell(f"  {record_id}: {judgements}")
 
 
-def show_some(lines: list[str], what: str) -> None:
-    """Print the first lines on stderr, and how many more there are."""
+def refuse(reviews: dict[str, list[Review]], inputpath: list[str]) -> NoReturn:
+    """Raise InputError because no judgement matches a record."""
+    judgements = sum(map(len, reviews.values()))
+    record_id, (first, *_) = next(iter(reviews.items()))
+    raise InputError(
+        f"{first.place}: no judgement matches a record of {' '.join(inputpath)} ({judgements:,} in all, the first of "
+        f"{record_id}); give the records that were judged"
+    )
+
+
+def show_unknown(unknown: dict[str, list[Review]], judgements: int) -> None:
+    """Print how many of all judgements match no record, and the first of them."""
+    lines = [
+        f"{review.place}: {record_id} is not in the data" for record_id in unknown for review in unknown[record_id]
+    ]
+    if lines:
+        tell(f"{len(lines):,} of {judgements:,} judgements match no record{', first' if len(lines) > SHOWN else ''}:")
     for line in lines[:SHOWN]:
-        print(line, file=sys.stderr)
-    if len(lines) > SHOWN:
-        print(f"{len(lines) - SHOWN:,} more {what}", file=sys.stderr)
+        tell(line)
 
 
-def show_agreement(files: dict[str, dict[str, Judgement]]) -> None:
-    """Print how well two reviewers agree, and each id on which they differ."""
-    first, second = files.values()
-    both = agreement(first, second)
+def agreement_of(files: dict[str, dict[str, Judgement]]) -> Agreement | JointAgreement:
+    """How well the reviewers of two or more files agree."""
+    return agreement(*files.values()) if len(files) == 2 else joint_agreement(reviews_of(files).values())
+
+
+def show_agreement(both: Agreement, title: str, first: int, second: int) -> None:
+    """Print how well two reviewers agree; `first` and `second` are their numbers of judgements."""
     show_table(
-        f"agreement of {' and '.join(files)}",
+        title,
         [
             ("judged by both", both.judged_by_both),
             ("  both accept", both.both_accept),
             ("  both reject", both.both_reject),
             ("  only the first accepts", both.only_first_accepts),
             ("  only the second accepts", both.only_second_accepts),
-            ("judged by the first alone", len(first) - both.judged_by_both),
-            ("judged by the second alone", len(second) - both.judged_by_both),
+            ("judged by the first alone", first - both.judged_by_both),
+            ("judged by the second alone", second - both.judged_by_both),
         ],
     )
     if both.kappa is None:
         why = "both accept all, or both reject all" if both.judged_by_both else "no record is judged by both"
-        print(f"Cohen's kappa is not defined: {why}", file=sys.stderr)
+        tell(f"Cohen's kappa is not defined: {why}")
     else:
-        print(
+        tell(
             f"Cohen's kappa {both.kappa:.2f}: they agree on {both.observed:.0%}, and would on {both.expected:.0%} by "
-            "chance",
-            file=sys.stderr,
+            "chance"
         )
-    for record_id, judgements in disputed(reviews_of(files)).items():
-        print(f"  {record_id}: {judgements}", file=sys.stderr)
+
+
+def show_joint_agreement(joint: JointAgreement, title: str) -> None:
+    """Print how well three or more reviewers agree."""
+    show_table(
+        title,
+        [
+            ("judged by two or more", joint.judged_by_several),
+            ("  all accept", joint.all_accept),
+            ("  all reject", joint.all_reject),
+            ("  in dispute", joint.in_dispute),
+            ("judged by one alone", joint.judged_by_one),
+        ],
+    )
+    if joint.alpha is None:
+        why = "all accept, or all reject" if joint.judged_by_several else "no record is judged by two or more"
+        tell(f"Krippendorff's alpha is not defined: {why}")
+    else:
+        tell(
+            f"Krippendorff's alpha {joint.alpha:.2f}: two judgements of a record differ in {joint.observed:.0%}, and "
+            f"would in {joint.expected:.0%} by chance"
+        )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Reads records of get_stackexchange.py and writes those that meet every given con
 
     python filter_for_score.py --inputpath stack-exchange/cstheory/unfiltered.jsonl \\
         --destpath filtered-stack-exchange/cstheory.jsonl --min_answer_votes 10
+    python filter_for_score.py --inputpath stack-exchange/*/unfiltered.jsonl --exclude_sites meta \\
+        --destpath filtered-stack-exchange/recent.jsonl --min_answer_votes 5 --created_after 2020
 """
 
 from __future__ import annotations
@@ -12,15 +14,22 @@ from __future__ import annotations
 import argparse
 from types import NoneType
 
-from records.conditions import conditions, why_dropped
+from records.conditions import ALL_METAS, conditions, why_dropped
 from records.errors import InputError
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import RecordLine, read_with_progress
-from records.script import Tally, add_paths, positive, run, script_parser
+from records.script import Tally, add_paths, positive, run, script_parser, tell
+from stackdump.sites import hosts_of_user
 
 MUST_HAVE = {"site": str, "question_id": int, "question_score": int, "answer_score": int}  # in a record's meta
-MAY_HAVE = {"accepted": bool, "tags": list, "question_license": str, "answer_license": str}
+MAY_HAVE = {
+    "accepted": bool,
+    "tags": list,
+    "question_license": str,
+    "answer_license": str,
+    "answer_created": str,
+}
 KINDS = {str: "a string", int: "a whole number", bool: "true or false", list: "a list"}
 
 
@@ -33,6 +42,16 @@ def arguments() -> argparse.Namespace:
     also("--accepted_only", action="store_true", help="the answer is the accepted one")
     also("--min_question_votes", type=int, metavar="N", help="the question has at least N votes")
     also("--max_answers_per_question", type=positive, metavar="N", help="only the N best answers that meet the rest")
+    for name, which in (("--sites", "any of these sites"), ("--exclude_sites", "none of these sites")):
+        also(
+            name,
+            nargs="+",
+            action="extend",
+            metavar="SITE",
+            help=f"the answer is from {which}, named as for get_stackexchange.py; `meta` means all meta sites",
+        )
+    also("--created_after", metavar="DATE", help="the answer was written on this date or later: 2020, 2020-06-15, ..")
+    also("--created_before", metavar="DATE", help="the answer was written before this date: 2021, 2021-06-15, ..")
     also("--min_response_chars", type=int, metavar="N", help="the answer has at least N characters of Markdown")
     also("--max_response_chars", type=int, metavar="N", help="the answer has at most N characters of Markdown")
     also("--tags", nargs="+", action="extend", metavar="TAG", help="the question has at least one of these tags")
@@ -44,16 +63,21 @@ def arguments() -> argparse.Namespace:
         metavar="LICENSE",
         help='question and answer are under one of these, such as "CC BY-SA 4.0"',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    for name in ("sites", "exclude_sites"):
+        setattr(args, name, hosts_of_user(getattr(args, name) or ()) or None)
+    return args
 
 
 def main() -> None:
     args = arguments()
     check_outputs(args.inputpath, record_outputs(args.destpath))
     tally, asked, best = Tally(), conditions(vars(args)), BestAnswers(args.max_answers_per_question)
+    unseen = {*(args.sites or ()), *(args.exclude_sites or ())} - {ALL_METAS}
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
             check_meta(row)
+            unseen.discard(row.record["meta"]["site"])
             if reason := why_dropped(row, asked) or best.why_dropped(row):
                 tally.drop(reason)
             else:
@@ -62,6 +86,8 @@ def main() -> None:
         if report := report_path(args.destpath):
             write_report(report, {"options": vars(args), "counts": tally.as_dict()})
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
+    for host in sorted(unseen):
+        tell(f"{host}: no record is from this site")
 
 
 def check_meta(row: RecordLine) -> None:

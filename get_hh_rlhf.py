@@ -27,8 +27,8 @@ from corpora.hh_rlhf import (
     HIGHEST_RATING,
     RED_TEAM,
     RL_AND_BEST_OF_16,
-    SOURCES,
     SPLITS,
+    SUBSETS,
     TRANCHES,
     SeenInstructions,
     address,
@@ -37,6 +37,7 @@ from corpora.hh_rlhf import (
     record_id,
     red_team_part,
     red_team_record,
+    source_of,
 )
 from download.http_client import Client
 from download.published_files import fetch, named_digest
@@ -81,7 +82,7 @@ class Options:
 def arguments() -> Options:
     parser = script_parser(__doc__)
     add = parser.add_argument
-    add("--subset", required=True, choices=SOURCES, help="which of the two")
+    add("--subset", required=True, choices=SUBSETS, help="which of the two")
     add(
         "--inputpath",
         nargs="+",
@@ -106,7 +107,8 @@ def arguments() -> Options:
         nargs="+",
         choices=TRANCHES,
         metavar="TRANCHE",
-        help=f"helpful: any of {', '.join(TRANCHES)} (default: the first two)",
+        help=f"helpful: any of {', '.join(TRANCHES)} (default: the first two); records of harmless-base are labelled "
+        "anthrop_harmless",
     )
     add(
         "--splits",
@@ -168,8 +170,8 @@ def with_defaults(flags: dict[str, Any]) -> Options:
 
 def main() -> None:
     options = arguments()
-    caution = origin_of(SOURCES[options.subset]).caution
     files, inputs = local_files(options) if options.inputpath else downloads(options)
+    cautions = list(dict.fromkeys(origin_of(source_of(part)).caution for part in files))
     seen = SeenInstructions()
     with open_record_output([file.path for file in files.values()], options.destpath, options.dropped_path) as results:
         for part, file in files.items():
@@ -185,7 +187,7 @@ def main() -> None:
         report = {
             "options": asdict(options),
             "inputs": inputs,
-            "caution": caution,
+            "caution": " ".join(cautions),
             "counts": results.tally.as_dict(),
             "kept_by_file": results.kept_by_part,
         }
@@ -195,7 +197,8 @@ def main() -> None:
     for part in options.parts:
         if part not in files:
             tell(f"{part}: is not among the given files and is left out")
-    tell(f"caution: {caution}")
+    for caution in cautions:
+        tell(f"caution: {caution}")
 
 
 def local_files(options: Options) -> tuple[dict[str, SourceFile], list[dict[str, Any]]]:

@@ -19,14 +19,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from merging.earlier_steps import earlier_steps
 from merging.formats import CHATS, FORMATS, SEPARATOR, DataSet, shapes
-from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked
+from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked, shown
+from merging.lengths import DEFAULT_LENGTHS, TokenCounter
 from merging.mix import MixSource, load_mix
 from merging.publishing import Publication, published_options, unchanged_files
 from merging.sampling import Groups
-from merging.screening import PERSONAL_DATA, Screening
+from merging.screening import PERSONAL_DATA, SPECIAL_TOKENS, Screening, TokenScreening
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
+from merging.statistics import Statistics
 from merging.tuples import MOST_PARTS, PAIRS, why_no_pair
 from records.conditions import why_dropped
 from records.errors import InputError
@@ -35,6 +38,7 @@ from records.licenses import Terms, licenses_of
 from records.output_checks import check_outputs, folder_outputs
 from records.record import RecordLine
 from records.script import Progress, positive, run, script_parser, show_table
+from stackdump.sites import hosts_of_user
 
 if TYPE_CHECKING:
     from quality.contamination import Benchmarks
@@ -132,6 +136,12 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--parts", type=positive, metavar="N", help=f"tuple files of equal length, up to {MOST_PARTS} (default: 1)")
     add("--max_part_bytes", type=positive, metavar="N", help="as many tuple files as needed, each of at most N bytes")
+    add(
+        "--tokenizer",
+        metavar="NAME",
+        help="counts tokens, for the card and --max_tokens: a folder with tokenizer.json, or a model at the Hugging "
+        "Face hub; needs requirements/tokenizer.txt (default: an estimate, characters / 4)",
+    )
     add("--plots", action="store_true", help="draw lengths, scores and tags; needs requirements/plots.txt")
     add(
         "--title",
@@ -166,6 +176,14 @@ def add_quality_flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--decontaminate_field", nargs="+", metavar="NAME", help="the fields of .jsonl items with their text")
     add("--ngram", type=int, choices=NGRAMS, help="words that a record and an item share (default: 13)")
+    add("--max_tokens", type=positive, metavar="N", help="leave out records of more than N tokens (see --tokenizer)")
+    add(
+        "--special_tokens",
+        choices=SPECIAL_TOKENS,
+        default="keep",
+        help="words that tokenizers take for special tokens, such as <|im_end|> and <s>; they are counted, and kept "
+        "(default), defused to <| im_end |>, or the record is dropped",
+    )
     add(
         "--pii",
         choices=PERSONAL_DATA,
@@ -234,17 +252,20 @@ def with_line_ends(text: str) -> str:
 
 def main() -> None:
     flags, splits, published = arguments()
-    sources = load_mix(flags.mix) if flags.mix else [MixSource(flags.inputpath)]
+    sources = load_mix(flags.mix, hosts_of_user) if flags.mix else [MixSource(flags.inputpath)]
     paths = [path for source in sources for path in source.paths]
     inputs = [*paths, *filter(None, [flags.mix]), *(flags.decontaminate or [])]
     check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
     replaceable = partial(unchanged_files, flags.destpath, inputs)
     replaceable()  # fails now, rather than only when the folder is replaced
+    token_counter = TokenCounter(flags.tokenizer)
     pair = flags.pair if "alpha" in flags.formats else "split"  # for the other formats only blank texts make no pair
     terms = Terms(flags.allow_license_conflict)
-    compare_first_licenses(sources, pair, terms)
+    compare_first_licenses(sources, pair, terms, flags.special_tokens)
     described_inputs = [describe_input(path) for path in inputs]
-    screening = Screening(benchmarks(flags.decontaminate, flags.decontaminate_field, flags.ngram), flags.pii)
+    tokens = TokenScreening(flags.special_tokens)
+    items = benchmarks(flags.decontaminate, flags.decontaminate_field, flags.ngram)
+    screening = Screening(items, flags.pii, token_counter, flags.max_tokens)
 
     with ExitStack() as stack:
         dropped = stack.enter_context(open_output(flags.dropped_path)) if flags.dropped_path else None
@@ -262,10 +283,10 @@ def main() -> None:
             stack,
             shapes(system, with_line_ends(flags.separator)),
         )
-        publication = Publication(folder, data_set, flags.plots, stack)
+        publication = Publication(folder, data_set, flags.plots, token_counter, changes(flags), stack)
         with Shuffle(folder, f"{flags.seed}") as shuffle:
             for number, source in enumerate(sources):
-                for row in usable(source, source.paths, pair, terms, ledger):
+                for row in usable(source, source.paths, pair, terms, tokens, ledger):
                     if screened := screening.passed(row, ledger):
                         shuffle.add(screened, groups.of(number, row))
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
@@ -275,25 +296,53 @@ def main() -> None:
             )
             for row in kept(shuffle, kept_instead, groups, ledger):
                 publication.write(row)
+        ledger.require_records(flags.destpath)
+        found = screening.report() | tokens.report()
+        steps = {shown(path): before for path in paths if (before := earlier_steps(path))}
         files = publication.finish(
-            flags.title, flags.languages, published, described_inputs, ledger, terms, screening.report()
+            flags.title, flags.languages, published, described_inputs, ledger, terms, found, steps
         )
 
     ledger.tally().show(f"{len(paths)} inputs -> {flags.destpath}")
     show_table("records by source", sorted(ledger.kept.items()))
     show_table("records by file", [(file.path.as_posix(), file.records) for file in files])
+    show_lengths(publication.statistics, token_counter.method)
+    if tokens.found:
+        show_table(f"records with special tokens ({tokens.outcome})", tokens.most_frequent())
     if screening.found:
         show_table("personal data found", sorted(screening.found.items()))
     for caution in terms.cautions():
         print(f"caution: {caution}", file=sys.stderr)
 
 
-def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms) -> None:
+def changes(flags: argparse.Namespace) -> list[str]:
+    """What this run does to the texts of records, for their attribution."""
+    done = {
+        "personal data in the response, if there was any, replaced by its kind": flags.pii == "mask",
+        "special tokens, if there were any, broken by spaces": flags.special_tokens == "defuse",
+        "in the tuple files: blank lines in the instruction removed": "alpha" in flags.formats
+        and flags.pair != "split",
+    }
+    return [change for change, is_done in done.items() if is_done]
+
+
+def show_lengths(statistics: Statistics, method: str) -> None:
+    """Print how many records a trainer would cut or leave out by default, if it would any."""
+    rows = [
+        (f"more than {limit:,}: {outcome}", count)
+        for limit, outcome in DEFAULT_LENGTHS.items()
+        if (count := statistics.longer(limit))
+    ]
+    if rows:
+        show_table(f"records longer than trainers take by default (tokens {method})", rows)
+
+
+def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms, special_tokens: str) -> None:
     """Raises InputError if licences among the first records of the files forbid each other, before a long run."""
     for source in sources:
         for path in filter(can_be_read_again, source.paths):
-            unrecorded = Ledger(None, skip_bad=True)
-            for _ in islice(usable(source, [path], pair, terms, unrecorded), LOOK_AHEAD):
+            tokens, unrecorded = TokenScreening(special_tokens), Ledger(None, skip_bad=True)
+            for _ in islice(usable(source, [path], pair, terms, tokens, unrecorded), LOOK_AHEAD):
                 pass
 
 
@@ -306,23 +355,28 @@ def benchmarks(paths: list[str] | None, fields: list[str] | None, ngram: int | N
     return read_benchmarks(paths, fields or (), ngram or NGRAMS[0])
 
 
-def usable(source: MixSource, paths: list[str], pair: str, terms: Terms, ledger: Ledger) -> Iterator[RecordLine]:
-    """The records of files that have a licence, meet the source's conditions and make pairs.
+def usable(
+    source: MixSource, paths: list[str], pair: str, terms: Terms, tokens: TokenScreening, ledger: Ledger
+) -> Iterator[RecordLine]:
+    """The records of files that have a licence, meet the source's conditions, pass for their tokens, and make pairs.
 
     The others go to the ledger.
     """
     for row in (row for path in paths for row in read_checked(path, ledger)):
         try:
             licenses = licenses_of(row)
-            reason = why_dropped(row, source.conditions) or why_no_pair(row.record, pair)
+            reason = why_dropped(row, source.conditions)
         except InputError as problem:
             ledger.bad(problem, row.raw)
             continue
         if reason:
             ledger.drop(row, reason)
-        else:
-            terms.add(licenses, row)
-            yield row
+        elif screened := tokens.passed(row, ledger):
+            if reason := why_no_pair(screened.record, pair):
+                ledger.drop(row, reason)
+            else:
+                terms.add(licenses, row)
+                yield screened
 
 
 def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:

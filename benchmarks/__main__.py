@@ -17,6 +17,7 @@ COMMANDS = (
     ("benchmarks.sources",),
     ("benchmarks.sources", "--form", "lines"),
     ("benchmarks.criteria",),
+    ("benchmarks.recipe",),
     ("benchmarks.quality", "duplicates"),
     ("benchmarks.quality", "contamination"),
     ("benchmarks.quality", "personal_data"),

@@ -2,11 +2,13 @@
 
     python -m benchmarks.criteria                                  labels/criteria.jsonl against real dumps
     python -m benchmarks.criteria --dumps ~/dumps --differences    other dumps; list where machine and reader differ
+    python -m benchmarks.criteria --splits tune --differences      while rules are changed: `test` stays unseen
 
 Precision: among the labelled answers with a finding, the share that fails the criterion for a reader too, with its 95 %
 interval (Wilson 1927). Recall: among the answers that fail it for a reader, the share with a finding, only over the
-random draw. The rules were made on the split `dev`; labels/criteria.md says how answers were drawn and judged. The rate
-is that of one core, in CPU seconds, over all answers of the dumps.
+random draw. The rules were made on the split `dev`; labels/criteria.md says how answers were drawn and judged. No
+differences of the split `test` are listed, so that no rule is made for its answers. The rate is that of one core, in
+CPU seconds, over all answers of the dumps.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from benchmarks.dumps import ROOT, add_dumps, read_dumps
 from review.criteria import CRITERIA, RULES, Finding, ParsedResponse, find_problems, language
 
 LABELS = Path(__file__).parent / "labels" / "criteria.jsonl"
-SPLITS = ("dev", "held_out")
+SPLITS = ("dev", "held_out", "tune", "test")
 Z = 1.959964  # of the normal distribution, for 95 %
 
 
@@ -35,6 +37,7 @@ class Label(NamedTuple):
     split: str
     drawn: str  # "random": judged by all criteria; "found:4": drawn from the answers with a finding of 4, judged by 4
     fails: list[int]
+    why: str = ""  # in a few words, what fails criterion 4; only in the rows of `tune` and `test`
 
     def covers(self, criterion: int) -> bool:
         """Whether the reader judged the answer by this criterion."""
@@ -46,7 +49,12 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add_dumps(parser)
     add("--labels", type=Path, default=LABELS, metavar="PATH", help=f"default: {LABELS.relative_to(ROOT)}")
-    add("--differences", action="store_true", help="list the labelled answers where machine and reader differ")
+    add("--splits", nargs="+", choices=SPLITS, default=SPLITS, help="default: all")
+    add(
+        "--differences",
+        action="store_true",
+        help="list the labelled answers where machine and reader differ, except those of `test`",
+    )
     return parser.parse_args()
 
 
@@ -60,12 +68,12 @@ def main() -> None:
             f"{len(missing)} labelled answers, such as {min(missing)}, are not in {args.dumps} and are left out",
             file=sys.stderr,
         )
-    labels = [label for label in labels if label.id in records]
+    labels = [label for label in labels if label.id in records and label.split in args.splits]
     found = {record_id: find_problems(records[record_id]) for record_id in {label.id for label in labels}}
-    for split in SPLITS:
+    for split in args.splits:
         show_split(split, [label for label in labels if label.split == split], found)
     if args.differences:
-        show_differences(labels, found)
+        show_differences([label for label in labels if label.split != "test"], found)
     show_rate(list(records.values()))
 
 

@@ -24,6 +24,7 @@ from records.json_rows import SkipRow, SourceFile, SourceRow
 
 SOURCE = "conala"  # the label in the tuple files
 LICENSE = "CC BY-SA"  # of Stack Overflow posts; the version depends on a post's date, which the corpus does not have
+SITE = "stackoverflow.com"
 PARTS = ("train", "test", "mined")
 ARCHIVE = "conala-corpus-v1.1.zip"
 
@@ -115,11 +116,11 @@ def _text(row: SourceRow, name: str) -> str:
 def _origin(row: SourceRow) -> dict[str, Any]:
     """The posts that attribution has to link to, and the probability of a mined row."""
     question, answer = question_id(row), row.value.get("parent_answer_post_id")
-    meta: dict[str, Any] = {"question_id": question}
+    meta: dict[str, Any] = {"site": SITE, "title": _text(row, "intent") or None, "question_id": question}
     if question is not None:
-        meta["question_url"] = f"https://stackoverflow.com/q/{question}"
+        meta["question_url"] = f"https://{SITE}/q/{question}"
     if isinstance(answer, int):
-        meta |= {"answer_id": answer, "answer_url": f"https://stackoverflow.com/a/{answer}"}
+        meta |= {"answer_id": answer, "answer_url": f"https://{SITE}/a/{answer}"}
     if "prob" in row.value:
         meta["probability"] = row.value["prob"]
     return meta

@@ -25,7 +25,8 @@ RL_AND_BEST_OF_16 = TRANCHES[:2]  # sampled from RL policies, and by rejection f
 SPLITS = ("train", "test")
 RED_TEAM = "red-team-attempts"
 HIGHEST_RATING = 4  # the most successful attack
-SOURCES = {"helpful": "anthrop_helpful", "harmless": "anthrop_redteam"}  # the labels in the tuple files
+SUBSETS = ("helpful", "harmless")
+HELPFUL, HARMLESS_BASE, RED_TEAM_LABEL = "anthrop_helpful", "anthrop_harmless", "anthrop_redteam"  # in the tuple files
 
 _TURN = re.compile(r"\n\n(Human|Assistant):")
 _LINE_END = re.compile(r"\r\n?")
@@ -68,7 +69,7 @@ def preference_record(row: SourceRow, part: str, min_chars: int) -> dict[str, An
     _check_length(reply, min_chars)
     tranche, _, split = part.partition("/")
     meta = {"license": LICENSE, "tranche": tranche, "split": split, "line": row.number}
-    return _record(record_id(row, part), SOURCES["helpful"], instruction, reply, meta)
+    return _record(record_id(row, part), source_of(part), instruction, reply, meta)
 
 
 def red_team_record(row: SourceRow, min_chars: int, max_rating: int) -> dict[str, Any]:
@@ -87,7 +88,14 @@ def red_team_record(row: SourceRow, min_chars: int, max_rating: int) -> dict[str
     _check_length(reply, min_chars)
     kept = {name: row.value.get(name) for name in ("rating", "model_type", "num_params", "tags", "task_description")}
     meta = {"license": LICENSE, **kept, "split": None, "line": row.number}
-    return _record(record_id(row, RED_TEAM), SOURCES["harmless"], instruction, reply, meta)
+    return _record(record_id(row, RED_TEAM), source_of(RED_TEAM), instruction, reply, meta)
+
+
+def source_of(part: str) -> str:
+    """The label of a file's records. Those of harmless-base are not helpful: their instructions are adversarial."""
+    if part == RED_TEAM:
+        return RED_TEAM_LABEL
+    return HARMLESS_BASE if part.startswith("harmless-base/") else HELPFUL
 
 
 def record_id(row: SourceRow, part: str) -> str:

@@ -7,11 +7,13 @@ link each name to the author's profile; CC BY-SA asks for the licence and the ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from merging.origins import origin_of
-from records.licenses import ask_for_attribution, own_licenses
+from records.licenses import ask_for_attribution, license_named, own_licenses
 from records.record import RecordLine
+from records.repair_names import changes_of
 
 FILE_NAME = "ATTRIBUTION.jsonl"
 FIELDS_OF_META = (
@@ -28,22 +30,41 @@ FIELDS_OF_META = (
     "text_url",  # of the text that a model was asked about
     "text_author",
     "text_author_url",
+    "dataset_url",  # of another person's data set
+    "dataset_author",
     "license",
 )
 
 
-def attribution(row: RecordLine) -> dict[str, Any] | None:
+AUTHORS = {  # the field with the author's name of each work, by one that is there if the work is
+    "question_url": "question_author",
+    "answer_url": "answer_author",
+    "text_url": "text_author",
+    "dataset_url": "dataset_author",
+}
+
+
+def attribution(row: RecordLine, changes: Sequence[str]) -> dict[str, Any] | None:
     """A record's attribution, None if its licences ask for none.
 
-    Every record has the same keys, with null for what its meta does not contain.
+    changes: made to all records by this run. Every record has the same keys, with null for what its meta does not
+    contain.
     """
-    if not ask_for_attribution(own_licenses(row)):
+    licenses = own_licenses(row)
+    if not ask_for_attribution(licenses):
         return None
     record, meta = row.record, row.record["meta"]
     texts = {name: value if isinstance(value := meta.get(name), str) else None for name in FIELDS_OF_META}
+    origin = origin_of(record["source"], texts["dataset_url"] or "")
     return {
         "id": record["id"],
         "source": record["source"],
         **texts,
-        "changes": origin_of(record["source"]).changes or None,
+        "license_urls": sorted({license_named(name).address for name in licenses} - {""}),
+        "changes": "; ".join(filter(None, (origin.changes, *changes_of(meta), *changes))) or None,
     }
+
+
+def lacks_a_name(fields: dict[str, Any]) -> bool:
+    """Whether an attribution does not name the author of one of its works."""
+    return any(fields[work] and not fields[author] for work, author in AUTHORS.items())

@@ -15,7 +15,9 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from merging.earlier_steps import Step
 from merging.formats import PARQUET, SHAPES, DataFile
+from merging.lengths import DEFAULT_LENGTHS
 from merging.origins import Origin, origin_of
 from merging.statistics import SourceStatistics, Statistics
 from records.licenses import Terms
@@ -32,6 +34,20 @@ SIZES = {
 }
 LARGEST = "100M<n<1B"
 MOST_SITES = 30  # listed by name
+MOST_TOKENS = 10
+
+COLUMNS = {
+    "messages": "the conversation, a list of role and content",
+    "conversations": "the conversation, a list of from and value",
+    "prompt": "what the model is given",
+    "completion": "what it learns to write",
+    "instruction": "the question or task",
+    "input": "empty: the instruction has everything",
+    "output": "the response",
+    "source": "the label in the table of sources",
+    "id": "the record's id, as in ATTRIBUTION.jsonl; for Stack Exchange, the answer's address",
+    "meta": "JSON: the licence, and what else the source tells of the record",
+}
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$#])")
 
@@ -50,7 +66,11 @@ class Card:
     dropped: dict[tuple[str, str], int]  # records by source and reason
     command: str
     attributed: int  # records in ATTRIBUTION.jsonl
+    without_names: dict[str, int]  # how many of them name no author, by source
+    steps: dict[str, list[Step]]  # before the merge, by input
     plots: dict[str, str]  # captions by path
+    token_method: str  # how tokens were counted
+    special_tokens: dict[str, int]  # records that hold one and were kept as they are, by token
 
     def text(self) -> str:
         """The card, as Markdown."""
@@ -64,9 +84,12 @@ class Card:
             synthetic=self._synthetic(),
             adversarial=[source for source, origin, _ in sources if origin.adversarial],
             license_cautions=self.terms.cautions(),
+            special_tokens=sorted(self.special_tokens.items(), key=lambda item: (-item[1], item[0])),
             data_files=self.data_files,
             default_config=configs[0]["config_name"] if configs else None,
             sources=sources,
+            token_method=self.token_method,
+            default_lengths=DEFAULT_LENGTHS,
             models=[
                 (source, *model, count)
                 for source, _, numbers in sources
@@ -74,7 +97,15 @@ class Card:
             ],
             dropped=sorted(self.dropped.items()),
             licenses=self.terms.hub_names(),
+            license_texts=self.terms.texts(),
             attributed=self.attributed,
+            without_names=[
+                (source, origin_of(source).without_names, count) for source, count in sorted(self.without_names.items())
+            ],
+            has_notices=any(origin.notice for _, origin, _ in sources),
+            columns=self._columns(),
+            has_tuples=any(file.format == "alpha" for file in self.data_files),
+            steps=self.steps,
             plots=self.plots,
             command=" ".join(self.command.splitlines()),
             inputs=self.inputs,
@@ -84,19 +115,42 @@ class Card:
     def front_matter(self) -> dict[str, Any]:
         """What the hub reads: licence, languages, size, and which files belong to which split."""
         licenses = self.terms.hub_names()
-        sources = [source for source, _, _ in self._sources()]
+        sources = self._sources()
         fields: dict[str, Any] = {
             "pretty_name": self.title,
             "license": licenses[0] if len(licenses) == 1 else licenses,
+            **self._license_at_no_hub(),
             "language": self.languages,
             "size_categories": [_size(self._records())],
             "task_categories": ["text-generation", "question-answering"],
-            "tags": ["instruction-tuning", *sources, *(["synthetic"] if self._synthetic() else [])],
-            "source_datasets": sorted({origin_of(source).hub_source for source in sources}),
+            "tags": [
+                "instruction-tuning",
+                *(source for source, _, _ in sources),
+                *(["synthetic"] if self._synthetic() else []),
+            ],
+            "source_datasets": sorted({origin.hub_source for _, origin, _ in sources}),
         }
         configs = self._configs()
         # without a format that load_dataset reads, the hub must not take the tuple files for one
         return {**fields, "configs": configs} if configs else {**fields, "viewer": False}
+
+    def _license_at_no_hub(self) -> dict[str, str]:
+        """Name and address of licences for which the hub has no identifier."""
+        licenses = self.terms.not_at_hub()
+        if not licenses:
+            return {}
+        fields = {"license_name": "-and-".join(_identifier(license.name) for license in licenses)}
+        if len(licenses) == 1 and licenses[0].address:
+            fields["license_link"] = licenses[0].address
+        return fields
+
+    def _columns(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The columns of each format that is there, with what they hold."""
+        formats = dict.fromkeys(file.format for file in self.data_files if file.format in SHAPES)
+        return [
+            (name, [(column, COLUMNS[column]) for column in dict.fromkeys((*SHAPES[name].columns, "id"))])
+            for name in formats
+        ]
 
     def _configs(self) -> list[dict[str, Any]]:
         configs: list[dict[str, Any]] = []
@@ -112,13 +166,21 @@ class Card:
         return configs
 
     def _sources(self) -> list[tuple[str, Origin, SourceStatistics]]:
-        return [(source, origin_of(source), numbers) for source, numbers in self.statistics.by_source()]
+        return [
+            (source, origin_of(source, numbers.dataset_url()), numbers)
+            for source, numbers in self.statistics.by_source()
+        ]
 
     def _records(self) -> int:
         return sum(numbers.records for _, _, numbers in self._sources())
 
     def _synthetic(self) -> list[str]:
         return [source for source, origin, numbers in self._sources() if origin.synthetic or numbers.models]
+
+
+def _identifier(name: str) -> str:
+    """A licence's name in the form of the hub's identifiers."""
+    return re.sub(r"[^a-z0-9.+]+", "-", name.casefold()).strip("-")
 
 
 def _size(records: int) -> str:
@@ -140,5 +202,5 @@ def _template() -> Template:
         undefined=StrictUndefined,
     )
     environment.filters |= {"plain": _plain, "number": "{:,}".format}
-    environment.globals["MOST_SITES"] = MOST_SITES
+    environment.globals |= {"MOST_SITES": MOST_SITES, "MOST_TOKENS": MOST_TOKENS}
     return environment.get_template(TEMPLATE.name)

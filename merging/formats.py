@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from merging.splits import NAME, Splits
-from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, Parts, entry
+from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, IDS, Parts, entry
 from merging.writers import JsonLines, JsonList, Parquet, require_pyarrow
 
 SEPARATOR = "\n\nAnswer:\n"  # ends with one line end, which no tokenizer joins to what follows: benchmarks.separators
@@ -78,28 +78,40 @@ class Format(Protocol):
 class Alpha:
     """The tuple files. Those of train have the names that readers know; others have the split in their names."""
 
-    def __init__(self, folder: Path, split: str, stack: ExitStack, pair: str, parts: int, max_part_bytes: int | None):
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        stack: ExitStack,
+        ids: JsonLines,
+        pair: str,
+        parts: int,
+        max_part_bytes: int | None,
+    ):
+        """ids: takes the file, the index and the id of each tuple."""
+        self._ids = ids
         name = FILE_NAME if split == "train" else FILE_NAME_OF_SPLIT.format(split)
         self._parts = Parts(folder / name, parts, max_part_bytes, stack)
         self._pair = pair
 
     def write(self, record: dict[str, Any]) -> None:
-        self._parts.write(entry(record, self._pair))
+        part = self._parts.write(entry(record, self._pair))
+        self._ids.write(orjson.dumps({"file": part.path.name, "index": part.records - 1, "id": record["id"]}))
 
     def close(self) -> list[JsonList]:
         return self._parts.close()
 
 
 class Rows:
-    """One row for each record, as JSON and as Parquet."""
+    """One row for each record, as JSON and as Parquet, with the record's id."""
 
     def __init__(self, folder: Path, split: str, stack: ExitStack, shape: Shape):
         self._shape = shape
         self._text = shape.text(folder / f"{split}{SUFFIX[shape.text]}", stack)
-        self._parquet = Parquet(folder / f"{split}{PARQUET}", shape.columns, stack)
+        self._parquet = Parquet(folder / f"{split}{PARQUET}", {**shape.columns, "id": "text"}, stack)
 
     def write(self, record: dict[str, Any]) -> None:
-        row = self._shape.row(record)
+        row = self._shape.row(record) | {"id": record["id"]}
         text = orjson.dumps(row)
         self._text.write(text)
         self._parquet.write(row, len(text))
@@ -192,7 +204,7 @@ FORMATS = ("alpha", *SHAPES)
 FILES = re.compile(
     rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
     rf"|(?:{'|'.join(SHAPES)})/{NAME}\.(?:jsonl?|parquet)"
-    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|dataset_info\.json|plots/(?:length|score|tags)\.png"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json|plots/(?:length|score|tags)\.png"
 )
 FOLDERS = {*SHAPES, "plots"}
 
@@ -223,6 +235,7 @@ class DataSet:
         if set(formats) & set(shapes):
             require_pyarrow()
         if "alpha" in formats:
+            self._ids = JsonLines(folder / IDS, stack)
             self._writers[splits.names[0]] = self._begin(splits.names[0])
 
     def _begin(self, split: str) -> list[Format]:
@@ -230,7 +243,7 @@ class DataSet:
 
     def _format(self, name: str, split: str) -> Format:
         if name == "alpha":
-            return Alpha(self._folder, split, self._stack, *self._alpha)
+            return Alpha(self._folder, split, self._stack, self._ids, *self._alpha)
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         return Rows(folder, split, self._stack, self._shapes[name])
@@ -243,7 +256,9 @@ class DataSet:
             writer.write(record)
 
     def close(self) -> list[DataFile]:
-        """Complete the files; returns them by format, then by split."""
+        """Complete the files; returns those with data by format, then by split."""
+        if "alpha" in self._formats:
+            self._ids.close()
         files = [
             DataFile(file.path.relative_to(self._folder), name, split, file.records)
             for split, writers in self._writers.items()

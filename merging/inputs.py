@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
@@ -49,6 +50,14 @@ class Ledger:
         """Treat a record as bad because another, at `first`, has the same id."""
         problem = f"{row.place}: the id {row.record['id']} is also at {first}; give each record once"
         self.bad(InputError(problem), row.raw)
+
+    def require_records(self, destination: Path) -> None:
+        """Raises InputError if no record was kept, so that an earlier data set is not replaced by an empty one."""
+        if self.kept:
+            return
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(self.tally().dropped.items()))
+        why = f"all {self.read:,} records were dropped ({reasons})" if reasons else "the inputs hold no records"
+        raise InputError(f"{destination}: is not written, because {why}")
 
     def tally(self) -> Tally:
         reasons = Counter[str]()

@@ -11,7 +11,7 @@ sources:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -37,16 +37,18 @@ class MixSource:
     conditions: list[Condition] = field(default_factory=list)
 
 
-def load_mix(path: str) -> list[MixSource]:
+def load_mix(path: str, hosts: Callable[[list[str]], list[str]]) -> list[MixSource]:
     """The sources of a mix file, in its order; relative paths are relative to its folder.
+
+    hosts: gives the hosts of the sites that a user names; may raise InputError.
 
     Raises InputError with file and line for bad YAML, for an unknown or repeated key, and for a value of the wrong
     kind.
     """
-    return [_source(fields, path, line) for fields, line in _sources(path)]
+    return [_source(fields, path, line, hosts) for fields, line in _sources(path)]
 
 
-def _source(fields: dict[str, yaml.Node], path: str, line: int) -> MixSource:
+def _source(fields: dict[str, yaml.Node], path: str, line: int, hosts: Callable[[list[str]], list[str]]) -> MixSource:
     if "path" not in fields:
         raise InputError(f"{path}:{line}: this source has no path; {EXAMPLE}")
     if "weight" in fields and "maximum" in fields:
@@ -55,13 +57,20 @@ def _source(fields: dict[str, yaml.Node], path: str, line: int) -> MixSource:
     weight = _weight(fields["weight"], path) if "weight" in fields else None
     maximum = _count(fields["maximum"], "maximum", path) if "maximum" in fields else None
     wanted = {name: _value(node, name, path) for name, node in fields.items() if name not in OWN_KEYS}
-    return MixSource(paths, Quota(" ".join(_texts(fields["path"], "path", path)), maximum, weight), conditions(wanted))
+    quota = Quota(" ".join(_texts(fields["path"], "path", path)), maximum, weight)
+    try:
+        wanted |= {name: hosts(wanted[name]) for name in ("sites", "exclude_sites") if name in wanted}
+        return MixSource(paths, quota, conditions(wanted))
+    except InputError as problem:
+        raise InputError(f"{path}:{line}: {problem}") from None
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
 def _value(node: yaml.Node, name: str, path: str) -> Any:
     if KINDS[name] is list:
         return _texts(node, name, path)
+    if KINDS[name] is str:
+        return _text(node, name, path)
     if KINDS[name] is bool:
         if not isinstance(node, yaml.ScalarNode) or node.value not in ("true", "false"):
             raise InputError(f"{place_of(node, path)}: {name} must be true or false")
@@ -74,6 +83,12 @@ def _texts(node: yaml.Node, name: str, path: str) -> list[str]:
     if not items or not all(isinstance(item, yaml.ScalarNode) and item.value for item in items):
         raise InputError(f"{place_of(node, path)}: {name} must be a text or a list of texts")
     return [str(item.value) for item in items]
+
+
+def _text(node: yaml.Node, name: str, path: str) -> str:
+    if not isinstance(node, yaml.ScalarNode) or not node.value:
+        raise InputError(f"{place_of(node, path)}: {name} must be a text")
+    return str(node.value)
 
 
 def _count(node: yaml.Node, name: str, path: str, lowest: int | None = 1) -> int:

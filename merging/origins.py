@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import NamedTuple
+
+NOTICES = Path(__file__).with_name("notices")
+PREFERENCES = (
+    "The publisher says of the HH-RLHF preference data that it is meant to train preference models, is not meant for "
+    "supervised training of dialogue agents, and that training on it is likely to lead to harmful models."
+)
+
+_ADDRESS = re.compile(r"https?://[^\s()<>|\[\]`]+")
+_HUB_DATA_SET = re.compile(r"https://huggingface\.co/datasets/([\w.-]+/[\w.-]+)/?")
 
 
 class Origin(NamedTuple):
@@ -15,6 +26,8 @@ class Origin(NamedTuple):
     synthetic: bool = False  # written by a model
     adversarial: bool = False  # contains attempts to make a model do harm
     caution: str = ""  # what the publisher says against this use, shortened from the data set's card on the hub
+    notice: str = ""  # the file in NOTICES with the notice that has to be in every copy
+    without_names: str = ""  # why records may name no author
 
 
 ORIGINS = {
@@ -22,6 +35,7 @@ ORIGINS = {
         "Stack Exchange, by its dumps at archive.org",
         "https://archive.org/details/stackexchange",
         "HTML changed to Markdown; title and question joined",
+        without_names="the account was deleted, or the dump has no table of users",
     ),
     "anthrop_helpful": Origin(
         "HH-RLHF, helpful",
@@ -29,9 +43,19 @@ ORIGINS = {
         "first exchange of a dialogue",
         hub_source="extended|Anthropic/hh-rlhf",
         synthetic=True,
-        caution="The publisher says of the HH-RLHF preference data that it is meant to train preference models, "
-        "is not meant for supervised training of dialogue agents, and that training on it is likely to lead to harmful "
-        "models.",
+        caution=PREFERENCES,
+        notice="hh_rlhf.txt",
+    ),
+    "anthrop_harmless": Origin(
+        "HH-RLHF, harmless-base",
+        "https://huggingface.co/datasets/Anthropic/hh-rlhf",
+        "first exchange of a dialogue",
+        hub_source="extended|Anthropic/hh-rlhf",
+        synthetic=True,
+        adversarial=True,
+        caution=f"{PREFERENCES} The instructions of harmless-base try to make the assistant do harm, and the preferred "
+        "reply is the less harmful of two: of 12 that were read, 8 were harmful. It is not labelled helpful.",
+        notice="hh_rlhf.txt",
     ),
     "anthrop_redteam": Origin(
         "HH-RLHF, red-team attempts",
@@ -42,12 +66,14 @@ ORIGINS = {
         adversarial=True,
         caution="The publisher says of the red-team data that it is meant to understand how crowdworkers attack "
         "models, and is not meant for fine-tuning or preference modelling. It holds offensive and upsetting text.",
+        notice="hh_rlhf.txt",
     ),
     "conala": Origin(
         "CoNaLa",
         "https://conala-corpus.github.io",
         "by the authors of CoNaLa: question reworded, code taken out of the answer; here: code fenced",
         hub_source="extended|neulab/conala",
+        without_names="the corpus does not have them",
     ),
     "python_code": Origin("Python functions, written by a model", "", "", synthetic=True),
     "synthetic_qa": Origin(
@@ -59,6 +85,15 @@ ORIGINS = {
 }
 
 
-def origin_of(source: str) -> Origin:
-    """The origin of a source; for an unknown label one with the label as its title."""
-    return ORIGINS.get(source, Origin(source, "", ""))
+def origin_of(source: str, address: str = "") -> Origin:
+    """The origin of a source. For an unknown label: the label as its title, and the address that its records give, as
+    those of get_records.py do."""
+    if source in ORIGINS:
+        return ORIGINS[source]
+    on_hub = _HUB_DATA_SET.fullmatch(address)
+    return Origin(
+        source,
+        address if _ADDRESS.fullmatch(address) else "",
+        "first exchange of a row" if address else "",
+        hub_source=f"extended|{on_hub[1]}" if on_hub else "original",
+    )

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from typing import Any
 import orjson
 
 from merging import attribution, card, plots
+from merging.earlier_steps import Step
 from merging.formats import FILES, FOLDERS, LLAMA_FACTORY, DataFile, DataSet, llama_factory
 from merging.inputs import Ledger, shown
+from merging.lengths import TokenCounter
+from merging.origins import NOTICES, origin_of
 from merging.statistics import Statistics
 from merging.writers import JsonLines
 from records.errors import InputError
@@ -24,7 +28,8 @@ from records.licenses import Terms
 from records.record import RecordLine
 
 REPORT = "report.json"
-PATH_OPTIONS = ("inputpath", "mix", "decontaminate")
+NOTICES_FILE = "NOTICES.txt"
+PATH_OPTIONS = ("inputpath", "mix", "decontaminate", "tokenizer")
 UNPUBLISHED_OPTIONS = ("destpath", "dropped_path")  # they do not change the data set
 NAMES_SHOWN = 10  # of files that would be lost
 
@@ -32,19 +37,31 @@ NAMES_SHOWN = 10  # of files that would be lost
 class Publication:
     """A folder with a data set and everything that describes it."""
 
-    def __init__(self, folder: Path, data_set: DataSet, with_plots: bool, stack: ExitStack):
-        """stack: closes the attribution file if the run fails before `finish`."""
+    def __init__(
+        self,
+        folder: Path,
+        data_set: DataSet,
+        with_plots: bool,
+        token_counter: TokenCounter,
+        changes: Sequence[str],
+        stack: ExitStack,
+    ):
+        """changes: made to the texts of all records, for the attribution. stack: closes the attribution file if the run
+        fails before `finish`."""
         if with_plots:
             plots.require_matplotlib()
         self._folder, self._data_set, self._with_plots = folder, data_set, with_plots
-        self._statistics = Statistics()
+        self._token_counter, self._changes = token_counter, changes
+        self._without_names = Counter[str]()  # attributed records, by source
+        self.statistics = Statistics()
         self._attribution = JsonLines(folder / attribution.FILE_NAME, stack)
 
     def write(self, row: RecordLine) -> None:
         self._data_set.write(row.record)
-        self._statistics.add(row)
-        if fields := attribution.attribution(row):
+        self.statistics.add(row, self._token_counter.count(row.record))
+        if fields := attribution.attribution(row, self._changes):
             self._attribution.write(orjson.dumps(fields))
+            self._without_names[fields["source"]] += attribution.lacks_a_name(fields)
 
     def finish(
         self,
@@ -55,21 +72,24 @@ class Publication:
         ledger: Ledger,
         terms: Terms,
         screening: dict[str, Any],
+        steps: dict[str, list[Step]],
     ) -> list[DataFile]:
         """Write the plots, the card and the report; returns the data files.
 
         options: those to publish, as `published_options` gives them. screening: the screening's part of the report.
+        steps: those before the merge, by input.
         """
         files = self._data_set.close()
         self._attribution.close()
-        captions = plots.draw(self._statistics, self._folder) if self._with_plots else {}
+        captions = plots.draw(self.statistics, self._folder) if self._with_plots else {}
+        self._write_notices()
         if dataset_info := llama_factory(files):
             write_json(self._folder / LLAMA_FACTORY, dataset_info)
-        digests = self._digests()
+        digests, tokens = self._digests(), screening["special_tokens"]
         text = card.Card(
             title=title,
             languages=languages,
-            statistics=self._statistics,
+            statistics=self.statistics,
             terms=terms,
             data_files=files,
             digests=digests,
@@ -77,7 +97,11 @@ class Publication:
             dropped=ledger.dropped,
             command=command(options),
             attributed=self._attribution.records,
+            without_names=+self._without_names,
+            steps=steps,
             plots=captions,
+            token_method=self._token_counter.method,
+            special_tokens=tokens["records"] if tokens["action"] == "keep" else {},
         ).text()
         (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
         report = {
@@ -89,19 +113,32 @@ class Publication:
                 {"source": source, "reason": reason, "records": count}
                 for (source, reason), count in sorted(ledger.dropped.items())
             ],
-            "statistics": {source: numbers.as_dict() for source, numbers in self._statistics.by_source()},
+            "statistics": {source: numbers.as_dict() for source, numbers in self.statistics.by_source()},
             "licenses": {
                 "data_set": terms.hub_names(),
                 "conflict": terms.conflict() or None,
                 "unknown": terms.unknown(),
             },
+            "tokens": self._token_counter.method,
             "attributed": self._attribution.records,
+            "without_names": dict(sorted((+self._without_names).items())),
+            "steps_before": {path: [step._asdict() for step in before] for path, before in steps.items()},
             **screening,
             "data_files": [{**file._asdict(), "path": file.path.as_posix()} for file in files],
             "files": digests | {card.FILE_NAME: _digest(self._folder / card.FILE_NAME)},
         }
         write_report(self._folder / REPORT, report)
         return files
+
+    def _write_notices(self) -> None:
+        """Write the notices that have to be in every copy of some sources' records, if there are any."""
+        sources: dict[str, list[str]] = {}
+        for source, _ in self.statistics.by_source():
+            if notice := origin_of(source).notice:
+                sources.setdefault(notice, []).append(source)
+        texts = [f"{', '.join(names)}\n\n{(NOTICES / notice).read_text('utf-8')}" for notice, names in sources.items()]
+        if texts:
+            (self._folder / NOTICES_FILE).write_text("\n\n".join(texts), "utf-8")
 
     def _digests(self) -> dict[str, dict[str, Any]]:
         """Size and SHA-256 of each file written so far, by name."""

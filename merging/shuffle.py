@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-import orjson
-
 from quality.duplicates import content_key, rank
 from records.file_io import READ_BUFFER
-from records.record import RecordLine
+from records.record import RecordLine, decode
 
 BUCKET_DIGITS = 2  # hexadecimal: 256 buckets. One has to fit into memory: 120 MB for 10 million records of 3 kB
 BUFFER = 1 << 26  # bytes kept in memory before they are written to the buckets
@@ -51,7 +49,7 @@ class Drawn:
     @property
     def row(self) -> RecordLine:
         _, _, _, place, raw = self.line.split(b"\t", 4)
-        return RecordLine(orjson.loads(raw), raw[:-1], place.decode("unicode_escape"))
+        return RecordLine(decode(raw), raw[:-1], place.decode("unicode_escape"))
 
 
 OnDuplicate = Callable[[RecordLine, RecordLine], object]  # takes the record that is left out, and the one kept

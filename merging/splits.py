@@ -53,7 +53,7 @@ def question_of(record: dict[str, Any]) -> str:
 def splits_of(shares: list[str]) -> Splits:
     """The splits of shares such as ["train:0.98", "validation:0.02"].
 
-    Raises ValueError if one is malformed, a name is repeated, or the sum of the shares is not 1.
+    Raises ValueError if one is malformed, a name is repeated or misleads readers, or the sum of the shares is not 1.
     """
     splits: dict[str, Fraction] = {}
     for text in shares:
@@ -63,6 +63,21 @@ def splits_of(shares: list[str]) -> Splits:
         if name in splits:
             raise ValueError(f"{name} is given twice")
         splits[name] = Fraction(number)
+    for name in splits:
+        if problem := _why_misleading(name, [other for other in splits if other != name]):
+            raise ValueError(f"{name}: {problem}; give another name")
     if sum(splits.values()) != 1:
         raise ValueError(f"the sum of the shares is {float(sum(splits.values())):g}, and must be 1")
     return Splits(splits)
+
+
+def _why_misleading(name: str, others: list[str]) -> str | None:
+    """Why a reader would take a split for something else, None if none would."""
+    if name == "all":
+        return "means all splits together in load_dataset"
+    if name.startswith("part"):
+        return "its tuple files would be among those that readers look for, .._alpha_part*.json"
+    for other in others:
+        if name.startswith(other):
+            return f"begins with {other}, so a pattern such as {other}* reads both"
+    return None

@@ -19,6 +19,7 @@ END_OF_TEXT = "<|endoftext|>"
 PAIRS = ("alpha", "labelled", "split")
 MOST_PARTS = 500  # files open at once
 FILE_NAME = "instruction_tuning_dataset_alpha_part{}.json"
+IDS = "TUPLE_IDS.jsonl"  # which record each tuple is, since their form has no place for it
 FILE_NAME_OF_SPLIT = "instruction_tuning_dataset_alpha_{}_part{{}}.json"  # for splits other than train
 
 _LINE_END = re.compile(r"\r\n?")
@@ -69,7 +70,8 @@ class Parts:
         self._parts: list[JsonList] = []
         self._entries = 0
 
-    def write(self, entry: bytes) -> None:
+    def write(self, entry: bytes) -> JsonList:
+        """Write an entry; returns its part, whose last entry it is now."""
         if self._max_bytes is not None:
             part = self._parts[-1] if self._parts else self._begin()
             if part.records and part.size_with(entry) > self._max_bytes:
@@ -80,6 +82,7 @@ class Parts:
             part = self._parts[turn] if turn < len(self._parts) else self._begin()
         part.write(entry)
         self._entries += 1
+        return part
 
     def close(self) -> list[JsonList]:
         """The parts, complete."""

@@ -43,7 +43,8 @@ class Item(NamedTuple):
 
     benchmark: str  # its file
     number: int  # its line, or its place in a JSON array, from 1
-    text: str
+    text: str  # all of its fields
+    fields: Sequence[str] = ()  # each of them, if there are several: a short question is also looked for by itself
 
 
 class Hit(NamedTuple):
@@ -68,18 +69,17 @@ class Benchmarks:
         hashes, beginnings = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
         owners, starts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]  # an n-gram's item, and its place in the item
         for item in items:
-            words = [sys.intern(word) for word in normal_words(item.text)]
             self.items[item.benchmark] += 1
-            if len(words) < MIN_WORDS:
-                self.too_short[item.benchmark] += 1
-                continue
-            length = min(n, len(words))
-            found = self._ngrams.setdefault(length, NGrams(length)).hashes(words)
-            hashes.append(found)
-            beginnings.append(self._beginning.hashes(words)[: len(found)])
-            owners.append(np.full(len(found), len(self._items), np.int32))
-            starts.append(np.arange(len(found), dtype=np.int32))
-            self._items.append((item.benchmark, item.number, words))
+            texts = _texts_to_find(item, n)
+            self.too_short[item.benchmark] += not texts
+            for words in texts:
+                length = min(n, len(words))
+                found = self._ngrams.setdefault(length, NGrams(length)).hashes(words)
+                hashes.append(found)
+                beginnings.append(self._beginning.hashes(words)[: len(found)])
+                owners.append(np.full(len(found), len(self._items), np.int32))
+                starts.append(np.arange(len(found), dtype=np.int32))
+                self._items.append((item.benchmark, item.number, words))
         # the beginnings of n-grams of every length, so that one pass over a text finds them all
         self._beginnings = np.unique(np.concatenate([*beginnings, LARGEST]))
         self._may_begin = np.zeros(1 << FILTER_BITS, bool)  # by the first bits of a hash
@@ -133,6 +133,12 @@ def _first_bits(hashes: Hashes) -> Hashes:
     return hashes >> np.uint64(64 - FILTER_BITS)
 
 
+def _texts_to_find(item: Item, n: int) -> list[list[str]]:
+    """The words of all of an item's text, and of those fields that have no n-gram of their own in it."""
+    whole, *fields = ([sys.intern(word) for word in normal_words(text)] for text in (item.text, *item.fields))
+    return [words for words in (whole, *(words for words in fields if len(words) < n)) if len(words) >= MIN_WORDS]
+
+
 def normal_words(text: str) -> list[str]:
     """The words of a text, in lower case and without punctuation."""
     text = text.lower().translate(_ASCII_PUNCTUATION)
@@ -143,8 +149,8 @@ def normal_words(text: str) -> list[str]:
 def read_benchmarks(paths: Iterable[str | Path], fields: Sequence[str], n: int = NGRAM) -> Benchmarks:
     """Read benchmark files: JSON lines or an array (.jsonl, .json), or text with an item a line (.txt); also .gz, .zst.
 
-    fields: the fields of a JSON item with its text, strings or lists of strings; an item need not have all of them.
-    Raises InputError for a file of another kind, and for an item without any of the fields.
+    fields: the fields of a JSON item with its text, strings or lists of strings; others, such as a number, are ignored.
+    Raises InputError for a file of another kind, and for an item with text in none of the fields.
     """
     return Benchmarks((item for path in paths for item in _items(str(path), fields)), n)
 
@@ -158,7 +164,8 @@ def _items(name: str, fields: Sequence[str]) -> Iterator[Item]:
                     yield Item(name, number, _decode(line, f"{name}:{number}"))
     elif name.endswith(ENDINGS):
         for row in read_rows(SourceFile(name)):
-            yield Item(name, row.number, _text(row.value, fields, row.place))
+            texts = _texts(row.value, fields, row.place)
+            yield Item(name, row.number, "\n".join(texts), texts if len(texts) > 1 else ())
     else:
         raise InputError(f"{name}: is not a {', '.join(ENDINGS + TEXT_ENDINGS)} file; convert it to one of these")
 
@@ -170,15 +177,15 @@ def _decode(line: bytes, place: str) -> str:
         raise InputError(f"{place}: is not UTF-8 ({error}); save it as UTF-8") from None
 
 
-def _text(item: dict[str, Any], fields: Sequence[str], place: str) -> str:
-    values = [item[field] for field in fields if field in item]
-    if not values:
-        problem = f"has none of the fields {', '.join(fields)}" if fields else "no field was given"
+def _texts(item: dict[str, Any], fields: Sequence[str], place: str) -> list[str]:
+    """The text of each field that has one; the strings of a list are lines of one text."""
+    texts = []
+    for name in fields:
+        value = item.get(name)
+        lines: list[Any] = value if isinstance(value, list) else [value]
+        if all(isinstance(line, str) for line in lines):
+            texts.append("\n".join(lines))
+    if not texts:
+        problem = f"has text in none of the fields {', '.join(fields)}" if fields else "no field was given"
         raise InputError(f"{place}: {problem}; name those with the item's text, among {', '.join(item) or 'none'}")
-    parts = [part for value in values for part in (value if isinstance(value, list) else [value])]
-    for part in parts:
-        if not isinstance(part, str):
-            raise InputError(
-                f"{place}: {', '.join(fields)}: contains {type(part).__name__}, not text; name another field"
-            )
-    return "\n".join(parts)
+    return texts

@@ -44,10 +44,15 @@ def find_personal_data(text: str) -> list[PersonalData]:
 
 
 def mask(text: str, spans: Sequence[PersonalData]) -> str:
-    """The text with <EMAIL_ADDRESS>, <PHONE_NUMBER>, <IP_ADDRESS> or <SECRET> in place of each span."""
+    """The text with <EMAIL_ADDRESS>, <PHONE_NUMBER>, <IP_ADDRESS> or <SECRET> in place of each span.
+
+    Angle brackets around a span, as around an address in Markdown, become those of the mask.
+    """
     pieces, end = [], 0
     for span in spans:
-        pieces += [text[end : span.start], f"<{span.kind.upper()}>"]
+        opening = "" if text.endswith("<", 0, span.start) else "<"
+        closing = "" if text.startswith(">", span.end) else ">"
+        pieces += [text[end : span.start], opening, span.kind.upper(), closing]
         end = span.end
     return "".join([*pieces, text[end:]])
 

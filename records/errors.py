@@ -6,6 +6,25 @@ from __future__ import annotations
 class InputError(Exception):
     """Bad input. The message is one line that names the file, the line, what is wrong and what to do."""
 
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """One line for each mistake."""
+        return (str(self),)
+
+
+class MistakesError(InputError):
+    """Several mistakes that are told at once, a line each; as text it is the first of them."""
+
+    def __init__(self, *messages: str):
+        super().__init__(*messages)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        return self.args
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
 
 class DamagedError(InputError):
     """Bytes do not match their checksum, so a downloaded copy is worth downloading once more.

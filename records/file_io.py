@@ -293,8 +293,8 @@ def _compressed(raw: BinaryIO, name: str) -> Iterator[BinaryIO]:
 
 
 def write_report(path: str | Path, report: dict[str, Any]) -> None:
-    """Write a script's report: the version of this project, then `report`, as `write_json` does."""
-    write_json(path, {"version": VERSION, **report})
+    """Write a script's report: the version of this project, the script, then `report`, as `write_json` does."""
+    write_json(path, {"version": VERSION, "script": Path(sys.argv[0]).name, **report})
 
 
 def write_json(path: str | Path, value: dict[str, Any]) -> None:

@@ -34,22 +34,49 @@ SPELLINGS = {
     "odc-by": "ODC-By-1.0",
 }
 
+# The identifiers at https://huggingface.co/docs/hub/repositories-licenses, but for `cc`, `other` and `unknown`.
+HUB_NAMES = frozenset(
+    """
+    apache-2.0 mit openrail bigscience-openrail-m creativeml-openrail-m bigscience-bloom-rail-1.0 bigcode-openrail-m
+    afl-3.0 artistic-2.0 bsl-1.0 bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear c-uda cc0-1.0 cc-by-2.0 cc-by-2.5
+    cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0
+    cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0
+    cdla-permissive-2.0 wtfpl ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 agpl-3.0 gfdl gpl gpl-2.0 gpl-3.0 lgpl
+    lgpl-2.1 lgpl-3.0 isc lppl-1.3c ms-pl mpl-2.0 odc-by odbl openrail++ osl-3.0 postgresql ofl-1.1 ncsa unlicense zlib
+    pddl lgpl-lr deepfloyd-if-license llama2 llama3 llama3.1 llama3.2 llama3.3 gemma
+    """.split()
+)
+ADDRESSES = {
+    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "llama2": "https://ai.meta.com/llama/license/",
+    "llama3": "https://www.llama.com/llama3/license/",
+    "llama3.1": "https://www.llama.com/llama3_1/license/",
+    "llama3.2": "https://www.llama.com/llama3_2/license/",
+    "llama3.3": "https://www.llama.com/llama3_3/license/",
+    "gemma": "https://ai.google.dev/gemma/terms",
+    "odbl": "https://opendatacommons.org/licenses/odbl/",
+    "gfdl": "https://www.gnu.org/licenses/fdl.html",
+}
+
 _BETWEEN_WORDS = re.compile(r"[\s_/-]+")
 _CREATIVE_COMMONS = re.compile(r".*\b(?:cc|licenses)-by((?:-(?:nc|nd|sa))*)(?:-(\d\.\d))?(?:-.*)?")
 _RULES_OF_USE = re.compile(r".*(rail|llama|gemma).*")
 _OTHER_COPYLEFT = re.compile(r"a?l?gpl.*|gnu-.*|odbl.*")
+_LLAMA = re.compile(r".*llama-?(\d(?:\.\d)?).*")
+_GPL = re.compile(r"([al]?gpl)(?:-?v?(\d)(?:\.(\d))?)?.*")
 
 
 class License(NamedTuple):
     """A licence, and the properties that matter here."""
 
     name: str  # the SPDX identifier, without a version if none is given; as it was written if unknown
-    hub_name: str  # of https://huggingface.co/docs/hub/repositories-licenses
+    hub_name: str  # one of HUB_NAMES, "other" if it has none there
     known: bool = True
     attribution: bool = False  # asks to name the author of each work
     share_alike: bool = False  # CC BY-SA
     forbids: str = ""  # what makes it incompatible with CC BY-SA; "" for nothing
     has_rules: bool = False  # on how the work is used
+    address: str = ""  # of its text, "" if it is not known
 
 
 @cache
@@ -60,23 +87,47 @@ def license_named(name: str) -> License:
         return _creative_commons(creative_commons[1], creative_commons[2])
     for known in PERMISSIVE:
         if plain == known.casefold() or SPELLINGS.get(plain) == known:
-            return License(known, "odc-by" if known == "ODC-By-1.0" else known.casefold())
+            hub_name = "odc-by" if known == "ODC-By-1.0" else known.casefold()
+            return License(known, hub_name, address=ADDRESSES.get(known, f"https://spdx.org/licenses/{known}.html"))
+    hub_name = _hub_name(plain)
+    address = ADDRESSES.get(hub_name, "")
     if _RULES_OF_USE.fullmatch(plain):
-        return License(name, plain, has_rules=True)
+        return License(name, hub_name, has_rules=True, address=address)
     if _OTHER_COPYLEFT.fullmatch(plain):
-        return License(name, "other", forbids="is another copyleft")
-    return License(name, "other", known=False)
+        return License(name, hub_name, forbids="is another copyleft", address=address or _gnu_address(hub_name))
+    return License(name, hub_name, known=False, address=address)
+
+
+def _hub_name(plain: str) -> str:
+    """The hub's identifier of a licence that is neither Creative Commons nor permissive, "other" if it has none."""
+    if llama := _LLAMA.fullmatch(plain):
+        plain = f"llama{llama[1].removesuffix('.0')}"
+    elif "gemma" in plain:
+        plain = "gemma"
+    elif gpl := _GPL.fullmatch(plain):
+        family, major, minor = gpl.groups()
+        plain = next((name for name in (f"{family}-{major}.{minor or 0}", family) if name in HUB_NAMES), "other")
+    elif plain.startswith("odbl"):
+        plain = "odbl"
+    return plain if plain in HUB_NAMES else "other"
+
+
+def _gnu_address(hub_name: str) -> str:
+    return f"https://www.gnu.org/licenses/{hub_name}.html" if "gpl" in hub_name else ""
 
 
 def _creative_commons(elements: str, version: str | None) -> License:
     name = f"CC-BY{elements.upper()}" + (f"-{version}" if version else "")
     forbids = "allows no changes" if "nd" in elements else "is for non-commercial use only" if "nc" in elements else ""
+    hub_name = f"cc-by{elements}-{version or '4.0'}"
     return License(
         name,
-        f"cc-by{elements}-{version or '4.0'}",
+        hub_name if hub_name in HUB_NAMES else "other",
         attribution=True,
         share_alike=elements == "-sa",
         forbids=forbids,
+        # without a version, the page that lists them
+        address=f"https://creativecommons.org/licenses/{f'by{elements}/{version}/' if version else ''}",
     )
 
 
@@ -154,13 +205,25 @@ class Terms:
         lines += [f"nothing is known here of the licence {name}; read it before you publish" for name in self.unknown()]
         return list(filter(None, lines))
 
+    def texts(self) -> list[tuple[str, str]]:
+        """Each licence and the address of its text, "" if it is not known."""
+        return sorted({(license.name, license.address) for license in self._first})
+
+    def not_at_hub(self) -> list[License]:
+        """The licences for which the hub has no identifier, if the data set as a whole is under them."""
+        if self.hub_names() != ["other"]:
+            return []
+        return sorted(license for license in self._first if license.hub_name == "other")
+
     def hub_names(self) -> list[str]:
         """The licences of the data set as a whole, as its card gives them to the hub.
 
         CC BY-SA of any version comes out as CC BY-SA 4.0, the later version that all of them allow.
         """
         names = {license.hub_name for license in self._first}
-        if self.conflict() or "other" in names:
+        if self.conflict():
+            return ["other"]
+        if "other" in {license.hub_name for license in self._first if not license.share_alike}:
             return ["other"]
         if any(license.share_alike for license in self._first):
             return ["cc-by-sa-4.0"]

@@ -9,6 +9,7 @@ the source. Fields that a step does not know survive it: steps pass on the line 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +72,7 @@ def read_with_progress(paths: list[str]) -> Iterator[RecordLine]:
 def parse_record(raw: bytes, place: str) -> dict[str, Any]:
     """The record in one line of JSON; `place` ("file:line") begins the error. Raises InputError if it is not one."""
     try:
-        record = orjson.loads(raw)
+        record = decode(raw)
     except orjson.JSONDecodeError as error:
         raise InputError(
             f"{place}: is not JSON ({error.msg}, column {error.colno}); each line must be one record"
@@ -85,3 +86,47 @@ def parse_record(raw: bytes, place: str) -> dict[str, Any]:
     if not record["id"] or not record["source"]:
         raise InputError(f'{place}: "id" and "source" must not be empty; see "The record" in README.md')
     return record
+
+
+def decode(raw: bytes) -> Any:
+    """The value of a JSON text. An integer beyond 64 bits, which orjson takes for a float and cannot write, becomes an
+    orjson.Fragment, which it writes as it was. Raises orjson.JSONDecodeError."""
+    value = orjson.loads(raw)
+    if not _has_large_number(value):
+        return value
+    try:
+        return json.loads(raw, parse_int=_integer)
+    except RecursionError:
+        return value
+
+
+def _has_large_number(value: Any) -> bool:
+    values = [value]
+    for each in values:  # which grows
+        kind = type(each)
+        if kind is dict:
+            values.extend(each.values())
+        elif kind is list:
+            values.extend(each)
+        elif kind is float and abs(each) >= 1 << 63:
+            return True
+    return False
+
+
+def _integer(digits: str) -> int | orjson.Fragment:
+    if len(digits) <= 20 and -(1 << 63) <= int(digits) < 1 << 64:
+        return int(digits)
+    return orjson.Fragment(digits)
+
+
+def rewritten(row: RecordLine, change: Callable[[dict[str, Any]], object], problem: str, advice: str) -> bytes:
+    """The line of a record after `change` was applied to it, without a line end.
+
+    Raises InputError with the problem and the advice if the line cannot be rewritten without loss.
+    """
+    try:
+        record = json.loads(row.raw)  # not orjson, which makes floats of integers beyond 64 bits
+        change(record)
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{row.place}: {problem} ({error}); {advice}") from None

@@ -51,7 +51,7 @@ def tell(message: str) -> None:
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a script's `main` and exit as every script does.
 
-    Exits 0 (or with what `main` returns), 1 with one line on stderr for InputError and
+    Exits 0 (or with what `main` returns), 1 with one line on stderr for InputError (one for each of MistakesError) and
     OSError, 130 after Ctrl-C, 143 after SIGTERM. Any other exception is a bug and shows its traceback.
     """
     name = Path(sys.argv[0]).name
@@ -70,14 +70,15 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         place = f"{name_of_file}: " if name_of_file is not None else ""
         status = _fail(name, f"{place}{error.strerror or error}")
     except KeyboardInterrupt:
-        status = _fail(name, "interrupted; nothing half-written is left under a final name", 130)
+        status = _fail(name, "interrupted; nothing half-written is left under a final name", status=130)
     except InputError as error:
-        status = _fail(name, str(error))
+        status = _fail(name, *error.messages)
     sys.exit(status)
 
 
-def _fail(name: str, message: str, status: int = 1) -> int:
-    print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
+def _fail(name: str, *messages: str, status: int = 1) -> int:
+    for message in messages:
+        print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
     return status
 
 

@@ -9,33 +9,81 @@ import yaml
 
 from records.errors import InputError
 
-DEEPEST = 8  # nested nodes; a judgement file has 3, a mix file 4
+DEEPEST = 9  # nested nodes; a judgement file has 4, a mix file 5
+
+
+class NotYamlError(Exception):
+    """A text cannot be read as YAML.
+
+    start: the place where what could not be read begins, such as an open brace, as an index into the text; None if
+    there is no such place. stop: the place where the parser gave up, None if it could not even read the characters.
+    unknown_alias: an alias such as `*a` has no anchor. `str()` has no line.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        line: int,
+        *,
+        start: int | None = None,
+        stop: int | None = None,
+        unknown_alias: bool = False,
+    ):
+        super().__init__(message)
+        self.line, self.start, self.stop, self.unknown_alias = line, start, stop, unknown_alias
+
+
+class TooDeepError(NotYamlError):
+    """Nodes are nested deeper than DEEPEST."""
 
 
 def compose(data: bytes, path: str | Path, hint: str) -> yaml.Node | None:
+    """Like `parse`, but raises InputError with file, line and `hint`."""
+    try:
+        return parse(data)
+    except NotYamlError as error:
+        hint = hint if error.stop is not None else "save it as plain UTF-8 text"
+        raise InputError(f"{path}:{error.line}: {error}; {hint}") from None
+
+
+def parse(text: bytes | str) -> yaml.Node | None:
     """The one YAML document, None if it is empty. Aliases are the same nodes as their anchors, so they take no memory.
 
-    Raises InputError with file, line and `hint` if it is not YAML or is nested too deep.
+    Raises NotYamlError if it is not YAML or is nested too deep.
     """
     try:
-        _refuse_deep(data, path, hint)
-        return yaml.compose(data, Loader=yaml.CSafeLoader)
+        return yaml.compose(text, Loader=_ShallowLoader)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: is not YAML ({error.problem}); {hint}") from None
+        at, start = error.problem_mark, error.context_mark
+        raise NotYamlError(
+            f"is not YAML ({error.problem})",
+            at.line + 1 if at else 1,
+            start=start.index if start else None,
+            stop=at.index if at else 0,
+            unknown_alias=isinstance(error, yaml.composer.ComposerError),
+        ) from None
     except yaml.reader.ReaderError as error:  # characters that YAML forbids, and bytes that are not characters
+        data = text.encode() if isinstance(text, str) else text
         line = data.count(b"\n", 0, error.position) + 1
-        raise InputError(f"{path}:{line}: is not YAML ({error.reason}); save it as plain UTF-8 text") from None
+        raise NotYamlError(f"is not YAML ({error.reason})", line) from None
 
 
-def _refuse_deep(data: bytes, path: str | Path, hint: str) -> None:
-    """Composing deep nodes could crash."""
-    depth = 0
-    event: Any  # the stubs say that an event may have no mark
-    for event in yaml.parse(data, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise InputError(f"{place_of(event, path)}: is nested too deep; {hint}")
+class _ShallowLoader(yaml.CSafeLoader):
+    """Refuses deep nodes before it composes them, because composing them could crash.
+
+    The composer calls these two methods of PyYAML's Resolver before and after each node; what they do there is for
+    `add_path_resolver`, which nothing uses.
+    """
+
+    _depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: Any) -> None:
+        self._depth += 1
+        if parent is not None and self._depth > DEEPEST:
+            raise TooDeepError("is nested too deep", line_of(parent), stop=parent.start_mark.index)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
 
 def place_of(node: yaml.Node, path: str | Path) -> str:

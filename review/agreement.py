@@ -1,8 +1,9 @@
-"""Several reviewers of the same records: their joint decision, and how well two of them agree."""
+"""Several reviewers of the same records: their joint decision, and how well they agree."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -100,3 +101,59 @@ def agreement(first: Mapping[str, Judgement], second: Mapping[str, Judgement]) -
         if record_id in second
     ]
     return Agreement(*map(pairs.count, [(True, True), (True, False), (False, True), (False, False)]))
+
+
+@dataclass(frozen=True)
+class JointAgreement:
+    """Numbers of records that several reviewers have judged, where each may have left out some.
+
+    observed: the share of judgements that differ from another judgement of their record, a record with m judgements
+    counting each by the m - 1 others. expected: that share if the same judgements were dealt to the records by chance.
+    """
+
+    judged_by_several: int
+    all_accept: int
+    all_reject: int
+    in_dispute: int
+    judged_by_one: int
+    observed: float
+    expected: float
+
+    @property
+    def alpha(self) -> float | None:
+        """Krippendorff's alpha for nominal data, 1 - observed / expected: 1 is full agreement, 0 agreement by chance.
+
+        Unlike Fleiss' kappa, it does not need equally many judgements of each record. K. Krippendorff, "Content
+        Analysis: An Introduction to Its Methodology", 2nd ed., Sage, 2004, chapter 11; worked examples are in
+        "Computing Krippendorff's Alpha-Reliability", 2011, https://repository.upenn.edu/asc_papers/43. None if it is
+        0/0: no record is judged by several, or all of these judgements are the same.
+        """
+        return 1 - self.observed / self.expected if self.expected else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers for a report."""
+        return {**asdict(self), "alpha": self.alpha}
+
+
+def joint_agreement(reviews: Iterable[Collection[Review]]) -> JointAgreement:
+    """How well any number of reviewers agree on accept and reject; `reviews` has those of each record."""
+    counts, accepted, rejected, differing = Counter[str](), 0, 0, 0.0
+    for of_record in reviews:
+        if len(of_record) < 2:
+            counts["one"] += 1
+            continue
+        accept = sum(review.judgement.accepted for review in of_record)
+        reject = len(of_record) - accept
+        counts["accept" if not reject else "reject" if not accept else "dispute"] += 1
+        accepted, rejected = accepted + accept, rejected + reject
+        differing += 2 * accept * reject / (len(of_record) - 1)
+    judgements = accepted + rejected
+    return JointAgreement(
+        judged_by_several=counts["accept"] + counts["reject"] + counts["dispute"],
+        all_accept=counts["accept"],
+        all_reject=counts["reject"],
+        in_dispute=counts["dispute"],
+        judged_by_one=counts["one"],
+        observed=differing / max(1, judgements),
+        expected=2 * accepted * rejected / max(1, judgements * (judgements - 1)),
+    )

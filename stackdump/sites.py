@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from urllib.parse import urlsplit
 
+from records.conditions import ALL_METAS
 from records.errors import InputError
 from stackdump.hosts import HOSTS, NETWORK, RENAMED, SHORT_NAMES, TOPICS
 
@@ -116,6 +117,22 @@ def site_of_user(word: str) -> Site | None:
     if host := _known_host(name):
         return Site(host)
     return site_of_host(name) or (None if _resembles_a_topic(name) else site_of_host(name + NETWORK))
+
+
+def hosts_of_user(words: Iterable[str]) -> list[str]:
+    """The hosts of the sites that a user names, each once; ALL_METAS stays as it is.
+
+    Raises InputError with the nearest names for a word that names no site.
+    """
+    return list(dict.fromkeys(_host_of_user(word) for word in split_words(words)))
+
+
+def _host_of_user(word: str) -> str:
+    if word == ALL_METAS:
+        return word
+    if site := site_of_user(word):
+        return site.host
+    raise InputError(f"{word}: no such site{nearest_in_network(word)}; get_stackexchange.py --list shows the names")
 
 
 def split_words(words: Iterable[str]) -> list[str]:

@@ -33,6 +33,7 @@ def run_module(name, *args, **environment):
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_every_benchmark_shows_its_help(module):
     if module == "benchmarks.cluster":
@@ -42,6 +43,7 @@ def test_every_benchmark_shows_its_help(module):
     assert done.stdout.startswith("usage: ")
 
 
+@pytest.mark.slow
 def test_dumps_are_got_once_and_their_records_are_those_of_step_1(www, sample_records, tmp_path):
     with ArchiveServer(www) as server:
         for _ in range(2):

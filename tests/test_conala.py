@@ -51,6 +51,8 @@ def test_a_row_becomes_a_record():
             "license": "CC BY-SA",
             "split": "train",
             "line": 3,
+            "site": "stackoverflow.com",
+            "title": "how to sort?",
             "question_id": 12,
             "question_url": "https://stackoverflow.com/q/12",
             "rewritten": True,

@@ -194,14 +194,31 @@ def test_items_need_not_have_all_fields(tmp_path):
     assert found_in(read_benchmarks(paths, ["question", "prompt"])) == [(str(paths[1]), 2)]
 
 
+def test_a_short_question_is_found_without_its_solution_and_the_solution_without_the_question(tmp_path):
+    """A field that is not text, as the number of MMLU's right choice, is ignored."""
+    question, solution = " ".join(WORDS[:9]), " ".join(WORDS[9:18])
+    (tmp_path / "a.jsonl").write_text(json.dumps({"question": question, "answer": solution, "code": None}))
+    (tmp_path / "b.jsonl").write_text(json.dumps({"question": question, "answer": 2}))
+    paths = [str(tmp_path / name) for name in ("a.jsonl", "b.jsonl")]
+    benchmarks = read_benchmarks(paths, ["question", "answer", "code"])
+    assert benchmarks.items == dict.fromkeys(paths, 1) and benchmarks.too_short.total() == 0
+    for text, names in ((f"so {question} or", paths), (f"so {solution} or", paths[:1]), (question[:-2], [])):
+        assert [hit.benchmark for hit in benchmarks.hits(record(response=text))] == names
+
+
 @pytest.mark.parametrize(
     ("name", "content", "fields", "parts"),
     [
         ("a.jsonl", LINES, [], [":1: no field was given", "among id, question, answer"]),
-        ("a.jsonl", LINES, ["text", "q"], [":1: has none of the fields text, q;", "among id, question, answer"]),
-        ("a.jsonl", LINES + b"{}", ["question"], [":3: has none of the fields question;", "among none"]),
-        ("a.jsonl", LINES, ["id"], [":1: id: contains int, not text"]),
-        ("a.jsonl", b'{"c": {"text": ["a"]}}', ["c"], [":1: c: contains dict, not text"]),
+        (
+            "a.jsonl",
+            LINES,
+            ["text", "q"],
+            [":1: has text in none of the fields text, q;", "among id, question, answer"],
+        ),
+        ("a.jsonl", LINES + b"{}", ["question"], [":3: has text in none of the fields question;", "among none"]),
+        ("a.jsonl", LINES, ["id"], [":1: has text in none of the fields id;"]),
+        ("a.jsonl", b'{"c": {"text": ["a"]}}', ["c"], [":1: has text in none of the fields c;"]),
         ("a.jsonl", LINES + b'{"question": ', ["question"], [":3: is not JSON"]),
         ("a.jsonl", b"[1]", ["question"], [":1: is not a JSON object"]),
         ("a.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], ["question"], ["is truncated or damaged"]),

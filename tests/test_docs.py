@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from review.criteria import CRITERIA
-from review.judgements.judgement_reading import CRITERIA as JUDGEABLE
+from review.judgements.judgement import CRITERIA as JUDGEABLE
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")

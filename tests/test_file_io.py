@@ -333,7 +333,12 @@ def test_error_of_the_block_is_not_taken_for_another_run(tmp_path):
 def test_report_takes_names_that_are_no_utf8(tmp_path):
     report = {"inputpath": os.fsdecode(b"caf\xe9.jsonl"), "destpath": Path("é"), "count": 1 << 70}
     write_report(tmp_path / "report.json", report)
-    assert json.loads((tmp_path / "report.json").read_bytes()) == {"version": VERSION, **report, "destpath": "é"}
+    assert json.loads((tmp_path / "report.json").read_bytes()) == {
+        "version": VERSION,
+        "script": Path(sys.argv[0]).name,
+        **report,
+        "destpath": "é",
+    }
 
 
 @pytest.mark.parametrize("script", ["filter_for_score.py", "merge_datasets.py"])

@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from review.agreement import Agreement
+from review.agreement import Agreement, Review, joint_agreement
+from review.judgements import Judgement
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "filter_by_human.py"
@@ -70,7 +73,8 @@ def test_ids_that_are_not_in_the_data_are_reported_with_their_lines(tmp_path):
     run = judge(tmp_path, f"# head\n{SITE}/1: accept\n{SITE}/77: accept\n\n{SITE}/78: reject\n")
     path = tmp_path / "judgements.yaml"
     assert run.status == 0 and kept(tmp_path) == [1]
-    assert run.stderr.splitlines()[:2] == [
+    assert run.stderr.splitlines()[:3] == [
+        "2 of 3 judgements match no record:",
         f"{path}:3: {SITE}/77 is not in the data",
         f"{path}:5: {SITE}/78 is not in the data",
     ]
@@ -79,12 +83,34 @@ def test_ids_that_are_not_in_the_data_are_reported_with_their_lines(tmp_path):
 
 
 def test_many_ids_that_are_not_in_the_data_are_counted(tmp_path):
-    run = judge(tmp_path, "".join(f"{SITE}/{number}: accept\n" for number in range(100, 2100)))
+    run = judge(tmp_path, "".join(f"{SITE}/{number}: accept\n" for number in range(5, 2005)))
     lines = run.stderr.splitlines()
-    assert [line for line in lines if line.endswith(" is not in the data")][9:] == [
-        f"{tmp_path / 'judgements.yaml'}:10: {SITE}/109 is not in the data"
-    ]
-    assert lines[10] == "1,990 more judgements are of ids that are not in the data"
+    assert run.status == 0 and kept(tmp_path) == [5]
+    assert lines[0] == "1,999 of 2,000 judgements match no record, first:"
+    path = tmp_path / "judgements.yaml"
+    told = [line for line in lines if line.endswith(" is not in the data")]
+    assert told == lines[1:6] == [f"{path}:{n}: {SITE}/{n + 4} is not in the data" for n in range(2, 7)]
+
+
+@pytest.mark.parametrize("more", [[], ["--keep_unjudged"]])
+def test_judgements_of_which_none_matches_are_an_error(tmp_path, more):
+    (tmp_path / "out.jsonl").write_bytes(jsonl(*RECORDS))
+    run = judge(tmp_path, f"# head\nother.example.com/a/1: accept\n{SITE}/77: reject\n", *more)
+    place = f"{tmp_path / 'judgements.yaml'}:2: "
+    assert_one_line_error(run, SCRIPT, place, "no judgement matches a record of -", "2 in all")
+    assert (tmp_path / "out.jsonl").read_bytes() == jsonl(*RECORDS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["judgements.yaml", "out.jsonl"]
+
+
+def test_records_are_named_by_id_or_by_address(tmp_path):
+    judgements = (
+        f"https://{SITE}/1: accept\nhttps://quay.stackexchange.com/questions/1/why-not/2#2: accept\n"
+        f"https://quay.stackexchange.com/q/3: accept\n{SITE}/4: accept\n"
+    )
+    records = [*RECORDS[:3], record(4, id=f"https://{SITE}/4")]
+    run = judge(tmp_path, judgements, records=records)
+    assert run.status == 0 and kept(tmp_path) == [1, 2, 4]
+    assert ":3: https://quay.stackexchange.com/q/3 is not in the data" in run.stderr
 
 
 def test_ids_must_be_equal(tmp_path):
@@ -129,9 +155,9 @@ def test_with_several_files_one_reject_leaves_a_record_out_and_one_accept_is_eno
         run = run_script(SCRIPT, "--inputpath", "-", *args, stdin=jsonl(*RECORDS))
     assert run.status == 0 and kept(tmp_path) == [1, 5]
     lines = run.stderr.splitlines()
-    assert lines[0] == f"{second}:6: {SITE}/9 is not in the data"
+    assert lines[:2] == ["1 of 10 judgements match no record:", f"{second}:6: {SITE}/9 is not in the data"]
     reviews = [f"accept ({first}:4)", f"reject 2 6 ({second}:3)"], [f"reject 4 ({first}:5)", f"accept ({second}:4)"]
-    for line, record_id, pair in zip(lines[1:3], (f"{SITE}/3", f"{SITE}/4"), reviews, strict=True):
+    for line, record_id, pair in zip(lines[2:4], (f"{SITE}/3", f"{SITE}/4"), reviews, strict=True):
         assert line == f"{record_id} is rejected: {', '.join(pair[::-1] if second_first else pair)}"
     counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
     assert (counts["judgements"], counts["ids_in_dispute"], counts["ids_not_in_the_data"]) == (10, 2, 1)
@@ -180,14 +206,127 @@ def test_undefined_kappa_is_explained(tmp_path, second, judgements, why):
     assert json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["agreement"]["kappa"] is None
 
 
-def test_agreement_compares_two_files(tmp_path, second):
+def test_agreement_compares_different_files(tmp_path, second):
     first = tmp_path / "judgements.yaml"
-    for args in (["--judgement_file", second, "--agreement", second], ["--agreement", first]):
+    for args, message in (
+        (["--judgement_file", second, "--agreement", second], "--agreement compares with the judgement files: "),
+        (["--agreement", first], "--agreement compares with the judgement files: "),
+        (["--agreement"], "--agreement compares two or more files"),
+    ):
         run = judge(tmp_path, FIRST, *map(str, args))
-        assert run.status == 2 and "--agreement compares two files" in run.stderr
+        assert run.status == 2 and message in run.stderr
     assert_one_line_error(
         judge(tmp_path, FIRST, "--agreement", str(tmp_path / "gone.yaml")), SCRIPT, "gone.yaml: no such file"
     )
+
+
+@pytest.fixture
+def third(tmp_path):
+    """A third reviewer's file: accepts 1 and 3, rejects 2, and has not judged 4."""
+    path = tmp_path / "third.yaml"
+    path.write_text(f"{SITE}/1: accept\n{SITE}/2: {{judgement: reject, criteria: [6]}}\n{SITE}/3: accept\n")
+    return path
+
+
+# of 11 judgements of records with several, 6 accept and 5 reject, so two differ in 2 * 6 * 5 / (11 * 10) = 55% by
+# chance; in the two disputes, 3 and 4, they differ by 2 * 2 * 1 / 2 + 2 * 1 * 1 / 1 = 4 of 11, which is 36%
+THREE = [
+    "  judged by two or more  4",
+    "    all accept           1",
+    "    all reject           1",
+    "    in dispute           2",
+    "  judged by one alone    2",
+    "Krippendorff's alpha 0.33: two judgements of a record differ in 36%, and would in 55% by chance",
+]
+
+
+def test_agreement_of_three_reviewers_is_reported_and_only_judgement_files_decide(tmp_path, second, third):
+    run = judge(tmp_path, FIRST, "--agreement", str(second), str(third))
+    first = tmp_path / "judgements.yaml"
+    assert run.status == 0 and kept(tmp_path) == [1, 3]
+    assert run.stderr.partition("agreement of ")[2].splitlines() == [
+        f"{first}, {second} and {third}",
+        *THREE,
+        f"  {SITE}/3: accept ({first}:4), reject 2 6 ({second}:3), accept ({third}:3)",
+        f"  {SITE}/4: reject 4 ({first}:5), accept ({second}:4)",
+    ]
+    report = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["agreement"]
+    assert report.pop("alpha") == pytest.approx(1 - (4 / 11) / (60 / 110)) and report == {
+        "judged_by_several": 4,
+        "all_accept": 1,
+        "all_reject": 1,
+        "in_dispute": 2,
+        "judged_by_one": 2,
+        "observed": 4 / 11,
+        "expected": 60 / 110,
+    }
+
+
+def test_three_judgement_files_decide_together_and_every_dispute_is_told_once(tmp_path, second, third):
+    run = judge(tmp_path, FIRST, "--judgement_file", str(second), str(third), "--agreement")
+    first = tmp_path / "judgements.yaml"
+    assert run.status == 0 and kept(tmp_path) == [1, 5]
+    lines = run.stderr.splitlines()
+    assert f"{SITE}/3 is rejected: accept ({first}:4), reject 2 6 ({second}:3), accept ({third}:3)" in lines
+    assert f"{SITE}/4 is rejected: reject 4 ({first}:5), accept ({second}:4)" in lines
+    assert lines[-6:] == THREE
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert (counts["judgements"], counts["ids_in_dispute"], counts["ids_not_in_the_data"]) == (13, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("third", "why"), [("", "no record is judged by two or more"), ("accept", "all accept, or all reject")]
+)
+def test_undefined_alpha_is_explained(tmp_path, third, why):
+    paths = [tmp_path / f"{number}.yaml" for number in (2, 3)]
+    paths[0].write_text(f"{SITE}/2: accept\n")
+    paths[1].write_text(f"{SITE}/2: {third}\n" if third else "# nothing yet\n")
+    run = judge(tmp_path, f"{SITE}/1: accept\n", "--agreement", *map(str, paths))
+    assert run.status == 0 and run.stderr.splitlines()[-1] == f"Krippendorff's alpha is not defined: {why}"
+
+
+def test_every_dispute_is_told(tmp_path, second):
+    second.write_text("".join(f"{SITE}/{number}: reject\n" for number in range(1, 51)))
+    first = "".join(f"{SITE}/{number}: accept\n" for number in range(1, 51))
+    run = judge(tmp_path, first, "--judgement_file", str(second), records=[record(number) for number in range(1, 51)])
+    assert run.stderr.count(" is rejected: accept (") == 50
+
+
+def reviews(rows: list[str]):
+    """The reviews of each record; a row has a reviewer's judgements of all records: 1, 0, or - for none."""
+    return [
+        [Review("f", Judgement(value == "1")) for value in of_record if value != "-"]
+        for of_record in zip(*rows, strict=True)
+    ]
+
+
+# The first is the example of binary data in Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011, part A.
+# In the others all agree, or two reviewers differ on both records: 1 - (4 / 4) / (2 * 2 * 2 / (4 * 3)).
+@pytest.mark.parametrize(
+    ("rows", "alpha"),
+    [
+        (["0100000010", "1110010000"], 0.095),
+        (["1010", "1010", "1010"], 1.0),
+        (["10", "01"], -0.5),
+        (["1100", "1-00", "11--", "----"], 1.0),
+    ],
+)
+def test_alpha_is_krippendorff_s(rows, alpha):
+    assert joint_agreement(reviews(rows)).alpha == pytest.approx(alpha, abs=5e-4)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
+def test_alpha_of_two_reviewers_is_scott_s_pi_corrected_for_the_number_of_judgements(pairs):
+    """Krippendorff 2011: of two reviewers without gaps, 1 - alpha is (1 - pi) * (n - 1) / n, n being 2 a record."""
+    joint = joint_agreement([[Review("f", Judgement(word)) for word in pair] for pair in pairs])
+    share = sum(map(sum, pairs)) / (2 * len(pairs))
+    by_chance = share**2 + (1 - share) ** 2
+    if joint.alpha is None:
+        assert by_chance == 1
+    else:
+        pi = (sum(one == other for one, other in pairs) / len(pairs) - by_chance) / (1 - by_chance)
+        n = 2 * len(pairs)
+        assert 1 - joint.alpha == pytest.approx((1 - pi) * (n - 1) / n)
 
 
 # the first and the fourth are the examples of Wikipedia's page "Cohen's kappa"; the others follow from the formula
@@ -228,6 +367,20 @@ def test_mistake_in_the_judgement_file_is_reported_in_one_line(tmp_path, judgeme
     assert_one_line_error(judge(tmp_path, judgements), SCRIPT, f"{tmp_path / 'judgements.yaml'}:{line}: ", message)
     assert (tmp_path / "out.jsonl").read_bytes() == jsonl(*RECORDS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["judgements.yaml", "out.jsonl"]
+
+
+def test_all_mistakes_of_all_judgement_files_are_told_in_a_line_each(tmp_path, second):
+    second.write_text(f"{SITE}/1:accept\n")
+    third = tmp_path / "third.yaml"
+    third.write_text("<<<<<<< HEAD\n")
+    run = judge(
+        tmp_path, f"{SITE}/1 accept\n{SITE}/2: acept\n", "--judgement_file", str(second), "--agreement", str(third)
+    )
+    places = [f"{tmp_path / 'judgements.yaml'}:1", f"{tmp_path / 'judgements.yaml'}:2", f"{second}:1", f"{third}:1"]
+    assert run.status == 1 and len(run.stderr.splitlines()) == 4
+    for line, place in zip(run.stderr.splitlines(), places, strict=True):
+        assert line.startswith(f"{SCRIPT}: error: {place}: ")
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_missing_judgement_file_is_reported(tmp_path):

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from records.conditions import conditions
+from records.errors import InputError
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "filter_for_score.py"
@@ -55,6 +57,88 @@ def test_tags():
     assert kept(records, "--tags", "sails", "rope") == [1, 2]
     assert kept(records, "--exclude_tags", "rope", "sails") == [0, 3, 4, 5]
     assert kept(records, "--tags", "knots", "--exclude_tags", "rope") == [0]
+
+
+HOSTS = ("math.stackexchange.com", "math.meta.stackexchange.com", "askubuntu.com", "meta.askubuntu.com",
+         "meta.stackexchange.com", "metaphors.stackexchange.com")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "ids"),
+    [
+        (("--sites", "math", "askubuntu.com"), [0, 2]),
+        (("--sites", "meta.math,https://meta.askubuntu.com/questions"), [1, 3]),
+        (("--sites", "meta"), [1, 3, 4]),
+        (("--sites", "meta.stackexchange.com"), [4]),
+        (("--sites", "math", "meta", "--exclude_sites", "askubuntu.meta"), [0, 1, 4]),
+        (("--exclude_sites", "meta", "--exclude_sites", "math"), [2, 5]),
+    ],
+)  # fmt: skip
+def test_sites_are_named_as_for_step_1(flags, ids):
+    records = [record(n, meta={"site": host}) for n, host in enumerate(HOSTS)]
+    assert kept(records, *flags) == ids
+
+
+def test_a_name_that_is_no_site_is_refused_and_a_site_without_records_is_reported(tmp_path):
+    common = ("--inputpath", "-", "--destpath", tmp_path / "o", "--min_answer_votes", "1")
+    for flag in ("--sites", "--exclude_sites"):
+        run = run_script(SCRIPT, *common, flag, "quay", "maht", stdin=jsonl(record()))
+        assert_one_line_error(run, SCRIPT, "maht: no such site (nearest: math")
+    run = run_script(SCRIPT, *common, "--sites", "quay", "cstheory", stdin=jsonl(record()))
+    assert run.status == 0 and table(run.stderr) == {"records read": 1, "records kept": 1}
+    assert run.stderr.endswith("\ncstheory.stackexchange.com: no record is from this site\n")
+
+
+CREATED = ("2019-12-31T23:59:59.999", "2020-01-01T00:00:00.000", "2020-06-30T12:00:00.000", "2020-07-01", None, "soon")
+
+
+@pytest.mark.parametrize(
+    ("flags", "ids"),
+    [
+        (("--created_after", "2020"), [1, 2, 3]),
+        (("--created_before", "2020"), [0]),
+        (("--created_after", "2020-07"), [3]),
+        (("--created_after", "2020-01-01", "--created_before", "2020-06-30"), [1]),
+        (("--created_after", "2020", "--created_before", "2020-07"), [1, 2]),
+    ],
+)
+def test_dates_are_the_first_day_and_the_day_after_the_last(flags, ids):
+    records = [record(n, meta={"answer_created": created}) for n, created in enumerate(CREATED)]
+    assert kept(records, *flags) == ids
+
+
+def test_records_without_a_date_are_counted_apart(tmp_path):
+    records = [record(n, meta={"answer_created": created}) for n, created in enumerate(CREATED)]
+    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--min_answer_votes", "1",
+                     "--created_after", "2020", "--created_before", "2020-07", stdin=jsonl(*records))  # fmt: skip
+    assert table(run.stderr) == {
+        "records read": 6,
+        "dropped: created before 2020": 1,
+        "dropped: created in or after 2020-07": 1,
+        "dropped: no date of creation": 2,
+        "records kept": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "message"),
+    [
+        ("2020-13", None, "created_after 2020-13: is not a date; write it as 2020, 2020-06"),
+        (None, "2021-02-29", "created_before 2021-02-29: is not a date"),
+        (None, "20210201", "created_before 20210201: is not a date"),
+        ("2021-01-01", "2021", "created_after 2021-01-01: is not before created_before 2021"),
+    ],
+)
+def test_impossible_dates_are_refused(after, before, message):
+    with pytest.raises(InputError, match=message):
+        conditions({"created_after": after, "created_before": before})
+
+
+def test_impossible_dates_end_the_run_in_one_line(tmp_path):
+    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--min_answer_votes", "1",
+                     "--created_after", "2021", "--created_before", "2020")  # fmt: skip
+    assert_one_line_error(run, SCRIPT, "created_after 2021: is not before created_before 2020")
+    assert not list(tmp_path.iterdir())
 
 
 def test_both_licenses_have_to_be_among_those_given():
@@ -172,7 +256,7 @@ def test_sample_site_has_as_many_answers_kept_as_questions(sample_records):
 
 
 def test_report_adds_up_is_the_table_and_names_the_first_unmet_condition(tmp_path):
-    full = {"accepted": True, "question_score": 9, "tags": ["a"]}
+    full = {"accepted": True, "question_score": 9, "tags": ["a"], "answer_created": "2020-06-01"}
     records = [
         record(1, score=1, meta={"accepted": False, "tags": []}),  # fails all: counted where the first fails
         record(2, meta={"accepted": False, "question_score": 0}),
@@ -184,12 +268,21 @@ def test_report_adds_up_is_the_table_and_names_the_first_unmet_condition(tmp_pat
         record(8, meta={**full, "answer_license": "other"}),
         record(9, meta=full),
         record(10, meta=full),
+        record(11, meta={**full, "site": "cs.stackexchange.com"}),
+        record(12, meta={**full, "site": "cs.meta.stackexchange.com"}),
+        record(13, meta={**full, "answer_created": None}),
+        record(14, meta={**full, "answer_created": "2019-06-01"}),
+        record(15, meta={**full, "answer_created": "2021-06-01"}),
     ]
     destination = tmp_path / "out.jsonl"
     options = {
         "min_answer_votes": 10,
         "accepted_only": True,
         "min_question_votes": 9,
+        "sites": ["quay.stackexchange.com", "meta"],
+        "exclude_sites": ["cs.meta.stackexchange.com"],
+        "created_after": "2020",
+        "created_before": "2021",
         "max_answers_per_question": 1,
         "min_response_chars": 5,
         "max_response_chars": 60,
@@ -212,6 +305,11 @@ def test_report_adds_up_is_the_table_and_names_the_first_unmet_condition(tmp_pat
         "answer below 10 votes": 1,
         "not accepted": 1,
         "question below 9 votes": 1,
+        "another site": 1,
+        "an excluded site": 1,
+        "no date of creation": 1,
+        "created before 2020": 1,
+        "created in or after 2021": 1,
         "response below 5 characters": 1,
         "response above 60 characters": 1,
         "none of the tags": 1,
@@ -222,7 +320,7 @@ def test_report_adds_up_is_the_table_and_names_the_first_unmet_condition(tmp_pat
     assert counts["read"] == len(records) == counts["kept"] + sum(counts["dropped"].values())
     assert destination.read_bytes().count(b"\n") == counts["kept"] == 1
     assert table(run.stderr) == {
-        "records read": 10,
+        "records read": 15,
         **{f"dropped: {reason}": n for reason, n in counts["dropped"].items()},
         "records kept": 1,
     }
@@ -251,7 +349,7 @@ def test_records_of_other_sources_are_reported(tmp_path):
         ("answer_score", 1 << 70),
         ("question_score", []), ("question_id", "7"), ("site", 7), ("accepted", "false"), ("accepted", 1),
         ("tags", "knots"), ("tags", 5), ("tags", {"knots": 1}), ("question_license", ["CC BY-SA 4.0"]),
-        ("answer_license", 4),
+        ("answer_license", 4), ("answer_created", 2020),
     ],
 )  # fmt: skip
 def test_field_of_another_type_is_reported(tmp_path, field, value):

@@ -228,6 +228,7 @@ def many_posts() -> list[dict]:
     return questions + [answer(next(ids), draw.choice(questions)["Id"], Score=draw.randrange(5)) for _ in range(900)]
 
 
+@pytest.mark.slow
 def test_the_output_is_the_same_for_any_order_workers_and_packing(tmp_path):
     posts = many_posts()
     outputs = []
@@ -334,6 +335,7 @@ def test_a_server_that_is_not_archive_org_is_reported(tmp_path):
     assert "answers 404" in run.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_local_dump_is_taken_in_every_form(tmp_path):
     posts = table("posts", small_posts())
     archive = pack(tmp_path / "archives" / "quay.stackexchange.com.7z", {"Posts": posts})
@@ -357,6 +359,7 @@ def test_a_local_dump_is_taken_in_every_form(tmp_path):
 
 
 # ---- again, and what is complete ---------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_what_is_complete_is_not_done_again_unless_something_changed(www, tmp_path):
     with ArchiveServer(www) as server:
         command = (SCRIPT, "--base_url", server.url, "--dump", ITEM, "--sites", "harbour", "--destdir", tmp_path)

@@ -196,6 +196,13 @@ def test_a_preference_row_becomes_a_record_of_its_chosen_text():
         preference_record(value, "helpful-online/train", 4)
 
 
+def test_replies_to_adversarial_instructions_are_not_labelled_helpful():
+    value = row(chosen=dialogue("How?", "So."), rejected=dialogue("How?", "No."))
+    made = preference_record(value, "harmless-base/train", 1)
+    assert (made["source"], made["meta"]["tranche"]) == ("anthrop_harmless", "harmless-base")
+    assert "8 were harmful" in ORIGINS["anthrop_harmless"].caution and ORIGINS["anthrop_harmless"].adversarial
+
+
 def test_a_red_team_row_keeps_the_fields_of_the_attempt():
     value = attempt(1.0, model_type="rlhf", num_params="2B", tags=["Other"], task_description="Ask", is_upworker=True)
     assert red_team_record(value, 1, 2) == {

@@ -503,7 +503,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        (f"{A}: accept\n{B}: [\n", 3, "is not YAML"),
+        (f"{A}: accept\n{B}: [\n{C}: accept\n", 2, "`[` is not closed"),
         (f"{A}: accept\n{B}: maybe\n", 2, "the judgement is 'maybe'"),
         (f"{A}: accept\n{A}: accept\n", 2, "is judged twice, first in line 1"),
         (f"{A}: accept\n\t{B}: accept\n", 2, "is not YAML"),
@@ -552,6 +552,22 @@ def test_a_judgement_that_the_reviewer_has_not_seen_is_not_changed(path, seen, t
     assert conflict.value.judgement == load_judgements(path).get(A)
     file.judge(A, judgement, seen=conflict.value.judgement)
     assert load_judgements(path).get(A) == judgement
+
+
+@pytest.mark.parametrize("address", [f"https://{A}", "http://quay.stackexchange.com/questions/7/why/1#1"])
+def test_an_entry_under_the_address_of_an_answer_is_that_of_its_record(path, address):
+    file = written(path, f"{address}: accept  # pasted\n")
+    assert judge(file, A, reject(4)) == ACCEPT
+    assert path.read_text() == f"{address}: {{judgement: reject, criteria: [4]}}  # pasted\n"
+    assert judge(file, A, None) == reject(4) and path.read_text() == ""
+
+
+def test_a_record_whose_id_is_an_address_keeps_it_in_the_file(path):
+    file, address = JudgementFile(path), f"https://{A}"
+    file.judge(address, ACCEPT, seen=None)
+    assert path.read_text().replace("'", "") == f"{address}: accept\n" and file.read() == {A: ACCEPT}
+    file.judge(address, reject(4), seen=ACCEPT)
+    assert path.read_text().replace("'", "") == f"{address}: {{judgement: reject, criteria: [4]}}\n"
 
 
 def test_a_comment_or_an_own_field_does_not_make_another_judgement(path):

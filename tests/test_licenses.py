@@ -51,6 +51,67 @@ def test_unknown_names_are_kept_and_marked(written):
     assert not license.share_alike
 
 
+HUB_NAMES = {
+    "GPL-3.0": "gpl-3.0",
+    "GPLv2": "gpl-2.0",
+    "GPL-3.0-or-later": "gpl-3.0",
+    "agpl-3.0": "agpl-3.0",
+    "LGPL 2.1": "lgpl-2.1",
+    "gpl": "gpl",
+    "Llama 3.1 Community License": "llama3.1",
+    "Meta Llama 3 Community License Agreement": "llama3",
+    "llama2": "llama2",
+    "Gemma Terms of Use": "gemma",
+    "bigscience-bloom-rail-1.0": "bigscience-bloom-rail-1.0",
+    "some-openrail-of-ours": "other",
+    "CC BY-ND 3.0": "other",
+    "CC BY-ND 4.0": "cc-by-nd-4.0",
+    "CC BY-SA 2.5": "other",
+    "CC BY 3.0": "cc-by-3.0",
+    "MPL 2.0": "mpl-2.0",
+    "proprietary": "other",
+}
+
+
+@pytest.mark.parametrize(("written", "hub_name"), HUB_NAMES.items())
+def test_the_hub_is_given_names_that_it_lists(written, hub_name):
+    assert license_named(written).hub_name == hub_name
+
+
+ADDRESSES = {
+    "CC BY-SA 2.5": "https://creativecommons.org/licenses/by-sa/2.5/",
+    "cc-by-nc-nd-4.0": "https://creativecommons.org/licenses/by-nc-nd/4.0/",
+    "CC BY-SA": "https://creativecommons.org/licenses/",
+    "CC0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "MIT": "https://spdx.org/licenses/MIT.html",
+    "Llama 3.1 Community License": "https://www.llama.com/llama3_1/license/",
+    "GPLv3": "https://www.gnu.org/licenses/gpl-3.0.html",
+    "LGPL-2.1": "https://www.gnu.org/licenses/lgpl-2.1.html",
+    "proprietary": "",
+}
+
+
+@pytest.mark.parametrize(("written", "address"), ADDRESSES.items())
+def test_each_version_has_the_address_of_its_text(written, address):
+    assert license_named(written).address == address
+
+
+@pytest.mark.parametrize(
+    ("names", "hub_names", "not_at_hub"),
+    [
+        (["CC BY-ND 3.0"], ["other"], ["CC-BY-ND-3.0"]),
+        (["MIT", "ours"], ["other"], ["ours"]),
+        (["CC BY-SA 2.5", "MIT"], ["cc-by-sa-4.0"], []),
+        (["GPL-3.0", "MIT"], ["gpl-3.0", "mit"], []),
+    ],
+)
+def test_licences_that_the_hub_does_not_list_are_named(names, hub_names, not_at_hub):
+    terms = Terms()
+    for name in names:
+        terms.add((name,), row())
+    assert terms.hub_names() == hub_names and [license.name for license in terms.not_at_hub()] == not_at_hub
+
+
 FORBIDDEN = [
     ("CC BY-SA 4.0", "CC BY-NC 4.0", "is for non-commercial use only"),
     ("CC BY-SA", "CC BY-NC-SA 4.0", "is for non-commercial use only"),

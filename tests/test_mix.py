@@ -9,6 +9,7 @@ import pytest
 from merging.mix import load_mix
 from merging.sampling import Quota, sizes
 from records.errors import InputError
+from stackdump.sites import hosts_of_user
 from tests.conftest import assert_one_line_error, jsonl, record, run_script
 
 SCRIPT = "merge_datasets.py"
@@ -122,6 +123,10 @@ def test_conditions_of_every_kind(tmp_path):
             accepted_only: true
             min_answer_votes: -3
             min_question_votes: 1
+            sites: [math, meta]
+            exclude_sites: math.meta
+            created_after: 2020
+            created_before: 2021-07-01
             min_response_chars: 2
             max_response_chars: 3
             tags: [a, b]
@@ -129,12 +134,15 @@ def test_conditions_of_every_kind(tmp_path):
             licenses: [CC BY-SA 4.0]
         """,
     )
-    (source,) = load_mix(mix)
+    (source,) = load_mix(mix, hosts_of_user)
     assert source.paths == [str(tmp_path / "a.jsonl")]
     assert [condition.name for condition in source.conditions] == [
         "min_answer_votes",
         "accepted_only",
         "min_question_votes",
+        "sites",
+        "exclude_sites",
+        *(2 * ["created_after", "created_before"]),
         "min_response_chars",
         "max_response_chars",
         "tags",
@@ -164,10 +172,13 @@ WRONG = [
     ("sources:\n  - path: a\n    accepted_only: yes", 3, "accepted_only must be true or false"),
     ("sources:\n  - path: a\n    tags: {a: b}", 3, "tags must be a text or a list of texts"),
     ("sources:\n  - path: []", 2, "path must be a text or a list of texts"),
+    ("sources:\n  - path: a\n    created_after: [2020]", 3, "created_after must be a text"),
+    ("sources:\n  - path: a\n    created_after: 2020-31-01", 2, "created_after 2020-31-01: is not a date"),
+    ("sources:\n  - path: a\n    sites: maht", 2, "maht: no such site (nearest: math"),
     ("sources:\n\t- path: a", 2, "is not YAML"),
     ("sources: [", 2, "is not YAML"),
     ("sources:\n  - path: \x07", 2, "is not YAML"),
-    ("[" * 9, 1, "is nested too deep"),
+    ("[" * 10, 1, "is nested too deep"),
     ("[" * 5000, 1, "write `sources:`"),  # some versions of PyYAML refuse it themselves
     (BOMB, 1, "a is not a key here"),
 ]  # fmt: skip
@@ -177,7 +188,7 @@ WRONG = [
 def test_mistake_is_reported_with_its_line(tmp_path, text, line, message):
     path = write(tmp_path / "mix.yaml", text)
     with pytest.raises(InputError) as caught:
-        load_mix(path)
+        load_mix(path, hosts_of_user)
     assert str(caught.value).startswith(f"{path}:{line}: ") and message in str(caught.value)
     assert "\n" not in str(caught.value)
 

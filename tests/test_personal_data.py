@@ -144,6 +144,19 @@ def test_of_overlapping_spans_the_first_is_taken():
     assert found(f'"auth_token": "{JWT}"') == [("secret", JWT)]
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Write to <anne.bosun@harbourmail.org>.", "Write to <EMAIL_ADDRESS>."),
+        ("<anne.bosun@harbourmail.org, ben@harbourmail.org>", "<EMAIL_ADDRESS>, <EMAIL_ADDRESS>"),
+        ("a <anne.bosun@harbourmail.org b", "a <EMAIL_ADDRESS> b"),
+        ("anne.bosun@harbourmail.org> b", "<EMAIL_ADDRESS> b"),
+    ],
+)
+def test_brackets_around_personal_data_are_not_doubled(text, masked):
+    assert mask(text, find_personal_data(text)) == masked
+
+
 def test_mask_changes_nothing_but_the_spans():
     assert (
         mask("aéb🚤c", [PersonalData("email_address", 1, 2), PersonalData("secret", 3, 4)])

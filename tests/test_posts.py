@@ -52,6 +52,7 @@ def test_formulas_before_the_first_marked_one_are_formulas_too(tmp_path):
     assert json.loads((folder / "report.json").read_text())["mathjax"] is True
 
 
+@pytest.mark.slow
 def test_a_formula_marked_late_in_a_download_fetches_nothing_twice(tmp_path):
     posts = [question(n, Body=f"<p>{noise(10_000, n)}</p>") for n in range(20, 400)]
     tables = {"Posts": table("Posts", [*posts, question(9000), answer(9001, 9000, Body=FORMULA)])}
@@ -73,6 +74,7 @@ def test_a_formula_marked_late_in_a_download_fetches_nothing_twice(tmp_path):
     assert json.loads((tmp_path / "out" / "quay" / "report.json").read_text())["mathjax"] is True
 
 
+@pytest.mark.slow
 def test_any_order_of_the_rows_gives_the_same_bytes(tmp_path):
     """Also of posts that share an id, of formulas before and behind the first marked one, and of questions that say
     to have no answers; in several batches."""
@@ -150,6 +152,7 @@ SUSPECTS = [
 WIKIS = [answer(60_000, 10, OwnerUserId=-1), answer(90, 20, OwnerUserId=-1)]  # real posts of the community's
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_posts_that_look_planted_are_left_out_and_reported_whatever_the_order_of_the_rows(tmp_path, workers):
     people = [question(10), answer(11, 10), question(20), answer(50_000, 20)]

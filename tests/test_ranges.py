@@ -248,6 +248,7 @@ def test_of_a_solid_archive_what_lies_behind_the_wanted_tables_is_not_fetched(tm
     assert part.stat().st_size < 0.6 * size
 
 
+@pytest.mark.slow
 def test_of_an_archive_with_a_stream_a_table_only_the_wanted_streams_are_fetched(tmp_path):
     path = pack(tmp_path / "www" / ITEM / "quay.stackexchange.com.7z", large_tables(), LZMA2, solid=False)
     with ArchiveServer(tmp_path / "www") as server:

@@ -248,11 +248,12 @@ def test_memory_does_not_grow_with_the_input(extra, name):
 
 FLAGS = {
     "filter_for_score.py": "inputpath destpath min_answer_votes accepted_only min_question_votes"
-    " max_answers_per_question min_response_chars max_response_chars tags exclude_tags licenses",
+    " max_answers_per_question sites exclude_sites created_after created_before min_response_chars max_response_chars"
+    " tags exclude_tags licenses",
     "filter_by_human.py": "inputpath destpath judgement_file keep_unjudged agreement",
     "merge_datasets.py": "inputpath mix destpath dropped_path skip_bad seed max_per_source formats split pair parts"
     " max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
-    " decontaminate_field ngram pii",
+    " decontaminate_field ngram max_tokens special_tokens pii tokenizer",
 }
 DEFAULTS = {
     "filter_for_score.py": ["each off by default"],

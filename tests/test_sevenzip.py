@@ -80,6 +80,7 @@ def test_members_of_streams_of_their_own_are_read_side_by_side(tmp_path, method)
     assert [b"".join(chunks) for chunks in found] == [TABLES[name] for name in ("Users", "Posts", "Badges")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["BZip2", "LZMA2", "PPMd", "Copy"])
 def test_one_wrong_bit_anywhere_is_found(tmp_path, method):
     path = pack(tmp_path / "a.7z", {"Posts": noise(60_000, 1).encode()}, METHODS[method])

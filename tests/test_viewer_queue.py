@@ -82,6 +82,7 @@ def test_order_by_score_has_the_highest_first_and_records_without_a_score_last(q
     assert shown(queue) == [2, 4, 0, 7, 6, 3, 1, 5, 8] and progress == [0]
 
 
+@pytest.mark.slow
 def test_order_by_uncertainty_has_those_between_accepted_and_rejected_first(queue_of):
     """Accepted answers are about knots, rejected ones about a blog: those about both are the least certain."""
     knots, blog = "a bowline holds well when the rope is dry", "my own blog says more about it, see there"
@@ -103,6 +104,7 @@ print(least_sure_first(RecordFile(sys.argv[1]), {number: number % 3 > 0 for numb
 """
 
 
+@pytest.mark.slow
 def test_order_by_uncertainty_is_the_same_in_every_process(sample_records):
     command = [sys.executable, "-c", UNCERTAIN, sample_records]
     order = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
@@ -222,9 +224,22 @@ def test_go_to_takes_a_number_counted_from_one_or_an_id(queue_of):
     queue = queue_of(*TEN, record(0, id="7"))
     for text, number in (("1", 0), (" 10 ", 9), (f"{SITE}/3", 3), (f" {SITE}/3\n", 3), ("7", 10)):
         assert queue.go_to(text) == number
-    for text in ("0", "12", "", "-1", f"{SITE}/33", "٣", "9" * 5000, "²"):
+    for address in (f"https://{SITE}/3", f"https://{SITE}/3/99", "https://quay.stackexchange.com/questions/1/why/3#3"):
+        assert queue.go_to(address) == 3
+    for text in ("0", "12", "", "-1", f"{SITE}/33", f"https://{SITE}/33", "٣", "9" * 5000, "²"):
         with pytest.raises(InputError, match=r"is neither an id nor a number from 1 to 11"):
             queue.go_to(text)
+
+
+def test_judgements_and_records_are_named_by_id_or_by_address(queue_of):
+    records = [*TEN, record(0, id="https://docs.example.com/a/7"), record(0, id="docs.example.com/questions/1/why/8")]
+    records.append(record(0, id="docs.example.com/questions/1#9"))
+    queue = queue_of(*records, judgements=f"https://{SITE}/3: accept\ndocs.example.com/a/7: reject\n")
+    assert queue.judgement(3) == Judgement(True) and queue.judgement(10) == Judgement(False)
+    for number in (3, 10, 11, 12):
+        queue.judge(number, Judgement(False, (6,)), seen=queue.judgement(number))
+        assert queue.judgement(number) == Judgement(False, (6,))
+        assert queue.go_to(records[number]["id"]) == number
 
 
 def test_long_search_reports_progress_and_can_be_ended(queue_of):

@@ -29,6 +29,7 @@ def slowly(number: int, folder: str) -> int:
     return number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 3])
 def test_results_come_in_order_and_calls_are_taken_as_they_are_needed(tmp_path, workers):
     taken = 0

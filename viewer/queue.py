@@ -202,7 +202,7 @@ class Queue:
         return self._search(places, replace(self.filter, show="unjudged"), on_progress)
 
     def go_to(self, text: str) -> int:
-        """The record with this id, or with this number counted from 1; raises InputError if there is none."""
+        """The record with this id or address, or with this number from 1; raises InputError if there is none."""
         wanted = text.strip()
         number = self.records.number_of(wanted)
         if number is None and wanted.isascii() and wanted.isdigit() and len(wanted) < 20:

@@ -18,12 +18,15 @@ from typing import Any, BinaryIO, cast
 from records.errors import InputError
 from records.file_io import open_input, require_input
 from records.record import BYTE_ORDER_MARK, parse_record
+from review.judgements import record_id_of
 
 BUFFER = 1 << 20  # bytes
 AT_ONCE = 1_000  # records read by one system call
 COMPRESSED = (".gz", ".zst")
 # an id first in the line and without escapes, as our scripts write it; other lines are parsed
 ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]+)"').match
+# of these, the ids that are no addresses for record_id_of, which have `//`, `#`, or four slashes
+PLAIN_ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\/#]+(?:/[^"\\/#]+){0,3})"').match
 
 
 class RecordFile:
@@ -66,15 +69,15 @@ class RecordFile:
                 yield _parsed(lines[self._starts[number] - offset : self._starts[number + 1] - offset])
 
     def number_of(self, record_id: str) -> int | None:
-        """The number of the first record with this id; None if there is none."""
+        """The number of the first record with this id, which may be an answer's address; None if there is none."""
         try:
-            return self._hashes.index(_hash(record_id.encode("utf-8", "replace")))
+            return self._hashes.index(_hash_of(record_id))
         except ValueError:
             return None
 
     def numbers_of(self, record_ids: Collection[str]) -> dict[str, int]:
         """The numbers of the ids that are in the file, like `number_of`, in one pass over the index."""
-        wanted = {_hash(record_id.encode("utf-8", "replace")): record_id for record_id in record_ids}
+        wanted = {_hash_of(record_id): record_id for record_id in record_ids}
         found: dict[str, int] = {}
         for number, id_hash in enumerate(self._hashes):
             if id_hash in wanted:
@@ -115,8 +118,8 @@ def _index(file: BinaryIO) -> tuple[array[int], array[int], array[int]]:
             blanks.append(len(starts))
         else:
             starts.append(start)
-            found = ID_FIRST(line)
-            hashes.append(_hash(found[1] if found else _id(line)))
+            plain = PLAIN_ID_FIRST(line)
+            hashes.append(_hash(plain[1]) if plain else _hash_of(_id(line)))
         start += len(line)
     starts.append(start)
     return starts, hashes, blanks
@@ -127,9 +130,15 @@ def _hash(record_id: bytes) -> int:
     return hash(record_id)
 
 
-def _id(line: bytes) -> bytes:
+def _hash_of(record_id: str) -> int:
+    return _hash(record_id_of(record_id).encode("utf-8", "replace"))
+
+
+def _id(line: bytes) -> str:
+    if found := ID_FIRST(line):
+        return found[1].decode("utf-8", "replace")
     record = _parsed(line)
-    return str(record["id"]).encode() if record else b""
+    return str(record["id"]) if record else ""
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from records.errors import InputError
-from records.record import RecordLine
+from records.record import RecordLine, rewritten
 from review.criteria.parsed_response import Finding
 
 FIELD = "findings"  # of meta
@@ -26,11 +24,9 @@ def annotated(row: RecordLine, findings: Sequence[Finding]) -> bytes:
     """
     if not findings and FIELD not in row.record["meta"]:
         return row.raw
-    try:
-        record = json.loads(row.raw)  # not orjson, which makes floats of integers beyond 64 bits
-        record["meta"][FIELD] = as_json(findings)
-        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{row.place}: cannot be annotated ({error}); take the row out, or leave out --annotate"
-        ) from None
+    return rewritten(
+        row,
+        lambda record: record["meta"].update({FIELD: as_json(findings)}),
+        "cannot be annotated",
+        "take the row out, or leave out --annotate",
+    )

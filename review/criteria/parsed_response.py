@@ -17,11 +17,12 @@ import pyromark
 OBJECT = "\ufffc"  # U+FFFC, object replacement character: replaces each character of code and math in prose
 GONE = " "  # replaces each character of markup in prose
 
-_OPTIONS = pyromark.Options.ENABLE_MATH | pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
-_SURROGATE = re.compile("[\ud800-\udfff]")
+OPTIONS = pyromark.Options.ENABLE_MATH | pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
+SURROGATE = re.compile("[\ud800-\udfff]")
 # Math for MathJax, but not for pulldown-cmark: environments without dollars, and dollars with spaces inside.
 _ENVIRONMENT_SIDE = re.compile(r"\\(begin|end)\s*\{([\w*]+)\}")
-_SPACED_DOLLARS = re.compile(r"(\$\$?)(?=[^$]*?\\?[A-Za-z0-9)}][_^\\]|[^$]*?\\[A-Za-z])(?:[^$\n]|\n(?!\s*\n))+\1")
+_ESCAPED_DOLLARS = re.compile(r"\\\$(?:[^$\\\n]|\\.)+?\\\$")
+SPACED_DOLLARS = re.compile(r"(\$\$?)(?=[^$]*?\\?[A-Za-z0-9)}][_^\\]|[^$]*?\\[A-Za-z])(?:[^$\n]|\n(?!\s*\n))+\1")
 
 
 class Finding(NamedTuple):
@@ -86,11 +87,11 @@ class ParsedResponse:
         return lower if len(lower) == len(self.own) else self.own.replace("İ", "I").lower()  # which becomes two
 
     def _read_events(self) -> None:
-        text = _SURROGATE.sub("\ufffd", self.response)  # which the parser, written in Rust, does not accept
-        place = _characters_by_byte(text)
+        text = SURROGATE.sub("\ufffd", self.response)  # which the parser, written in Rust, does not accept
+        place = characters_by_byte(text)
         characters = list(_filled(text, GONE))
         quote_end = 0  # of the outermost quote around the events
-        for event, where in pyromark.events_with_range(text, options=_OPTIONS):
+        for event, where in pyromark.events_with_range(text, options=OPTIONS):
             kind, value = next(iter(event.items())) if isinstance(event, dict) else (event, None)
             start, end = place[where["start"]], place[where["end"]]
             if kind == "Start":
@@ -119,7 +120,7 @@ class ParsedResponse:
             return
         found, _ = environments(self.prose)
         self.prose = blanked(self.prose, found, OBJECT)
-        found += [Span(*match.span()) for match in _SPACED_DOLLARS.finditer(self.prose)]
+        found += [Span(*match.span()) for match in SPACED_DOLLARS.finditer(self.prose)]
         self.prose = blanked(self.prose, found, OBJECT)
         self.math += found
 
@@ -156,7 +157,12 @@ def environments(text: str) -> tuple[list[Span], list[Span]]:
     return paired, sorted(unpaired + [Span(*match.span()) for match in opened])
 
 
-def _characters_by_byte(text: str) -> Sequence[int]:
+def math_of_escaped_dollars(text: str) -> list[Span]:
+    r"""The formulas of the sites that write \$x\$."""
+    return [Span(*match.span()) for match in _ESCAPED_DOLLARS.finditer(text)]
+
+
+def characters_by_byte(text: str) -> Sequence[int]:
     """The position in a text for each position in its UTF-8."""
     if text.isascii():
         return range(len(text) + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse
+from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse, Span
 from review.criteria.rules import find_by_rules, is_quoted, rule
 from review.criteria.word_lists import any_of, entries
 
@@ -129,11 +129,12 @@ _EDIT_HEADING = re.compile(
 _SQL = re.compile(r"\b(?:SELECT|INSERT|DELETE)\b")
 _LIST_ITEM = re.compile(r"[ \t>]*(?:[-+*]|\d+[.)])[ \t]")
 
+_SITES = r"https?://(?:[\w-]+\.)*(?:stackexchange|stackoverflow|mathoverflow|superuser|serverfault|askubuntu|stackapps)\.(?:com|net)/"
 # Addresses of Stack Exchange sites that name a comment, an answer or a user.
-_POST_OR_USER = re.compile(
-    r"https?://(?:[\w-]+\.)*(?:stackexchange|stackoverflow|mathoverflow|superuser|serverfault|askubuntu|stackapps)\."
-    r"(?:com|net)/(?:.*(?P<comment>#comment\d+)|(?P<answer>a/\d+|questions/\d+/[^/]*/\d+)|(?P<user>users/\d+))"
+POST_OR_USER = re.compile(
+    rf"{_SITES}(?:.*(?P<comment>#comment\d+)|(?P<answer>a/\d+|questions/\d+/[^/]*/\d+)|(?P<user>users/\d+))"
 )
+POST_OR_QUESTION = re.compile(rf"{_SITES}(?:a|q|questions)/\d+")
 _AS_WHAT = re.compile(
     r"\b(?:comment(?:s|ed)?|answer(?:s|ed|er)?|mentioned|suggested|said|noted|explained|pointed out)\b|['’]s\b", re.I
 )
@@ -146,7 +147,8 @@ _AT_NOUN = re.compile(
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
     yield from find_by_rules(RULES, CRITERION, parsed, _is_not_a_reference)
     yield from _links(parsed)
-    yield from _edits(parsed)
+    for start, end in edit_marks(parsed):
+        yield Finding(CRITERION, "tells of an edit", start, end)
 
 
 def _is_not_a_reference(text: str, match: re.Match[str]) -> bool:
@@ -157,7 +159,7 @@ def _is_not_a_reference(text: str, match: re.Match[str]) -> bool:
 
 def _links(parsed: ParsedResponse) -> Iterator[Finding]:
     for link in parsed.links:
-        if "/" in link.address and (match := _POST_OR_USER.match(link.address)):
+        if "/" in link.address and (match := POST_OR_USER.match(link.address)):
             if match["user"]:
                 yield Finding(CRITERION, "names a user", link.start, link.end)
             elif _AS_WHAT.search(parsed.prose, link.start, link.end):  # otherwise it is a link like any other
@@ -165,7 +167,8 @@ def _links(parsed: ParsedResponse) -> Iterator[Finding]:
                 yield Finding(CRITERION, reason, link.start, link.end)
 
 
-def _edits(parsed: ParsedResponse) -> Iterator[Finding]:
+def edit_marks(parsed: ParsedResponse) -> Iterator[Span]:
+    """The marks of edits, such as "EDIT:", outside of code and quotations."""
     if not any(hint in parsed.own_lower for hint in ("edit", "update", "addendum", "eta")):
         return
     marks = {}
@@ -183,4 +186,4 @@ def _edits(parsed: ParsedResponse) -> Iterator[Finding]:
             and not (word.startswith("UPDATE") and _SQL.search(parsed.own))
         ):
             last = end
-            yield Finding(CRITERION, "tells of an edit", start, end)
+            yield Span(start, end)

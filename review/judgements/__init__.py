@@ -5,7 +5,9 @@ cstheory.stackexchange.com/a/17: accept
 cstheory.stackexchange.com/a/29: {judgement: reject, criteria: [4, 6], note: links to a blog}
 """
 
+from review.judgements.judgement import Judgement as Judgement
 from review.judgements.judgement_file import ConflictError as ConflictError
 from review.judgements.judgement_file import JudgementFile as JudgementFile
-from review.judgements.judgement_reading import Judgement as Judgement
+from review.judgements.judgement_reading import load_judgement_files as load_judgement_files
 from review.judgements.judgement_reading import load_judgements as load_judgements
+from review.judgements.record_ids import record_id_of as record_id_of

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from review.judgements.judgement_reading import FIELDS, Entry, Judgement
+from review.judgements.judgement import FIELDS, Judgement
+from review.judgements.judgement_reading import Entry
 
 LINE_BREAK = re.compile("[\n\r\x85\u2028\u2029]")  # as in YAML 1.1
 WHITE_SPACE = " \t\n\r\x85\u2028\u2029"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from records.file_io import open_output
 from records.file_lock import locked
-from review.judgements.judgement_reading import Judgement
+from review.judgements.judgement import Judgement
 from review.judgements.judgement_text import JudgementText
+from review.judgements.record_ids import record_id_of
 
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which browsers may send, but files cannot contain
 
@@ -39,7 +40,7 @@ class JudgementFile:
         self._thread = threading.Lock()
 
     def read(self) -> dict[str, Judgement]:
-        """The judgements by record id, in the file's order; empty if there is no file yet.
+        """The judgements by record id (see record_id_of), in the file's order; empty if there is no file yet.
 
         Only what has changed is parsed again. Raises InputError like load_judgements, and if an entry could not be
         changed without others: in a file with aliases (`*a`), or with all entries in braces.
@@ -57,7 +58,7 @@ class JudgementFile:
         """
         with self._thread, self._locked():
             text = self._current()
-            earlier = text.judgements.get(record_id)
+            earlier = text.judgements.get(record_id_of(record_id))
             if earlier != seen:
                 raise ConflictError(record_id, earlier)
             if judgement is not None:

@@ -6,7 +6,6 @@ bytes.
 
 from __future__ import annotations
 
-import codecs
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
@@ -17,10 +16,11 @@ from typing import Any
 import yaml
 
 from records.errors import InputError
+from review.judgements.judgement import Judgement
 from review.judgements.judgement_entry import LINE_BREAK, changed_entry, end_of, new_entry
-from review.judgements.judgement_reading import Entry, Judgement, read_entries, without_collection
+from review.judgements.judgement_reading import Entry, encoding_of, read_entries, without_collection
+from review.judgements.record_ids import record_id_of
 
-ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 LINE_END = re.compile("\r\n|" + LINE_BREAK.pattern)
 STARTS = ("---", "%")  # of a line that starts a document
 MARKER = re.compile(r"^(---|%|\.\.\.)", re.M)  # of a document's start or end
@@ -33,8 +33,7 @@ class JudgementText:
     def __init__(self, data: bytes, path: str | Path):
         """Raises InputError if the data is not a judgement file, or an entry cannot be changed without others."""
         self.path = path
-        self.mark = next((mark for mark in ENCODINGS if data.startswith(mark)), b"")
-        self.encoding = ENCODINGS.get(self.mark, "utf-8")
+        self.mark, self.encoding = encoding_of(data)
         entries = read_entries(data, path)
         text = data[len(self.mark) :].decode(self.encoding)
         self.line_end = "\r\n" if text[: text.find("\n") + 1].endswith("\r\n") else "\n"
@@ -117,19 +116,20 @@ class JudgementText:
 
     def put(self, record_id: str, judgement: Judgement | None) -> None:
         """Change, add or remove an entry; raises InputError if the result would not be read as intended."""
+        known = record_id_of(record_id)
         if judgement is None:
-            self._remove(record_id)
-        elif record_id in self.place:
-            self._change(record_id, judgement)
+            self._remove(known)
+        elif known in self.place:
+            self._change(known, judgement)
         else:
-            self._append(record_id, judgement)
+            self._append(record_id, known, judgement)
 
-    def _append(self, record_id: str, judgement: Judgement) -> None:
+    def _append(self, written: str, record_id: str, judgement: Judgement) -> None:
         before = "".join(self.parts)
         if before and not LINE_BREAK.match(before[-1]):
             before += self.line_end
             self.parts.append(self.line_end)
-        text = self.indent + new_entry(record_id, judgement) + self.line_end
+        text = self.indent + new_entry(written, judgement) + self.line_end
         self._check(text, record_id, judgement)
         self.place[record_id] = len(self.parts)
         self.parts.append(text)

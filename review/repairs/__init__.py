@@ -1,0 +1,73 @@
+"""Repairs: what of a pair can be mended without a reader, and without a change of what it says.
+
+    >>> repair_text("The [bowline](https://e.org/bowline) holds. Hope this helps!", ["courtesies", "links"])
+    TextRepair(text="The bowline holds.", made={"courtesies": 1, "links": 1}, left=set())
+
+Each rule has a module, and proposes edits. They are made only if the text then has the same elements but for those that
+were taken out (verified_edits.py). What is doubtful is left, and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from review.repairs import courtesies, edit_marks, link_text, lost_images, notices
+from review.repairs.verified_edits import Found, MarkdownText
+
+__all__ = ["REPAIRS", "TextRepair", "repair_text"]
+
+MOST_PASSES = 9  # over the rules: one can make room for another, as a wish for luck ends behind "Hope this helps!"
+
+
+class Repair(NamedTuple):
+    """A rule, and the texts that it is for."""
+
+    find: Callable[[MarkdownText], Found]
+    hint: re.Pattern[str]  # is in every text in which the rule finds something
+    of_answers: bool = True
+    of_questions: bool = False
+
+
+# By their names in meta.repairs, in the order in which they are made.
+REPAIRS = {
+    "duplicates": Repair(notices.find_duplicates, notices.HINT_OF_DUPLICATE, of_answers=False, of_questions=True),
+    "notices": Repair(notices.find_notices, notices.HINT, of_questions=True),
+    "courtesies": Repair(courtesies.find, courtesies.HINT, of_questions=True),
+    "edits": Repair(edit_marks.find, edit_marks.HINT),
+    "images": Repair(lost_images.find, lost_images.HINT),
+    "links": Repair(link_text.find, link_text.HINT),
+}
+
+
+class TextRepair(NamedTuple):
+    """A text after the repairs."""
+
+    text: str
+    made: Counter[str]  # places mended, by rule
+    left: set[str]  # the rules that left something
+
+
+def repair_text(text: str, names: Collection[str]) -> TextRepair:
+    """Make the repairs of these names in a Markdown text, again until nothing changes any more."""
+    made: Counter[str] = Counter()
+    left: set[str] = set()
+    parsed: MarkdownText | None = None
+    for _ in range(MOST_PASSES):
+        before = made.total()
+        left.clear()
+        for name in names:
+            if REPAIRS[name].hint.search(text):
+                parsed = parsed or MarkdownText(text)
+                found = REPAIRS[name].find(parsed)
+                after = parsed.edited(edit for place in found.places for edit in place) if found.places else None
+                if after is not None and after.text.strip():
+                    made[name] += len(found.places)
+                    parsed, text = after, after.text
+                if found.left or (found.places and after is None):
+                    left.add(name)
+        if made.total() == before:
+            break
+    return TextRepair(text, made, left)

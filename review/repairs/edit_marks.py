@@ -1,0 +1,61 @@
+"""The words "EDIT:" and "UPDATE 2:" before a text that stands without them.
+
+The text behind such a mark is a part of the answer like any other, unless it speaks about the answer's history: to whom
+it replies, what was wrong before.
+"""
+
+from __future__ import annotations
+
+import re
+
+from review.criteria.parsed_response import ParsedResponse
+from review.criteria.references import edit_marks
+from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
+
+HINT = re.compile("edit|update|addendum", re.I)
+_MARK = re.compile(
+    r"(?:\*\*|__|[*_])?(?:edit(?:ed)?|updated?|addendum)(?: ?#?\d{1,2})?(?: ?\([\w ,./-]{1,20}\))?"
+    r"(?:(?:\*\*|__|[*_]):|:(?:\*\*|__|[*_])?|(?:\*\*|__|[*_]) ?[-–—]?(?=\s))[ \t]*\n?[ \t]*",
+    re.I,
+)
+_OF_THE_HISTORY = re.compile(
+    r"@|\b(?:comments?|commenters?|commented|thanks?|thx|credits?|pointed out|points out|noted|noticed|reali[sz]ed|"
+    r"remembered|OP|"
+    r"edit(?:s|ed|or|ing)?|updated?|updates|added|included|fixed|corrected|corrections?|removed|changed|rewritten|"
+    r"reworded|clarif\w+|wrong|"
+    r"mistaken?|misread|misunderst\w+|misinterpret\w*|typo|error in|original(?:ly)?|previous(?:ly)?|earlier|just|"
+    r"sorry|oops|apolog\w+|"
+    r"since (?:then|posting)|answer(?:s|ed)?|question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|accepted|"
+    r"suggest(?:s|ed|ions?)?|"
+    r"as (?:per|requested|asked)|requested|asked|ask|your|reply|response|no longer|outdated|obsolete|deprecated|"
+    r"after some|found|neglected|forgot|omitted|right,|okay|ok|yes|no,|well,)\b",
+    re.I,
+)
+_SENTENCE = re.compile(
+    r"[A-Z*`\[\"“$]|(?:an?|the|this|that|these|it|in|on|for|if|when|while|as of|here|there|you|one|we|i|with|to)\b"
+)
+
+
+def find(parsed: MarkdownText) -> Found:
+    """The marks before texts that can stand without them."""
+    starts = [start for start, _ in edit_marks(ParsedResponse.of("", parsed.text))]
+    if not starts:
+        return NOTHING
+    places = []
+    paragraphs = [element for element in parsed.elements if element.kind == "Start" and element.value == "Paragraph"]
+    for start in starts:
+        paragraph = next((one for one in paragraphs if one.start <= start < one.end), None)
+        mark = paragraph and _MARK.match(parsed.text, paragraph.start)
+        if paragraph and mark and start < mark.end() and _stands(parsed.text[mark.end() : paragraph.end]):
+            places.append(_without_mark(parsed.text, paragraph.start, mark.end()))
+    return Found(tuple(places), left=len(places) < len(starts))
+
+
+def _stands(text: str) -> bool:
+    return bool(_SENTENCE.match(text)) and not text.rstrip().endswith(":") and not _OF_THE_HISTORY.search(text)
+
+
+def _without_mark(text: str, start: int, end: int) -> tuple[Edit, ...]:
+    """The edits that take the mark away and make what follows begin as a sentence does."""
+    mark = Edit(start, end)
+    return (mark, Edit(end, end + 1, text[end].upper())) if text[end].islower() else (mark,)

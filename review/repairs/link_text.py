@@ -1,0 +1,291 @@
+"""Links become their text where the text says all that the sentence needs.
+
+`[the bowline](https://..)` can stand as "the bowline"; "here", "this article", an address, or a list of references
+cannot: without the address the reader misses something. What only points on goes as a whole: "([source](..))", "For
+more see [this page](..)." If a link remains that can do neither, all links of the answer are left for the reviewer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from review.criteria.parsed_response import Span, blanked
+from review.criteria.references import POST_OR_QUESTION, POST_OR_USER
+from review.repairs.verified_edits import Edit, Found, MarkdownText
+
+HINT = re.compile(r"\]\(|\]\[|<\w+:")
+BLOCKS = {"Paragraph", "Heading", "Item", "TableCell", "BlockQuote"}
+FEWEST_WORDS = 3  # outside of its links, for a block that is not a list of references
+LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
+LONGEST_NAME = 3  # words
+LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
+MARK = "\x00"  # where a link is in the text of its block
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_WEB = re.compile(r"(?:https?:)?//|/", re.I)
+_NOUN = (
+    "(?:links?|pages?|(?:web ?)?sites?|posts?|(?:blog|forum|news)(?: ?(?:posts?|entry|entries|articles?))?|articles?|"
+    "papers?|threads?|videos?|talks?|tutorials?|examples?|demos?|samples?|snippets?|gists?|fiddles?|repl|plunke?rs?|"
+    "codepens?|jsfiddles?|jsbins?|answers?|questions?|comments?|discussions?|documents?|docs?|pdfs?|guides?|manuals?|"
+    "readme|references?|refs?|sources?|details?|info(?:rmation)?|more|list|image|picture|photo|screenshot|diagram|"
+    "figure|chart|graph|plot|table|download|repo(?:sitory)?|project|code|source code|notebook|slides?|lecture notes|"
+    "book|chapter|section|release notes|changelog|bug(?: report)?|issues?|tickets?|patch|commit|proof|script)"
+)
+# A text that only points: "here", "this paper by Ada", "another question", "live demo", "[1]", "more details".
+_POINTS = re.compile(
+    r"\W*(?:"
+    r"(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|same|link)"
+    r"|(?:(?:see|read|look|check|click|go|try|via|from|in|at|for|by|to|e\.g\.|eg|and|or|also|over|out|my|your|his|"
+    r"her|its|"
+    r"their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|related|"
+    r"similar|previous|linked|referenced|mentioned|cited|"
+    r"original|official|nice|good|great|excellent|useful|helpful|interesting|detailed|short|"
+    r"quick|simple|old|recent|new|first|second|one|two|three|wiki|wikipedia|blog|so|stack ?overflow|github|youtube|"
+    r"\d+) )*" + _NOUN + r"|(?:read|learn|see|find out|more)\b.{0,20}\bmore\b.*"
+    r"|(?:\d+|[a-z]|[ivx]+)|[^\w]*)\W*",
+    re.I,
+)
+_POINTS_SOMEWHERE = re.compile(
+    r"\b(?:this|these|here|links?|click)\b|\W*(?:that|those|there|such|following|my)\b", re.I
+)
+# Elsewhere in the answer.
+_SPEAKS_OF_LINKS = re.compile(
+    r"\b(?:(?:this|that|these|those|following|above|the|both) links?(?! (?:between|of|function|to))|links? (?:above|"
+    r"below)"
+    r"|linked (?:above|below|article|page|paper|post))\b",
+    re.I,
+)
+_ADDRESS = re.compile(
+    r"\w+://|\bwww\.|(?:^|\s)[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca|eu|au|info|me|ly)(?:/|"
+    r"\b)(?![(\w-])"
+)
+# A text that names something unknown, and words before it that promise to show it: "here is [an example]".
+_INDEFINITE = re.compile(r"\W*(?:an?|some|another|one|two|three|several|many|other|more)\b", re.I)
+_SHOWS = re.compile(
+    r"\b(?:here|there|see|check|read|watch|visit|follow|look|found|refer|consult|view|try|use|using|via|download|"
+    r"downloaded|get|install|available|wrote|written|made|created|published|posted|provides?|source|credits?|this|"
+    r"following|link(?:ed|s)?)\b[^.!?\n]{0,40}$",
+    re.I,
+)
+_LEADS_TO = re.compile(
+    r"(?:\b(?:visit|go to|available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under)|"
+    r"link(?:ed)? to|"
+    rf"this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN}|here(?:['’]s| is| are| was)(?: an?|"
+    rf" some| the)?)"
+    r"|\b(?:source|via|from|credits?|link|url|cf|ref)\.?:)\W*$",
+    re.I,
+)
+# Around links that are all of a parenthesis, as in "(see [here] or [here] for details)".
+_OPENS = re.compile(
+    r"[ \t]*\((?:(?:see|cf|e\.g|for example|for instance|also|here|from|via|source|docs?|link|more)[.:,]*\s*)*$", re.I
+)
+_BETWEEN = re.compile(
+    r"(?:[\s,;/|]|\band\b|\bor\b|\balso\b|\bsee\b|\bfor (?:more |further )?(?:details?|info(?:rmation)?|"
+    r"more)\b)*",
+    re.I,
+)
+# A sentence that offers more than the answer needs.
+_FURTHER = re.compile(
+    r"(?:for (?:\w+ ){0,3}?(?:more|further|additional|full) (?:details?|info|information|reading|explanation|"
+    r"discussion|"
+    r"examples?|on|about)\b|for (?:details|further)\b|(?:some |much |a lot )?more (?:details?|info|information|"
+    r"examples?|"
+    r"reading|on|about)\b|(?:you|one) (?:can|could|may|might) (?:also )?(?:find|read|see|learn|get) (?:\w+ ){0,3}?"
+    r"(?:more|further|details?|additional)\b|see also\b|also see\b|further (?:reading|details?|info|information)\b|"
+    r"if you(?:['’]d| would|['’]re| are)? (?:want|wish|like|need|interested)\b[^.]{0,40}?\b(?:more|details?|"
+    r"further)\b|"
+    r"(?:read|learn|find out) more\b|see (?:\[\w+\]|here|this)\S* for (?:more|further|details)\b)",
+    re.I,
+)
+# With the links blanked out: "See ____ and ____." "(Cf. ____ for some background.)"
+_SEE = re.compile(
+    r"\(?(?:see|cf\.?|take a look at|have a look at)(?: also)?,?(?: e\.g\.,?| for (?:example|instance),?)? "
+    r"_+(?:(?:, | and |, and | or )_+)*"
+    r"(?: for (?:an? |some |more |further |the )?(?:\w+ )?(?:background|overview|introduction|discussion|details?|"
+    r"examples?|"
+    r"explanations?|info|information|references?)\b[^.]{0,40})?[.!]?\)?[.!]?",
+    re.I,
+)
+_SPEAKS_OF_IT = re.compile(
+    r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|in particular|especially)\b", re.I
+)
+_SENTENCE_END = re.compile(
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bvs)(?<!\bal)(?<!\betc)(?<!\b[A-Z])[.!?][)\"”]?(?=\s|$)"
+)
+
+
+@dataclass
+class _Block:
+    """A paragraph or the like."""
+
+    kind: str
+    around: tuple[str, ...]  # the blocks that it is in
+    start: int
+    end: int
+    text: str = ""  # with MARK in the place of each link
+    links: list[_Link] = field(default_factory=list)
+
+
+@dataclass
+class _Link:
+    start: int
+    end: int
+    kind: str  # "Inline", "Autolink", "Reference" ..
+    address: str
+    text: str = ""
+    text_end: int = 0  # where its last element ends
+    has_image: bool = False
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it leads to another page."""
+        return not self.address.startswith("#") and not self.address.lower().startswith("mailto:")
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is an image that leads somewhere, which is none of this rule's business."""
+        return self.has_image and not self.text.strip()
+
+
+def find(parsed: MarkdownText) -> Found:
+    """The edits that take the addresses out of a text, if all of them can go."""
+    blocks = [block for block in _blocks(parsed) if any(link.is_url and not link.is_image for link in block.links)]
+    if any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
+        return Found(left=True)
+    places: list[tuple[Edit, ...]] = []
+    for block in blocks:
+        found = _repaired(parsed.text, block)
+        if found is None:
+            return Found(left=True)
+        places += found
+    return Found(tuple(places))
+
+
+def _blocks(parsed: MarkdownText) -> Iterator[_Block]:
+    blocks = [_Block("", (), 0, len(parsed.text))]
+    link: _Link | None = None
+    for element in parsed.elements:
+        block = blocks[-1]
+        match element.kind, element.value:
+            case "Start", tag if tag in BLOCKS:
+                blocks.append(_Block(tag, (*block.around, block.kind), element.start, element.end))
+            case "End", tag if tag in BLOCKS:
+                yield blocks.pop()
+            case "Start", "Link":
+                attributes = element.attributes or {}
+                link = _Link(element.start, element.end, attributes["link_type"], attributes["dest_url"])
+                block.text += MARK
+                block.links.append(link)
+            case "End", "Link":
+                link = None
+            case "Start", "Image" if link:
+                link.has_image, link.text_end = True, element.end
+            case "Text" | "Code" | "InlineMath" | "SoftBreak" | "HardBreak", value:
+                if link:
+                    link.text += value or " "
+                else:
+                    block.text += value or " "
+        if link and element.kind != "Start":
+            link.text_end = max(link.text_end, element.end)
+    yield from blocks
+
+
+def _repaired(text: str, block: _Block) -> list[tuple[Edit, ...]] | None:
+    """The edits of a block; None if one of its links must stay."""
+    stands = _stands(block)
+    places: list[tuple[Edit, ...]] = []
+    before, end = "", block.start
+    for link, piece in zip(block.links, block.text.split(MARK), strict=False):
+        before += piece
+        if link.is_url and link.start >= end:
+            if stands and _is_plain(text, link) and _says_enough(link, before):
+                places.append((Edit(link.start, link.start + 1), Edit(link.text_end, link.end)))
+            elif pointer := _parenthesis(text, block, link) or _pointing_sentence(text, block, link, end):
+                places = [place for place in places if place[0].start < pointer.start]
+                places.append((pointer,))
+                end = pointer.end
+            else:
+                return None
+        before += link.text
+    return places
+
+
+def _stands(block: _Block) -> bool:
+    """Whether there is a text around the links, or names alone, as in a list of programs, and no list of references."""
+    links = [link for link in block.links if link.is_url]
+    outside, inside = _WORD.findall(block.text), sum(len(link.text) for link in links)
+    if len(outside) >= FEWEST_WORDS and inside <= LARGEST_SHARE * (inside + sum(map(len, outside))):
+        return True
+    names = all(len(link.text.split()) <= LONGEST_NAME and not POST_OR_QUESTION.match(link.address) for link in links)
+    listed = "Item" in (block.kind, *block.around)
+    return block.kind == "Heading" or (
+        names and (listed or (bool(outside) and not _SHOWS.search(block.text.replace(MARK, ""))))
+    )
+
+
+def _is_plain(text: str, link: _Link) -> bool:
+    """Whether it is [text](address), to a page of the web that is no answer, comment or user of these sites."""
+    return (
+        link.kind == "Inline"
+        and bool(_WEB.match(link.address))
+        and not link.has_image
+        and text.startswith("](", link.text_end)
+        and not _names_post_or_user(link)
+    )
+
+
+def _names_post_or_user(link: _Link) -> bool:
+    """Whether it is for criterion 4, which would not find it without the address."""
+    return bool((post := POST_OR_USER.match(link.address)) and (post["user"] or post["comment"] or post["answer"]))
+
+
+def _says_enough(link: _Link, before: str) -> bool:
+    words = " ".join(link.text.split())
+    return not (
+        not _WORD.search(words)
+        or _POINTS.fullmatch(words)
+        or _POINTS_SOMEWHERE.search(words)
+        or _ADDRESS.search(words)
+        or _LEADS_TO.search(before)
+        or (_INDEFINITE.match(words) and _SHOWS.search(before))
+    )
+
+
+def _parenthesis(text: str, block: _Block, link: _Link) -> Edit | None:
+    """The parenthesis that has nothing in it but this link, and perhaps others after it."""
+    opening = _OPENS.search(text[block.start : link.start])
+    if not opening:
+        return None
+    end_of = {other.start: other.end for other in block.links if not _names_post_or_user(other)}
+    end = link.start
+    while end in end_of:
+        between = _BETWEEN.match(text, end_of[end])
+        assert between  # it matches nothing, too
+        end = between.end()
+    return Edit(block.start + opening.start(), end + 1) if text.startswith(")", end) else None
+
+
+def _pointing_sentence(text: str, block: _Block, link: _Link, begin: int) -> Edit | None:
+    """The sentence around the link, if it only offers more to read, and none after it speaks of that.
+
+    begin: where the search for its beginning starts.
+    """
+    if block.kind != "Paragraph" or any(block.around):
+        return None
+    links = [Span(one.start - begin, one.end - begin) for one in block.links if one.start >= begin]
+    prose = text[:begin] + blanked(text[begin : block.end], links, "_")
+    ends = [match.end() for match in _SENTENCE_END.finditer(prose, begin)]
+    start = max((end for end in ends if end <= link.start), default=begin)
+    end = min((end for end in ends if end > link.start), default=block.end)
+    addresses = sum(one.end - one.text_end for one in block.links if start <= one.start < end)
+    sentence = text[start:end].strip()
+    if (
+        not (_FURTHER.match(sentence.lstrip("( ")) or _SEE.fullmatch(prose[start:end].strip()))
+        or len(sentence) - addresses > LONGEST_POINTER
+    ):
+        return None
+    if sentence.endswith(":") or _SPEAKS_OF_IT.match(prose, end):
+        return None
+    return Edit(start, end if prose[end:].strip() else block.end)

@@ -1,0 +1,160 @@
+"""Edits of a Markdown text that are made only if they change nothing else.
+
+Whether the rest still means the same is not argued but looked up: the result is parsed again, and must have the
+elements of the original without those that were taken out. So no repair turns a word into a list, or two stars into
+emphasis, and none touches code or math.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import pyromark
+
+from review.criteria.parsed_response import (
+    OPTIONS,
+    SPACED_DOLLARS,
+    SURROGATE,
+    Span,
+    characters_by_byte,
+    environments,
+    math_of_escaped_dollars,
+)
+
+PIECES_OF_TEXT = {"Text": None, "SoftBreak": "\n"}
+PROTECTED = {"Code", "InlineMath", "DisplayMath", "InlineHtml", "Html"}
+
+
+class Edit(NamedTuple):
+    """text[start:end] becomes `new`, which is plain text."""
+
+    start: int
+    end: int
+    new: str = ""
+
+
+class Found(NamedTuple):
+    """The places that a rule would mend, each by one or more edits, and whether it saw others that it must leave."""
+
+    places: tuple[tuple[Edit, ...], ...] = ()
+    left: bool = False
+
+
+NOTHING = Found()
+
+
+class Element(NamedTuple):
+    """The start or end of an element, or a piece of text, code or math; it is text[start:end] in the source."""
+
+    kind: str  # "Start", "End", "Text", "Code" ..
+    value: Any  # of a start or end its tag, of a piece its text, which may be shorter than in the source
+    start: int
+    end: int
+    attributes: dict[str, Any] | None = None  # of a start
+
+
+class MarkdownText:
+    """A Markdown text with its elements."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.elements = list(_elements(text))
+
+    @cached_property
+    def protected(self) -> list[Span]:
+        """Code, raw HTML, and math, also in the forms that only some sites know."""
+        spans = [
+            Span(element.start, element.end)
+            for element in self.elements
+            if element.kind in PROTECTED or (element.kind == "Start" and element.value == "CodeBlock")
+        ]
+        if "\\" in self.text:
+            spans += environments(self.text)[0] + math_of_escaped_dollars(self.text)
+            spans += [Span(*match.span()) for match in SPACED_DOLLARS.finditer(self.text)]
+        return spans
+
+    def edited(self, edits: Iterable[Edit]) -> MarkdownText | None:
+        """The text after the edits; None if they overlap, touch code or math, or would change more than they say."""
+        ordered = sorted(set(edits))
+        if any(one.end > other.start for one, other in zip(ordered, ordered[1:], strict=False)):
+            return None
+        if any(span.start < edit.end and edit.start < span.end for edit in ordered for span in self.protected):
+            return None
+        expected = _edited_elements(self, ordered)
+        if expected is None:
+            return None
+        after = MarkdownText(replaced(self.text, ordered))
+        return after if _outline(expected) == _outline(after.elements) else None
+
+
+def replaced(text: str, edits: Iterable[Edit]) -> str:
+    """The text after edits that are in order and do not overlap."""
+    parts, end = [], 0
+    for edit in edits:
+        parts += [text[end : edit.start], edit.new]
+        end = edit.end
+    return "".join([*parts, text[end:]])
+
+
+def _elements(text: str) -> Iterator[Element]:
+    text = SURROGATE.sub("\ufffd", text)  # which the parser, written in Rust, does not accept
+    place = characters_by_byte(text)
+    for event, where in pyromark.events_with_range(text, options=OPTIONS):
+        start, end = place[where["start"]], place[where["end"]]
+        if isinstance(event, str):
+            yield Element(event, None, start, end)
+            continue
+        [(kind, value)] = event.items()
+        if kind in ("Start", "End") and isinstance(value, dict):
+            [(tag, attributes)] = value.items()
+            yield Element(kind, tag, start, end, attributes if kind == "Start" else None)
+        else:
+            yield Element(kind, value, start, end)
+
+
+def _edited_elements(parsed: MarkdownText, edits: list[Edit]) -> list[Element] | None:
+    """The elements that the text should have after the edits; None if an edit takes a part of one that has no parts."""
+    kept = []
+    for element in parsed.elements:
+        touching = [edit for edit in edits if edit.start < element.end and element.start < edit.end]
+        end = element.start + len(parsed.text[element.start : element.end].rstrip())
+        if any(edit.start <= element.start and end <= edit.end for edit in touching):
+            continue
+        if element.kind == "Text" and touching:
+            if parsed.text[element.start : element.end] != element.value:
+                return None
+            inside = [
+                Edit(
+                    max(edit.start, element.start) - element.start, min(edit.end, element.end) - element.start, edit.new
+                )
+                for edit in touching
+            ]
+            kept.append(element._replace(value=replaced(element.value, inside)))
+        elif (
+            element.kind in ("Start", "End")
+            and element.value == "Link"
+            and any(e.start == element.start for e in touching)
+        ):
+            continue  # its text stays
+        elif touching and element.kind not in ("Start", "End"):
+            return None
+        else:
+            kept.append(element)
+    return kept
+
+
+def _outline(elements: Iterable[Element]) -> list[tuple[Any, ...]]:
+    """What two texts have in common that read the same: spaces do not count, nor where an element is in the source."""
+    outline: list[tuple[Any, ...]] = []
+    text: list[str] = []
+    for element in [*elements, Element("End", "Text", 0, 0)]:
+        if element.kind in PIECES_OF_TEXT:
+            text.append(PIECES_OF_TEXT[element.kind] or element.value)
+            continue
+        if words := "".join(text).split():
+            outline.append(("Text", *words))
+        text.clear()
+        outline.append((element.kind, repr(element.value), repr(element.attributes)))
+    return outline
