@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
         metavar="NAMES",
         help=f"the repairs to make, with commas between them, or none (default: all). {names}",
     )
+    add("--skip", type=repairs, default=(), metavar="NAMES", help="of these repairs, the ones not to make")
     add(
         "--prompt",
         choices=PROMPTS,
@@ -51,8 +52,9 @@ def arguments() -> argparse.Namespace:
     )
     add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)")
     args = parser.parse_args()
+    args.repairs = tuple(name for name in args.repairs if name not in args.skip)
     if not args.repairs and args.prompt == "both":
-        parser.error("with --repairs none and without --prompt there is nothing to do")
+        parser.error("no repair is left, and without --prompt there is nothing to do")
     return args
 
 

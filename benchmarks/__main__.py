@@ -16,6 +16,7 @@ COMMANDS = (
     ("benchmarks.cluster",),
     ("benchmarks.sources",),
     ("benchmarks.sources", "--form", "lines"),
+    ("benchmarks.repairs",),
     ("benchmarks.criteria",),
     ("benchmarks.recipe",),
     ("benchmarks.quality", "duplicates"),

@@ -28,6 +28,7 @@ IN_ORDER = (
     "README",
     "get_stackexchange",
     "filter_for_score",
+    "repair_answers",
     "filter_for_criteria",
     "review",
     "other_sources",

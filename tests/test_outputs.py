@@ -38,6 +38,7 @@ class Script(NamedTuple):
 MODEL = ("--model", "m", "--license", "mit")
 SCRIPTS = {
     "filter_for_score": Script({"--inputpath": ONE_RECORD}, ("--min_answer_votes", "1")),
+    "repair_answers": Script({"--inputpath": ONE_RECORD}),
     "filter_for_criteria": Script({"--inputpath": ONE_RECORD}, ("--drop", "4"), dropped=True),
     "filter_by_human": Script(
         {"--inputpath": ONE_RECORD, "--judgement_file": JUDGEMENTS, "--agreement": JUDGEMENTS},

@@ -19,6 +19,7 @@ def test_every_script_tells_its_version_in_one_line(script):
 
 @pytest.mark.parametrize(("script", "flags"), [
     ("filter_for_score.py", "--min_answer_votes 1"),
+    ("repair_answers.py", ""),
     ("filter_for_criteria.py", "--annotate"),
     ("filter_by_human.py", f"--judgement_file {ROOT}/sample/judgements/harbour.yaml"),
     ("merge_datasets.py", ""),

@@ -10,14 +10,14 @@ from review.criteria.parsed_response import Finding, Link, ParsedResponse, blank
 CRITERION = 6
 
 # With a scheme, or as people write it without one: starting with www., or a host name with a path.
-_ADDRESS = re.compile(
+ADDRESS = re.compile(
     r"(?:https?|ftp)://[^\s<>\ufffc]*\w[^\s<>\ufffc]*"
     r"|(?<![\w.@-])www\.[\w-]+\.[\w./~%-]+"
     r"|(?<![\w.@/-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca)/[~\w][^\s<>\ufffc]*"
 )
-_MAY_HOLD_ONE = re.compile(r"://|www\.|\.[a-z]{2,3}/")
+MAY_HOLD_ADDRESS = re.compile(r"://|www\.|\.[a-z]{2,3}/")
 _TRAILING = ".,:;!?)]'\"*_"  # punctuation of the sentence around an address
-_HTML_ADDRESS = re.compile(r"<(?:a|(?P<image>img))\b[^>]*?(?:href|src)\s*=", re.I)
+HTML_ADDRESS = re.compile(r"<(?:a|(?P<image>img))\b[^>]*?(?:href|src)\s*=", re.I)
 # Example hosts: "user.yourdomain.com/path", "http://localhost:8080".
 _PLACEHOLDER = re.compile(
     r"(?:https?://)?(?:localhost|127\.0\.0\.1)\b|(?:\w+\.)?(?:your|my|our|some|the)?(?:domain|site|server)\.\w+/"
@@ -32,10 +32,10 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
             yield Finding(CRITERION, "image" if is_image else "link", link.start, link.end)
             end = link.end
     for start, stop in parsed.html:
-        if match := _HTML_ADDRESS.match(parsed.response, start, stop):
+        if match := HTML_ADDRESS.match(parsed.response, start, stop):
             yield Finding(CRITERION, "image" if match["image"] else "link", start, stop)
-    if _MAY_HOLD_ONE.search(parsed.prose):
-        for match in _ADDRESS.finditer(blanked(parsed.prose, parsed.links)):
+    if MAY_HOLD_ADDRESS.search(parsed.prose):
+        for match in ADDRESS.finditer(blanked(parsed.prose, parsed.links)):
             if not _PLACEHOLDER.match(match[0]):
                 yield Finding(CRITERION, "address", match.start(), match.start() + len(match[0].rstrip(_TRAILING)))
 

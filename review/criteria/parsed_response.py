@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import pyromark
@@ -21,6 +22,7 @@ OPTIONS = pyromark.Options.ENABLE_MATH | pyromark.Options.ENABLE_TABLES | pyroma
 SURROGATE = re.compile("[\ud800-\udfff]")
 # Math for MathJax, but not for pulldown-cmark: environments without dollars, and dollars with spaces inside.
 _ENVIRONMENT_SIDE = re.compile(r"\\(begin|end)\s*\{([\w*]+)\}")
+_FIRST_BYTES = bytes(byte & 0xC0 != 0x80 for byte in range(256))  # 1 for those that begin a character in UTF-8
 _ESCAPED_DOLLARS = re.compile(r"\\\$(?:[^$\\\n]|\\.)+?\\\$")
 SPACED_DOLLARS = re.compile(r"(\$\$?)(?=[^$]*?\\?[A-Za-z0-9)}][_^\\]|[^$]*?\\[A-Za-z])(?:[^$\n]|\n(?!\s*\n))+\1")
 
@@ -163,8 +165,7 @@ def math_of_escaped_dollars(text: str) -> list[Span]:
 
 
 def characters_by_byte(text: str) -> Sequence[int]:
-    """The position in a text for each position in its UTF-8."""
+    """The position in a text for each position in its UTF-8 at which a character begins, and for the end."""
     if text.isascii():
         return range(len(text) + 1)
-    places = [place for place, character in enumerate(text) for _ in character.encode()]
-    return [*places, len(text)]
+    return list(accumulate(text.encode().translate(_FIRST_BYTES), initial=0))

@@ -9,7 +9,6 @@ were taken out (verified_edits.py). What is doubtful is left, and counted.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection
 from typing import NamedTuple
@@ -26,19 +25,19 @@ class Repair(NamedTuple):
     """A rule, and the texts that it is for."""
 
     find: Callable[[MarkdownText], Found]
-    hint: re.Pattern[str]  # is in every text in which the rule finds something
+    may_find: Callable[[str], object]  # false only for texts in which it finds nothing, which are then not parsed
     of_answers: bool = True
     of_questions: bool = False
 
 
 # By their names in meta.repairs, in the order in which they are made.
 REPAIRS = {
-    "duplicates": Repair(notices.find_duplicates, notices.HINT_OF_DUPLICATE, of_answers=False, of_questions=True),
-    "notices": Repair(notices.find_notices, notices.HINT, of_questions=True),
-    "courtesies": Repair(courtesies.find, courtesies.HINT, of_questions=True),
-    "edits": Repair(edit_marks.find, edit_marks.HINT),
-    "images": Repair(lost_images.find, lost_images.HINT),
-    "links": Repair(link_text.find, link_text.HINT),
+    "duplicates": Repair(notices.find_duplicates, notices.may_have_duplicates, of_answers=False, of_questions=True),
+    "notices": Repair(notices.find_notices, notices.may_have_notices, of_questions=True),
+    "courtesies": Repair(courtesies.find, courtesies.may_find, of_questions=True),
+    "edits": Repair(edit_marks.find, edit_marks.may_find),
+    "images": Repair(lost_images.find, lost_images.may_find),
+    "links": Repair(link_text.find, link_text.may_find),
 }
 
 
@@ -59,14 +58,16 @@ def repair_text(text: str, names: Collection[str]) -> TextRepair:
         before = made.total()
         left.clear()
         for name in names:
-            if REPAIRS[name].hint.search(text):
+            if REPAIRS[name].may_find(text):
                 parsed = parsed or MarkdownText(text)
                 found = REPAIRS[name].find(parsed)
                 after = parsed.edited(edit for place in found.places for edit in place) if found.places else None
                 if after is not None and after.text.strip():
                     made[name] += len(found.places)
                     parsed, text = after, after.text
-                if found.left or (found.places and after is None):
+                elif found.places:
+                    left.add(name)
+                if found.left:
                     left.add(name)
         if made.total() == before:
             break

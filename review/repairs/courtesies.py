@@ -24,7 +24,7 @@ _CLOSINGS = (
     r"(?:this|that|it|all (?:of )?this|my answer|these)(?: (?:will|would|may|might|can|could|should|does|did))?"
     r"(?: be| is| was)? ?(?:helps?|helped|helpful|useful|of (?:some )?(?:help|use))"
     r"(?: (?:you|someone|somebody|anyone|others|a bit|a little|out|some|clarify|explain|clear up|it|things|this))*",
-    r"h\.?t\.?h",
+    r"hth|h\.t\.h",
     r"(?:and )?(?:good|best of) luck(?: (?:to you|with (?:it|that|this|your \w+)))?",
     r"(?:(?:many |much )?thanks|thank you)"
     r"(?: (?:a lot|again|so much|very much|in advance|for (?:reading|your time|any help|the help|your help)))*",
@@ -39,12 +39,21 @@ _SIGNATURE = re.compile(
     r"[-–—~ ]*(?-i:[A-Z][\w.]*(?: [A-Z][\w.]*)?)[ \t]*",
     re.I,
 )
-HINT = re.compile(
-    r"hope|trust|h\.?t\.?h|luck|thank|cheers|happy|enjoy|regards|wishes|let me know|ask|hi\b|hello|hey|dear|greetings|"
-    r"good |welcome|question|sincerely|yours|best",
-    re.I,
-)
+LONGEST_CLOSING = 160  # characters
+_WORDS_OF_CLOSINGS = """hope trust hth h.t.h luck thank cheers enjoy happy regards best know free hesitate ask
+    sincerely yours""".split()
+_LINE_OR_SENTENCE_START = re.compile(r"(?<=[.!?)])[ \t]+|\n\s*|\A")
 _SENTENCE_START = re.compile(r"(?<=[.!?)])[ \t]+|(?<=[.!?:)\w])[ \t]*\n|\A")
+
+
+def may_find(text: str) -> bool:
+    if _GREETING.match(text):
+        return True
+    end = text.rstrip()[-LONGEST_CLOSING:]
+    lower = end.lower()
+    return any(word in lower for word in _WORDS_OF_CLOSINGS) and any(
+        _is_closing(end[match.end() :]) for match in _LINE_OR_SENTENCE_START.finditer(end)
+    )
 
 
 def find(parsed: MarkdownText) -> Found:
@@ -67,11 +76,14 @@ def _courtesies(parsed: MarkdownText) -> Iterator[Edit]:
     start = paragraphs[-1][0]
     paragraph = parsed.text[start:end]
     for match in _SENTENCE_START.finditer(paragraph):
-        rest = paragraph[match.end() :]
-        if _SIGNATURE.fullmatch(rest) or _CLOSING.fullmatch(rest):
+        if _is_closing(paragraph[match.end() :]):
             kept = parsed.text[: start + match.start()].rstrip()
             yield Edit(len(kept.removesuffix("\\").rstrip()), end)  # without the mark of a line break
             return
+
+
+def _is_closing(text: str) -> bool:
+    return len(text) <= LONGEST_CLOSING and bool(_SIGNATURE.fullmatch(text) or _CLOSING.fullmatch(text))
 
 
 def _top_level(parsed: MarkdownText) -> Iterator[Element]:

@@ -12,7 +12,16 @@ from review.criteria.parsed_response import ParsedResponse
 from review.criteria.references import edit_marks
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
-HINT = re.compile("edit|update|addendum", re.I)
+# Each begins with a literal, which is searched for fast, and does not match "condition" or "the editor".
+_HINTS = (
+    re.compile(r"dit(?<=[Ee]dit)(?<![a-z].dit)(?:ed)?(?![a-z])"),
+    re.compile(r"pdate(?<=[Uu]pdate)d?(?![a-z])"),
+    re.compile(r"ddendum(?<=[Aa]ddendum)"),
+    re.compile(r"EDIT"),
+    re.compile(r"UPDATE"),
+    re.compile(r"ADDENDUM"),
+    re.compile(r"ETA"),
+)
 _MARK = re.compile(
     r"(?:\*\*|__|[*_])?(?:edit(?:ed)?|updated?|addendum)(?: ?#?\d{1,2})?(?: ?\([\w ,./-]{1,20}\))?"
     r"(?:(?:\*\*|__|[*_]):|:(?:\*\*|__|[*_])?|(?:\*\*|__|[*_]) ?[-–—]?(?=\s))[ \t]*\n?[ \t]*",
@@ -34,6 +43,10 @@ _OF_THE_HISTORY = re.compile(
 _SENTENCE = re.compile(
     r"[A-Z*`\[\"“$]|(?:an?|the|this|that|these|it|in|on|for|if|when|while|as of|here|there|you|one|we|i|with|to)\b"
 )
+
+
+def may_find(text: str) -> bool:
+    return any(hint.search(text) for hint in _HINTS)
 
 
 def find(parsed: MarkdownText) -> Found:

@@ -11,15 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from review.criteria.links import ADDRESS, HTML_ADDRESS, MAY_HOLD_ADDRESS
 from review.criteria.parsed_response import Span, blanked
 from review.criteria.references import POST_OR_QUESTION, POST_OR_USER
 from review.repairs.verified_edits import Edit, Found, MarkdownText
 
-HINT = re.compile(r"\]\(|\]\[|<\w+:")
 BLOCKS = {"Paragraph", "Heading", "Item", "TableCell", "BlockQuote"}
 FEWEST_WORDS = 3  # outside of its links, for a block that is not a list of references
 LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
 LONGEST_NAME = 3  # words
+LONGEST_LEAD = 100  # characters before a link in which words point to it
 LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
 MARK = "\x00"  # where a link is in the text of its block
 
@@ -36,7 +37,8 @@ _NOUN = (
 # A text that only points: "here", "this paper by Ada", "another question", "live demo", "[1]", "more details".
 _POINTS = re.compile(
     r"\W*(?:"
-    r"(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|same|link)"
+    r"(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|same|"
+    r"link(?:ed)?)"
     r"|(?:(?:see|read|look|check|click|go|try|via|from|in|at|for|by|to|e\.g\.|eg|and|or|also|over|out|my|your|his|"
     r"her|its|"
     r"their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|related|"
@@ -48,13 +50,12 @@ _POINTS = re.compile(
     re.I,
 )
 _POINTS_SOMEWHERE = re.compile(
-    r"\b(?:this|these|here|links?|click)\b|\W*(?:that|those|there|such|following|my)\b", re.I
+    r"\b(?:this|these|here|links?|click)\b|\W*(?:that|those|there|such|following|my|another)\b", re.I
 )
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
     r"\b(?:(?:this|that|these|those|following|above|the|both) links?(?! (?:between|of|function|to))|links? (?:above|"
-    r"below)"
-    r"|linked (?:above|below|article|page|paper|post))\b",
+    r"below|provided)|linked (?:above|below|article|page|paper|post))\b",
     re.I,
 )
 _ADDRESS = re.compile(
@@ -149,10 +150,14 @@ class _Link:
         return self.has_image and not self.text.strip()
 
 
+def may_find(text: str) -> bool:
+    return "](" in text or "://" in text
+
+
 def find(parsed: MarkdownText) -> Found:
     """The edits that take the addresses out of a text, if all of them can go."""
     blocks = [block for block in _blocks(parsed) if any(link.is_url and not link.is_image for link in block.links)]
-    if any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
+    if "link" in parsed.text.lower() and any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
         return Found(left=True)
     places: list[tuple[Edit, ...]] = []
     for block in blocks:
@@ -160,7 +165,18 @@ def find(parsed: MarkdownText) -> Found:
         if found is None:
             return Found(left=True)
         places += found
+    if places and _has_bare_address(parsed):
+        return Found(left=True)
     return Found(tuple(places))
+
+
+def _has_bare_address(parsed: MarkdownText) -> bool:
+    """Whether there are addresses that are no links, or links in raw HTML: the repair of the others would not help."""
+    if HTML_ADDRESS.search(parsed.text):
+        return True
+    links = [Span(one.start, one.end) for one in parsed.elements if one.kind == "Start" and one.value == "Link"]
+    rest = blanked(parsed.text, links + parsed.protected)
+    return bool(MAY_HOLD_ADDRESS.search(rest) and ADDRESS.search(rest))
 
 
 def _blocks(parsed: MarkdownText) -> Iterator[_Block]:
@@ -242,7 +258,7 @@ def _names_post_or_user(link: _Link) -> bool:
 
 
 def _says_enough(link: _Link, before: str) -> bool:
-    words = " ".join(link.text.split())
+    words, before = " ".join(link.text.split()), before[-LONGEST_LEAD:]
     return not (
         not _WORD.search(words)
         or _POINTS.fullmatch(words)

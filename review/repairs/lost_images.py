@@ -11,7 +11,6 @@ import re
 from review.criteria.parsed_response import Span, blanked
 from review.repairs.verified_edits import NOTHING, Edit, Element, Found, MarkdownText
 
-HINT = re.compile(r"!\[")
 FEWEST_CHARACTERS = 200  # of an answer without its images, for it to be more than their caption
 # What the sites put in the place of a description, and names of files.
 _NO_DESCRIPTION = re.compile(
@@ -33,6 +32,10 @@ _POINTS_AT_IT = re.compile(
     r"dialog)\b|:\s*$",
     re.I,
 )
+
+
+def may_find(text: str) -> bool:
+    return "![" in text
 
 
 def find(parsed: MarkdownText) -> Found:

@@ -6,17 +6,21 @@ import re
 
 from review.repairs.verified_edits import Edit, Found, MarkdownText
 
-HINT = re.compile("CircuitLab|moved to chat|in chat", re.I)
-HINT_OF_DUPLICATE = re.compile("Possible Duplicate", re.I)
-_DUPLICATE = re.compile(
-    r"(?:\A|(?<=\n\n))>[ \t]*(?:\*\*|__)Possible Duplicates?:?(?:\*\*|__):?.*\n(?:>.*(?:\n|\Z))*\n*", re.I
-)
+_DUPLICATE = re.compile(r"\A>[ \t]*(?:\*\*|__)Possible Duplicates?:?(?:\*\*|__):?.*\n(?:>.*(?:\n|\Z))*\n*", re.I)
 _NOTICES = re.compile(
     r"(?<=\n\n)(?:\[simulate this circuit\]\([^()\s]*\)[^\n]*Schematic created using \[?CircuitLab\]?[^\n]*"
     r"|[^\n]*\bcomments are not for extended discussion\b[^\n]*\bmoved to chat\b[^\n]*"
     r"|[^\n]*\bthis (?:conversation|discussion) has been (?:\[?moved|continued)\b[^\n]*\bchat\b[^\n]*)(?=\n\n|\s*\Z)",
     re.I,
 )
+
+
+def may_have_duplicates(text: str) -> bool:
+    return text.startswith(">") and "ossible " in text
+
+
+def may_have_notices(text: str) -> bool:
+    return "CircuitLab" in text or "chat" in text
 
 
 def find_duplicates(parsed: MarkdownText) -> Found:

@@ -12,8 +12,7 @@ PROMPTS = ("title", "body", "both")
 # Titles that are questions, also without the mark: "How to tie a bowline".
 _QUESTION = re.compile(
     r"(?:how|what|why|when|where|which|who|whom|whose|is|are|was|were|can|could|do|does|did|should|would|will|has|"
-    r"have|may|"
-    r"must|am|(?:in|on|at|to|for|from|by|of|with) (?:what|which|whom?))\b|.*\?\W*\Z",
+    r"have|may|must|am|(?:in|on|at|to|for|from|by|of|with) (?:what|which|whom?))\b|.*\?\W*\Z",
     re.I | re.S,
 )
 
@@ -44,10 +43,7 @@ def repair_all(pairs: Iterable[Pair], names: Collection[str], prompt: str) -> li
 
 def _repair(pair: Pair, of_answers: list[str], of_questions: list[str], prompt: str) -> RepairedPair:
     answer = repair_text(pair.response, of_answers)
-    head = f"{pair.title}\n\n"
-    title, body = (
-        (pair.title, pair.instruction[len(head) :]) if pair.title and pair.instruction.startswith(head) else ("", "")
-    )
+    title, body = _title_and_body(pair)
     question = repair_text(body, of_questions)
     made, left = answer.made + question.made, answer.left | question.left
     instruction = f"{title}\n\n{question.text}" if title else pair.instruction
@@ -58,3 +54,15 @@ def _repair(pair: Pair, of_answers: list[str], of_questions: list[str], prompt: 
             instruction = alone
             made[f"prompt_{prompt}"] += 1
     return RepairedPair(instruction, answer.text, dict(made), left)
+
+
+def _title_and_body(pair: Pair) -> tuple[str, str]:
+    """The parts of an instruction; two empty texts if it does not begin with the question's title."""
+    title, separator, body = pair.instruction.partition("\n\n")
+    is_title = title == pair.title or _letters(title) == _letters(pair.title)
+    return (title, body) if separator and pair.title and is_title else ("", "")
+
+
+def _letters(text: str) -> list[str]:
+    """What remains the same when a text is escaped for Markdown."""
+    return [character for character in text if character.isalnum()]

@@ -99,7 +99,8 @@ def replaced(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _elements(text: str) -> Iterator[Element]:
-    text = SURROGATE.sub("\ufffd", text)  # which the parser, written in Rust, does not accept
+    if not text.isascii():
+        text = SURROGATE.sub("\ufffd", text)  # which the parser, written in Rust, does not accept
     place = characters_by_byte(text)
     for event, where in pyromark.events_with_range(text, options=OPTIONS):
         start, end = place[where["start"]], place[where["end"]]
@@ -107,7 +108,7 @@ def _elements(text: str) -> Iterator[Element]:
             yield Element(event, None, start, end)
             continue
         [(kind, value)] = event.items()
-        if kind in ("Start", "End") and isinstance(value, dict):
+        if isinstance(value, dict):  # of a start or end with attributes
             [(tag, attributes)] = value.items()
             yield Element(kind, tag, start, end, attributes if kind == "Start" else None)
         else:
