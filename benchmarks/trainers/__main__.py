@@ -5,7 +5,7 @@
 
 Merges real records (from real dumps, else the sample's), and gives each trainer the settings as they are typed, a tiny
 model in place of `your-base-model` and `your-chat-model`. A row's tokens and labels come from the trainer's own code:
-its reading of the settings, templates, data sets and collators; with TRL a step of training is run too. Prints for
+its reading of the settings, templates and data sets; with TRL a step of training is run too. Prints for
 each trainer, model and format whether it started, and in how many of the rows the answer and nothing else is learnt,
 something stands between question and answer, and the end of the answer is learnt.
 

@@ -1,4 +1,4 @@
-"""axolotl's rows (see benchmarks.trainers.__main__): its own check of the settings, its data sets and its collator."""
+"""axolotl's rows (see benchmarks.trainers.__main__): its own check of the settings, and its data sets."""
 
 from __future__ import annotations
 
