@@ -31,10 +31,9 @@ from review.agreement import (
     disputed,
     joint_agreement,
     reviews_of,
+    show_unknown,
 )
 from review.judgements import Judgement, load_judgement_files, record_id_of
-
-SHOWN = 5  # of the judgements that match no record
 
 
 def arguments() -> argparse.Namespace:
@@ -129,17 +128,6 @@ def refuse(reviews: dict[str, list[Review]], inputpath: list[str]) -> NoReturn:
         f"{first.place}: no judgement matches a record of {' '.join(inputpath)} ({judgements:,} in all, the first of "
         f"{record_id}); give the records that were judged"
     )
-
-
-def show_unknown(unknown: dict[str, list[Review]], judgements: int) -> None:
-    """Print how many of all judgements match no record, and the first of them."""
-    lines = [
-        f"{review.place}: {record_id} is not in the data" for record_id in unknown for review in unknown[record_id]
-    ]
-    if lines:
-        tell(f"{len(lines):,} of {judgements:,} judgements match no record{', first' if len(lines) > SHOWN else ''}:")
-    for line in lines[:SHOWN]:
-        tell(line)
 
 
 def agreement_of(files: dict[str, dict[str, Judgement]]) -> Agreement | JointAgreement:

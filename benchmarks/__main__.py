@@ -26,6 +26,7 @@ COMMANDS = (
     ("benchmarks.merge", "--flags", "--formats", "messages"),
     ("benchmarks.separators",),
     ("benchmarks.trainers",),
+    ("benchmarks.preferences",),
     ("benchmarks.review",),
     ("benchmarks.viewer",),
     ("benchmarks.sandbox",),

@@ -27,6 +27,8 @@ RED_TEAM = "red-team-attempts"
 HIGHEST_RATING = 4  # the most successful attack
 SUBSETS = ("helpful", "harmless")
 HELPFUL, HARMLESS_BASE, RED_TEAM_LABEL = "anthrop_helpful", "anthrop_harmless", "anthrop_redteam"  # in the tuple files
+HELPFUL_PAIRS, HARMLESS_PAIRS = "hh_rlhf_helpful", "hh_rlhf_harmless"  # of pairs of replies
+ROLES = {"Human": "user", "Assistant": "assistant"}  # of messages
 
 _TURN = re.compile(r"\n\n(Human|Assistant):")
 _LINE_END = re.compile(r"\r\n?")
@@ -38,6 +40,9 @@ _RED_TEAM = re.compile(r"red[-_]team[-_]attempts")
 class Turn(NamedTuple):
     speaker: str  # "Human" or "Assistant"
     text: str  # without surrounding white space
+
+
+NO_TURN = Turn("", "")
 
 
 # ---- transcripts -----------------------------------------------------------------------------------------------------
@@ -70,6 +75,34 @@ def preference_record(row: SourceRow, part: str, min_chars: int) -> dict[str, An
     tranche, _, split = part.partition("/")
     meta = {"license": LICENSE, "tranche": tranche, "split": split, "line": row.number}
     return _record(record_id(row, part), source_of(part), instruction, reply, meta)
+
+
+def reply_pair(row: SourceRow, part: str) -> dict[str, Any]:
+    """A row of the preference data as a pair: a record of the chosen reply with the other one in `rejected`.
+
+    The publisher's comparison is of the last replies of two dialogues that are the same up to there, so the instruction
+    is the last human turn, and the turns before it are messages in `history`. Raises SkipRow and InputError as
+    preference_record does. The corpus has no scores.
+    """
+    *before, chosen = split_turns(_text(row, "chosen")) or [NO_TURN]
+    *same, rejected = split_turns(_text(row, "rejected")) or [NO_TURN]
+    if not before or not same:
+        raise SkipRow("no dialogue")
+    if before != same:
+        raise SkipRow("the two differ before their last replies")
+    speakers = [turn.speaker for turn in (*before, chosen)]
+    if speakers != ["Human", "Assistant"] * (len(speakers) // 2) or rejected.speaker != "Assistant":
+        raise SkipRow("the turns do not alternate from a human line to a reply")
+    if not all(turn.text for turn in (*before, chosen, rejected)):
+        raise SkipRow("an empty turn")
+    if chosen.text == rejected.text:
+        raise SkipRow("the two replies are the same")
+    tranche, _, split = part.partition("/")
+    meta = {"license": LICENSE, "tranche": tranche, "split": split, "line": row.number}
+    source = HARMLESS_PAIRS if tranche == "harmless-base" else HELPFUL_PAIRS
+    history = [{"role": ROLES[turn.speaker], "content": turn.text} for turn in before[:-1]]
+    record = _record(record_id(row, part), source, before[-1].text, chosen.text, meta)
+    return {**record, "rejected": rejected.text, "score_chosen": None, "score_rejected": None, "history": history}
 
 
 def red_team_record(row: SourceRow, min_chars: int, max_rating: int) -> dict[str, Any]:

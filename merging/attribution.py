@@ -16,17 +16,18 @@ from records.record import RecordLine
 from records.repair_names import changes_of
 
 FILE_NAME = "ATTRIBUTION.jsonl"
-FIELDS_OF_META = (
+FIELDS_OF_QUESTION = (
     "site",
     "title",
     "question_url",
     "question_author",
     "question_author_url",
     "question_license",
-    "answer_url",
-    "answer_author",
-    "answer_author_url",
-    "answer_license",
+)
+FIELDS_OF_ANSWER = ("url", "author", "author_url", "license")
+FIELDS_OF_META = (
+    *FIELDS_OF_QUESTION,
+    *(f"answer_{name}" for name in FIELDS_OF_ANSWER),
     "text_url",  # of the text that a model was asked about
     "text_author",
     "text_author_url",
@@ -34,11 +35,17 @@ FIELDS_OF_META = (
     "dataset_author",
     "license",
 )
+FIELDS_OF_PAIR = (
+    *FIELDS_OF_QUESTION,
+    *(f"{which}_{name}" for which in ("chosen", "rejected") for name in FIELDS_OF_ANSWER),
+)
 
 
 AUTHORS = {  # the field with the author's name of each work, by one that is there if the work is
     "question_url": "question_author",
     "answer_url": "answer_author",
+    "chosen_url": "chosen_author",
+    "rejected_url": "rejected_author",
     "text_url": "text_author",
     "dataset_url": "dataset_author",
 }
@@ -48,14 +55,15 @@ def attribution(row: RecordLine, changes: Sequence[str]) -> dict[str, Any] | Non
     """A record's attribution, None if its licences ask for none.
 
     changes: made to all records by this run. Every record has the same keys, with null for what its meta does not
-    contain.
+    contain; a pair has those of both answers.
     """
     licenses = own_licenses(row)
     if not ask_for_attribution(licenses):
         return None
     record, meta = row.record, row.record["meta"]
-    texts = {name: value if isinstance(value := meta.get(name), str) else None for name in FIELDS_OF_META}
-    origin = origin_of(record["source"], texts["dataset_url"] or "")
+    fields = FIELDS_OF_PAIR if "rejected_license" in meta else FIELDS_OF_META
+    texts = {name: value if isinstance(value := meta.get(name), str) else None for name in fields}
+    origin = origin_of(record["source"], texts.get("dataset_url") or "")
     return {
         "id": record["id"],
         "source": record["source"],
@@ -67,4 +75,4 @@ def attribution(row: RecordLine, changes: Sequence[str]) -> dict[str, Any] | Non
 
 def lacks_a_name(fields: dict[str, Any]) -> bool:
     """Whether an attribution does not name the author of one of its works."""
-    return any(fields[work] and not fields[author] for work, author in AUTHORS.items())
+    return any(fields.get(work) and not fields[author] for work, author in AUTHORS.items())

@@ -7,7 +7,7 @@ the files of each split for load_dataset.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from merging.statistics import SourceStatistics, Statistics
 from records.licenses import Terms
 
 FILE_NAME = "README.md"
-TEMPLATE = Path(__file__).with_name("card.md.jinja")
+FOLDER_OF_TEMPLATES = Path(__file__).parent
 SIZES = {
     10**3: "n<1K",
     10**4: "1K<n<10K",
@@ -44,12 +44,32 @@ COLUMNS = {
     "instruction": "the question or task",
     "input": "empty: the instruction has everything",
     "output": "the response",
+    "chosen": "the better answer",
+    "rejected": "the worse answer",
+    "score_chosen": "the better answer's score, null where the source has none",
+    "score_rejected": "the worse answer's score",
+    "label": "true if all reviewers of the answer accepted it",
+    "criteria": "the numbers of the review criteria that reviewers found not met",
+    "note": "what reviewers wrote",
     "source": "the label in the table of sources",
     "id": "the record's id, as in ATTRIBUTION.jsonl; for Stack Exchange, the answer's address",
     "meta": "JSON: the licence, and what else the source tells of the record",
 }
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$#])")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What kind of data set a card describes."""
+
+    script: str  # that wrote it
+    template: str
+    tag: str  # for the hub
+    details: dict[str, Any] = field(default_factory=dict)  # what the template needs besides
+
+
+INSTRUCTIONS = Subject("merge_datasets.py", "card.md.jinja", "instruction-tuning")
 
 
 @dataclass(frozen=True)
@@ -71,12 +91,13 @@ class Card:
     plots: dict[str, str]  # captions by path
     token_method: str  # how tokens were counted
     special_tokens: dict[str, int]  # records that hold one and were kept as they are, by token
+    subject: Subject = INSTRUCTIONS
 
     def text(self) -> str:
         """The card, as Markdown."""
         front_matter = yaml.safe_dump(self.front_matter(), sort_keys=False, allow_unicode=True, width=120)
         sources, configs = self._sources(), self._configs()
-        return _template().render(
+        return _template(self.subject.template).render(
             front_matter=front_matter,
             title=self.title,
             records=self._records(),
@@ -110,6 +131,8 @@ class Card:
             command=" ".join(self.command.splitlines()),
             inputs=self.inputs,
             digests=self.digests,
+            script=self.subject.script,
+            **self.subject.details,
         )
 
     def front_matter(self) -> dict[str, Any]:
@@ -124,7 +147,7 @@ class Card:
             "size_categories": [_size(self._records())],
             "task_categories": ["text-generation", "question-answering"],
             "tags": [
-                "instruction-tuning",
+                self.subject.tag,
                 *(source for source, _, _ in sources),
                 *(["synthetic"] if self._synthetic() else []),
             ],
@@ -193,9 +216,9 @@ def _plain(text: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
+        loader=FileSystemLoader(FOLDER_OF_TEMPLATES),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -203,4 +226,4 @@ def _template() -> Template:
     )
     environment.filters |= {"plain": _plain, "number": "{:,}".format}
     environment.globals |= {"MOST_SITES": MOST_SITES, "MOST_TOKENS": MOST_TOKENS}
-    return environment.get_template(TEMPLATE.name)
+    return environment.get_template(name)

@@ -6,6 +6,7 @@
     chat_prompt_completion  prompt, completion, both lists of messages, as TRL learns only the answers of chats
     prompt_completion       prompt, completion, both texts, for models without a chat template
     alpaca                  instruction, input, output, as Stanford Alpaca: alpaca/train.json, .parquet
+    pairs.., labels..       preferences, see merging.preference_rows: pairs/train.jsonl, .parquet
 
 docs/training.md has the settings of each trainer for each format.
 
@@ -24,11 +25,12 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from merging import preference_rows
 from merging.splits import NAME, Splits
 from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, IDS, Parts, entry
 from merging.writers import JsonLines, JsonList, Parquet, require_pyarrow
 
-SEPARATOR = "\n\nAnswer:\n"  # ends with one line end, which no tokenizer joins to what follows: benchmarks.separators
+SEPARATOR = preference_rows.TEXT_SEPARATOR
 SHAREGPT_ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
 PARQUET = ".parquet"
 SUFFIX = {JsonLines: ".jsonl", JsonList: ".json"}
@@ -48,6 +50,7 @@ LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
     },
     "sharegpt": {"formatting": "sharegpt"},  # LLaMA-Factory's defaults are the names of ShareGPT
     "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
+    **preference_rows.LLAMA_FACTORY_FIELDS,
 }
 
 
@@ -197,14 +200,18 @@ def shapes(system: str | None = None, separator: str = SEPARATOR) -> dict[str, S
 
 
 CHATS = ("messages", "sharegpt", "chat_prompt_completion")  # the formats that have a system turn
-SHAPES = shapes()
-FORMATS = ("alpha", *SHAPES)
+FORMATS = ("alpha", *shapes())  # of merge_datasets.py
+SHAPES = {
+    **shapes(),
+    **{name: Shape(row, columns, JsonLines) for name, (row, columns) in preference_rows.ROWS.items()},
+}
 
 # The files of a data set, and the folders that they are in
 FILES = re.compile(
     rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
     rf"|(?:{'|'.join(SHAPES)})/{NAME}\.(?:jsonl?|parquet)"
-    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json|plots/(?:length|score|tags)\.png"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json"
+    r"|plots/(?:length|score|tags)\.png"
 )
 FOLDERS = {*SHAPES, "plots"}
 

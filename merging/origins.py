@@ -30,6 +30,10 @@ class Origin(NamedTuple):
     without_names: str = ""  # why records may name no author
 
 
+HH_RLHF_PREFERENCES = (
+    "The publisher says of the HH-RLHF preference data that it is intended for research, especially such that makes "
+    "models less harmful, and that it contains content that may be offensive or upsetting."
+)
 ORIGINS = {
     "stackexchange": Origin(
         "Stack Exchange, by its dumps at archive.org",
@@ -66,6 +70,25 @@ ORIGINS = {
         adversarial=True,
         caution="The publisher says of the red-team data that it is meant to understand how crowdworkers attack "
         "models, and is not meant for fine-tuning or preference modelling. It holds offensive and upsetting text.",
+        notice="hh_rlhf.txt",
+    ),
+    "hh_rlhf_helpful": Origin(
+        "HH-RLHF, pairs of helpful replies",
+        "https://huggingface.co/datasets/Anthropic/hh-rlhf",
+        "dialogues divided into turns",
+        hub_source="extended|Anthropic/hh-rlhf",
+        synthetic=True,
+        caution=HH_RLHF_PREFERENCES,
+        notice="hh_rlhf.txt",
+    ),
+    "hh_rlhf_harmless": Origin(
+        "HH-RLHF, pairs of harmless replies",
+        "https://huggingface.co/datasets/Anthropic/hh-rlhf",
+        "dialogues divided into turns",
+        hub_source="extended|Anthropic/hh-rlhf",
+        synthetic=True,
+        adversarial=True,
+        caution=HH_RLHF_PREFERENCES,
         notice="hh_rlhf.txt",
     ),
     "conala": Origin(

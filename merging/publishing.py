@@ -29,7 +29,7 @@ from records.record import RecordLine
 
 REPORT = "report.json"
 NOTICES_FILE = "NOTICES.txt"
-PATH_OPTIONS = ("inputpath", "mix", "decontaminate", "tokenizer")
+PATH_OPTIONS = ("inputpath", "mix", "decontaminate", "tokenizer", "judgement_file", "hh_rlhf")
 UNPUBLISHED_OPTIONS = ("destpath", "dropped_path")  # they do not change the data set
 NAMES_SHOWN = 10  # of files that would be lost
 
@@ -73,6 +73,7 @@ class Publication:
         terms: Terms,
         screening: dict[str, Any],
         steps: dict[str, list[Step]],
+        subject: card.Subject = card.INSTRUCTIONS,
     ) -> list[DataFile]:
         """Write the plots, the card and the report; returns the data files.
 
@@ -95,13 +96,14 @@ class Publication:
             digests=digests,
             inputs=inputs,
             dropped=ledger.dropped,
-            command=command(options),
+            command=command(subject.script, options),
             attributed=self._attribution.records,
             without_names=+self._without_names,
             steps=steps,
             plots=captions,
             token_method=self._token_counter.method,
             special_tokens=tokens["records"] if tokens["action"] == "keep" else {},
+            subject=subject,
         ).text()
         (self._folder / card.FILE_NAME).write_bytes(text.encode("utf-8", "backslashreplace"))
         report = {
@@ -152,13 +154,16 @@ def _digest(path: Path) -> dict[str, Any]:
 
 
 # ---- what a merge may replace ----------------------------------------------------------------------------------------
-def unchanged_files(folder: Path, inputs: Iterable[str]) -> set[str]:
+def unchanged_files(folder: Path, inputs: Iterable[str], script: str = card.INSTRUCTIONS.script) -> set[str]:
     """The files in a folder that an earlier merge wrote and nobody has changed since, as paths relative to the folder.
 
     These are the files that the folder's report lists with the digests that they have, and the report itself if there
-    is any of them. Raises InputError if anything else has a name that a merge writes, or if an input is among them.
+    is any of them. Raises InputError if anything else has a name that a merge writes, if an input is among them, or if
+    another script than `script` wrote the report.
     """
-    listed = _listed(folder / REPORT)
+    writer, listed = _listed(folder / REPORT)
+    if listed and writer != script:
+        raise InputError(f"{folder}: holds a data set that {writer} wrote; give another --destpath")
     unchanged = {name for name, digest in listed.items() if _is_unchanged(folder / name, digest)}
     if unchanged:
         unchanged.add(REPORT)
@@ -176,15 +181,16 @@ def unchanged_files(folder: Path, inputs: Iterable[str]) -> set[str]:
     return unchanged
 
 
-def _listed(report: Path) -> dict[str, Any]:
-    """Size and SHA-256 of the files that a merge's report lists; nothing if there is no such report."""
+def _listed(report: Path) -> tuple[str, dict[str, Any]]:
+    """The script that wrote a report, and size and SHA-256 of the files that it lists; none without such a report."""
     try:
-        listed = json.loads(report.read_bytes())["files"]
-        return {name: {"bytes": file["bytes"], "sha256": file["sha256"]} for name, file in listed.items()}
+        written = json.loads(report.read_bytes())
+        files = {name: {"bytes": file["bytes"], "sha256": file["sha256"]} for name, file in written["files"].items()}
+        return written.get("script", card.INSTRUCTIONS.script), files  # of an earlier version: only merges had reports
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return {}
+        return "", {}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # not the report of a merge
-        return {}
+        return "", {}
 
 
 def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
@@ -216,9 +222,9 @@ def published_options(options: Mapping[str, Any], defaults: Mapping[str, Any]) -
     return published
 
 
-def command(options: Mapping[str, Any]) -> str:
-    """The command with these options."""
-    words = ["python", "merge_datasets.py"]
+def command(script: str, options: Mapping[str, Any]) -> str:
+    """The script's command with these options."""
+    words = ["python", script]
     for name, value in options.items():
         words.append(f"--{name}")
         if value is not True:

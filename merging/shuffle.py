@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from quality.duplicates import content_key, rank
 from records.file_io import READ_BUFFER
@@ -66,9 +67,9 @@ class Shuffle:
     Of exact duplicates it yields the best by `duplicates.rank`. Memory: BUFFER, one bucket, and 8 bytes a record.
     """
 
-    def __init__(self, folder: Path, seed: str):
-        """folder: where the temporary files are created, and removed at the end."""
-        self._seed = f"{seed}\n".encode()
+    def __init__(self, folder: Path, seed: str, key: Callable[[dict[str, Any]], bytes] = content_key):
+        """folder: where the temporary files are created, and removed at the end. key: equal for exact duplicates."""
+        self._seed, self._key = f"{seed}\n".encode(), key
         self._folder = folder / ".shuffle"
         self._held: defaultdict[bytes, list[bytes]] = defaultdict(list)
         self._size = 0
@@ -85,7 +86,7 @@ class Shuffle:
 
     def add(self, row: RecordLine, group: int = 0) -> None:
         """Add a record. `group` is stored with it."""
-        key = blake2b(self._seed + content_key(row.record), digest_size=16).hexdigest().encode()
+        key = blake2b(self._seed + self._key(row.record), digest_size=16).hexdigest().encode()
         place = row.place.encode("unicode_escape")
         line = b"%b\t%d\t%d\t%b\t%b\n" % (key, group, self.count, place, row.raw)
         self._held[key[:BUCKET_DIGITS]].append(line)

@@ -40,14 +40,20 @@ class Splits:
 def question_of(record: dict[str, Any]) -> str:
     """What identifies a record's question: its address, else its site and number, else its instruction.
 
-    The case and white space of an instruction do not count.
+    Of a dialogue, whose earlier turns are its `history`, the first turn counts: others may continue it differently. The
+    case and white space of a text do not count.
     """
     meta = record["meta"]
     if isinstance(url := meta.get("question_url"), str) and url:
         return url
     if isinstance(site := meta.get("site"), str) and isinstance(number := meta.get("question_id"), int):
         return f"https://{site}/q/{number}"
-    return "".join(unicodedata.normalize("NFC", record["instruction"]).casefold().split())
+    match record.get("history"):
+        case [{"content": str(text)}, *_]:
+            pass
+        case _:
+            text = record["instruction"]
+    return "".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def splits_of(shares: list[str]) -> Splits:

@@ -63,15 +63,16 @@ class Parquet:
     """Rows with fixed columns, in row groups large enough to read efficiently and small enough for memory."""
 
     def __init__(self, path: Path, columns: dict[str, str], stack: ExitStack):
-        """columns: their types, "text", "messages" (a list of role and content), "sharegpt" (of from and value)."""
+        """columns: their types: "text", "number", "flag", "numbers", "message" (role and content), "messages",
+        "sharegpt" (a list of from and value)."""
         import pyarrow  # takes a quarter of a second and 60 MB, so only where it is needed
         import pyarrow.parquet
 
-        text = pyarrow.string()
-        turns = {"messages": ("role", "content"), "sharegpt": ("from", "value")}
-        types = {"text": text} | {
-            name: pyarrow.list_(pyarrow.struct([(field, text) for field in fields])) for name, fields in turns.items()
-        }
+        text, number = pyarrow.string(), pyarrow.int64()
+        message = pyarrow.struct([("role", text), ("content", text)])
+        types = {"text": text, "number": number, "flag": pyarrow.bool_(), "numbers": pyarrow.list_(number)}
+        types |= {"message": message, "messages": pyarrow.list_(message)}
+        types["sharegpt"] = pyarrow.list_(pyarrow.struct([("from", text), ("value", text)]))
         self.path, self.records = path, 0
         self._schema = pyarrow.schema([(name, types[type]) for name, type in columns.items()])
         self._rows: list[dict[str, Any]] = []

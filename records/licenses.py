@@ -34,6 +34,8 @@ SPELLINGS = {
     "odc-by": "ODC-By-1.0",
 }
 
+LICENSES_OF_POSTS = ("question_license", "answer_license")  # in a record's meta
+LICENSES_OF_PAIR = ("question_license", "chosen_license", "rejected_license")
 # The identifiers at https://huggingface.co/docs/hub/repositories-licenses, but for `cc`, `other` and `unknown`.
 HUB_NAMES = frozenset(
     """
@@ -134,11 +136,14 @@ def _creative_commons(elements: str, version: str | None) -> License:
 def own_licenses(row: RecordLine) -> tuple[str, ...]:
     """The licences of a record as they are written: `license`, or `question_license` and `answer_license`.
 
+    A pair of answers has `question_license`, `chosen_license` and `rejected_license`.
+
     Raises InputError if it has none.
     """
     meta = row.record["meta"]
     license = meta.get("license")
-    names = (license,) if license else (meta.get("question_license"), meta.get("answer_license"))
+    parts = LICENSES_OF_PAIR if LICENSES_OF_PAIR[-1] in meta else LICENSES_OF_POSTS
+    names = (license,) if license else tuple(map(meta.get, parts))
     for name in names:
         if not isinstance(name, str) or not name.strip():
             hint = "give it meta.license, or meta.question_license and meta.answer_license"

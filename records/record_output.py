@@ -30,15 +30,16 @@ class RecordOutput:
     def keep(self, part: str, row: SourceRow, record: dict[str, Any]) -> None:
         self.tally.keep()
         self.kept_by_part[part] += 1
-        self.out.write(_encode(record, row))
+        self.out.write(encoded(record, row))
 
     def drop(self, row: SourceRow, record_id: str, reason: str) -> None:
         self.tally.drop(reason)
         if self.dropped:
-            self.dropped.write(_encode({"reason": reason, "id": record_id, "row": row.value}, row))
+            self.dropped.write(encoded({"reason": reason, "id": record_id, "row": row.value}, row))
 
 
-def _encode(value: dict[str, Any], row: SourceRow) -> bytes:
+def encoded(value: dict[str, Any], row: SourceRow) -> bytes:
+    """What was made of a row as a line of JSON. Raises InputError if it cannot be written as JSON."""
     try:
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError as error:  # half a surrogate pair, or an integer beyond 64 bits

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 FIELD = "repairs"  # of meta: {name: count}
+
+FIELDS_OF_PAIR = (f"chosen_{FIELD}", f"rejected_{FIELD}")
 
 CHANGES = {
     "duplicates": 'the note "Possible Duplicate" left out',
@@ -19,6 +22,6 @@ CHANGES = {
 
 
 def changes_of(meta: dict[str, Any]) -> list[str]:
-    """What repairs changed in a record, in words."""
-    repairs = meta.get(FIELD)
-    return [CHANGES.get(name, f"repaired: {name}") for name in repairs] if isinstance(repairs, dict) else []
+    """What repairs changed in a record, or in the two answers of a pair, in words."""
+    found = [repairs for field in (FIELD, *FIELDS_OF_PAIR) if isinstance(repairs := meta.get(field), dict)]
+    return [CHANGES.get(name, f"repaired: {name}") for name in dict.fromkeys(chain(*found))]

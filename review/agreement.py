@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from records.script import tell
 from review.judgements import Judgement
 
 ACCEPTED, REJECTED, NOT_JUDGED = "accepted", "rejected", "not judged"
+SHOWN = 5  # of the judgements that match no record
 
 
 class Review(NamedTuple):
@@ -50,6 +52,17 @@ def disputed(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
         for record_id, of_record in reviews.items()
         if len({review.judgement.accepted for review in of_record}) > 1
     }
+
+
+def show_unknown(unknown: Mapping[str, Collection[Review]], judgements: int) -> None:
+    """Print how many of all judgements match no record, and the first of them."""
+    lines = [
+        f"{review.place}: {record_id} is not in the data" for record_id in unknown for review in unknown[record_id]
+    ]
+    if lines:
+        tell(f"{len(lines):,} of {judgements:,} judgements match no record{', first' if len(lines) > SHOWN else ''}:")
+    for line in lines[:SHOWN]:
+        tell(line)
 
 
 @dataclass(frozen=True)

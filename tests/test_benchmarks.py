@@ -20,6 +20,7 @@ MODULES = sorted(
     {module for module, *_ in COMMANDS}
     | {
         "benchmarks.get_dumps",
+        "benchmarks.trainers.preferences_loaders",
         "benchmarks.tools.grow_dump",
         "benchmarks.tools.gguf_to_folder",
         "benchmarks.tools.fidelity",

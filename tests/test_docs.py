@@ -34,6 +34,7 @@ IN_ORDER = (
     "other_sources",
     "merging",
     "training",
+    "preferences",
 )
 
 

@@ -22,6 +22,7 @@ USES = {
     "viewer": {"records", "review"},
     "merging": {"records", "quality"},
     "generation": {"records", "quality", "review"},
+    "preferences": {"records", "quality", "review"},
 }
 PAGE = (ROOT / "docs" / "design.md").read_text("utf-8")
 SCRIPTS = {path.stem: path for path in ROOT.glob("*.py")}
