@@ -252,7 +252,7 @@ FLAGS = {
     " tags exclude_tags licenses",
     "filter_by_human.py": "inputpath destpath judgement_file keep_unjudged agreement",
     "merge_datasets.py": "inputpath mix destpath dropped_path skip_bad seed max_per_source formats split pair parts"
-    " max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
+    " system separator max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
     " decontaminate_field ngram max_tokens special_tokens pii tokenizer",
 }
 DEFAULTS = {
