@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from merging.earlier_steps import earlier_steps
-from merging.formats import FORMATS, DataSet
+from merging.formats import CHATS, FORMATS, SEPARATOR, DataSet, shapes
 from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked, shown
 from merging.lengths import DEFAULT_LENGTHS, TokenCounter
 from merging.mix import MixSource, load_mix
@@ -120,6 +120,20 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
         help="alpha: instruction, blank line, response, <|endoftext|> (default); labelled: User: .. Agent: ..; "
         "split: [instruction, response]",
     )
+    add(
+        "--system",
+        type=on_one_line,
+        metavar="TEXT",
+        help=rf"a system turn at the beginning of every chat, in {', '.join(CHATS)}; \n is a line end",
+    )
+    add(
+        "--separator",
+        type=on_one_line,
+        default=on_one_line(SEPARATOR),
+        metavar="TEXT",
+        help=r"the end of every prompt in prompt_completion; \n is a line end, and one at the end is right for all "
+        "tokenizers (default: %(default)s)",
+    )
     add("--parts", type=positive, metavar="N", help=f"tuple files of equal length, up to {MOST_PARTS} (default: 1)")
     add("--max_part_bytes", type=positive, metavar="N", help="as many tuple files as needed, each of at most N bytes")
     add(
@@ -197,6 +211,12 @@ def refuse_contradictions(flags: argparse.Namespace, parser: argparse.ArgumentPa
         parser.error("give --parts or --max_part_bytes, not both")
     if "alpha" not in flags.formats and (flags.parts or flags.max_part_bytes or flags.pair != "alpha"):
         parser.error("--parts, --max_part_bytes and --pair do nothing without alpha among the --formats")
+    if flags.system is not None and not flags.system.strip():
+        parser.error("--system is blank; leave it out")
+    if flags.system and not set(flags.formats) & set(CHATS):
+        parser.error(f"--system does nothing without one of these --formats: {', '.join(CHATS)}")
+    if flags.separator != parser.get_default("separator") and "prompt_completion" not in flags.formats:
+        parser.error("--separator does nothing without prompt_completion among the --formats")
     if not flags.decontaminate and (flags.decontaminate_field or flags.ngram):
         parser.error("--decontaminate_field and --ngram do nothing without --decontaminate")
     if (flags.parts or 0) > MOST_PARTS:
@@ -218,6 +238,16 @@ def similarity(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, up to 1")
     return value
+
+
+def on_one_line(text: str) -> str:
+    r"""The type of a flag in whose text \n may stand for a line end; in the card's command it always does."""
+    return text.replace("\n", r"\n")
+
+
+def with_line_ends(text: str) -> str:
+    """The text that `on_one_line` was given, or that was meant."""
+    return text.replace(r"\n", "\n")
 
 
 def main() -> None:
@@ -242,7 +272,17 @@ def main() -> None:
         folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))
         ledger = Ledger(dropped, flags.skip_bad)
         groups = Groups([source.quota for source in sources], flags.max_per_source)
-        data_set = DataSet(folder, flags.formats, splits, flags.pair, flags.parts or 1, flags.max_part_bytes, stack)
+        system = with_line_ends(flags.system) if flags.system else None
+        data_set = DataSet(
+            folder,
+            flags.formats,
+            splits,
+            flags.pair,
+            flags.parts or 1,
+            flags.max_part_bytes,
+            stack,
+            shapes(system, with_line_ends(flags.separator)),
+        )
         publication = Publication(folder, data_set, flags.plots, token_counter, changes(flags), stack)
         with Shuffle(folder, f"{flags.seed}") as shuffle:
             for number, source in enumerate(sources):

@@ -24,6 +24,8 @@ COMMANDS = (
     ("benchmarks.quality", "personal_data"),
     ("benchmarks.merge",),
     ("benchmarks.merge", "--flags", "--formats", "messages"),
+    ("benchmarks.separators",),
+    ("benchmarks.trainers",),
     ("benchmarks.preferences",),
     ("benchmarks.review",),
     ("benchmarks.viewer",),

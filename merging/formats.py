@@ -1,10 +1,14 @@
 """A data set in the formats that trainers read, written record by record.
 
-    alpha              lists of [source, pair], see merging.tuples: instruction_tuning_dataset_alpha_part1.json, ..
-    messages           messages, source, id, meta, as TRL and axolotl read chats: messages/train.jsonl, .parquet
-    prompt_completion  prompt, completion, for models without a chat template: prompt_completion/train.jsonl, .parquet
-    alpaca             instruction, input, output, as Stanford Alpaca: alpaca/train.json, .parquet
-    pairs.., labels..  preferences, see merging.preference_rows: pairs/train.jsonl, .parquet
+    alpha                   lists of [source, pair], see merging.tuples: instruction_tuning_dataset_alpha_part1.json, ..
+    messages                messages, as axolotl and LLaMA-Factory read chats: messages/train.jsonl, .parquet
+    sharegpt                conversations, the older form of a chat: sharegpt/train.jsonl, .parquet
+    chat_prompt_completion  prompt, completion, both lists of messages, as TRL learns only the answers of chats
+    prompt_completion       prompt, completion, both texts, for models without a chat template
+    alpaca                  instruction, input, output, as Stanford Alpaca: alpaca/train.json, .parquet
+    pairs.., labels..       preferences, see merging.preference_rows: pairs/train.jsonl, .parquet
+
+docs/training.md has the settings of each trainer for each format.
 
 The card gives load_dataset the Parquet files: it takes one kind of file for all configurations of a folder, and reads a
 JSON list into memory at once.
@@ -13,8 +17,9 @@ JSON list into memory at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -25,30 +30,28 @@ from merging.splits import NAME, Splits
 from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, IDS, Parts, entry
 from merging.writers import JsonLines, JsonList, Parquet, require_pyarrow
 
-FORMATS = ("alpha", "messages", "prompt_completion", "alpaca")
+SEPARATOR = preference_rows.TEXT_SEPARATOR
+SHAREGPT_ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
 PARQUET = ".parquet"
 SUFFIX = {JsonLines: ".jsonl", JsonList: ".json"}
 LLAMA_FACTORY = "dataset_info.json"
+# The formats that LLaMA-Factory reads. A prompt with a separator is none: its templates put in separators of their own.
 LLAMA_FACTORY_FIELDS: dict[str, dict[str, Any]] = {
     "messages": {
         "formatting": "sharegpt",
         "columns": {"messages": "messages"},
-        "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"},
+        "tags": {
+            "role_tag": "role",
+            "content_tag": "content",
+            "user_tag": "user",
+            "assistant_tag": "assistant",
+            "system_tag": "system",
+        },
     },
-    "prompt_completion": {"columns": {"prompt": "prompt", "response": "completion"}},
+    "sharegpt": {"formatting": "sharegpt"},  # LLaMA-Factory's defaults are the names of ShareGPT
     "alpaca": {"columns": {"prompt": "instruction", "query": "input", "response": "output"}},
     **preference_rows.LLAMA_FACTORY_FIELDS,
 }
-
-# The files of a data set, and the folders that they are in
-FOLDERS_OF_ROWS = ("messages", "prompt_completion", "alpaca", *preference_rows.ROWS)
-FILES = re.compile(
-    rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
-    rf"|(?:{'|'.join(FOLDERS_OF_ROWS)})/{NAME}\.(?:jsonl?|parquet)"
-    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json"
-    r"|plots/(?:length|score|tags)\.png"
-)
-FOLDERS = {*FOLDERS_OF_ROWS, "plots"}
 
 
 class DataFile(NamedTuple):
@@ -130,25 +133,44 @@ class Shape(NamedTuple):
     text: type[JsonLines] | type[JsonList]
 
 
-def messages(record: dict[str, Any]) -> dict[str, Any]:
-    """A conversation of one exchange.
+def origin(record: dict[str, Any]) -> dict[str, Any]:
+    """Where a row comes from.
 
     `meta` is a JSON string: each source has its own fields, so the type of a struct would depend on the sources.
     """
-    return {
-        "messages": [
-            {"role": "user", "content": record["instruction"]},
-            {"role": "assistant", "content": record["response"]},
-        ],
-        "source": record["source"],
-        "id": record["id"],
-        "meta": orjson.dumps(record["meta"]).decode(),
-    }
+    return {"source": record["source"], "id": record["id"], "meta": orjson.dumps(record["meta"]).decode()}
 
 
-def prompt_completion(record: dict[str, Any]) -> dict[str, Any]:
-    """A trainer joins the two into one text and learns the completion, so the prompt ends with a blank line."""
-    return {"prompt": f"{record['instruction']}\n\n", "completion": record["response"]}
+def prompt_messages(record: dict[str, Any], system: str | None) -> list[dict[str, str]]:
+    """The turns before the answer: the system's, if there is one, and the question."""
+    first = [{"role": "system", "content": system}] if system else []
+    return [*first, {"role": "user", "content": record["instruction"]}]
+
+
+def answer(record: dict[str, Any]) -> dict[str, str]:
+    return {"role": "assistant", "content": record["response"]}
+
+
+def messages(record: dict[str, Any], system: str | None) -> dict[str, Any]:
+    """A conversation of one exchange."""
+    return {"messages": [*prompt_messages(record, system), answer(record)], **origin(record)}
+
+
+def chat_prompt_completion(record: dict[str, Any], system: str | None) -> dict[str, Any]:
+    """The same conversation, cut where learning begins."""
+    return {"prompt": prompt_messages(record, system), "completion": [answer(record)], **origin(record)}
+
+
+def sharegpt(record: dict[str, Any], system: str | None) -> dict[str, Any]:
+    """The same conversation with the names of ShareGPT."""
+    turns = [*prompt_messages(record, system), answer(record)]
+    named = [{"from": SHAREGPT_ROLES[turn["role"]], "value": turn["content"]} for turn in turns]
+    return {"conversations": named, **origin(record)}
+
+
+def prompt_completion(record: dict[str, Any], separator: str) -> dict[str, Any]:
+    """A trainer joins the two into one text and learns the completion."""
+    return {"prompt": f"{record['instruction']}{separator}", "completion": record["response"]}
 
 
 def alpaca(record: dict[str, Any]) -> dict[str, Any]:
@@ -156,12 +178,42 @@ def alpaca(record: dict[str, Any]) -> dict[str, Any]:
     return {"instruction": record["instruction"], "input": "", "output": record["response"]}
 
 
+def shapes(system: str | None = None, separator: str = SEPARATOR) -> dict[str, Shape]:
+    """The formats that have a row for each record.
+
+    system: the first turn of every chat. separator: between question and answer, at the end of a prompt that is a text.
+    """
+    origin_columns = {"source": "text", "id": "text", "meta": "text"}
+    return {
+        "messages": Shape(partial(messages, system=system), {"messages": "messages", **origin_columns}, JsonLines),
+        "sharegpt": Shape(partial(sharegpt, system=system), {"conversations": "sharegpt", **origin_columns}, JsonLines),
+        "chat_prompt_completion": Shape(
+            partial(chat_prompt_completion, system=system),
+            {"prompt": "messages", "completion": "messages", **origin_columns},
+            JsonLines,
+        ),
+        "prompt_completion": Shape(
+            partial(prompt_completion, separator=separator), {"prompt": "text", "completion": "text"}, JsonLines
+        ),
+        "alpaca": Shape(alpaca, {"instruction": "text", "input": "text", "output": "text"}, JsonList),
+    }
+
+
+CHATS = ("messages", "sharegpt", "chat_prompt_completion")  # the formats that have a system turn
+FORMATS = ("alpha", *shapes())  # of merge_datasets.py
 SHAPES = {
-    "messages": Shape(messages, {"messages": "messages", "source": "text", "id": "text", "meta": "text"}, JsonLines),
-    "prompt_completion": Shape(prompt_completion, {"prompt": "text", "completion": "text"}, JsonLines),
-    "alpaca": Shape(alpaca, {"instruction": "text", "input": "text", "output": "text"}, JsonList),
+    **shapes(),
     **{name: Shape(row, columns, JsonLines) for name, (row, columns) in preference_rows.ROWS.items()},
 }
+
+# The files of a data set, and the folders that they are in
+FILES = re.compile(
+    rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
+    rf"|(?:{'|'.join(SHAPES)})/{NAME}\.(?:jsonl?|parquet)"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json"
+    r"|plots/(?:length|score|tags)\.png"
+)
+FOLDERS = {*SHAPES, "plots"}
 
 
 # ---- all formats and splits ------------------------------------------------------------------------------------------
@@ -180,12 +232,14 @@ class DataSet:
         parts: int,
         max_part_bytes: int | None,
         stack: ExitStack,
+        shapes: Mapping[str, Shape] = SHAPES,
     ):
         """stack: closes the files if the run fails before `close`."""
         self._folder, self._formats, self._splits, self._stack = folder, formats, splits, stack
+        self._shapes = shapes
         self._alpha = (pair, parts, max_part_bytes)
         self._writers: dict[str, list[Format]] = {}
-        if set(formats) & set(SHAPES):
+        if set(formats) & set(shapes):
             require_pyarrow()
         if "alpha" in formats:
             self._ids = JsonLines(folder / IDS, stack)
@@ -199,7 +253,7 @@ class DataSet:
             return Alpha(self._folder, split, self._stack, self._ids, *self._alpha)
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
-        return Rows(folder, split, self._stack, SHAPES[name])
+        return Rows(folder, split, self._stack, self._shapes[name])
 
     def write(self, record: dict[str, Any]) -> None:
         split = self._splits.of(record)

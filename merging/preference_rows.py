@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-TEXT_SEPARATOR = "\n\nAnswer:\n"  # ends with one line end, which no tokenizer joins with the answer's first word
+TEXT_SEPARATOR = "\n\nAnswer:\n"  # ends with one line end, right for all tokenizers: python -m benchmarks.separators
 SPEAKERS = {"user": "Human", "assistant": "Assistant"}  # in the text of a dialogue, as HH-RLHF writes them
 
 Row = dict[str, Any]

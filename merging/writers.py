@@ -63,7 +63,8 @@ class Parquet:
     """Rows with fixed columns, in row groups large enough to read efficiently and small enough for memory."""
 
     def __init__(self, path: Path, columns: dict[str, str], stack: ExitStack):
-        """columns: their types: "text", "number", "flag", "numbers", "message" (role and content), "messages"."""
+        """columns: their types: "text", "number", "flag", "numbers", "message" (role and content), "messages",
+        "sharegpt" (a list of from and value)."""
         import pyarrow  # takes a quarter of a second and 60 MB, so only where it is needed
         import pyarrow.parquet
 
@@ -71,6 +72,7 @@ class Parquet:
         message = pyarrow.struct([("role", text), ("content", text)])
         types = {"text": text, "number": number, "flag": pyarrow.bool_(), "numbers": pyarrow.list_(number)}
         types |= {"message": message, "messages": pyarrow.list_(message)}
+        types["sharegpt"] = pyarrow.list_(pyarrow.struct([("from", text), ("value", text)]))
         self.path, self.records = path, 0
         self._schema = pyarrow.schema([(name, types[type]) for name, type in columns.items()])
         self._rows: list[dict[str, Any]] = []

@@ -33,6 +33,7 @@ IN_ORDER = (
     "review",
     "other_sources",
     "merging",
+    "training",
     "preferences",
 )
 

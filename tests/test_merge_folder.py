@@ -29,6 +29,7 @@ NAMES = [
     "alpaca/train.parquet", "README.md", "report.json", "ATTRIBUTION.jsonl", "TUPLE_IDS.jsonl", "NOTICES.txt",
     "dataset_info.json", "plots/length.png",
     "plots/score.png", "plots/tags.png", "messages", "alpaca", "prompt_completion", "plots",
+    "sharegpt/train.jsonl", "chat_prompt_completion/train.parquet", "sharegpt", "chat_prompt_completion",
 ]  # fmt: skip
 
 

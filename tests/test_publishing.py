@@ -167,7 +167,7 @@ def test_attribution_lists_the_records_whose_licences_ask_for_it(tmp_path):
 # ----------------------------------------------------------------------------------------------------------------------
 
 ALL = [
-    *("--formats", "alpha", "messages", "prompt_completion", "alpaca"),
+    *("--formats", "alpha", "messages", "sharegpt", "chat_prompt_completion", "prompt_completion", "alpaca"),
     *("--split", "train:0.7", "validation:0.2", "test:0.1"),
 ]
 
@@ -186,6 +186,26 @@ def test_splits_have_the_sizes_asked_for_and_do_not_depend_on_the_seed(tmp_path)
     plain = json.loads((tmp_path / "0" / "instruction_tuning_dataset_alpha_part1.json").read_bytes())
     held_out = json.loads((tmp_path / "0" / "instruction_tuning_dataset_alpha_test_part1.json").read_bytes())
     assert (len(plain), len(held_out)) == (len(splits[0]["train"]), len(splits[0]["test"]))
+
+
+def test_the_system_turn_and_the_separator_are_in_every_row(tmp_path):
+    options = ("--formats", "messages", "sharegpt", "chat_prompt_completion", "prompt_completion")
+    report = merge(tmp_path, record(1), options=(*options, "--system", "Be brief.\nBe kind.", "--separator", r"\n=>\n"))
+    row = {name: lines(tmp_path / name / "train.jsonl")[0] for name in options[1:]}
+    system = {"role": "system", "content": "Be brief.\nBe kind."}
+    user = {"role": "user", "content": record(1)["instruction"]}
+    answer = {"role": "assistant", "content": record(1)["response"]}
+    assert row["messages"]["messages"] == [system, user, answer]
+    assert (row["chat_prompt_completion"]["prompt"], row["chat_prompt_completion"]["completion"]) == (
+        [system, user],
+        [answer],
+    )
+    assert row["sharegpt"]["conversations"] == [
+        {"from": name, "value": turn["content"]}
+        for name, turn in zip(("system", "human", "gpt"), (system, user, answer), strict=True)
+    ]
+    assert row["prompt_completion"]["prompt"] == f"{user['content']}\n=>\n"
+    assert report["options"]["system"] == r"Be brief.\nBe kind."  # so that the card's command is one line
 
 
 def test_answers_to_one_question_are_in_one_split_however_it_is_identified(tmp_path):

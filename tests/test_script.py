@@ -252,7 +252,7 @@ FLAGS = {
     " tags exclude_tags licenses",
     "filter_by_human.py": "inputpath destpath judgement_file keep_unjudged agreement",
     "merge_datasets.py": "inputpath mix destpath dropped_path skip_bad seed max_per_source formats split pair parts"
-    " max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
+    " system separator max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
     " decontaminate_field ngram max_tokens special_tokens pii tokenizer",
 }
 DEFAULTS = {
@@ -315,6 +315,7 @@ WRONG = [
                      ["--mix", "b"], ["--parts", "501"], ["--skip_bad"], ["--dropped_path", "dataset/dropped.jsonl"],
                      ["--formats", "csv"], ["--near_duplicates", "0"], ["--near_duplicates", "1.1"], ["--ngram", "9"],
                      ["--pii", "find"], ["--ngram", "8"], ["--formats", "messages", "--parts", "2"],
+                     ["--system", "Be brief."], ["--formats", "messages", "--system", " "], ["--separator", "x"],
                      ["--split", "train:0.5"], ["--split", "train:0.5", "train:0.5"],
                      ["--split", "Train:1"], ["--split", "train:1", "validation:0"], ["--split", "train"])
     ),

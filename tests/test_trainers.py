@@ -8,21 +8,20 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
+from merging.formats import SEPARATOR
 from tests import needs
 from tests.conftest import jsonl, record, run_script
+from tests.dumps import read_jsonl
 
 pytestmark = pytest.mark.slow
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "WANDB_MODE": "disabled", "CUDA_VISIBLE_DEVICES": ""}
 
-FORMATS = ("messages", "prompt_completion", "alpaca")
-IGNORED = -100  # PyTorch's ignore_index
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
-)
+FORMATS = ("messages", "sharegpt", "chat_prompt_completion", "prompt_completion", "alpaca")
+FOR_LLAMA_FACTORY = ("messages", "sharegpt", "alpaca")
 STRANGE = ["a\n\nb", "```python\nx = 1\n```", "$\\alpha$ | é 🚤\u2028", '"quoted" \\ <b>', "\t lead", "x" * 5000]
 
 
@@ -79,7 +78,9 @@ EXPECTED = sorted((record["instruction"], record["response"]) for record in reco
 def test_load_dataset_gives_every_record_of_every_format_in_its_split(loaded):
     pairs = {
         "messages": lambda row: tuple(message["content"] for message in row["messages"]),
-        "prompt_completion": lambda row: (row["prompt"].removesuffix("\n\n"), row["completion"]),
+        "sharegpt": lambda row: tuple(turn["value"] for turn in row["conversations"]),
+        "chat_prompt_completion": lambda row: tuple(turn["content"] for turn in row["prompt"] + row["completion"]),
+        "prompt_completion": lambda row: (row["prompt"].removesuffix(SEPARATOR), row["completion"]),
         "alpaca": lambda row: (row["instruction"], row["output"]),
     }
     sizes = set()
@@ -150,86 +151,90 @@ def test_the_hub_reads_the_card(data_set):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    """A tokenizer with bytes as tokens, and a chat template."""
-    needs.package("trl", "dev")
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"]
-    alphabet = special + sorted(pre_tokenizers.ByteLevel.alphabet())
-    inner = Tokenizer(models.BPE(vocab={token: number for number, token in enumerate(alphabet)}, merges=[]))
-    inner.pre_tokenizer, inner.decoder = (
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        decoders.ByteLevel(),
-    )
-    inner.add_special_tokens(special)
-    made = PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<|pad|>", eos_token="<|end|>")
-    made.chat_template = CHAT_TEMPLATE
-    return made
-
-
-def trainer(data, tokenizer, folder: Path, **options):
-    from transformers import LlamaConfig, LlamaForCausalLM
-    from trl import SFTConfig, SFTTrainer
-
-    shape = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        max_position_embeddings=8192,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    config = SFTConfig(
-        output_dir=str(folder),
-        max_length=None,
-        max_steps=1,
-        per_device_train_batch_size=1,
-        report_to="none",
-        use_cpu=True,
-        bf16=False,
-        save_strategy="no",
-        gradient_checkpointing=False,
-        **options,
-    )
-    return SFTTrainer(model=LlamaForCausalLM(shape), args=config, train_dataset=data, processing_class=tokenizer)
-
-
-def test_trl_takes_messages(loaded, tokenizer, tmp_path):
-    data = loaded["messages"]["train"].select(range(8))
-    made = trainer(data, tokenizer, tmp_path)
-    for row, prepared in zip(data, made.train_dataset, strict=True):
-        instruction, response = (message["content"] for message in row["messages"])
-        assert tokenizer.decode(prepared["input_ids"]) == f"<|user|>{instruction}<|end|><|assistant|>{response}<|end|>"
-    assert made.train().global_step == 1
-
-
-def test_trl_takes_prompts_and_completions_and_learns_the_completion(loaded, tokenizer, tmp_path):
-    data = loaded["prompt_completion"]["train"].select(range(8))
-    made = trainer(data, tokenizer, tmp_path)
-    for row, prepared in zip(data, made.train_dataset, strict=True):
-        learned = [label for label in prepared["labels"] if label != IGNORED]
-        assert tokenizer.decode(prepared["input_ids"]) == f"{row['prompt']}{row['completion']}<|end|>"
-        assert tokenizer.decode(learned) == f"{row['completion']}<|end|>"
-    assert made.train().global_step == 1
-
-
 def test_dataset_info_names_the_fields_of_the_files(data_set):
     """As LLaMA-Factory's data/README.md describes it: file_name, `columns` by formatting, and `tags` for roles."""
     data_sets = json.loads((data_set / "dataset_info.json").read_bytes())
-    assert set(data_sets) == {f"{name}_{split}" for name in FORMATS for split in ("train", "validation")}
+    assert set(data_sets) == {f"{name}_{split}" for name in FOR_LLAMA_FACTORY for split in ("train", "validation")}
+    defaults = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"}
     for entry in data_sets.values():
         text = (data_set / entry["file_name"]).read_text("utf-8")
         row = json.loads(text)[0] if entry["file_name"].endswith(".json") else json.loads(text.split("\n")[0])
-        assert set(entry["columns"].values()) <= set(row)
         if entry.get("formatting") == "sharegpt":
-            tags = entry["tags"]
-            roles = [message[tags["role_tag"]] for message in row[entry["columns"]["messages"]]]
-            assert roles == [tags["user_tag"], tags["assistant_tag"]]
-            assert all(tags["content_tag"] in message for message in row["messages"])
+            tags = entry.get("tags", defaults | {"system_tag": "system"})
+            turns = row[entry.get("columns", {"messages": "conversations"})["messages"]]
+            assert [turn[tags["role_tag"]] for turn in turns] == [tags["user_tag"], tags["assistant_tag"]]
+            assert all(tags["content_tag"] in turn for turn in turns) and tags["system_tag"] == "system"
         else:
-            assert {"prompt", "response"} <= set(entry["columns"]) <= {"prompt", "query", "response"}
+            assert set(entry["columns"]) == {"prompt", "query", "response"}
+            assert set(entry["columns"].values()) <= set(row)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# the settings of docs/training.md
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_trl_as_typed_learns_the_answers_and_their_ends(data_set, tmp_path, monkeypatch):
+    trl = needs.package("trl", "dev")
+    from benchmarks.trainers import trl_rows
+    from benchmarks.trainers.judge import RESULTS
+
+    for name in ("SFTTrainer", "SFTConfig"):  # which trl_rows replaces
+        monkeypatch.setattr(trl, name, getattr(trl, name))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "dataset").symlink_to(data_set)
+    monkeypatch.chdir(tmp_path)
+    trl_rows.main()
+    results = [json.loads(line) for line in RESULTS.read_text("utf-8").splitlines()]
+    started = {(line["model"], line["format"]): line["found"] for line in results if line["found"]}
+    answers = [row["output"] for row in json.loads((data_set / "alpaca" / "train.json").read_bytes())]
+    right = dict.fromkeys(("rows", "kept", "answers", "apart", "ends"), len(answers))
+    flush = sum(not answer[0].isspace() for answer in answers)  # white space joins to the line end before it
+    assert started == {
+        ("base", "prompt_completion"): right | {"answers": flush, "apart": flush},
+        ("chat", "chat_prompt_completion"): right,
+        ("chat, marked", "messages"): right,
+    }
+    assert [(line["model"], line["format"]) for line in results if not line["found"]] == [("chat", "messages")]
+
+
+def test_the_table_counts_what_goes_wrong(data_set):
+    """Tokens are characters here, and answers end with two dollar signs."""
+    from benchmarks.trainers.judge import IGNORED, learnt
+
+    [row, *_] = json.loads((data_set / "alpaca" / "train.json").read_bytes())
+    question, answer = row["instruction"], row["output"]
+
+    def counts(prompt: str, text: str, ignored: int) -> tuple[int, int, int]:
+        tokens = [ord(letter) for letter in prompt + text]
+        labels = [IGNORED] * ignored + tokens[ignored:]
+        found = learnt(data_set, [(tokens, labels)], lambda some: "".join(map(chr, some)), "$$")
+        return found.answers, found.apart, found.ends
+
+    prompt = f"{question}\n"
+    assert counts(prompt, f"{answer}$$", len(prompt)) == (1, 1, 1)
+    assert counts(prompt, f"{answer}$$", 0) == (0, 0, 1)  # the question is learnt too
+    assert counts(prompt, f"{answer}$$", len(prompt) + 1) == (0, 0, 1)  # the first token is not
+    assert counts(prompt, answer, len(prompt)) == (1, 1, 0)  # the end is not
+    assert counts(question, f"{answer}$$", len(question)) == (1, 0, 1)  # glued together
+
+
+def test_no_tokenizer_joins_the_separator_and_the_answer(sample_records):
+    needs.package("tokenizers", "dev")
+    from benchmarks.separators import broken, tokenizer
+    from benchmarks.trainers.pretokenizers import PRE_TOKENIZERS
+
+    pairs = [(row["instruction"], row["response"]) for row in read_jsonl(sample_records)]
+    for kind in PRE_TOKENIZERS:
+        tokens = tokenizer(kind, ["\n\n".join(pair) for pair in pairs])
+        assert broken(tokens, pairs, SEPARATOR) == 0, kind
+        assert bool(broken(tokens, pairs, "\n\n")) == (kind == "gpt2")
+
+
+@pytest.mark.parametrize("name", ["LLaMA-Factory", "axolotl", "torchtune"])
+def test_settings_are_typed_for_base_and_for_chat_models(name):
+    from benchmarks.trainers.judge import settings
+
+    for model in ("base", "chat"):
+        assert f"your-{model}-model" in str(yaml.safe_load(settings(f"{name}, {model} model")))
