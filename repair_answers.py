@@ -25,7 +25,7 @@ from records.record import RecordLine, read_with_progress, rewritten
 from records.repair_names import CHANGES, FIELD
 from records.script import add_paths, positive, run, script_parser, show_table
 from records.workers import make_pool, run_ahead
-from review.repairs import REPAIRS
+from review.repairs import DEFAULT, REPAIRS
 from review.repairs.pairs import PROMPTS, Pair, RepairedPair, repair_all
 
 BATCH = 500  # records that a worker gets at a time: about 0.03 s of work
@@ -39,9 +39,9 @@ def arguments() -> argparse.Namespace:
     add(
         "--repairs",
         type=repairs,
-        default=tuple(REPAIRS),
+        default=DEFAULT,
         metavar="NAMES",
-        help=f"the repairs to make, with commas between them, or none (default: all). {names}",
+        help=f"the repairs to make, with commas between them, or all, or none (default: {','.join(DEFAULT)}). {names}",
     )
     add("--skip", type=repairs, default=(), metavar="NAMES", help="of these repairs, the ones not to make")
     add(
@@ -59,7 +59,9 @@ def arguments() -> argparse.Namespace:
 
 
 def repairs(text: str) -> tuple[str, ...]:
-    """The type of --repairs: names of repairs, with commas between them, or "none"."""
+    """The type of --repairs: names of repairs, with commas between them, or "all" or "none"."""
+    if text == "all":
+        return tuple(REPAIRS)
     names = {part.strip() for part in text.split(",")} - {"none"}
     if unknown := sorted(names - set(REPAIRS)):
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no repair; the repairs are {', '.join(REPAIRS)}")

@@ -7,7 +7,7 @@ import pytest
 from merging.attribution import attribution
 from records.record import RecordLine
 from records.repair_names import CHANGES
-from review.repairs import REPAIRS
+from review.repairs import DEFAULT, REPAIRS
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "repair_answers.py"
@@ -64,7 +64,7 @@ def test_records_are_repaired_and_meta_tells_what_was_done(tmp_path):
         "repaired_by": {"courtesies": 2, "edits": 1, "links": 3},
         "left_by": {"links": 1},
     }
-    assert report["options"]["repairs"] == list(REPAIRS) and "workers" not in report["options"]
+    assert report["options"]["repairs"] == list(DEFAULT) and "workers" not in report["options"]
 
 
 def test_a_record_without_repairs_is_the_same_bytes(tmp_path):
@@ -88,7 +88,7 @@ def test_large_numbers_of_a_repaired_record_stay(tmp_path):
         (["--repairs", "links"], [2, 5]),
         (["--repairs", "courtesies, edits"], [3, 5]),
         (["--skip", "links"], [3, 5]),
-        (["--skip", "links,edits,courtesies"], []),
+        (["--repairs", "all", "--skip", "links,edits,courtesies"], []),
         (["--repairs", "links,edits", "--skip", "links"], [5]),
     ],
     ids=["one", "two", "all but one", "others", "both flags"],

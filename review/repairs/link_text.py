@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from review.criteria.links import ADDRESS, HTML_ADDRESS, MAY_HOLD_ADDRESS
 from review.criteria.parsed_response import Span, blanked
 from review.criteria.references import POST_OR_QUESTION, POST_OR_USER
-from review.repairs.verified_edits import Edit, Found, MarkdownText
+from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
 BLOCKS = {"Paragraph", "Heading", "Item", "TableCell", "BlockQuote"}
 FEWEST_WORDS = 3  # outside of its links, for a block that is not a list of references
 LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
 LONGEST_NAME = 3  # words
+FEWEST_OF_TITLE = 5  # words, of which the first is capitalized
 LONGEST_LEAD = 100  # characters before a link in which words point to it
 LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
 QUOTING = ("*", "_", '"', "'", "“", "‘", "`", "«", "\\")
@@ -56,16 +57,17 @@ _POINTS = re.compile(
     re.I,
 )
 _POINTS_SOMEWHERE = re.compile(
-    r"\b(?:this|these|here|links?|click)\b|\W*(?:that|those|there|such|following|my|another)\b", re.I
+    r"\b(?:this|these|here|links?|click)\b|\W*(?:that|those|there|such|following|my|another|ones?)\b", re.I
 )
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
-    r"\b(?:(?:this|that|these|those|following|above|the|both) links?(?! (?:between|of|function|to))"
-    r"|links? (?:above|below|provided)|linked (?:above|below|article|book|page|paper|post|question|site|video)"
-    r"|(?:that|those|these|(?:first|second|last|latter|former|same|above|linked)) (?:\w+ ){0,2}"
-    r"(?:articles?|papers?|pages?|posts?|videos?|blogs?|threads?|talks?|essays?|websites?|reports?|tutorials?|"
-    r"scripts?)"
-    r"|(?:see|in) the \S{0,2}\.?\w+\S? file)\b",
+    r"\blinks? (?:above|below|provided|i |here)|\blinked\b(?! lists?\b)"
+    r"|\b(?:the|this|that|these|those|above|following|both) (?:\w+ ){0,2}(?:links?(?! (?:between|of|function|to))|"
+    r"articles?|"
+    r"web ?pages?|blog posts?|videos?|tutorials?|threads?|talks?|essays?|slides|documents?|pdfs?)\b"
+    r"|\b(?:this|that|these|those|(?:first|second|last|latter|former|same|above)) (?:\w+ ){0,2}"
+    r"(?:books?|papers?|pages?|posts?|blogs?|(?:web)?sites?|reports?|scripts?|references?|courses?|notes)\b"
+    r"|\bsee (?:section|sec\.|chapter|page|p\.|figure|fig\.|table|line)|(?:see|in) the \S{0,2}\.?\w+\S? file\b",
     re.I,
 )
 # Files and programs, without which code that uses them does not run.
@@ -73,15 +75,14 @@ _FILE = re.compile(
     r"https?://(?:gist\.|pastebin\.|raw\.|(?:www\.)?(?:github|gitlab|bitbucket)\.\w+/.*/(?:blob|raw|tree|src)/)", re.I
 )
 _TAG = re.compile(r"/questions/tagged/")
+_SITE = re.compile(r"https?://[\w.]+\.(?:com|net)/?$")
+_BOOK = re.compile(r"amazon|rads\.stackoverflow|books\.google")
 # Where papers, books and posts are, whose titles are no part of a sentence.
 _OF_TITLES = re.compile(
     r"arxiv|doi\.org|jstor|springer|sciencedirect|projecteuclid|ncbi|nature\.com|acm\.org|ieee|ams\.org|numdam|"
     r"amazon|"
     r"books\.google|scholar|citeseer|\.pdf\b|blog|/questions/\d|/q/\d|youtube|medium\.com|news",
     re.I,
-)
-_SMALL = re.compile(
-    r"\b(?:an?|and|are|as|at|by|can|do|does|for|from|how|in|is|of|on|or|the|to|what|why|with|when|your|you|I)\b|[:?!]"
 )
 _ADDRESS = re.compile(
     r"\w+://|\bwww\.|(?:^|\s)[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca|eu|au|info|me|ly)(?:/|"
@@ -99,7 +100,7 @@ _LEADS_TO = re.compile(
     r"(?:\b(?:visit|go to|available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under)|"
     rf"link(?:ed)? to|this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN})"
     r"|\b(?:source|via|from|credits?|link|url|cf|ref|page|blog|site|homepage|project|docs|documentation)\.?:)\W*$"
-    r"|\bhere(?:['’]s| is| are| was)\b[^.!?\n]*$",
+    r"|\bhere(?:['’]?s| is| are| was)\b[^.!?\n]*$|\b(?:my|our)(?: \w+)? $",
     re.I,
 )
 # Around links that are all of a parenthesis, as in "(see [here] or [here] for details)".
@@ -191,8 +192,11 @@ def may_find(text: str) -> bool:
 
 def find(parsed: MarkdownText) -> Found:
     """The edits that take the addresses out of a text, if all of them can go."""
-    blocks = [block for block in _blocks(parsed) if any(link.is_url and not link.is_image for link in block.links)]
-    if any(_SPEAKS_OF_LINKS.search(block.text) for block in blocks):
+    every = list(_blocks(parsed))
+    blocks = [block for block in every if any(link.is_url and not link.is_image for link in block.links)]
+    if not blocks:
+        return NOTHING
+    if any(_SPEAKS_OF_LINKS.search(block.text) for block in every):
         return Found(left=True)
     places: list[tuple[Edit, ...]] = []
     for block in blocks:
@@ -275,21 +279,26 @@ def _stands(block: _Block) -> bool:
 
 def _unlinked(text: str, link: _Link, before: str) -> tuple[Edit, Edit]:
     """The edits that leave the text of a link, in quotation marks where it is a title or a tag amid a sentence."""
-    words = link.text.split()
-    big = sum(word[0].isupper() or len(word) < 4 for word in words if word[0].isalpha())
-    is_title = (
-        words[0][0].isupper()
-        and bool(_SMALL.search(link.text))
-        and (bool(_OF_TITLES.search(link.address)) or 2 * big > len(words))
-    )
     plain = text[link.start + 1 : link.text_end]
     quoted = (
-        (_TAG.search(link.address) or (len(words) >= FEWEST_WORDS and is_title))
-        and not plain.startswith(QUOTING)
+        (_TAG.search(link.address) or _is_title(link))
+        and not any(mark in plain for mark in QUOTING)
         and not before.rstrip("([").endswith(QUOTING)
     )
     mark = '"' if quoted else ""
     return Edit(link.start, link.start + 1, mark), Edit(link.text_end, link.end, mark)
+
+
+def _is_title(link: _Link) -> bool:
+    """Whether the text is the title of a paper, an article or a question, which is no part of the sentence."""
+    words = link.text.split()
+    if len(words) < FEWEST_WORDS or not words[0][0].isupper():
+        return False
+    if "?" in link.text or ": " in link.text:
+        return True
+    big = sum(word[0].isupper() or len(word) < 4 for word in words)
+    known, unknown = _OF_TITLES.search(link.address), "wikipedia" not in link.address and 2 * big > len(words)
+    return len(words) >= FEWEST_OF_TITLE and bool(known or unknown)
 
 
 def _is_aside(text: str, block: _Block, link: _Link) -> bool:
@@ -309,6 +318,8 @@ def _is_plain(text: str, link: _Link) -> bool:
         and not link.has_image
         and text.startswith("](", link.text_end)
         and not _FILE.match(link.address)
+        and not (_SITE.match(link.address) and link.text.isupper())
+        and not (_BOOK.search(link.address) and not _is_title(link) and not text.startswith(QUOTING, link.start + 1))
         and "[" not in link.text
         and not _names_post_or_user(link)
     )
