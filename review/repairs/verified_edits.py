@@ -77,6 +77,10 @@ class MarkdownText:
             spans += [Span(*match.span()) for match in SPACED_DOLLARS.finditer(self.text)]
         return spans
 
+    @property
+    def protected_texts(self) -> list[str]:
+        return [self.text[span.start : span.end] for span in self.protected]
+
     @cached_property
     def paragraphs(self) -> list[Element]:
         return [element for element in self.elements if element.kind == "Start" and element.value == "Paragraph"]
@@ -98,7 +102,9 @@ class MarkdownText:
         if expected is None:
             return None
         after = MarkdownText(replaced(self.text, ordered))
-        return after if _outline(expected) == _outline(after.elements) else None
+        if self.protected_texts != after.protected_texts or _outline(expected) != _outline(after.elements):
+            return None
+        return after
 
 
 def replaced(text: str, edits: Iterable[Edit]) -> str:
