@@ -119,7 +119,8 @@ def repaired_line(row: RecordLine, repaired: RepairedPair) -> bytes:
     def change(record: dict[str, Any]) -> None:
         record["instruction"], record["response"] = repaired.instruction, repaired.response
         before = record["meta"].get(FIELD)
-        counts = Counter(before if isinstance(before, dict) else {})
+        earlier = before.items() if isinstance(before, dict) else ()
+        counts = Counter({name: count for name, count in earlier if isinstance(count, int)})
         record["meta"][FIELD] = in_order(counts + Counter(repaired.made))
 
     return rewritten(row, change, "cannot be repaired", "take the row out")

@@ -67,6 +67,12 @@ def test_records_are_repaired_and_meta_tells_what_was_done(tmp_path):
     assert report["options"]["repairs"] == list(DEFAULT) and "workers" not in report["options"]
 
 
+@pytest.mark.parametrize("earlier", ["x", ["links"], {"links": "3"}, {"links": None}, {"links": {}}, {"links": 1.5}])
+def test_what_is_no_count_in_meta_is_replaced(tmp_path, earlier):
+    _, rows = run(tmp_path, records=[record(2, response=RESPONSES[2], meta={"repairs": earlier})])
+    assert rows[0]["meta"]["repairs"] == {"links": 2}
+
+
 def test_a_record_without_repairs_is_the_same_bytes(tmp_path):
     line = json.dumps(RECORDS[0], separators=(" , ", " : ")).encode() + b"  "
     odd = line.replace(b'"kept" : 1', b'"kept" : 1.50e1, "big": 123456789012345678901234567890')

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections import Counter
 
 import pytest
@@ -71,6 +72,7 @@ LEFT = {
         "Hope this helps!",
         "Good luck is not a knot. Tie a bowline.",
         "He said: `Thanks!`",
+        "The program prints:\n\nThanks!",
         "Tie it so.\n\n    Thanks!",
     ],
     "edits": [
@@ -154,8 +156,9 @@ def test_a_mended_link_is_no_longer_found_by_criterion_6():
         ("say `x` now", Edit(5, 6)),  # in code
         ("a $x$ b", Edit(3, 4)),  # in math
         ("*a* b", Edit(1, 3)),  # a star would be left over
+        ("- ```\n  a\n\nX\n\nb", Edit(11, 13)),  # the code would end with one more line
     ],
-    ids=["list", "heading", "code", "math", "emphasis"],
+    ids=["list", "heading", "code", "math", "emphasis", "end of code"],
 )
 def test_an_edit_that_changes_something_else_is_not_made(text, edit):
     assert MarkdownText(text).edited([edit]) is None
@@ -196,8 +199,9 @@ def test_links_of_a_question_stay():
         ("both", "Which knot holds?", "Which knot holds?\n\nMy boat drifts.", "Which knot holds?\n\nMy boat drifts."),
         ("title", "", "Which knot?\n\nIt slips.", "Which knot?\n\nIt slips."),
         ("body", "Another title", "Which knot?\n\nIt slips.", "Which knot?\n\nIt slips."),
+        ("body", "???", "!!!\n\nIt slips.", "!!!\n\nIt slips."),
     ],
-    ids=["question", "how to", "no question", "escaped", "body", "both", "no title", "another title"],
+    ids=["question", "how to", "no question", "escaped", "body", "both", "no title", "another title", "no letters"],
 )
 def test_the_prompt_is_what_was_asked_for(prompt, title, text, expected):
     after, made, _ = instruction(prompt, title, text)
@@ -221,6 +225,27 @@ PIECES = [
 texts = st.lists(
     st.tuples(st.sampled_from(PIECES) | st.text(max_size=4), st.sampled_from(["", "", " ", "\n"])), max_size=14
 ).map(lambda parts: "".join(piece + space for piece, space in parts))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "We tie [the bowline](https://e.org/b) to the mast today. ",
+        "We tie it to the mast. See also [this page](https://e.org/b).\n\n",
+        "We tie [the bowline](https://e.org/b) to `mast` today.\n\n",
+        "EDIT: The mast holds.\n\n",
+        f"{LONG}\n\n![](https://e.org/i.png)\n\n",
+    ],
+    ids=["links", "pointers", "code", "edits", "images"],
+)
+def test_the_time_grows_with_the_length(part):
+    def seconds(count):
+        begin = time.process_time()
+        assert repair_text(part * count + LONG, OF_ANSWERS).made.total() or "See also" in part
+        return time.process_time() - begin
+
+    few = min(seconds(100) for _ in range(3))
+    assert seconds(1600) < 80 * few  # 16 times as long; 256 times if it were quadratic
 
 
 def protected_texts(text):

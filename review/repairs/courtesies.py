@@ -78,6 +78,8 @@ def _courtesies(parsed: MarkdownText) -> Iterator[Edit]:
     for match in _SENTENCE_START.finditer(paragraph):
         if _is_closing(paragraph[match.end() :]):
             kept = parsed.text[: start + match.start()].rstrip()
+            if kept.endswith((":", ",")):  # "The program then prints: Thanks!"
+                return
             yield Edit(len(kept.removesuffix("\\").rstrip()), end)  # without the mark of a line break
             return
 

@@ -55,9 +55,8 @@ def find(parsed: MarkdownText) -> Found:
     if not starts:
         return NOTHING
     places = []
-    paragraphs = [element for element in parsed.elements if element.kind == "Start" and element.value == "Paragraph"]
     for start in starts:
-        paragraph = next((one for one in paragraphs if one.start <= start < one.end), None)
+        paragraph = parsed.paragraph_at(start)
         mark = paragraph and _MARK.match(parsed.text, paragraph.start)
         if paragraph and mark and start < mark.end() and _stands(parsed.text[mark.end() : paragraph.end]):
             places.append(_without_mark(parsed.text, paragraph.start, mark.end()))

@@ -8,8 +8,10 @@ more see [this page](..)." If a link remains that can do neither, all links of t
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from review.criteria.links import ADDRESS, HTML_ADDRESS, MAY_HOLD_ADDRESS
 from review.criteria.parsed_response import Span, blanked
@@ -159,10 +161,27 @@ class _Block:
 
     kind: str
     around: tuple[str, ...]  # the blocks that it is in
+    source: str  # the text that it is a part of
     start: int
     end: int
     text: str = ""  # with MARK in the place of each link
     links: list[_Link] = field(default_factory=list)
+
+    @cached_property
+    def end_of_link(self) -> dict[int, int]:
+        """The ends of the links, but for those to posts and users, by their starts."""
+        return {link.start: link.end for link in self.links if not _names_post_or_user(link)}
+
+    @cached_property
+    def prose(self) -> str:
+        """Its source with the links blanked out."""
+        links = [Span(link.start - self.start, link.end - self.start) for link in self.links]
+        return blanked(self.source[self.start : self.end], links, "_")
+
+    @cached_property
+    def sentence_ends(self) -> list[int]:
+        """Where in the source its sentences end, and it itself."""
+        return [*(self.start + match.end() for match in _SENTENCE_END.finditer(self.prose)), self.end]
 
 
 @dataclass
@@ -200,7 +219,7 @@ def find(parsed: MarkdownText) -> Found:
         return Found(left=True)
     places: list[tuple[Edit, ...]] = []
     for block in blocks:
-        found = _repaired(parsed.text, block)
+        found = _repaired(block)
         if found is None:
             return Found(left=True)
         places += found
@@ -219,13 +238,13 @@ def _has_bare_address(parsed: MarkdownText) -> bool:
 
 
 def _blocks(parsed: MarkdownText) -> Iterator[_Block]:
-    blocks = [_Block("", (), 0, len(parsed.text))]
+    blocks = [_Block("", (), parsed.text, 0, len(parsed.text))]
     link: _Link | None = None
     for element in parsed.elements:
         block = blocks[-1]
         match element.kind, element.value:
             case "Start", tag if tag in BLOCKS:
-                blocks.append(_Block(tag, (*block.around, block.kind), element.start, element.end))
+                blocks.append(_Block(tag, (*block.around, block.kind), parsed.text, element.start, element.end))
             case "End", tag if tag in BLOCKS:
                 yield blocks.pop()
             case "Start", "Link":
@@ -247,7 +266,7 @@ def _blocks(parsed: MarkdownText) -> Iterator[_Block]:
     yield from blocks
 
 
-def _repaired(text: str, block: _Block) -> list[tuple[Edit, ...]] | None:
+def _repaired(block: _Block) -> list[tuple[Edit, ...]] | None:
     """The edits of a block; None if one of its links must stay."""
     stands = _stands(block)
     places: list[tuple[Edit, ...]] = []
@@ -255,10 +274,11 @@ def _repaired(text: str, block: _Block) -> list[tuple[Edit, ...]] | None:
     for link, piece in zip(block.links, block.text.split(MARK), strict=False):
         before += piece
         if link.is_url and link.start >= end:
-            if stands and _is_plain(text, link) and _says_enough(link, before) and not _is_aside(text, block, link):
-                places.append(_unlinked(text, link, before))
-            elif pointer := _parenthesis(text, block, link) or _pointing_sentence(text, block, link, end):
-                places = [place for place in places if place[0].start < pointer.start]
+            if stands and _is_plain(block.source, link) and _says_enough(link, before) and not _is_aside(block, link):
+                places.append(_unlinked(block.source, link, before))
+            elif pointer := _parenthesis(block, link) or _pointing_sentence(block, link, end):
+                while places and places[-1][0].start >= pointer.start:
+                    places.pop()
                 places.append((pointer,))
                 end = pointer.end
             else:
@@ -301,12 +321,12 @@ def _is_title(link: _Link) -> bool:
     return len(words) >= FEWEST_OF_TITLE and bool(known or unknown)
 
 
-def _is_aside(text: str, block: _Block, link: _Link) -> bool:
+def _is_aside(block: _Block, link: _Link) -> bool:
     """Whether it is a remark in parentheses that only leads on: "([how to measure distance](..))"."""
     return (
         not any(map(str.isupper, link.text))
-        and "`" not in text[link.start : link.text_end]
-        and bool(_parenthesis(text, block, link))
+        and "`" not in block.source[link.start : link.text_end]
+        and bool(_parenthesis(block, link))
     )
 
 
@@ -342,43 +362,43 @@ def _says_enough(link: _Link, before: str) -> bool:
     )
 
 
-def _parenthesis(text: str, block: _Block, link: _Link) -> Edit | None:
+def _parenthesis(block: _Block, link: _Link) -> Edit | None:
     """The parenthesis that has nothing in it but this link, and perhaps others after it."""
-    opening = _OPENS.search(text[block.start : link.start])
+    text = block.source
+    begin = max(block.start, link.start - LONGEST_LEAD)
+    opening = _OPENS.search(text[begin : link.start])
     if not opening:
         return None
-    end_of = {other.start: other.end for other in block.links if not _names_post_or_user(other)}
     end = link.start
-    while end in end_of:
-        between = _BETWEEN.match(text, end_of[end])
+    while end in block.end_of_link:
+        between = _BETWEEN.match(text, block.end_of_link[end])
         assert between  # it matches nothing, too
         end = between.end()
     if not text.startswith(")", end):
         return None
-    start, after = block.start + opening.start(), text[end + 1 : end + 2]
+    start, after = begin + opening.start(), text[end + 1 : end + 2]
     start += text[start] == ":" and after not in {".", ",", ";"}  # a colon that something else follows stays
     return Edit(start, end + 1, " " if after.isalnum() else "")
 
 
-def _pointing_sentence(text: str, block: _Block, link: _Link, begin: int) -> Edit | None:
+def _pointing_sentence(block: _Block, link: _Link, begin: int) -> Edit | None:
     """The sentence around the link, if it only offers more to read, and none after it speaks of that.
 
     begin: where the search for its beginning starts.
     """
     if block.kind != "Paragraph" or any(block.around):
         return None
-    links = [Span(one.start - begin, one.end - begin) for one in block.links if one.start >= begin]
-    prose = text[:begin] + blanked(text[begin : block.end], links, "_")
-    ends = [match.end() for match in _SENTENCE_END.finditer(prose, begin)]
-    start = max((end for end in ends if end <= link.start), default=begin)
-    end = min((end for end in ends if end > link.start), default=block.end)
+    at = bisect_right(block.sentence_ends, link.start)
+    start = max(begin, block.sentence_ends[at - 1]) if at else begin
+    end = block.sentence_ends[at]
     addresses = sum(one.end - one.text_end for one in block.links if start <= one.start < end)
-    sentence = text[start:end].strip()
+    sentence = block.source[start:end].strip()
+    blank, rest = block.prose[start - block.start : end - block.start].strip(), block.prose[end - block.start :]
     if (
-        not (_FURTHER.match(sentence.lstrip("( ")) or _SEE.fullmatch(prose[start:end].strip()))
+        not (_FURTHER.match(sentence.lstrip("( ")) or _SEE.fullmatch(blank))
         or len(sentence) - addresses > LONGEST_POINTER
     ):
         return None
-    if sentence.endswith(":") or _SPEAKS_OF_IT.match(text, end):
+    if sentence.endswith(":") or _SPEAKS_OF_IT.match(block.source, end):
         return None
-    return Edit(start, end if prose[end:].strip() else block.end)
+    return Edit(start, end if rest.strip() else block.end)

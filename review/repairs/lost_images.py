@@ -40,12 +40,11 @@ def may_find(text: str) -> bool:
 
 def find(parsed: MarkdownText) -> Found:
     """The images of a text, if none of them is needed."""
-    images = [element for element in parsed.elements if element.kind == "Start" and element.value == "Image"]
+    images = _images(parsed)
     if not images:
         return NOTHING
-    rest = blanked(parsed.text, [Span(image.start, image.end) for image in images])
-    paragraphs = [element for element in parsed.elements if element.kind == "Start" and element.value == "Paragraph"]
-    edits = [edit for image in images if (edit := _with_its_paragraph(parsed, image, paragraphs))]
+    rest = blanked(parsed.text, [Span(image.start, image.end) for image, _ in images])
+    edits = [edit for image, words in images if (edit := _with_its_paragraph(parsed, image, "".join(words)))]
     if len(edits) < len(images) or len(rest.strip()) < FEWEST_CHARACTERS or _SPEAKS_OF_IT.search(rest):
         return Found(left=True)
     if any(_POINTS_AT_IT.search(text) for edit in edits for text in _beside(rest, edit)):
@@ -53,19 +52,25 @@ def find(parsed: MarkdownText) -> Found:
     return Found(tuple((edit,) for edit in edits))
 
 
+def _images(parsed: MarkdownText) -> list[tuple[Element, list[str]]]:
+    """The images, each with the pieces of its description."""
+    images: list[tuple[Element, list[str]]] = []
+    for element in parsed.elements:
+        if element.kind == "Start" and element.value == "Image":
+            images.append((element, []))
+        elif element.kind == "Text" and images and element.start < images[-1][0].end:
+            images[-1][1].append(element.value)
+    return images
+
+
 def _beside(text: str, edit: Edit) -> tuple[str, str]:
     """The paragraphs before and after a place."""
     return text[: edit.start].rstrip().rpartition("\n\n")[2], text[edit.end :].lstrip().partition("\n\n")[0]
 
 
-def _with_its_paragraph(parsed: MarkdownText, image: Element, paragraphs: list[Element]) -> Edit | None:
+def _with_its_paragraph(parsed: MarkdownText, image: Element, description: str) -> Edit | None:
     """The paragraph of an image that is all of it and has no description; None for any other."""
-    description = "".join(
-        str(element.value)
-        for element in parsed.elements
-        if element.kind == "Text" and image.start <= element.start < image.end
-    )
-    paragraph = next((one for one in paragraphs if one.start <= image.start < one.end), None)
+    paragraph = parsed.paragraph_at(image.start)
     if paragraph is None or not _NO_DESCRIPTION.fullmatch(description.strip()):
         return None
     alone = re.fullmatch(

@@ -59,7 +59,8 @@ def _repair(pair: Pair, of_answers: list[str], of_questions: list[str], prompt: 
 def _title_and_body(pair: Pair) -> tuple[str, str]:
     """The parts of an instruction; two empty texts if it does not begin with the question's title."""
     title, separator, body = pair.instruction.partition("\n\n")
-    is_title = title == pair.title or _letters(title) == _letters(pair.title)
+    letters = _letters(title)
+    is_title = title == pair.title or (bool(letters) and letters == _letters(pair.title))
     return (title, body) if separator and pair.title and is_title else ("", "")
 
 

@@ -7,8 +7,10 @@ emphasis, and none touches code or math.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import pyromark
@@ -75,18 +77,34 @@ class MarkdownText:
             spans += [Span(*match.span()) for match in SPACED_DOLLARS.finditer(self.text)]
         return spans
 
+    @property
+    def protected_texts(self) -> list[str]:
+        return [self.text[span.start : span.end] for span in self.protected]
+
+    @cached_property
+    def paragraphs(self) -> list[Element]:
+        return [element for element in self.elements if element.kind == "Start" and element.value == "Paragraph"]
+
+    def paragraph_at(self, place: int) -> Element | None:
+        """The paragraph that a character is in."""
+        before = bisect_right(self.paragraphs, place, key=attrgetter("start"))
+        paragraph = self.paragraphs[before - 1] if before else None
+        return paragraph if paragraph and place < paragraph.end else None
+
     def edited(self, edits: Iterable[Edit]) -> MarkdownText | None:
         """The text after the edits; None if they overlap, touch code or math, or would change more than they say."""
         ordered = sorted(set(edits))
         if any(one.end > other.start for one, other in zip(ordered, ordered[1:], strict=False)):
             return None
-        if any(span.start < edit.end and edit.start < span.end for edit in ordered for span in self.protected):
+        if any(_touching(ordered, span) for span in self.protected):
             return None
         expected = _edited_elements(self, ordered)
         if expected is None:
             return None
         after = MarkdownText(replaced(self.text, ordered))
-        return after if _outline(expected) == _outline(after.elements) else None
+        if self.protected_texts != after.protected_texts or _outline(expected) != _outline(after.elements):
+            return None
+        return after
 
 
 def replaced(text: str, edits: Iterable[Edit]) -> str:
@@ -115,15 +133,24 @@ def _elements(text: str) -> Iterator[Element]:
             yield Element(kind, value, start, end)
 
 
+def _touching(edits: list[Edit], place: Element | Span) -> list[Edit]:
+    """Those of the edits, which are in order and do not overlap, that share a character with a place."""
+    first = bisect_right(edits, place.start, key=attrgetter("end"))
+    return edits[first : bisect_left(edits, place.end, first, key=attrgetter("start"))]
+
+
 def _edited_elements(parsed: MarkdownText, edits: list[Edit]) -> list[Element] | None:
     """The elements that the text should have after the edits; None if an edit takes a part of one that has no parts."""
     kept = []
     for element in parsed.elements:
-        touching = [edit for edit in edits if edit.start < element.end and element.start < edit.end]
-        end = element.start + len(parsed.text[element.start : element.end].rstrip())
-        if any(edit.start <= element.start and end <= edit.end for edit in touching):
+        touching = _touching(edits, element)
+        if not touching:
+            kept.append(element)
             continue
-        if element.kind == "Text" and touching:
+        first = touching[0]
+        if first.start <= element.start and not parsed.text[first.end : element.end].strip():
+            continue
+        if element.kind == "Text":
             if parsed.text[element.start : element.end] != element.value:
                 return None
             inside = [
@@ -133,10 +160,10 @@ def _edited_elements(parsed: MarkdownText, edits: list[Edit]) -> list[Element] |
                 for edit in touching
             ]
             kept.append(element._replace(value=replaced(element.value, inside)))
-        elif element.value == "Link" and (opened := [edit for edit in touching if edit.start == element.start]):
-            mark = opened[0].new  # its text stays, perhaps between quotation marks
-            kept.append(Element("Text", mark, element.start, element.end))
-        elif touching and element.kind not in ("Start", "End"):
+        elif element.value == "Link" and first.start == element.start:
+            # Its text stays, perhaps between quotation marks.
+            kept.append(Element("Text", first.new, element.start, element.end))
+        elif element.kind not in ("Start", "End"):
             return None
         else:
             kept.append(element)
@@ -154,5 +181,5 @@ def _outline(elements: Iterable[Element]) -> list[tuple[Any, ...]]:
         if words := "".join(text).split():
             outline.append(("Text", *words))
         text.clear()
-        outline.append((element.kind, repr(element.value), repr(element.attributes)))
+        outline.append((element.kind, element.value, element.attributes))
     return outline
