@@ -5,8 +5,8 @@
 
 A stage keeps a part of the answers. Usable is what a reader accepts by all seven criteria; the share has its 95 %
 interval (Wilson 1927). Repaired answers were read again (labels/repairs.jsonl); one whose repaired text is no longer
-what was read is told and left out. Below: what readers of repaired answers found better, the same and worse. The rules
-were mended after the first reading, so the second one is the measure (labels/repairs.md).
+what was read is told and left out. Below: what readers of repaired answers found better, the same and worse: `tuning` are
+answers after whose reading the rules were changed, `measure` others that were read afterwards (labels/repairs.md).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
             for label in chosen
         ]
         show_stages(f"{name}: {len(chosen)} answers", before, after)
-    for reading in ("first", "second"):
+    for reading in ("tuning", "measure"):
         show_verdicts(reading, [row for name, row in read.items() if row["reading"] == reading and name not in stale])
 
 
@@ -153,7 +153,7 @@ def show_verdicts(reading: str, rows: list[dict[str, Any]]) -> None:
     low, high = wilson(counts["worse"], len(rows))
     parts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
     worse = f"{counts['worse'] / max(len(rows), 1):.3f} ({low:.3f} to {high:.3f})"
-    print(f"{reading} reading: {len(rows)} answers before and after their repair: {parts}; worse {worse}")
+    print(f"{reading}: {len(rows)} repaired answers were read: {parts}; worse {worse}")
 
 
 if __name__ == "__main__":
