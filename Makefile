@@ -3,8 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
-# The tests of a file run in one process, so their servers and models are made once.
-PYTEST_FLAGS := -q -r s -n auto --maxprocesses 4 --dist loadfile
+# The tests of a file run in one process, so their servers and models are made once; tests/conftest.py orders the files.
+PYTEST_FLAGS := -q -r s -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo review test test-all lint format screenshots bench upgrade test-resolution clean help
 

@@ -23,6 +23,7 @@ from stackdump.dumps import Dump
 from stackdump.options import Options
 from stackdump.sites import Site
 
+SCRIPT = "get_stackexchange.py"  # for reports: on a cluster, a worker writes them, which is another program
 LIBRARIES = ("lxml", "py7zr", "rapidgzip", "selectolax")  # what the records depend on
 
 
@@ -94,7 +95,7 @@ def convert_site(
         with named_errors(other):
             other.unlink(missing_ok=True)
     with written_to(report, work) as local:
-        write_report(local, _report(site, dump, options, conversion, output))
+        write_report(local, {"script": SCRIPT, **_report(site, dump, options, conversion, output)})
     conversion.finish()
     for line in _summary(f"{site.host} -> {records}", conversion):
         tell(line)

@@ -13,7 +13,20 @@ from sample.demo import build_item
 from tests.dumps import large_tables, pack
 
 ROOT = Path(__file__).resolve().parent.parent
+# The files that take longest begin first, so that no core waits for another at the end.
+LONGEST = (
+    "test_generate_qa",
+    "test_faults",
+    "test_cluster",
+    "test_viewer_browser",
+    "test_local_dumps",
+    "test_markdown_fuzz",
+)
 SAMPLE_DUMP = ROOT / "sample" / "harbour.stackexchange.com"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 class Run(NamedTuple):

@@ -508,9 +508,10 @@ def other_node(request: Request, before: list[Request]) -> Fault | None:
     The first of them breaks off as well, so that a request follows whatever came in between.
     """
     cuts = sum(map(cut_at(50_000), before))
-    if not cuts and not asks_for(request, EARLY_IN_POSTS):
+    breaks = asks_for(request, LATE_IN_POSTS if cuts else EARLY_IN_POSTS) and cuts < 2
+    if not cuts and not breaks:
         return None
-    return Fault(headers=OTHER_ETAG if cuts else {}, drop_after=50_000 if cuts < 2 else None)
+    return Fault(headers=OTHER_ETAG if cuts else {}, drop_after=50_000 if breaks else None)
 
 
 PASSING = {

@@ -85,9 +85,11 @@ def test_conditions_apply_to_their_own_source_and_before_the_weights(sources):
 
 
 def test_zero_is_a_condition(sources):
-    (sources / "disliked.jsonl").write_bytes(jsonl(record(1, score=-1), record(2, score=0, response="")))
-    _, dropped = merged(sources, "sources: [{path: disliked.jsonl, min_answer_votes: 0, min_response_chars: 0}]")
-    assert dropped == {"answer below 0 votes": 1, "no response": 1}
+    (sources / "disliked.jsonl").write_bytes(
+        jsonl(record(1, score=-1), record(2, score=0, response=""), record(3, score=0))
+    )
+    kept, dropped = merged(sources, "sources: [{path: disliked.jsonl, min_answer_votes: 0, min_response_chars: 0}]")
+    assert kept.total() == 1 and dropped == {"answer below 0 votes": 1, "no response": 1}
 
 
 def test_the_seed_decides_the_choice(sources):
