@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import version
@@ -223,7 +224,8 @@ class Cluster(Executor):
             wait_for(list(self._pending))  # not by Dask's own means, which wait for a lost scheduler without end
         self._ended.set()
         self._give_up(*self._pending)
-        self._executor.shutdown(wait=False)
+        with suppress(Exception):  # Dask's client has several errors for being closed, as after a loss of the scheduler
+            self._executor.shutdown(wait=False)
         self._client.close()
 
 

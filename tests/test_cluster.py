@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from records.errors import InputError
+from records.errors import InputError, LostError
 from records.file_io import open_input
 from records.fsspec_paths import location, written_to
 from sample.archive_server import ArchiveServer
@@ -245,6 +245,14 @@ def scheduler_and_worker(folder: Path, worker_in: Path) -> Iterator[tuple[str, s
                     worker.terminate()
         finally:
             scheduler.kill()
+
+
+def test_a_client_that_is_closed_already_is_no_error_at_the_end(cluster):
+    pool = Cluster(cluster.scheduler_address)
+    away = pool.submit(time.sleep, 5)
+    pool._client.close()  # as Dask does when it loses the scheduler
+    pool.shutdown(wait=False)
+    assert isinstance(away.exception(timeout=10), LostError)
 
 
 def test_workers_started_from_the_shell_work_and_a_lost_scheduler_is_reported(dumps, expected, tmp_path):

@@ -41,6 +41,7 @@ def test_the_recipe_makes_a_data_set(tmp_path, reviewed):
         assert done.returncode == 0, done.stderr
         sizes += [int(count) for count in re.findall(r"^ *records (?:read|kept) +([\d,]+)$", done.stderr, re.M)]
     assert sizes == sorted(sizes, reverse=True)  # each step reads what the one before wrote, and keeps no more
-    rows = [json.loads(line) for path in (tmp_path / "dataset" / "messages").glob("*.jsonl") for line in path.open()]
+    folder = tmp_path / "dataset" / "chat_prompt_completion"
+    rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.open()]
     assert len(rows) == sizes[-1] > 5
-    assert not any("](http" in message["content"] for row in rows for message in row["messages"][1:])
+    assert not any("](http" in message["content"] for row in rows for message in row["completion"])

@@ -105,6 +105,18 @@ _LEADS_TO = re.compile(
     r"|\bhere(?:['’]?s| is| are| was)\b[^.!?\n]*$|\b(?:my|our)(?: \w+)? $",
     re.I,
 )
+_NAME = re.compile(r"[A-Z0-9_.]|\(\)")
+_ENCYCLOPEDIA = re.compile(r"wiki|mathworld|ncatlab|britannica|plato\.stanford|dictionary|proofwiki", re.I)
+# Before a text that is no name: "a", "their", "have", so that it tells of one thing which only the address names.
+_UNNAMED = re.compile(
+    r"\b(?:an?|some|another|several|many|few|two|three|his|her|their|its|have|has|see|read|with|via|from|using|use|"
+    r"by|at)"
+    r"(?: [\w-]+)? $",
+    re.I,
+)
+_OF_A_PAGE = re.compile(
+    r" (?:wiki(?:pedia)? )?(?:entry|article|pages?|site|website|link|post|question|answer|paper|video)\b", re.I
+)
 # Around links that are all of a parenthesis, as in "(see [here] or [here] for details)".
 _OPENS = re.compile(
     r":?(?:[ \t]*\n[ \t>]*)?[ \t]*\((?:(?:see|cf|e\.g|for example|for instance|also|here|from|via|source|docs?|link|"
@@ -271,10 +283,16 @@ def _repaired(block: _Block) -> list[tuple[Edit, ...]] | None:
     stands = _stands(block)
     places: list[tuple[Edit, ...]] = []
     before, end = "", block.start
-    for link, piece in zip(block.links, block.text.split(MARK), strict=False):
+    pieces = block.text.split(MARK)
+    for link, piece, after in zip(block.links, pieces, pieces[1:], strict=False):
         before += piece
         if link.is_url and link.start >= end:
-            if stands and _is_plain(block.source, link) and _says_enough(link, before) and not _is_aside(block, link):
+            if (
+                stands
+                and _is_plain(block.source, link)
+                and _says_enough(link, before, after)
+                and not _is_aside(block, link)
+            ):
                 places.append(_unlinked(block.source, link, before))
             elif pointer := _parenthesis(block, link) or _pointing_sentence(block, link, end):
                 while places and places[-1][0].start >= pointer.start:
@@ -291,6 +309,8 @@ def _stands(block: _Block) -> bool:
     """Whether there is a text around the links, or names alone, as in a list of programs, and no list of references."""
     links = [link for link in block.links if link.is_url]
     outside, inside = _WORD.findall(block.text), sum(len(link.text) for link in links)
+    if any(_is_alone(block.source, link) for link in links) and block.kind != "Heading":
+        return False
     if len(outside) >= FEWEST_WORDS and inside <= LARGEST_SHARE * (inside + sum(map(len, outside))):
         return True
     names = all(len(link.text.split()) <= LONGEST_NAME and not POST_OR_QUESTION.match(link.address) for link in links)
@@ -330,6 +350,13 @@ def _is_aside(block: _Block, link: _Link) -> bool:
     )
 
 
+def _is_alone(text: str, link: _Link) -> bool:
+    """Whether nothing else is on its line."""
+    begin, end = text.rfind("\n", 0, link.start) + 1, text.find("\n", link.end)
+    around = text[begin : link.start] + text[link.end : end if end >= 0 else None]
+    return not _WORD.search(around)
+
+
 def _is_plain(text: str, link: _Link) -> bool:
     """Whether it is [text](address), to a page of the web that is no answer, comment or user of these sites."""
     return (
@@ -350,8 +377,10 @@ def _names_post_or_user(link: _Link) -> bool:
     return bool((post := POST_OR_USER.match(link.address)) and (post["user"] or post["comment"] or post["answer"]))
 
 
-def _says_enough(link: _Link, before: str) -> bool:
+def _says_enough(link: _Link, before: str, after: str) -> bool:
+    """Whether a reader without the address misses nothing: the text is a name, a term, or a part of the sentence."""
     words, before = " ".join(link.text.split()), before[-LONGEST_LEAD:]
+    is_name = bool(_NAME.search(words)) or bool(_ENCYCLOPEDIA.search(link.address))
     return not (
         not _WORD.search(words)
         or _POINTS.fullmatch(words)
@@ -359,6 +388,8 @@ def _says_enough(link: _Link, before: str) -> bool:
         or _ADDRESS.search(words)
         or _LEADS_TO.search(before)
         or (_INDEFINITE.match(words) and _SHOWS.search(before))
+        or (not is_name and _UNNAMED.search(before))
+        or _OF_A_PAGE.match(after)
     )
 
 
