@@ -515,6 +515,7 @@ def test_nothing_is_found_inside_code(text):
     assert find_problems(record(response=plain.replace("\nx\n", f"\n{text}\n"))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

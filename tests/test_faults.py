@@ -33,6 +33,8 @@ from tests.dumps import (
     table,
 )
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "get_stackexchange.py"
 
 
@@ -224,7 +226,6 @@ def test_a_stream_that_is_left_early_leaves_its_connection_to_the_next(www, larg
 KILLS = int(os.environ.get("KILLS", "6"))  # the more the better, at three seconds each
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_is_taken_up_by_the_next_and_leaves_no_litter(www, large_output, tmp_path, number):
     draw = random.Random(number)
@@ -376,7 +377,6 @@ def held_until_sent(server: ArchiveServer, apart: Apart, table: str, fault: Call
     return held
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("table", "other"), [("Posts", "Users"), ("Users", "Posts")])
 @pytest.mark.parametrize("times", [1, 2])
 def test_of_tables_with_streams_of_their_own_only_the_damaged_one_is_fetched_once_more(
@@ -425,7 +425,6 @@ def slowed(server: ArchiveServer, apart: Apart, slow: str, quick: str, fault: Fa
     return lambda request: held(request) or (fault if apart.asked(request, quick) else None)
 
 
-@pytest.mark.slow
 def test_damage_in_users_ends_the_reading_of_posts(large_apart, tmp_path):
     fault = Fault(flip_bit_at=large_apart.streams["Users"][1000])
     with ArchiveServer(large_apart.root) as server:
@@ -436,7 +435,6 @@ def test_damage_in_users_ends_the_reading_of_posts(large_apart, tmp_path):
     assert_one_line(run, "Users.xml is damaged", tmp_path)
 
 
-@pytest.mark.slow
 def test_a_disk_that_users_fill_ends_the_reading_of_posts(large_apart, tmp_path):
     with ArchiveServer(large_apart.root) as server:
         server.fault = slowed(server, large_apart, "Posts", "Users")
@@ -445,7 +443,6 @@ def test_a_disk_that_users_fill_ends_the_reading_of_posts(large_apart, tmp_path)
     assert_one_line(run, "quay/.work: cannot be written", tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("bad", "other"), [("Users", "Posts"), ("Posts", "Users")])
 def test_a_bad_row_in_one_table_ends_the_reading_of_the_other(tmp_path, bad, other):
     tables = apart_tables(3000, 5000)
@@ -576,7 +573,6 @@ def happened(trouble: Trouble, server: ArchiveServer, run: Run) -> bool:
     return any(map(trouble.happened, server.requests)) and trouble.line in run.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("names", [*((name,) for name in PASSING), *PAIRS], ids=" and ".join)
 def test_troubles_that_pass_leave_the_same_bytes(layout, apart_output, tmp_path, names):
     troubles = [PASSING[name] for name in names]
@@ -589,7 +585,6 @@ def test_troubles_that_pass_leave_the_same_bytes(layout, apart_output, tmp_path,
     assert files_in(tmp_path) == {"quay/unfiltered.jsonl", "quay/report.json"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("passes", "stays"), PASSES_AND_STAYS)
 def test_a_trouble_that_stays_ends_in_one_line_whatever_passes(layout, tmp_path, passes, stays):
     passing = [PASSING[name] for name in PASSING if name == passes]
@@ -675,7 +670,6 @@ def fetch_real(site: str, names: tuple[str, ...], folder: Path) -> Run:
     return run
 
 
-@pytest.mark.slow
 @needs_real_dumps
 @pytest.mark.parametrize(("site", "names"), REAL_PASSING, ids=str)
 def test_a_real_dump_is_the_same_through_faults_that_pass(real_output, tmp_path, site, names):
@@ -685,7 +679,6 @@ def test_a_real_dump_is_the_same_through_faults_that_pass(real_output, tmp_path,
     assert files_in(tmp_path) == {f"{site}/unfiltered.jsonl", f"{site}/report.json"}
 
 
-@pytest.mark.slow
 @needs_real_dumps
 @pytest.mark.parametrize(("site", "names", "problem"), REAL_LASTING, ids=str)
 def test_a_real_dump_that_cannot_be_had_ends_in_one_line(tmp_path, site, names, problem):

@@ -307,6 +307,7 @@ def test_wrong_arguments_end_with_status_2(flags):
     assert run_script(SCRIPT, *flags).status == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid", "nonsense", "ftp://127.0.0.1"])
 def test_no_server_ends_in_one_clear_line(tmp_path, url):
     run = run_script(SCRIPT, "--sites", "cstheory", "--base_url", url, "--destdir", tmp_path / "out")

@@ -79,6 +79,7 @@ def test_a_folder_is_of_the_site_that_it_is_named_after(tmp_path, folder, host):
     assert [site.host for site in local_dumps(tmp_path / folder)] == [host]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -177,6 +178,7 @@ def test_no_name_of_a_folder_or_file_gives_a_host_that_is_not_in_the_network(tmp
 # ---- what is beside it -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("given_as", ["Posts", "Users", "folder", "glob"])
 @pytest.mark.parametrize("kind", ["7z", "xml", "xml.gz"])
+@pytest.mark.slow
 def test_the_tables_beside_one_belong_to_it(tmp_path, given_as, kind):
     folder = tmp_path / "dumps"
     for name, data in {"Posts": POSTS, "Users": USERS, "Votes": table("votes", [])}.items():
@@ -369,6 +371,7 @@ def test_only_the_dumps_of_sites_that_are_asked_for_are_compared(tmp_path):
 needs_cases = pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 
 
+@pytest.mark.slow
 @needs_cases
 @pytest.mark.parametrize(
     ("case", "sites", "reported"),
@@ -401,6 +404,7 @@ def test_each_case_that_can_be_read_is(tmp_path, case, sites, reported):
             assert case.startswith("doctype") or record["meta"]["answer_author"] in ("Ada", None)
 
 
+@pytest.mark.slow
 @needs_cases
 @pytest.mark.parametrize(
     ("case", "parts"),

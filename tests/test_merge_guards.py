@@ -202,6 +202,7 @@ def test_longer_records_are_left_out_on_request(merge, tokenizer):
     assert report["counts"]["dropped"] == {"above 600 tokens": 1}
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_cannot_be_read_is_reported_before_the_work(merge, tmp_path, monkeypatch):
     needs.package("tokenizers", "tokenizer")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -11,6 +11,8 @@ from tests import needs
 from tests.conftest import Run, run_script
 from tests.dumps import pack, read_jsonl, small_posts, table
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "get_stackexchange.py"
 SITES = ("ai", "cs", "math", "materials")  # mattermodeling under its old name
 
@@ -159,7 +161,6 @@ def test_each_case_of_the_newest_item_ends_with_the_complete_one(tmp_path, case,
     assert made(tmp_path) == {"ai", "cs", "math", "mattermodeling"}
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/cases")
 def test_the_sites_of_an_item_with_old_names_are_found_by_those_of_today(tmp_path):
     names = (

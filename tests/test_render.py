@@ -425,6 +425,7 @@ def test_a_huge_post_is_shortened_and_says_so():
     assert "400,000 more characters are not shown" in page.answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [

@@ -11,6 +11,8 @@ from tests.conftest import Run
 from tests.front_server import Answer, dead_node, front, make_certificate, proxy, redirect
 from tests.test_faults import HASTY, assert_one_line, fetching, run_prepared
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = "large/quay.stackexchange.com.7z"
 DOWNLOAD, METADATA = f"/download/{ARCHIVE}", "/metadata/large"
 TROUBLES = {

@@ -35,6 +35,7 @@ def read(path, *wanted: str, threads: int = 1) -> dict[str, bytes]:
     return {member.name.removesuffix(".xml"): b"".join(chunks) for member, chunks in archive.stream(members)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solid", [True, False], ids=["solid", "a stream a member"])
 @pytest.mark.parametrize("method", METHODS)
 def test_members_of_every_method_come_out_complete(tmp_path, method, solid):

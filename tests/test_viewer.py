@@ -303,6 +303,7 @@ def test_the_same_seed_gives_the_same_random_order(hands):
     assert all(sorted(each) == IDS for each in orders.values())
 
 
+@pytest.mark.slow
 def test_the_order_by_uncertainty_is_offered_when_there_is_enough_to_learn_from(tmp_path):
     data, path = tmp_path / "data.jsonl", tmp_path / "j.yaml"
     data.write_bytes(jsonl(*(record(n, question=n) for n in range(FEWEST + 10))))
@@ -645,6 +646,7 @@ for number in range(500):
 """
 
 
+@pytest.mark.slow
 def test_two_reviewers_overwrite_only_what_they_have_seen(data, tmp_path):
     """Each logs what it wrote over what it saw. One after the other these steps lead from the empty file to its final
     state: a judgement that was overwritten unseen would be left twice, but reached once."""

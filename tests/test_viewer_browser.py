@@ -34,7 +34,7 @@ from tests.browser import (
     write_notebook,
 )
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason=HOW_TO_INSTALL)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None and not REQUIRED, reason=HOW_TO_INSTALL)]
 
 SCREENSHOTS = ROOT / "screenshots"
 HARBOUR = "harbour.stackexchange.com/a"
@@ -186,7 +186,6 @@ def lab(page, server, root, folder):
 # ---- judging ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_by_mouse(lab):
     reviewer = lab()
     reviewer.sees_record(1)
@@ -308,7 +307,6 @@ def save(page: Page) -> None:
     page.evaluate("jupyterapp.commands.execute('docmanager:save')")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
 def test_no_key_that_is_pressed_in_the_viewer_reaches_the_notebook(lab, app):
     """Every letter on every control, and every key that the notebook knows on one control of each kind."""
@@ -360,7 +358,6 @@ def test_no_key_that_is_pressed_in_the_viewer_reaches_the_notebook(lab, app):
     ]
 
 
-@pytest.mark.slow
 def test_the_keys_keep_working_after_a_choice_a_spoiler_a_link_and_a_new_record(lab, server):
     meta = {"answer_url": f"{server}/api"}
     reviewer = lab(*(record(n, question=n, response=f"Answer {n}. {POST}", meta=meta) for n in range(1, 10)))
@@ -409,7 +406,6 @@ def test_the_keys_keep_working_after_a_choice_a_spoiler_a_link_and_a_new_record(
     reviewer.sees_record(4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
 def test_ctrl_s_saves_the_notebook_from_within_the_viewer(lab, app):
     reviewer = lab(app=app)
@@ -425,7 +421,6 @@ def test_ctrl_s_saves_the_notebook_from_within_the_viewer(lab, app):
         assert len(json.loads(path.read_text())["cells"]) == 2 + number
 
 
-@pytest.mark.slow
 def test_the_buttons_work_where_the_keys_cannot_be_loaded(lab, page):
     page.route(re.compile("/extensions/anywidget/"), lambda route: route.abort())
     reviewer = lab(keys=False)
@@ -439,7 +434,6 @@ def test_the_buttons_work_where_the_keys_cannot_be_loaded(lab, page):
     expect(reviewer.widget).not_to_have_attribute("data-lm-suppress-shortcuts", "true")
 
 
-@pytest.mark.slow
 def test_what_the_viewer_called_saved_outlives_the_kernel(lab):
     reviewer = lab()
     reviewer.focus()
@@ -482,7 +476,6 @@ def shut_down(page: Page, kernel: int) -> None:
     page.evaluate("{ void jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", [kill, restart, restart_elsewhere, shut_down])
 def test_a_kernel_that_is_gone_is_reported_before_a_key_is_pressed(lab, end):
     reviewer = lab()
@@ -511,7 +504,6 @@ def test_a_kernel_that_is_gone_is_reported_before_a_key_is_pressed(lab, end):
     assert saved.items() < reviewer.saved("accept", 2).items()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", ["busy", "stopped"])
 def test_a_kernel_that_does_not_answer_is_reported_until_it_answers(lab, what):
     reviewer = lab()
@@ -538,7 +530,6 @@ def test_a_kernel_that_does_not_answer_is_reported_until_it_answers(lab, what):
         assert len(reviewer.saved("accept", number)) == number
 
 
-@pytest.mark.slow
 def test_two_reviewers_of_one_record_see_their_conflict(lab, browser, server, root):
     ann = lab()
     write_notebook(ann.folder / "bob.ipynb", 'from viewer import Viewer\nViewer("data.jsonl", "judgements.yaml")')
@@ -649,7 +640,6 @@ def test_wide_code_and_formulas_scroll_within_the_answer(lab):
         assert answer.locator(part).evaluate("part => part.scrollWidth > part.clientWidth"), part
 
 
-@pytest.mark.slow
 def test_the_controls_stay_where_they_are(lab):
     long = "A long line of an answer. " * 400
     records = [
@@ -676,7 +666,6 @@ def test_the_controls_stay_where_they_are(lab):
     assert answer.evaluate("pane => pane.scrollWidth <= pane.clientWidth")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_text_can_be_read_in_both_themes(lab, theme):
     """WCAG 2 requires a contrast of 4.5 between text and its background. The screenshots are for people to look at."""
@@ -752,7 +741,6 @@ $\\href{{javascript:window.attacked=9}}{{x}}$ $\\style{{background:url({url}/tex
 """
 
 
-@pytest.mark.slow
 def test_a_post_runs_nothing_and_fetches_nothing_until_its_images_are_requested(lab):
     tracker = Tracker()
     threading.Thread(target=tracker.serve_forever, daemon=True).start()
@@ -787,7 +775,6 @@ def test_a_post_runs_nothing_and_fetches_nothing_until_its_images_are_requested(
 # ---- other places ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_notebook_7(lab):
     reviewer = lab(*(record(n, response=f"Answer {n}. {POST}") for n in range(1, 10)), app="notebooks")
     expect(reviewer.part("answer").locator("mfrac")).to_have_count(2)
@@ -815,7 +802,6 @@ def demo(folder, sample_records) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_the_project_s_notebook_opens_the_sample_site(page, server, root, demo):
     reviewer = opened(page, server, root, demo / "data_viewer.ipynb")
     reviewer.sees("progress", "record 1 of 33")
@@ -824,7 +810,6 @@ def test_the_project_s_notebook_opens_the_sample_site(page, server, root, demo):
     assert len(load_judgements(demo / "demo" / "judgements" / "harbour.yaml")) == 1
 
 
-@pytest.mark.slow
 def test_the_picture_of_the_readme(page, server, root, demo):
     """An answer of the sample site with a finding, about to be rejected; `make screenshots` copies it to docs/img."""
     judgements = demo / "demo" / "judgements" / "harbour.yaml"
