@@ -17,12 +17,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from collections import Counter
 from contextlib import nullcontext
-from functools import partial
-from itertools import islice
 
 import orjson
 
@@ -30,7 +26,7 @@ from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import RecordLine, read_with_progress
 from records.script import Tally, add_paths, positive, run, script_parser, show_table
-from records.workers import make_pool, run_ahead
+from records.workers import make_pool, map_batches
 from review.criteria import CRITERIA, Finding, find_in_all
 from review.criteria.annotation import annotated, as_json
 
@@ -80,7 +76,8 @@ def main() -> None:
         open_output(args.destpath) as out,
         open_output(args.dropped_path) if args.dropped_path else nullcontext() as dropped,
     ):
-        for row, findings in with_findings(read_with_progress(args.inputpath), pool, args.workers):
+        rows = read_with_progress(args.inputpath)
+        for row, findings in map_batches(rows, texts_of, find_in_all, pool, args.workers, BATCH):
             found.update({label(finding) for finding in findings})
             reason = next((label(finding) for finding in findings if finding.criterion in args.drop), None)
             if reason is None:
@@ -101,20 +98,8 @@ def main() -> None:
         show_table("records with findings, by criterion and reason", sorted(found.items()))
 
 
-def with_findings(
-    rows: Iterator[RecordLine], pool: Executor, workers: int
-) -> Iterator[tuple[RecordLine, list[Finding]]]:
-    """Each row with its findings, in order; a few batches are processed at a time."""
-    waiting: deque[list[RecordLine]] = deque()
-
-    def batches() -> Iterator[Callable[[], list[list[Finding]]]]:
-        while batch := list(islice(rows, BATCH)):
-            waiting.append(batch)
-            texts = [{name: row.record[name] for name in ("instruction", "response")} for row in batch]
-            yield partial(find_in_all, texts)
-
-    for findings in run_ahead(batches(), pool, workers, "the records"):
-        yield from zip(waiting.popleft(), findings, strict=True)
+def texts_of(row: RecordLine) -> dict[str, str]:
+    return {name: row.record[name] for name in ("instruction", "response")}
 
 
 def label(finding: Finding) -> str:

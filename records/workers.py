@@ -15,6 +15,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import wait
 from typing import TypeVar
@@ -31,6 +32,8 @@ KEPT_FREE_BYTES = 1 << 24  # per process
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 T = TypeVar("T")
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 def make_pool(workers: int) -> Executor:
@@ -96,3 +99,27 @@ def run_ahead(calls: Iterable[Callable[[], T]], pool: Executor, workers: int, ta
         raise LostError(f"{table}: a worker was killed, probably out of memory; try fewer --workers") from None
     finally:
         wait_for([future for future in waiting if not future.cancel()])
+
+
+def map_batches(
+    items: Iterator[T],
+    given: Callable[[T], Given],
+    work: Callable[[list[Given]], list[Result]],
+    pool: Executor,
+    workers: int,
+    size: int,
+) -> Iterator[tuple[T, Result]]:
+    """Each record with its result, in order; a few batches are worked on at a time.
+
+    given: what a worker needs of a record. work: the results of a batch of `size` of these, one for each; it is called
+    in a worker. Raises LostError if a worker is lost.
+    """
+    waiting: deque[list[T]] = deque()
+
+    def batches() -> Iterator[Callable[[], list[Result]]]:
+        while batch := list(islice(items, size)):
+            waiting.append(batch)
+            yield partial(work, list(map(given, batch)))
+
+    for results in run_ahead(batches(), pool, workers, "the records"):
+        yield from zip(waiting.popleft(), results, strict=True)

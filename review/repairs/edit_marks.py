@@ -29,14 +29,11 @@ _MARK = re.compile(
 )
 _OF_THE_HISTORY = re.compile(
     r"@|\b(?:comments?|commenters?|commented|thanks?|thx|credits?|pointed out|points out|noted|noticed|reali[sz]ed|"
-    r"remembered|OP|"
-    r"edit(?:s|ed|or|ing)?|updated?|updates|added|included|fixed|corrected|corrections?|removed|changed|rewritten|"
-    r"reworded|clarif\w+|wrong|"
-    r"mistaken?|misread|misunderst\w+|misinterpret\w*|typo|error in|original(?:ly)?|previous(?:ly)?|earlier|just|"
-    r"sorry|oops|apolog\w+|"
-    r"since (?:then|posting)|answer(?:s|ed)?|question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|accepted|"
-    r"suggest(?:s|ed|ions?)?|"
-    r"as (?:per|requested|asked)|requested|asked|ask|your|reply|response|no longer|outdated|obsolete|deprecated|"
+    r"remembered|OP|edit(?:s|ed|or|ing)?|updated?|updates|added|included|fixed|corrected|corrections?|removed|"
+    r"changed|rewritten|reworded|clarif\w+|wrong|mistaken?|misread|misunderst\w+|misinterpret\w*|typo|error in|"
+    r"original(?:ly)?|previous(?:ly)?|earlier|just|sorry|oops|apolog\w+|since (?:then|posting)|answer(?:s|ed)?|"
+    r"question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|accepted|suggest(?:s|ed|ions?)?|as (?:per|requested|"
+    r"asked)|requested|asked|ask|your|reply|response|no longer|outdated|obsolete|deprecated|"
     r"after some|new|found|neglected|forgot|omitted|right,|okay|ok|yes|no,|well,)\b",
     re.I,
 )

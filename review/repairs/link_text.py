@@ -40,21 +40,19 @@ _NOUN = (
 )
 # A text that only points: "here", "this paper by Ada", "another question", "live demo", "[1]", "more details".
 _POINTS = re.compile(
-    r"\W*(?:"
-    r"(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|same|"
-    r"link(?:ed)?)"
+    r"\W*(?:(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|"
+    r"same|link(?:ed)?)"
     r"|(?:(?:see|read|look|check|click|go|try|via|from|in|at|for|by|to|e\.g\.|eg|and|or|also|over|out|my|your|his|"
-    r"her|its|"
-    r"their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|related|"
-    r"similar|previous|linked|referenced|mentioned|cited|author|free|local|direct|"
-    r"original|official|nice|good|great|excellent|useful|helpful|interesting|detailed|short|"
-    r"quick|simple|old|recent|new|first|second|one|two|three|wiki|wikipedia|blog|so|stack ?overflow|github|youtube|"
+    r"her|its|their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|"
+    r"related|similar|previous|linked|referenced|mentioned|cited|author|free|local|direct|original|official|nice|"
+    r"good|great|excellent|useful|helpful|interesting|detailed|short|quick|simple|old|recent|new|first|second|one|"
+    r"two|three|wiki|wikipedia|blog|so|stack ?overflow|github|youtube|"
     r"\d+) )*" + _NOUN + r"|(?:read|learn|see|find out|more)\b.{0,20}\bmore\b.*"
     r"|(?:freely |free |also )?(?:available|downloadable)(?: (?:free|freely|online|for|as|in|pdf|print))*"
     # "article that might help", "new paper on the subject"
-    r"|(?:(?:an?|some|the|new|recent|old|nice|good|great|short|long|interesting|\w+) )?"
-    r"(?:article|paper|post|page|video|talk|tutorial|thread|blog|essay|presentation)s?"
-    r" (?:on|in|at|from|by|about|which|that|explaining|describing|showing)\b.*"
+    r"|(?:\w+ )?(?:article|paper|post|page|"
+    r"video|talk|tutorial|thread|blog|essay|presentation)s? (?:on|in|at|from|by|about|which|that|explaining|"
+    r"describing|showing)\b.*"
     r"|(?:\d+|[a-z]|[ivx]+)|[^\w]*)\W*",
     re.I,
 )
@@ -65,10 +63,9 @@ _POINTS_SOMEWHERE = re.compile(
 _SPEAKS_OF_LINKS = re.compile(
     r"\blinks? (?:above|below|provided|i |here)|\blinked\b(?! lists?\b)"
     r"|\b(?:the|this|that|these|those|above|following|both) (?:\w+ ){0,2}(?:links?(?! (?:between|of|function|to))|"
-    r"articles?|"
-    r"web ?pages?|blog posts?|videos?|tutorials?|threads?|talks?|essays?|slides|documents?|pdfs?)\b"
-    r"|\b(?:this|that|these|those|(?:first|second|last|latter|former|same|above)) (?:\w+ ){0,2}"
-    r"(?:books?|papers?|pages?|posts?|blogs?|(?:web)?sites?|reports?|scripts?|references?|courses?|notes)\b"
+    r"articles?|web ?pages?|blog posts?|videos?|tutorials?|threads?|talks?|essays?|slides|documents?|pdfs?)\b"
+    r"|\b(?:this|that|these|those|(?:first|second|last|latter|former|same|above)) (?:\w+ ){0,2}(?:books?|papers?|"
+    r"pages?|posts?|blogs?|(?:web)?sites?|reports?|scripts?|references?|courses?|notes)\b"
     r"|\bsee (?:section|sec\.|chapter|page|p\.|figure|fig\.|table|line)|(?:see|in) the \S{0,2}\.?\w+\S? file\b",
     re.I,
 )
@@ -131,22 +128,19 @@ _BETWEEN = re.compile(
 # A sentence that offers more than the answer needs.
 _FURTHER = re.compile(
     r"(?:for (?:\w+ ){0,3}?(?:more|further|additional|full) (?:details?|info|information|reading|explanation|"
-    r"discussion|"
-    r"examples?|on|about)\b|for (?:details|further)\b|(?:some |much |a lot )?more (?:details?|info|information|"
-    r"examples?|"
-    r"reading|on|about)\b|(?:you|one) (?:can|could|may|might) (?:also )?(?:find|read|see|learn|get) (?:\w+ ){0,3}?"
-    r"(?:more|further|details?|additional)\b|see also\b|also see\b|further (?:reading|details?|info|information)\b|"
-    r"if you(?:['’]d| would|['’]re| are)? (?:want|wish|like|need|interested)\b[^.]{0,40}?\b(?:more|details?|"
-    r"further)\b|"
+    r"discussion|examples?|on|about)\b|for (?:details|further)\b|(?:some |much |a lot )?more (?:details?|info|"
+    r"information|examples?|reading|on|about)\b|(?:you|one) (?:can|could|may|might) (?:also )?(?:find|read|see|learn|"
+    r"get) (?:\w+ ){0,3}?(?:more|further|details?|additional)\b|see also\b|also see\b|further (?:reading|details?|"
+    r"info|information)\b|if you(?:['’]d| would|['’]re| are)? (?:want|wish|like|need|"
+    r"interested)\b[^.]{0,40}?\b(?:more|details?|further)\b|"
     r"(?:read|learn|find out) more\b|see (?:\[\w+\]|here|this)\S* for (?:more|further|details)\b)",
     re.I,
 )
 # With the links blanked out: "See ____ and ____." "(Cf. ____ for some background.)"
 _SEE = re.compile(
-    r"\(?(?:see|cf\.?|take a look at|have a look at)(?: also)?,?(?: e\.g\.,?| for (?:example|instance),?)? "
-    r"_+(?:(?:, | and |, and | or )_+)*"
-    r"(?: for (?:an? |some |more |further |the )?(?:\w+ )?(?:background|overview|introduction|discussion|details?|"
-    r"examples?|"
+    r"\(?(?:see|cf\.?|take a look at|have a look at)(?: also)?,?(?: e\.g\.,?| for (?:example|"
+    r"instance),?)? _+(?:(?:, | and |, and | or )_+)*(?: for (?:an? |some |more |further |"
+    r"the )?(?:\w+ )?(?:background|overview|introduction|discussion|details?|examples?|"
     r"explanations?|info|information|references?)\b[^.]{0,40})?[.!]?\)?[.!]?",
     re.I,
 )

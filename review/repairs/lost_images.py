@@ -25,10 +25,9 @@ _SPEAKS_OF_IT = re.compile(
 # In the paragraphs beside it.
 _POINTS_AT_IT = re.compile(
     r"\b(?:shows?|shown|showing|see|seen|look(?:s|ing)?|below|above|here|following|follows|like (?:this|so|that)|"
-    r"this is|these are|"
-    r"left|right|top|bottom|colou?rs?|red|green|blue|yellow|orange|purple|pink|black|white|e\.g\.|examples?|"
-    r"results?|output|render\w*|"
-    r"displays?|appears?|get|gives|curves?|draw|screens?|maps?|tables?|logos?|icons?|menu|button|click|window|"
+    r"this is|these are|left|right|top|bottom|colou?rs?|red|green|blue|yellow|orange|purple|pink|black|white|e\.g\.|"
+    r"examples?|results?|output|render\w*|displays?|appears?|get|gives|curves?|draw|screens?|maps?|tables?|logos?|"
+    r"icons?|menu|button|click|window|"
     r"dialog)\b|:\s*$",
     re.I,
 )
