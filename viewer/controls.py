@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ BY_FILE, AT_RANDOM, BY_SCORE, BY_UNCERTAINTY = "file order", "random", "by score
 KEYS = {  # by key: the button that it presses, or the field that it moves to, as its class without `review-`
     "a": "accept",
     "r": "reject",
+    "x": "as-found",
     "s": "skip",
     "z": "undo",
+    "Z": "redo",
+    "b": "recent",
     "p": "previous",
     "n": "next",
     "ArrowLeft": "previous",
@@ -38,15 +42,18 @@ KEYS = {  # by key: the button that it presses, or the field that it moves to, a
     "d": "seed",
     "m": "raw",
     "i": "images",
-    "l": "reload",
+    "L": "reload",
     "y": "overwrite",
     "k": "keep",
+    "v": "more",
 }
 HELP = (
     ("a", "accept"),
     ("r", "reject"),
+    ("x", "reject with what the machine found"),
     ("s", "skip"),
-    ("z", "undo"),
+    ("z Z", "undo, redo"),
+    ("b", "back to a recent judgement"),
     ("1-7", "criteria not met"),
     ("c", "note"),
     ("n p", "or ← → next, previous"),
@@ -59,25 +66,41 @@ HELP = (
     ("d", "seed"),
     ("m", "Markdown"),
     ("i", "images"),
-    ("l", "reload"),
+    ("L", "reload"),
     ("y k", "save mine, keep theirs"),
-    ("↑ ↓ Space", "scroll"),
+    ("j", "next finding"),
+    ("t", "next hit of the search"),
+    ("↑ ↓ Space PgUp PgDn Home End", "scroll the answer, with Shift the question"),
+    ("w", "full window"),
+    ("v", "filters and keys"),
     ("Enter", "leave a field"),
     ("Esc", "leave the viewer"),
 )
 LABELS = {  # of the buttons
     "accept": "Accept",
     "reject": "Reject",
+    "as-found": "As found",
     "previous": "← Previous",
     "next": "Next →",
     "next-unjudged": "Next unjudged",
     "skip": "Skip",
     "undo": "Undo",
+    "redo": "Redo",
     "reload": "Reload",
     "overwrite": "Save mine",
     "keep": "Keep theirs",
 }
-STYLES = {"accept": "success", "reject": "danger", "overwrite": "danger"}
+IN_SHORT = {  # the criteria, as what an answer that does not meet them is
+    1: "digresses",
+    2: "English",
+    3: "Markdown",
+    4: "refers / personal",
+    5: "incomplete",
+    6: "link",
+    7: "lost context",
+}
+RECENT = 10  # judgements in the list of those made last
+STYLES = {"accept": "success", "reject": "danger", "as-found": "danger", "overwrite": "danger"}
 NO_ANSWER = (
     "<b>No answer from the kernel:</b> it is busy, restarting or dead, so nothing can be saved. If this message stays, "
     "run the viewer's cell again. Everything that was reported as <b>saved</b> is in the file."
@@ -89,6 +112,7 @@ class Keyboard(anywidget.AnyWidget):
 
     _esm = FOLDER / "keyboard.js"
     actions = traitlets.Dict(KEYS).tag(sync=True)
+    buttons = traitlets.List(list(LABELS)).tag(sync=True)
     record = traitlets.Int(-1).tag(sync=True)  # the number of the record on show
     shown = traitlets.Int(0).tag(sync=True)  # grows each time that a record, or a conflict, is shown
 
@@ -116,6 +140,9 @@ class Controls:
         self.order = _dropdown("order", [BY_FILE, AT_RANDOM, BY_SCORE])
         self.seed = w.BoundedIntText(seed, min=0, max=2**31 - 1, tooltip="seed (d)")
         self.seed.add_class("review-seed")
+        self.recent = _dropdown("recent", [])
+        self.show_recent([])
+        self._more = _toggle("more", "More (v)", "the filters, the orders and the keys")
         self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
         self.images = _toggle("images", "Images (i)", "load this post's images from the network")
         self.keyboard = Keyboard()
@@ -130,8 +157,11 @@ class Controls:
     def _layout(self) -> w.VBox:
         buttons = self.buttons
         judging = _bar(buttons["accept"], buttons["reject"], *self.criteria.values(), self.note)
-        moving = _bar(*(buttons[name] for name in ("previous", "next", "next-unjudged", "skip", "undo")), self.goto)
+        moves = ("previous", "next", "next-unjudged", "skip", "undo", "redo")
+        moving = _bar(*(buttons[name] for name in moves), self._more, self._progress, self._status)
         choosing = _bar(
+            self.goto,
+            self.recent,
             self.show_only,
             self.with_findings,
             self.search,
@@ -141,12 +171,15 @@ class Controls:
             self.images,
             buttons["reload"],
         )
-        body = w.Box([_pane("question", self._question), _pane("answer", self._findings, self._answer)])
+        choosing.add_class("review-choosing")
+        divider = w.Box()
+        divider.add_class("review-divider")
+        body = w.Box([_pane("question", self._question), divider, _pane("answer", self._findings, self._answer)])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
         heartbeat = Heartbeat()
         heartbeat.on_msg(lambda *_: self.keyboard.send("here"))
-        bars = [judging, moving, choosing, _bar(self._progress, self._status), self._conflict_bar]
+        bars = [judging, moving, choosing, self._conflict_bar]
         everything = w.VBox(
             [
                 style,
@@ -173,9 +206,14 @@ class Controls:
     def show_page(self, page: Page) -> None:
         post = "review-post review-source" if self.raw.value else "review-post"
         self._about.value = page.about
-        self._question.value = f'<div class="{post}">{page.question}</div>'
-        self._answer.value = f'<div class="{post}">{page.answer}</div>'
+        self._question.value = f'<div class="{post}" dir="auto">{page.question}</div>'
+        self._answer.value = f'<div class="{post}" dir="auto">{page.answer}</div>'
         self._findings.value = page.findings
+
+    def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
+        """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
+        self.recent.options = [("recent judgements", None), *judged]
+        self.recent.value = None
 
     def show_conflict(self, html: str | None) -> None:
         """Show a conflict with its two buttons, or none."""
@@ -224,7 +262,7 @@ def _button(action: str) -> w.Button:
 
 
 def _criterion(number: int) -> w.ToggleButton:
-    toggle = _toggle(f"criterion-{number}", str(number), f"{number}. {CRITERIA[number]}")
+    toggle = _toggle(f"criterion-{number}", f"{number} {IN_SHORT[number]}", f"{number}. {CRITERIA[number]}")
     toggle.add_class("review-criterion")
     return toggle
 

@@ -57,7 +57,7 @@ class Standing:
         return self.accepted + self.rejected
 
 
-class _Change(NamedTuple):
+class Change(NamedTuple):
     """A judgement that was made in this session."""
 
     number: int
@@ -88,7 +88,8 @@ class Queue:
         self._order: Sequence[int] = range(len(records))
         self._numbers: dict[str, int | None] = {}  # by judged id; None for ids that are not in the data
         self._judged: dict[int, Judgement] = {}
-        self._done: list[_Change] = []  # what undo reverts
+        self._done: list[Change] = []  # what undo reverts
+        self._undone: list[Change] = []  # what redo repeats
         self.refresh()
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -119,27 +120,47 @@ class Queue:
         if judgement is not None:
             self._pace.count()
         self._numbers.setdefault(record_id, number)
-        self._done.append(_Change(number, record_id, seen, written))
+        self._done.append(Change(number, record_id, seen, written))
+        self._undone.clear()
         self.refresh()
         return written
 
-    def undo(self) -> int | None:
-        """Revert the last judgement of this session and return its record; None when there is none left.
+    def recent(self, most: int) -> list[Change]:
+        """The last judgements of this session that were not undone, the latest first, one for each record."""
+        latest = {change.number: change for change in self._done if change.after is not None}
+        return sorted(latest.values(), key=self._done.index, reverse=True)[:most]
+
+    def undo(self) -> Change | None:
+        """Revert the last judgement of this session and return it; None when there is none left.
 
         Raises ConflictError if someone else has changed it since. It is left as it is then, and the next undo reverts
         the judgement before it.
         """
-        if not self._done:
+        return self._turn(self._done, self._undone, lambda change: (change.before, change.after))
+
+    def redo(self) -> Change | None:
+        """Make the judgement again that was undone last; None if there is none. Raises like undo."""
+        return self._turn(self._undone, self._done, lambda change: (change.after, change.before))
+
+    def _turn(
+        self,
+        source: list[Change],
+        target: list[Change],
+        wanted_and_seen: Callable[[Change], tuple[Judgement | None, Judgement | None]],
+    ) -> Change | None:
+        """Write what the last change of `source` wants, and move it to `target`."""
+        if not source:
             return None
-        last = self._done[-1]  # removed only once it is reverted
+        last = source[-1]  # removed only once it is written
+        wanted, seen = wanted_and_seen(last)
         try:
-            self._file.judge(last.record_id, last.before, seen=last.after)
+            self._file.judge(last.record_id, wanted, seen=seen)
         except ConflictError:
-            self._done.pop()
+            source.pop()
             raise
-        self._done.pop()
+        target.append(source.pop())
         self.refresh()
-        return last.number
+        return last
 
     def standing(self) -> Standing:
         accepted = sum(judgement.accepted for judgement in self._judged.values())

@@ -108,13 +108,16 @@ def _is_web(address: str) -> bool:
 
 
 def _list(record: dict[str, Any], findings: Sequence[Finding]) -> str:
-    """The findings as a list: the number of the criterion, the reason, and a quotation of the place."""
+    """The findings as a list: the criterion, the reason, how many there are, and a quotation of the first place."""
     if not findings:
         return ""
+    groups: dict[tuple[int, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.criterion, finding.reason), []).append(finding)
     items = (
-        f'<li><b class="number">{finding.criterion}</b> {_label(finding.reason)} '
-        f"<q>{_excerpt(record['response'], finding)}</q></li>"
-        for finding in findings
+        f'<li><b class="number">{criterion}</b> {_label(reason)}{f" ×{len(group)}" if len(group) > 1 else ""} '
+        f"<q>{_excerpt(record['response'], group[0])}</q></li>"
+        for (criterion, reason), group in groups.items()
     )
     return f"<ul>{''.join(items)}</ul>"
 

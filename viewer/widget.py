@@ -19,11 +19,20 @@ from typing import Any, NamedTuple
 from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import ConflictError, Judgement, JudgementFile
-from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, Controls, judgement_html
-from viewer.queue import Filter, Queue
+from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, RECENT, Controls, judgement_html
+from viewer.queue import Change, Filter, Queue
 from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
 from viewer.uncertainty import FEWEST
+
+JUDGING = {"accept", "reject", "as-found", "overwrite"}
+
+
+class Draft(NamedTuple):
+    """What was entered for a record that is not judged with it yet."""
+
+    note: str
+    criteria: tuple[int, ...]
 
 
 class Conflict(NamedTuple):
@@ -52,6 +61,8 @@ class Viewer:
         self._seen: Judgement | None = None  # the record's judgement as it was shown
         self._conflict: Conflict | None = None  # the one that the reviewer has to resolve
         self._findings: list[Finding] = []
+        self._drafts: dict[str, Draft] = {}  # by record id
+        self._asked = False  # whether to accept the record on show in spite of its chosen criteria
         self._setting = False  # True while this object, not the reviewer, changes a field
         self._lock = RLock()  # JupyterLab lets the kernel handle messages of different controls in different threads
         self._controls = Controls(seed)
@@ -76,12 +87,15 @@ class Viewer:
             "next-unjudged": self._next_unjudged,
             "skip": self._skip,
             "undo": self._undo,
+            "redo": self._redo,
+            "as-found": self._reject_as_found,
             "reload": self._reload,
             "overwrite": self._overwrite,
             "keep": self._keep,
         }
         for name, button in controls.buttons.items():
             button.on_click(partial(self._on_click, actions[name]))
+        self._actions = actions
         for field, action in (
             (controls.show_only, self._filter_changed),
             (controls.with_findings, self._filter_changed),
@@ -89,11 +103,12 @@ class Viewer:
             (controls.order, self._order_changed),
             (controls.seed, self._order_changed),
             (controls.goto, self._go_to),
+            (controls.recent, self._go_to_recent),
             (controls.raw, self._render),
             (controls.images, self._render),
         ):
             field.observe(partial(self._on_change, action), "value")
-        controls.keyboard.on_msg(self._on_judgement)
+        controls.keyboard.on_msg(self._on_message)
 
     def _on_click(self, action: Callable[[], None], _: object) -> None:
         self._try(action)
@@ -105,16 +120,17 @@ class Viewer:
 
         self._try(act)
 
-    def _on_judgement(self, _: object, message: dict[str, Any], __: object) -> None:
-        """Accept, reject or overwrite with the note and the criteria as they are in the browser."""
+    def _on_message(self, _: object, message: dict[str, Any], __: object) -> None:
+        """Do what a button does, with the note and the criteria as they are in the browser."""
 
-        def judge() -> None:
-            if message["shown"] != self._controls.keyboard.shown:
+        def act() -> None:
+            if message["shown"] == self._controls.keyboard.shown:
+                self._fill(message["note"], message["criteria"])
+            elif message["action"] in JUDGING:
                 return  # sent before the browser showed this record, or this conflict
-            self._fill(message["note"], message["criteria"])
-            {"accept": self._accept, "reject": self._reject, "overwrite": self._overwrite}[message["action"]]()
+            self._actions[message["action"]]()
 
-        self._try(judge)
+        self._try(act)
 
     def _try(self, action: Callable[[], None]) -> None:
         """Do what the reviewer asks for, and report in one line why it cannot be done.
@@ -169,18 +185,46 @@ class Viewer:
     # ---- judging -----------------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
+        chosen = self._entered().criteria
+        if chosen and not self._asked and (self._seen is None or chosen != self._seen.criteria):
+            self._asked = True
+            raise InputError(
+                f"not saved: criteria {', '.join(map(str, chosen))} are chosen; once more to accept anyway"
+            )
+        if self._seen and not self._seen.accepted and self._entered().note == self._seen.note:
+            self._set(self._controls.note, "")  # it says why the record was rejected
         self._judge(True, self._seen)
 
     def _reject(self) -> None:
         self._judge(False, self._seen)
 
+    def _reject_as_found(self) -> None:
+        found = {finding.criterion for finding in self._findings}
+        if not found:
+            raise InputError("not saved: the machine found nothing in this answer")
+        self._fill(self._controls.note.value, found)
+        self._judge(False, self._seen)
+
+    def _entered(self) -> Draft:
+        """The note and the criteria in the fields."""
+        toggles = self._controls.criteria.items()
+        return Draft(self._controls.note.value.strip(), tuple(number for number, toggle in toggles if toggle.value))
+
+    def _keep_draft(self) -> None:
+        """Keep what was entered for the record on show, if it is not what its judgement says."""
+        if self._record is not None:
+            seen = Draft(self._seen.note, self._seen.criteria) if self._seen else Draft("", ())
+            if self._entered() != seen:
+                self._drafts[self._record["id"]] = self._entered()
+            else:
+                self._drafts.pop(self._record["id"], None)
+
     def _judge(self, accepted: bool, seen: Judgement | None) -> None:
         """Save a judgement with the note and the criteria of the fields; show a conflict if the file has not `seen`."""
         if self._number is None or self._record is None:
             raise InputError("no record is shown, so there is nothing to judge")
-        toggles = self._controls.criteria.items()
-        criteria = () if accepted else tuple(number for number, toggle in toggles if toggle.value)
-        judgement = Judgement(accepted, criteria, self._controls.note.value.strip())
+        note, criteria = self._entered()
+        judgement = Judgement(accepted, () if accepted else criteria, note)
         outcome = "saved"
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
@@ -192,8 +236,11 @@ class Viewer:
         self._end_conflict()
         self._show_progress()
         record_id = self._record["id"]
+        self._drafts.pop(record_id, None)
+        self._fill(judgement.note, judgement.criteria)
         self._advance()
-        self._controls.tell(f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}')
+        saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
+        self._controls.tell(" · ".join(filter(None, [saved, self._all_judged()])))
 
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
@@ -236,18 +283,28 @@ class Viewer:
             self._move(1)
 
     def _undo(self) -> None:
+        self._turn(self._queue.undo, "undone", "nothing to undo: no judgement was made since the viewer was opened")
+
+    def _redo(self) -> None:
+        self._turn(self._queue.redo, "done again", "nothing to redo: no judgement was undone since the last one")
+
+    def _turn(self, turn: Callable[[], Change | None], done: str, otherwise: str) -> None:
+        """Undo or redo a judgement, and show its record, with what was entered for the judgement that is undone."""
         try:
-            number = self._queue.undo()
+            change = turn()
         except ConflictError as error:
             self._show(self._queue.records.number_of(error.record_id))
             now = f"{judgement_html(error.judgement)} · {escape(error.record_id)}"
-            self._controls.tell(f'<b class="review-error">not undone</b>, changed by someone else: {now}')
+            self._controls.tell(f'<b class="review-error">not {done}</b>, changed by someone else: {now}')
             return
-        if number is None:
-            raise InputError("nothing to undo: no judgement was made since the viewer was opened")
-        self._show(number)
-        record_id = self._record["id"] if self._record else ""
-        self._controls.tell(f'<b class="review-saved">undone</b> {escape(record_id)}')
+        if change is None:
+            raise InputError(otherwise)
+        self._keep_draft()
+        self._drafts.pop(change.record_id, None)
+        if turn == self._queue.undo and change.before is None and change.after is not None:
+            self._drafts[change.record_id] = Draft(change.after.note, change.after.criteria)
+        self._show(change.number, keep_draft=False)
+        self._controls.tell(f'<b class="review-saved">{done}</b> {escape(change.record_id)}')
 
     # ---- moving ------------------------------------------------------------------------------------------------------
 
@@ -274,7 +331,14 @@ class Viewer:
             number = self._queue.next_unjudged(number, self._searching)
             if number == first:
                 self._skipped.clear()
-        self._show_found(number, "no other unjudged record")
+        self._show_found(number, self._all_judged() or "no other unjudged record")
+
+    def _all_judged(self) -> str:
+        """The counts, once there is nothing left to judge; empty before."""
+        standing = self._queue.standing()
+        if standing.judged < standing.records:
+            return ""
+        return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected"
 
     def _show_found(self, number: int | None, otherwise: str) -> None:
         if number is None:
@@ -288,6 +352,18 @@ class Viewer:
             self._set(self._controls.goto, "")
             self._show(self._queue.go_to(wanted))
 
+    def _go_to_recent(self) -> None:
+        number = self._controls.recent.value
+        if number is not None:
+            self._show(number)
+
+    def _show_first(self) -> None:
+        """Show the first record that matches the filter, and none if none does."""
+        number = self._queue.first(self._searching)
+        if number is None:
+            self._show(None)
+        self._show_found(number, "no record")
+
     def _filter(self) -> Filter:
         controls = self._controls
         return Filter(controls.show_only.value, controls.with_findings.value, controls.search.value.strip())
@@ -295,11 +371,11 @@ class Viewer:
     def _filter_changed(self) -> None:
         self._queue.filter = self._filter()
         self._queue.refresh()
-        self._show_found(self._queue.first(self._searching), "no record")
+        self._show_first()
 
     def _order_changed(self) -> None:
         self._put_in_order(self._queue)
-        self._show_found(self._queue.first(self._searching), "no record")
+        self._show_first()
 
     def _put_in_order(self, queue: Queue) -> None:
         order, seed = self._controls.order.value, self._controls.seed.value
@@ -317,8 +393,14 @@ class Viewer:
 
     # ---- showing -----------------------------------------------------------------------------------------------------
 
-    def _show(self, number: int | None) -> None:
-        """Show a record with its judgement; raises InputError if one of the files cannot be read."""
+    def _show(self, number: int | None, *, keep_draft: bool = True) -> None:
+        """Show a record with its judgement, or with what was entered and not saved when it was shown before.
+
+        What is entered for the record on show so far is kept. Raises InputError if one of the files cannot be read.
+        """
+        if keep_draft:
+            self._keep_draft()
+        self._asked = False
         self._number, self._record, self._findings = number, None, []
         self._set(self._controls.images, False)
         self._end_conflict()
@@ -346,12 +428,21 @@ class Viewer:
     def _show_judgement(self) -> None:
         self._seen = self._queue.judgement(self._number) if self._number is not None else None
         self._fill(self._seen.note if self._seen else "", self._seen.criteria if self._seen else ())
+        draft = self._drafts.get(self._record["id"]) if self._record else None
+        if draft:
+            self._fill(*draft)
         if self._seen:
             self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>")
 
     def _show_progress(self) -> None:
         standing = self._queue.standing()
         self._controls.show_progress(self._number, standing)
+        self._setting = True
+        self._controls.show_recent(
+            (f"{judgement_html(change.after)} · {change.record_id}", change.number)
+            for change in self._queue.recent(RECENT)
+        )
+        self._setting = False
         order = self._controls.order
         can_learn = standing.judged >= FEWEST and standing.accepted and standing.rejected
         if can_learn and BY_UNCERTAINTY not in order.options:
