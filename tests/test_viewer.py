@@ -188,6 +188,97 @@ def test_every_key_is_explained_and_has_a_control(hands):
         hands.control(action)
 
 
+def test_the_buttons_say_what_the_criteria_are(hands):
+    assert hands.control("criterion-4").description == "4 refers / personal"
+
+
+def test_one_key_rejects_with_what_the_machine_found(data, tmp_path):
+    data.write_bytes(
+        jsonl(record(1, response="As @bob said in his answer, see [this](https://e.org). Ropes hold."), record(2))
+    )
+    hands = Hands(data, tmp_path / "j.yaml")
+    hands.click("As found")
+    assert hands.file == {IDS[0]: Judgement(False, (4, 6))}
+    hands.click("As found")
+    assert hands.status == "not saved: the machine found nothing in this answer"
+    assert set(hands.file) == {IDS[0]}
+
+
+def test_what_was_entered_stays_with_its_record(hands):
+    hands.click("4", "6")
+    hands.type("note", "half a thou")
+    hands.click("Next →")
+    assert not hands.button("4").value and hands.control("note").value == ""
+    hands.click("← Previous")
+    assert hands.button("4").value and hands.button("6").value
+    assert hands.control("note").value == "half a thou"
+    assert not hands.judgements.exists()
+
+
+def test_the_browser_sends_what_was_entered_with_every_button(hands):
+    hands.send("next", note="typed", criteria=(2,))
+    assert hands.shown == IDS[1] and hands.control("note").value == ""
+    hands.send("previous")
+    assert hands.button("2").value and hands.control("note").value == "typed"
+
+
+def test_undo_brings_back_what_was_entered_and_redo_the_judgement(hands):
+    hands.click("4")
+    hands.type("note", "why")
+    hands.click("Reject", "Undo")
+    assert hands.file == {} and hands.button("4").value and hands.control("note").value == "why"
+    hands.click("Redo")
+    assert hands.file == {IDS[0]: Judgement(False, (4,), "why")}
+    assert hands.status == f"done again {IDS[0]}"
+    hands.click("Redo")
+    assert hands.status == "nothing to redo: no judgement was undone since the last one"
+
+
+def test_accept_with_criteria_asks_once(hands):
+    hands.click("4", "Accept")
+    assert not hands.judgements.exists()
+    assert hands.status == "not saved: criteria 4 are chosen; once more to accept anyway"
+    hands.click("Accept")
+    assert hands.file == {IDS[0]: Judgement(True)}
+
+
+@pytest.mark.parametrize("note", ["a blog", "but it is fine"])
+def test_accepting_a_rejected_record_drops_the_note_of_the_reject_only(hands, note):
+    hands.type("note", "a blog")
+    hands.click("Reject", "← Previous")
+    hands.type("note", note)
+    hands.click("Accept")
+    assert hands.file == {IDS[0]: Judgement(True, (), "" if note == "a blog" else note)}
+
+
+def test_a_filter_without_hits_shows_no_record_to_judge(hands):
+    hands.type("search", "no such words")
+    hands.click("Accept")
+    assert "no record is shown" in hands.status and not hands.judgements.exists()
+    hands.type("search", "")
+    assert hands.shown == IDS[0]
+
+
+def test_after_the_last_judgement_the_counts_are_shown(hands):
+    hands.click(*["Accept"] * 4, "Reject")
+    assert hands.status.endswith("all judged: 4 accepted, 1 rejected")
+
+
+def test_the_last_ten_judgements_are_a_list_to_choose_from(hands):
+    hands.click("Accept", "4", "Reject")
+    recent = hands.control("recent")
+    assert [text for text, _ in recent.options[1:]] == [f"reject 4 · {IDS[1]}", f"accept · {IDS[0]}"]
+    recent.value = 0
+    assert hands.shown == IDS[0]
+    assert hands.status == "judged: accept"
+
+
+def test_findings_of_a_kind_are_one_line(data, tmp_path):
+    data.write_bytes(jsonl(record(1, response="A [a](https://e.org/a), [b](https://e.org/b), [c](https://e.org/c).")))
+    hands = Hands(data, tmp_path / "j.yaml")
+    assert "6 link ×3" in hands.text("findings")
+
+
 # ---- moving ----------------------------------------------------------------------------------------------------------
 
 
@@ -224,7 +315,7 @@ def test_the_viewer_says_when_everything_is_judged(hands):
     hands.click(*["Accept"] * 5)
     assert set(hands.file) == set(IDS)
     hands.click("Next unjudged")
-    assert hands.status == "no other unjudged record"
+    assert hands.status == "all judged: 5 accepted, 0 rejected"
 
 
 @pytest.mark.parametrize("wanted", ["4", IDS[3], f" {IDS[3]} "])
@@ -555,7 +646,7 @@ def test_moving_on_keeps_theirs(late):
     late.click("Save mine")
     assert late.status == "there is no conflict to resolve"
     late.click("← Previous", "Accept")
-    assert late.file == {IDS[0]: Judgement(True, (), THEIRS.note)}, "which has been seen by now"
+    assert late.file == {IDS[0]: Judgement(True)}, "which has been seen by now"
 
 
 def test_a_click_resolves_only_the_conflict_that_was_shown(late):
@@ -604,14 +695,15 @@ def test_undo_shows_what_someone_else_has_judged_since(hands):
     assert hands.status == f"not undone, changed by someone else: reject: theirs · {IDS[0]}"
     assert hands.shown == IDS[0] and hands.control("note").value == "theirs"
     hands.click("Accept")
-    assert hands.file == {IDS[0]: Judgement(True, (), "theirs")}, "which has been seen by now"
+    assert hands.file == {IDS[0]: Judgement(True)}, "which has been seen by now"
 
 
 def test_the_last_record_may_be_judged_again_and_again(data, tmp_path):
     data.write_bytes(jsonl(record(1)))
     hands = Hands(data, tmp_path / "j.yaml")
     hands.click("Accept", "4", "Reject", "Accept")
-    assert hands.file == {IDS[0]: Judgement(True)} and hands.status == f"saved accept · {IDS[0]}"
+    assert hands.file == {IDS[0]: Judgement(True)}
+    assert hands.status == f"saved accept · {IDS[0]} · all judged: 1 accepted, 0 rejected"
     hands.judgements.write_text(f"{IDS[0]}: reject\n")
     hands.click("Accept")
     assert hands.file == {IDS[0]: Judgement(False)} and asked(hands)

@@ -193,8 +193,8 @@ def test_by_mouse(lab):
     assert reviewer.saved("accept", 1) == {IDS[0]: Judgement(True)}
     reviewer.sees_record(2)
 
-    reviewer.widget.get_by_role("button", name="4", exact=True).click()
-    reviewer.widget.get_by_role("button", name="6", exact=True).click()
+    reviewer.widget.get_by_role("button", name="4 refers / personal").click()
+    reviewer.widget.get_by_role("button", name="6 link").click()
     reviewer.part("note").locator("input").fill("links: to a blog")
     reviewer.click("Reject")
     assert reviewer.saved("reject 4, 6: links: to a blog", 2)[IDS[1]] == Judgement(False, (4, 6), "links: to a blog")
@@ -427,7 +427,7 @@ def test_the_buttons_work_where_the_keys_cannot_be_loaded(lab, page):
     reviewer.sees_record(1)
     reviewer.click("Accept")
     reviewer.saved("accept", 1)
-    reviewer.widget.get_by_role("button", name="6", exact=True).click()
+    reviewer.widget.get_by_role("button", name="6 link").click()
     reviewer.part("note").locator("input").fill("a note")
     reviewer.click("Reject")
     assert reviewer.saved("reject 6: a note", 2)[IDS[1]] == Judgement(False, (6,), "a note")
@@ -568,12 +568,12 @@ def test_two_reviewers_of_one_record_see_their_conflict(lab, browser, server, ro
     assert bob.file() == anns | {IDS[1]: Judgement(False, (), "by hand")}
     assert by_hand.read_text().endswith("# kept\n")
 
-    bob.press("a")
-    bob.saved("accept: by hand", 2)
+    bob.press("r")
+    bob.saved("reject: by hand", 2)
     by_hand.write_text(by_hand.read_text().replace("by hand", "seen again"))
     later = bob.file()
     bob.press("z")
-    bob.sees("status", "not undone, changed by someone else: accept: seen again")
+    bob.sees("status", "not undone, changed by someone else: reject: seen again")
     assert bob.file() == later
     page.close()
 
@@ -664,6 +664,72 @@ def test_the_controls_stay_where_they_are(lab):
     reviewer.sees_record(4)
     reviewer.page.wait_for_function("document.querySelector('.review-answer').scrollTop === 0")
     assert answer.evaluate("pane => pane.scrollWidth <= pane.clientWidth")
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1440, 900)])
+@pytest.mark.parametrize("app", ["lab", "notebooks"])
+def test_at_usual_sizes_most_of_the_window_is_text(lab, page, app, size):
+    """A long line of code in the answer, and JupyterLab's side bar; the screenshots are for people to look at."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    code = f"```\n{'x = 1; ' * 60}\n```\n\n{'w' * 400}\n\n"
+    reviewer = lab(
+        *(
+            record(n, question=n, response=f"Answer {n}.\n\n{code}{POST} {'A bowline holds. ' * 90}")
+            for n in range(1, 10)
+        ),
+        app=app,
+    )
+    reviewer.focus()
+    reviewer.press("/")
+    page.keyboard.type("bowline")
+    reviewer.press("Enter")
+    reviewer.sees_record(1)
+    page.wait_for_timeout(600)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"viewer-{app}-{size[0]}.png")
+    for pane in ("question", "answer"):
+        assert reviewer.part(pane).evaluate("pane => pane.scrollWidth <= pane.clientWidth"), pane
+        assert box(reviewer.part(pane))["height"] >= 300, pane
+    frame = box(reviewer.widget)
+    assert frame["y"] >= 0 and box(reviewer.part("body"))["y"] - frame["y"] < 130
+
+    reviewer.press("j")
+    expect(reviewer.part("answer").locator(".review-current")).to_be_in_viewport()
+    page.wait_for_function("CSS.highlights.get('review-hit')?.size >= 90")
+    reviewer.press("t")
+    page.wait_for_function("CSS.highlights.get('review-hit-current')?.size === 1")
+    scrolled = "part => document.querySelector(`.review-${part}`).scrollTop"
+    reviewer.press("End")
+    assert page.evaluate(scrolled, "answer") > 100
+    reviewer.press("Home")
+    assert page.evaluate(scrolled, "answer") == 0
+    before = box(reviewer.part("question"))["width"]
+    divider = box(reviewer.part("divider"))
+    page.mouse.move(divider["x"] + 4, divider["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(divider["x"] + 104, divider["y"] + 150)
+    page.mouse.up()
+    assert box(reviewer.part("question"))["width"] == pytest.approx(before + 100, abs=8)
+    reviewer.press("m")
+    expect(reviewer.part("source")).to_have_count(2)
+    assert reviewer.part("source").locator("pre").last.evaluate("pre => getComputedStyle(pre).wordBreak") == "normal"
+    reviewer.press("w")
+    page.wait_for_function("document.fullscreenElement?.matches('.review')")
+    reviewer.press("w")
+    page.wait_for_function("!document.fullscreenElement")
+    reviewer.press("a")
+    reviewer.saved("accept", 1)
+
+
+@pytest.mark.parametrize(("key", "code", "saved"), [("ф", "KeyA", "accept"), ("к", "KeyR", "reject")])
+def test_keys_work_in_a_layout_of_another_script(lab, key, code, saved):
+    reviewer = lab()
+    reviewer.focus()
+    reviewer.widget.evaluate(
+        "(root, init) => root.dispatchEvent(new KeyboardEvent('keydown', {...init, bubbles: true, cancelable: true}))",
+        {"key": key, "code": code},
+    )
+    reviewer.saved(saved, 1)
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
@@ -828,7 +894,7 @@ def test_the_picture_of_the_readme(page, server, root, demo):
     reviewer.press("5", "c")
     page.keyboard.type("leaves the rest to the reader")
     reviewer.press("Enter")
-    expect(reviewer.widget.get_by_role("button", name="5", exact=True)).to_have_class(re.compile("mod-active"))
+    expect(reviewer.widget.get_by_role("button", name="5 incomplete")).to_have_class(re.compile("mod-active"))
     reviewer.widget.evaluate("widget => widget.scrollIntoView()")
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / "viewer.png")

@@ -260,6 +260,24 @@ def test_long_search_reports_progress_and_can_be_ended(queue_of):
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+def undone(queue):
+    change = queue.undo()
+    return change and change.number
+
+
+def test_redo_repeats_what_undo_reverted_until_there_is_a_new_judgement(queue_of, tmp_path):
+    queue = queue_of(*TEN)
+    for number in (0, 1, 2):
+        queue.judge(number, ACCEPT, seen=None)
+    assert [undone(queue), undone(queue)] == [2, 1]
+    assert queue.redo().number == 1
+    assert set(load_judgements(tmp_path / "judgements.yaml")) == {f"{SITE}/0", f"{SITE}/1"}
+    assert [change.number for change in queue.recent(10)] == [1, 0]
+    queue.judge(5, ACCEPT, seen=None)
+    assert queue.redo() is None
+    assert [change.number for change in queue.recent(2)] == [5, 1]
+
+
 def test_judgements_are_in_the_file_at_once_and_undo_reverts_them_one_by_one(queue_of, tmp_path):
     queue = queue_of(*TEN, judgements=f"# mine\n{SITE}/1: reject  # sure\n")
     path = tmp_path / "judgements.yaml"
@@ -270,7 +288,7 @@ def test_judgements_are_in_the_file_at_once_and_undo_reverts_them_one_by_one(que
         path.read_text()
         == f"# mine\n{SITE}/1: accept  # sure\n{SITE}/0: {{judgement: reject, criteria: [4], note: why}}\n"
     )
-    assert [queue.undo() for _ in range(5)] == [2, 0, 1, 0, None]
+    assert [undone(queue) for _ in range(5)] == [2, 0, 1, 0, None]
     assert path.read_text() == f"# mine\n{SITE}/1: reject  # sure\n"
     assert queue.judgement(0) is None and queue.judgement(1) == Judgement(False)
 
@@ -291,7 +309,7 @@ def test_undo_does_not_revert_what_someone_else_has_changed(queue_of, tmp_path, 
         f"{SITE}/0",
         load_judgements(path).get(f"{SITE}/0"),
     )
-    assert queue.undo() == 1, "the next undo reverts the judgement before"
+    assert undone(queue) == 1, "the next undo reverts the judgement before"
     assert path.read_text() == by_hand
 
 
@@ -319,7 +337,7 @@ def test_undo_waits_until_the_file_can_be_read(queue_of, tmp_path):
     with pytest.raises(InputError, match="the judgement is 'maybe'"):
         queue.undo()
     (tmp_path / "judgements.yaml").write_text(f"{SITE}/0: accept\n{SITE}/1: accept\n")
-    assert queue.undo() == 0 and (tmp_path / "judgements.yaml").read_text() == f"{SITE}/1: accept\n"
+    assert undone(queue) == 0 and (tmp_path / "judgements.yaml").read_text() == f"{SITE}/1: accept\n"
 
 
 def test_edits_by_hand_are_seen(queue_of, tmp_path):

@@ -156,9 +156,9 @@ class Controls:
 
     def _layout(self) -> w.VBox:
         buttons = self.buttons
-        judging = _bar(buttons["accept"], buttons["reject"], *self.criteria.values(), self.note)
+        judging = _bar(buttons["accept"], buttons["reject"], buttons["as-found"], *self.criteria.values())
         moves = ("previous", "next", "next-unjudged", "skip", "undo", "redo")
-        moving = _bar(*(buttons[name] for name in moves), self._more, self._progress, self._status)
+        moving = _bar(self.note, *(buttons[name] for name in moves), self._more)
         choosing = _bar(
             self.goto,
             self.recent,
@@ -179,7 +179,7 @@ class Controls:
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
         heartbeat = Heartbeat()
         heartbeat.on_msg(lambda *_: self.keyboard.send("here"))
-        bars = [judging, moving, choosing, self._conflict_bar]
+        bars = [judging, moving, choosing, _bar(self._progress, self._status), self._conflict_bar]
         everything = w.VBox(
             [
                 style,

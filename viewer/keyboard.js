@@ -201,6 +201,7 @@ function render({ model, el }) {
   }
 
   function onChange(event, root) {
+    if (event.target.closest(".review-search")) showHits(root);
     if (event.target.matches("select") && !stepping) root.focus({ preventScroll: true });
   }
 

@@ -271,7 +271,9 @@ class Viewer:
 
     def _keep(self) -> None:
         conflict = self._current_conflict()
-        self._show(self._number)
+        if self._record is not None:
+            self._drafts.pop(self._record["id"], None)
+        self._show(self._number, keep_draft=False)
         self._advance()
         self._controls.tell(f"left unchanged: {judgement_html(conflict.theirs)}")
 
