@@ -273,6 +273,18 @@ def test_the_last_ten_judgements_are_a_list_to_choose_from(hands):
     assert hands.status == "judged: accept"
 
 
+def test_the_other_answers_to_a_question_and_their_judgements(data, tmp_path):
+    same = {"instruction": "Which knot?", "meta": {"question_url": "https://e.org/q/1"}}
+    data.write_bytes(jsonl(record(1), *(record(n, **same) for n in (2, 3, 4)), record(5)))
+    hands = Hands(data, tmp_path / "j.yaml")
+    hands.click("Others")
+    assert hands.status == "this is the only answer to its question here"
+    hands.click("Next →", "2", "Reject")
+    assert "answer 2 of 3 to this question" in hands.text("about")
+    hands.click("Others")
+    assert hands.status == "answer 1: reject 2; answer 3: not judged"
+
+
 def test_findings_of_a_kind_are_one_line(data, tmp_path):
     data.write_bytes(jsonl(record(1, response="A [a](https://e.org/a), [b](https://e.org/b), [c](https://e.org/c).")))
     hands = Hands(data, tmp_path / "j.yaml")

@@ -856,6 +856,41 @@ def test_notebook_7(lab):
     expect(reviewer.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
 
 
+@pytest.mark.parametrize("app", ["lab", "notebooks"])
+def test_forty_records_by_keyboard(lab, app):
+    """Every judgement that the reviewer meant to make is in the file, with its criteria and its note, and no other."""
+    reviewer = lab(
+        *(record(n, question=n, response=f"Answer {n}. {POST if n % 5 == 0 else ''}") for n in range(1, 41)), app=app
+    )
+    reviewer.focus()
+    meant: dict[str, Judgement] = {}
+    for number in range(1, 41):
+        reviewer.sees("about", re.compile(f"/a/{number} "))
+        criteria = (4, 6) if number % 5 == 0 else ((number % 7 + 1,) if number % 3 == 0 else ())
+        note = f"note {number}" if number % 4 == 0 else ""
+        if note:
+            reviewer.press("c")
+            reviewer.page.keyboard.type(note)
+            reviewer.press("Enter")
+        if number % 5 == 0:
+            reviewer.press("x")
+        elif criteria:
+            reviewer.press(str(criteria[0]), "r")
+        else:
+            reviewer.press("a")
+        record_id = f"quay.stackexchange.com/a/{number}"
+        reviewer.sees("status", re.compile(f"saved .* · {re.escape(record_id)}( |$)"))
+        meant[record_id] = Judgement(not criteria, criteria, note)
+        if number % 10 == 0 and number < 40:
+            reviewer.press("z")
+            reviewer.sees("status", f"undone {record_id}")
+            reviewer.press("Z")
+            reviewer.sees("status", f"done again {record_id}")
+            reviewer.press("u")
+    reviewer.sees("status", f"all judged: {sum(each.accepted for each in meant.values())} accepted, ")
+    assert reviewer.file() == meant
+
+
 @pytest.fixture
 def demo(folder, sample_records) -> Path:
     """A folder with the demo's records of the sample site, and the project's notebook."""

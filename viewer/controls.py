@@ -27,6 +27,7 @@ KEYS = {  # by key: the button that it presses, or the field that it moves to, a
     "z": "undo",
     "Z": "redo",
     "b": "recent",
+    "q": "others",
     "p": "previous",
     "n": "next",
     "ArrowLeft": "previous",
@@ -54,6 +55,7 @@ HELP = (
     ("s", "skip"),
     ("z Z", "undo, redo"),
     ("b", "back to a recent judgement"),
+    ("q", "judgements of the other answers to this question"),
     ("1-7", "criteria not met"),
     ("c", "note"),
     ("n p", "or ← → next, previous"),
@@ -86,6 +88,7 @@ LABELS = {  # of the buttons
     "skip": "Skip",
     "undo": "Undo",
     "redo": "Redo",
+    "others": "Others",
     "reload": "Reload",
     "overwrite": "Save mine",
     "keep": "Keep theirs",
@@ -169,6 +172,7 @@ class Controls:
             self.seed,
             self.raw,
             self.images,
+            buttons["others"],
             buttons["reload"],
         )
         choosing.add_class("review-choosing")

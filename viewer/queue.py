@@ -18,6 +18,7 @@ from viewer.uncertainty import least_sure_first
 
 BETWEEN_CALLS = 1_000  # records between two calls of a progress callback
 TEXT = ("instruction", "response")  # the fields that the filter by text searches
+MOST_ANSWERS = 200  # before and after a record that are looked through for answers to its question
 PACE_OVER = 20  # judgements
 BREAK = 300  # seconds without a judgement that do not count as work
 Show = Literal["all", "judged", "unjudged", "accepted", "rejected"]
@@ -124,6 +125,19 @@ class Queue:
         self._undone.clear()
         self.refresh()
         return written
+
+    def answers_beside(self, number: int) -> list[int]:
+        """The records with the same question that stand together with this one in the file, itself included."""
+        question = _question(self.records.peek(number))
+        found = [number]
+        for step in (-1, 1):
+            beside = number + step
+            while 0 <= beside < len(self.records) and abs(beside - number) <= MOST_ANSWERS:
+                if question is None or _question(self.records.peek(beside)) != question:
+                    break
+                found.append(beside)
+                beside += step
+        return sorted(found)
 
     def recent(self, most: int) -> list[Change]:
         """The last judgements of this session that were not undone, the latest first, one for each record."""
@@ -278,6 +292,10 @@ class Pace:
         """None until there are two judgements without a break between them."""
         seconds = sum(self._between)
         return 60 * len(self._between) / seconds if seconds else None
+
+
+def _question(record: dict[str, Any] | None) -> tuple[Any, str] | None:
+    return (record["meta"].get("question_url"), record["instruction"]) if record else None
 
 
 def _score(record: dict[str, Any] | None) -> float:

@@ -89,6 +89,7 @@ class Viewer:
             "undo": self._undo,
             "redo": self._redo,
             "as-found": self._reject_as_found,
+            "others": self._show_others,
             "reload": self._reload,
             "overwrite": self._overwrite,
             "keep": self._keep,
@@ -424,8 +425,26 @@ class Viewer:
         if self._record is not None:
             raw, images = self._controls.raw.value, self._controls.images
             page = render(self._record, self._findings, raw=raw, images=images.value)
+            page = page._replace(about=" · ".join(filter(None, [page.about, self._place_among_answers()])))
             images.disabled = not has_images(self._record)
         self._controls.show_page(page)
+
+    def _place_among_answers(self) -> str:
+        assert self._number is not None
+        answers = self._queue.answers_beside(self._number)
+        place = answers.index(self._number) + 1
+        return f"answer {place} of {len(answers)} to this question" if len(answers) > 1 else ""
+
+    def _show_others(self) -> None:
+        """Say how the other answers to this question are judged."""
+        self._queue.refresh()
+        answers = self._queue.answers_beside(self._number) if self._number is not None else []
+        others = [
+            f"answer {place}: {judgement_html(self._queue.judgement(number))}"
+            for place, number in enumerate(answers, 1)
+            if number != self._number
+        ]
+        self._controls.tell("; ".join(others) or "this is the only answer to its question here")
 
     def _show_judgement(self) -> None:
         self._seen = self._queue.judgement(self._number) if self._number is not None else None
