@@ -362,6 +362,7 @@ def test_the_keys_keep_working_after_a_choice_a_spoiler_a_link_and_a_new_record(
     meta = {"answer_url": f"{server}/api"}
     reviewer = lab(*(record(n, question=n, response=f"Answer {n}. {POST}", meta=meta) for n in range(1, 10)))
     page = reviewer.page
+    reviewer.click("More")
     reviewer.part("show").locator("select").click()
     reviewer.press("ArrowDown", "ArrowDown", "Enter")
     expect(reviewer.widget).to_be_focused()
@@ -648,6 +649,7 @@ def test_the_controls_stay_where_they_are(lab):
     ]
     reviewer = lab(*records)
     buttons = reviewer.widget.get_by_role("button")
+    reviewer.page.wait_for_timeout(600)  # the notebook scrolls to the viewer
     places = [[box(button) for button in buttons.all()[:15]]]
     reviewer.focus()
     for number in (1, 2, 3):
