@@ -886,7 +886,7 @@ def test_forty_records_by_keyboard(lab, app):
         if number % 10 == 0 and number < 40:
             reviewer.press("z")
             reviewer.sees("status", f"undone {record_id}")
-            reviewer.press("Z")
+            reviewer.press("Shift+Z")
             reviewer.sees("status", f"done again {record_id}")
             reviewer.press("u")
     reviewer.sees("status", f"all judged: {sum(each.accepted for each in meant.values())} accepted, ")
