@@ -381,7 +381,8 @@ def usable(
 
 def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:
     """The ids of near duplicates, each with the id of the better record that is kept instead."""
-    from quality.duplicates import NearDuplicates, near_duplicate_text, rank
+    from quality.duplicates import rank
+    from quality.near_duplicates import NearDuplicates, near_duplicate_text
 
     with NearDuplicates(folder, similarity) as near, Progress("near duplicates", shuffle.count, " records") as progress:
         for drawn in shuffle.drawn():

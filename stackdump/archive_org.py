@@ -15,8 +15,6 @@ from download.http_client import Client
 from records.errors import InputError
 from stackdump.sites import ALL_TABLES, Site, site_of_host, site_of_name
 
-DEFAULT_URL = "https://archive.org"
-
 # The quarterly dumps, newest first: since mid-2024 the community uploads them, one item a quarter; `stackexchange` is
 # the last official one, of April 2024. Source: the items' pages, https://archive.org/details/<item>. Later ones are
 # found by the search; these show whose uploads can be trusted, and are tried where the search does not answer.
