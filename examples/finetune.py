@@ -355,7 +355,7 @@ def progress_lines() -> TrainerCallback:
     """Tells the loss on stderr at each of the logging steps."""
     from transformers import TrainerCallback
 
-    class Lines(TrainerCallback):
+    class Lines(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
             if logs and "loss" in logs:
                 tell(f"step {state.global_step:,} of {state.max_steps:,}: loss {float(logs['loss']):.4f}")
