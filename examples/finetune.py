@@ -12,8 +12,7 @@ and the answers to five of its questions, before and after. What the run writes 
     settings.json  what decides the result
     checkpoints/   while it runs: the same command goes on from the last one, with the same result on the same machine
 
-This file needs nothing else of the repository, so it can be copied to the machine that trains. It needs TRL and PEFT:
-pip install -r requirements/finetune.txt, then -r requirements/torch.txt.
+It needs TRL and PEFT: pip install -r requirements/finetune.txt, then -r requirements/torch.txt.
 """
 
 from __future__ import annotations
@@ -25,26 +24,30 @@ import os
 import shutil
 import sys
 import textwrap
+import warnings
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # where records/ is
+
+from records import script
+from records.errors import InputError
+from records.file_io import write_json
+
+# torch and the trainer take seconds to import, so the functions that use them import them
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "trl", "peft")
 CHAT, TEXT = "chat_prompt_completion", "prompt_completion"
 SPLITS = ("train", "validation")
 # The rates, the rank and the soft prompt of PEFT's comparison on MetaMathQA with Llama-3.2-3B
-# (huggingface/peft, method_comparison/MetaMathQA/experiments), correct answers: full 47 %, LoRA 48 %, prompt tuning 34 %;
-# it has 5.7 % with PEFT's defaults, a random start and a rate of 1e-4.
+# (huggingface/peft, method_comparison/MetaMathQA/experiments). Correct answers there: full 47 %, LoRA 48 %, prompt
+# tuning 34 %, which with PEFT's random start has 23 %, and with a rate of 1e-4 besides 5.7 %.
 LEARNING_RATES = {"full": 1e-5, "lora": 1e-4, "prompt": 1e-3}
 LORA_RANK, VIRTUAL_TOKENS = 32, 200
 QUESTIONS = 5
 SHOWN = 300  # characters of a question
-
-
-class InputError(Exception):
-    """Bad input. The message is one line that says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ class Settings:
     epochs: float
     max_steps: int | None
     batch_size: int
-    max_length: int
-    max_new_tokens: int
+    max_tokens: int
+    answer_tokens: int
     lora_rank: int
     virtual_tokens: int
     dtype: str
@@ -74,7 +77,7 @@ class Settings:
 
 def arguments() -> tuple[Settings, Path, str]:
     """The settings, the folder to write, and the device."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script.script_parser(__doc__)
     add = parser.add_argument
     add("--model", required=True, metavar="MODEL", help="a folder, or a name at the Hugging Face hub")
     add("--dataset", required=True, metavar="DIR", help="the folder that merge_datasets.py wrote")
@@ -87,28 +90,41 @@ def arguments() -> tuple[Settings, Path, str]:
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one (default)")
     rates = ", ".join(f"{rate:g} for {method}" for method, rate in LEARNING_RATES.items())
-    add("--learning_rate", type=float, metavar="X", help=f"at its highest, it falls as a cosine (default: {rates})")
-    add("--epochs", type=float, default=3, metavar="X", help="how often each row is learnt (default: 3)")
-    add("--max_steps", type=positive, metavar="N", help="end after N updates, whatever --epochs says")
-    add("--batch_size", type=positive, default=4, metavar="N", help="rows an update (default: 4)")
     add(
-        "--max_length",
-        type=positive,
+        "--learning_rate",
+        type=positive_number,
+        metavar="X",
+        help=f"at its highest, it falls as a cosine (default: {rates})",
+    )
+    add("--epochs", type=positive_number, default=3, metavar="X", help="how often each row is learnt (default: 3)")
+    add("--max_steps", type=script.positive, metavar="N", help="end after N updates, whatever --epochs says")
+    add("--batch_size", type=script.positive, default=4, metavar="N", help="rows an update (default: 4)")
+    add(
+        "--max_tokens",
+        type=script.positive,
         default=2048,
         metavar="N",
         help="leave out rows of more tokens: one that is cut would lose the end of its answer (default: 2048, or what "
         "the model's context holds)",
     )
-    add("--max_new_tokens", type=positive, default=128, metavar="N", help="of the answers shown (default: 128)")
-    add("--lora_rank", type=positive, default=LORA_RANK, metavar="N", help=f"default: {LORA_RANK}")
-    add("--virtual_tokens", type=positive, default=VIRTUAL_TOKENS, metavar="N", help=f"default: {VIRTUAL_TOKENS}")
+    add("--answer_tokens", type=script.positive, default=128, metavar="N", help="of the answers shown (default: 128)")
+    add(
+        "--lora_rank",
+        type=script.positive,
+        default=LORA_RANK,
+        metavar="N",
+        help=f"of the adapter (default: {LORA_RANK})",
+    )
+    add(
+        "--virtual_tokens", type=script.positive, default=VIRTUAL_TOKENS, metavar="N", help=f"default: {VIRTUAL_TOKENS}"
+    )
     add(
         "--dtype",
         choices=("float32", "bfloat16"),
         default="float32",
         help="of the model's weights: bfloat16 takes half the memory; for full take float32 (default)",
     )
-    add("--seed", type=int, default=0, metavar="N", help="default: 0")
+    add("--seed", type=int, default=0, metavar="N", help="of the order of rows and of new weights (default: 0)")
     flags = vars(parser.parse_args())
     destdir, device = Path(flags.pop("destdir")), flags.pop("device")
     if flags["learning_rate"] is None:
@@ -116,10 +132,11 @@ def arguments() -> tuple[Settings, Path, str]:
     return Settings(**flags), destdir, device
 
 
-def positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and text.strip("0")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
-    return int(text)
+def positive_number(text: str) -> float:
+    number = float(text)  # argparse reports the ValueError of what is no number
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
 
 
 def require_packages() -> dict[str, str]:
@@ -234,13 +251,6 @@ def claim(destdir: Path, decisive: dict[str, Any]) -> None:
         raise InputError(f"{destdir}: its run has other settings ({changes}); give another --destdir, or remove it")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a file that is complete once it has its name."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(unfinished, path)
-
-
 def save_model(trainer: Any, folder: Path) -> None:
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -293,6 +303,7 @@ def make_trainer(settings: Settings, model: Any, tokenizer: Any, rows: Any, chec
         seed=settings.seed,
         use_cpu=device == "cpu",
         bf16=device == "cuda" and torch.cuda.is_bf16_supported(),
+        gradient_checkpointing=device == "cuda",  # slower, but far less memory, which a CPU has
         dataloader_pin_memory=device == "cuda",
         save_steps=0.1,  # of all steps
         save_total_limit=1,
@@ -307,10 +318,10 @@ def make_trainer(settings: Settings, model: Any, tokenizer: Any, rows: Any, chec
         processing_class=tokenizer,
         peft_config=adapter(settings),
     )
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or settings.max_length
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or settings.max_tokens
     if settings.method == "prompt":
         context -= settings.virtual_tokens
-    longest = min(context, settings.max_length)
+    longest = min(context, settings.max_tokens)
     trainer.train_dataset = keep_short(trainer.train_dataset, longest, "train")
     trainer.eval_dataset = keep_short(trainer.eval_dataset, longest, "validation")
     return trainer
@@ -320,7 +331,7 @@ def keep_short(rows: Any, longest: int, split: str) -> Any:
     kept = rows.filter(lambda row: len(row["input_ids"]) <= longest)
     print(f"{split}: {len(kept):,} rows, {len(rows) - len(kept):,} left out with more than {longest:,} tokens")
     if not len(kept):
-        raise InputError(f"every row of {split} has more than {longest:,} tokens; raise --max_length")
+        raise InputError(f"every row of {split} has more than {longest:,} tokens; raise --max_tokens")
     return kept
 
 
@@ -369,13 +380,13 @@ def learn(settings: Settings, destdir: Path, device: str) -> dict[str, Any]:
     prompts = list(asked["prompt"])
     # a new LoRA changes nothing yet; a new soft prompt does, and is not in the base model
     untuned = trainer.model.get_base_model() if settings.method == "prompt" else trainer.model
-    before = answers(untuned, tokenizer, prompts, settings.max_new_tokens)
+    before = answers(untuned, tokenizer, prompts, settings.answer_tokens)
     loss_before = loss(trainer, untuned=True)
     checkpoint = last_checkpoint(checkpoints)
     print(f"validation loss before: {loss_before:.3f}" + (f"; going on from {checkpoint}" if checkpoint else ""))
     trainer.train(resume_from_checkpoint=checkpoint)
     loss_after = loss(trainer)
-    after = answers(trainer.model, tokenizer, prompts, settings.max_new_tokens)
+    after = answers(trainer.model, tokenizer, prompts, settings.answer_tokens)
     save_model(trainer, destdir / "model")
     return {
         "loss_before": loss_before,
@@ -396,7 +407,9 @@ def show(report: dict[str, Any]) -> None:
         for when in ("before", "after"):
             end = "" if asked[when]["ended"] else " [no end]"
             print(f"--- {when}: {asked[when]['text']}{end}")
-    print(f"\nvalidation loss: {report['loss_before']:.3f} before, {report['loss_after']:.3f} after")
+    ended = {when: sum(asked[when]["ended"] for asked in report["answers"]) for when in ("before", "after")}
+    print(f"\nanswers that end: {ended['before']} before, {ended['after']} after, of {len(report['answers'])}")
+    print(f"validation loss: {report['loss_before']:.3f} before, {report['loss_after']:.3f} after")
 
 
 def main() -> None:
@@ -420,26 +433,17 @@ def main() -> None:
 
 
 def quieten() -> None:
-    """No progress bars where nobody watches."""
+    """No warnings about what is meant so, and no progress bars where nobody watches."""
     import datasets
     import transformers
 
+    transformers.utils.logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning)  # for TRL's authors
+    warnings.filterwarnings("ignore", "Position ids are not supported")  # PEFT's, of soft prompts
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
 
 
-def run() -> None:
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"finetune.py: error: {' '.join(str(error).split())}")
-    except OSError as error:
-        sys.exit(f"finetune.py: error: {error.filename or ''}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        print("finetune.py: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    run()
+    script.run(main)
