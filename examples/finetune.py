@@ -41,6 +41,7 @@ from records.file_io import write_json
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "trl", "peft")
 CHAT, TEXT = "chat_prompt_completion", "prompt_completion"
 SPLITS = ("train", "validation")
+SETTINGS, REPORT = "settings.json", "report.json"
 # The rates, the rank and the soft prompt of PEFT's comparison on MetaMathQA with Llama-3.2-3B
 # (huggingface/peft, method_comparison/MetaMathQA/experiments). Correct answers there: full 47 %, LoRA 48 %, prompt
 # tuning 34 %, which with PEFT's random start has 23 %, and with a rate of 1e-4 besides 5.7 %.
@@ -232,20 +233,18 @@ def digests(folder: Path) -> dict[str, str]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def claim(destdir: Path, decisive: dict[str, Any]) -> None:
-    """Make the folder, or find in it a run with the same settings. Raises InputError if it is another's."""
-    marker = destdir / "settings.json"
-    if destdir.exists() and (not destdir.is_dir() or (any(destdir.iterdir()) and not marker.is_file())):
-        raise InputError(f"{destdir}: is there, and no run of this script wrote it; give another --destdir")
-    if not marker.is_file():
-        destdir.mkdir(parents=True, exist_ok=True)
-        write_json(marker, decisive)
+def check_destdir(destdir: Path, decisive: dict[str, Any]) -> None:
+    """Raise InputError if the folder holds anything else than a run with these settings."""
+    settings = destdir / SETTINGS
+    if not settings.is_file():
+        if destdir.exists() and (not destdir.is_dir() or any(destdir.iterdir())):
+            raise InputError(f"{destdir}: is there, and no run of this script wrote it; give another --destdir")
         return
     try:
-        found = json.loads(marker.read_bytes())
+        found = json.loads(settings.read_bytes())
         differing = [name for name in decisive if found.get(name) != decisive[name]]
     except (ValueError, AttributeError):
-        raise InputError(f"{marker}: is not a file of settings; give another --destdir") from None
+        raise InputError(f"{settings}: is not a file of settings; give another --destdir") from None
     if differing:
         changes = ", ".join(f"{name} {found.get(name)!r}, now {decisive[name]!r}" for name in differing)
         raise InputError(f"{destdir}: its run has other settings ({changes}); give another --destdir, or remove it")
@@ -370,10 +369,12 @@ def text_of(turns: Any) -> str:
     return turns if isinstance(turns, str) else "\n\n".join(turn["content"] for turn in turns)
 
 
-def learn(settings: Settings, destdir: Path, device: str) -> dict[str, Any]:
+def learn(settings: Settings, decisive: dict[str, Any], destdir: Path, device: str) -> dict[str, Any]:
     """Train, save the model, and return the report."""
     model, tokenizer = load_model(settings)
     rows = load_rows(settings, tokenizer)
+    destdir.mkdir(parents=True, exist_ok=True)
+    write_json(destdir / SETTINGS, decisive)
     checkpoints = destdir / "checkpoints"
     trainer = make_trainer(settings, model, tokenizer, rows, checkpoints, device)
     asked = rows["validation"].select(range(min(QUESTIONS, len(rows["validation"]))))
@@ -417,17 +418,16 @@ def main() -> None:
     versions = require_packages()
     check_dataset(Path(settings.dataset), settings.format)
     decisive = asdict(settings) | {"files": digests(Path(settings.dataset))}
-    finished = destdir / "report.json"
-    if not finished.is_file():
+    check_destdir(destdir, decisive)
+    finished = destdir / REPORT
+    if finished.is_file():
+        print(f"{destdir}: complete; nothing is left to do")
+    else:
         device = find_device(device)
         quieten()
-        claim(destdir, decisive)
-        report = {**learn(settings, destdir, device), "settings": decisive, "versions": versions}
-        write_json(finished, report)
+        report = learn(settings, decisive, destdir, device)
+        write_json(finished, {**report, "settings": decisive, "versions": versions})
         shutil.rmtree(destdir / "checkpoints", ignore_errors=True)
-    else:
-        claim(destdir, decisive)
-        print(f"{destdir}: complete; nothing is left to do")
     show(json.loads(finished.read_bytes()))
     print(f"saved: {destdir / 'model'}")
 
@@ -438,6 +438,7 @@ def quieten() -> None:
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # errors come as exceptions
     warnings.filterwarnings("ignore", category=FutureWarning)  # for TRL's authors
     warnings.filterwarnings("ignore", "Position ids are not supported")  # PEFT's, of soft prompts
     if not sys.stderr.isatty():
