@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 
 from merging import attribution, card, plots
+from merging.croissant import FILE_NAME as CROISSANT
+from merging.croissant import croissant
 from merging.earlier_steps import Step
 from merging.formats import FILES, FOLDERS, LLAMA_FACTORY, DataFile, DataSet, llama_factory
 from merging.inputs import Ledger, shown
@@ -87,6 +89,8 @@ class Publication:
         if dataset_info := llama_factory(files):
             write_json(self._folder / LLAMA_FACTORY, dataset_info)
         digests, tokens = self._digests(), screening["special_tokens"]
+        write_json(self._folder / CROISSANT, self._croissant(title, languages, terms, files, digests))
+        digests[CROISSANT] = _digest(self._folder / CROISSANT)
         text = card.Card(
             title=title,
             languages=languages,
@@ -131,6 +135,18 @@ class Publication:
         }
         write_report(self._folder / REPORT, report)
         return files
+
+    def _croissant(
+        self,
+        title: str,
+        languages: list[str],
+        terms: Terms,
+        files: list[DataFile],
+        digests: dict[str, dict[str, Any]],
+    ) -> dict[str, Any]:
+        sources = [f"{numbers.records:,} from {source}" for source, numbers in self.statistics.by_source()]
+        licenses = [address or name for name, address in terms.texts()]
+        return croissant(title, f"Records: {', '.join(sources)}", licenses, languages, card.COLUMNS, files, digests)
 
     def _write_notices(self) -> None:
         """Write the notices that have to be in every copy of some sources' records, if there are any."""

@@ -123,7 +123,7 @@ def test_card_has_the_digests_of_inputs_and_outputs(tmp_path):
     assert "python merge_datasets.py --inputpath in.jsonl --seed 7\n" in text and str(tmp_path) not in text
     assert str(tmp_path) not in json.dumps(report)
     digests = [file["sha256"] for name, file in report["files"].items() if name != "README.md"]
-    assert all(digest in text for digest in [*digests, report["inputs"][0]["sha256"]]) and len(digests) == 3
+    assert all(digest in text for digest in [*digests, report["inputs"][0]["sha256"]]) and len(digests) == 4
 
 
 def test_text_of_sources_is_escaped_in_the_card(tmp_path):
