@@ -287,7 +287,7 @@ def read_splits(folder: Path, format: str) -> dict[str, Dataset]:
     if missing := [name for name in SPLITS if name not in paths]:
         raise InputError(f"{folder}: has no split {missing[0]}, only {', '.join(paths)}; {again}")
     try:
-        # not by the folder's name: datasets 5.2 would give the rows of an earlier merge into it, out of its cache
+        # by the files: datasets 5.2 knows a folder by its card alone, and may have other rows of it in its cache
         found = load_dataset("parquet", data_files={name: paths[name] for name in SPLITS})
     except Exception as error:  # noqa: BLE001 - each reader has errors of its own
         raise InputError(f"{folder}: cannot be read ({first_line(error)}); {again}") from None
