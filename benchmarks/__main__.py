@@ -24,6 +24,7 @@ COMMANDS = (
     ("benchmarks.quality", "personal_data"),
     ("benchmarks.merge",),
     ("benchmarks.merge", "--flags", "--formats", "messages"),
+    ("benchmarks.attribution",),
     ("benchmarks.separators",),
     ("benchmarks.trainers",),
     ("benchmarks.preferences",),

@@ -28,7 +28,7 @@ USES = {
 }
 PAGE = (ROOT / "docs" / "design.md").read_text("utf-8")
 SCRIPTS = {path.stem: path for path in ROOT.glob("*.py")}
-ABOVE = {*SCRIPTS, "sample", "benchmarks", "tests"}  # they use rooms, and no room uses them
+ABOVE = {*SCRIPTS, "examples", "sample", "benchmarks", "tests"}  # they use rooms, and no room uses them
 
 
 def module_of(path: Path) -> str:
