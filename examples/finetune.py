@@ -441,8 +441,8 @@ def answers(
             if soft_prompt is None:
                 given |= {"input_ids": ids}
             else:
-                # PEFT 0.21 generates with the cache of transformers 5 as if the soft prompt took no positions: only the
-                # first token is right. What is given as vectors is counted.
+                # PEFT 0.21 does not find the cache of transformers 5.24, whose name is new, and puts the soft prompt in
+                # front of every token again. As vectors it is given once.
                 vectors = torch.cat([soft_prompt.to(model.dtype), model.get_input_embeddings()(ids)], dim=1)
                 given = {"inputs_embeds": vectors, "attention_mask": torch.ones_like(vectors[..., 0], dtype=torch.long)}
             made = model.generate(

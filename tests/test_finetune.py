@@ -115,7 +115,7 @@ def reloaded(folder: Path, method: str, data_set: Path) -> float:
 
 
 def test_answers_of_a_soft_prompt_are_what_the_model_says_token_by_token(finetune_here, model, data_set, tmp_path):
-    """PEFT 0.21 generates other text with a cache."""
+    """PEFT 0.21 puts the soft prompt in front of every token that it generates, with transformers 5.24."""
     import torch
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoTokenizer
