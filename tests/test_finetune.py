@@ -260,3 +260,9 @@ def test_error_is_one_line(finetune_here, model, data_set, tmp_path, change, pro
             assert run_script("merge_datasets.py", "--inputpath", "-", *flags, stdin=jsonl(*RECORDS)).status == 0
     assert_one_line_error(finetune_here(*command(model, data_set, destdir)), "finetune.py", problem)
     assert sorted(path.name for path in destdir.glob("*")) in ([], ["thesis.tex"])
+
+
+def test_missing_package_is_named_with_what_to_install(finetune_here, model, data_set, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)  # as Python has it where an import fails
+    run = finetune_here(*command(model, data_set, tmp_path / "tuned"))
+    assert_one_line_error(run, "finetune.py", "peft is missing", "pip install -r requirements/finetune.txt")
