@@ -167,7 +167,7 @@ def _archive(item: str, entry: Any) -> ItemFile | None:
 
 
 def by_site(names: dict[str, ItemFile]) -> tuple[dict[Site, dict[str, ItemFile]], list[str]]:
-    """Sort archives, given by base name, by site and table: {site: {table: archive}}, and the names that are no site's.
+    """Sort archives, given by base name, by site and table: {site: {table: archive}}, and the names of no site.
 
     Most sites are one archive with all tables; a very large one may be one archive a table
     (`stackoverflow.com-Posts.7z`).
