@@ -12,6 +12,7 @@ COMMANDS = (
     ("benchmarks.step1",),
     ("benchmarks.step1", "--method", "lzma2"),
     ("benchmarks.step1", "--order", "random"),
+    ("benchmarks.pipeline", "--megabytes", "4000"),
     ("benchmarks.slow_server",),
     ("benchmarks.cluster",),
     ("benchmarks.sources",),
