@@ -14,6 +14,7 @@ interrupted continues at its last checkpoint when the command is repeated.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -31,12 +32,14 @@ from records.file_io import write_json
 from records.script import positive, run, script_parser, tell
 
 if TYPE_CHECKING:  # they take seconds to import, and --help needs none of them
+    import torch
     from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
     from trl import SFTTrainer
 
 # By whether the model has a chat template: these mask right (docs/training.md).
 FORMATS = {False: "prompt_completion", True: "chat_prompt_completion"}
+SPLITS = ("train", "validation")
 SETTINGS, REPORT, CHECKPOINTS, TUNED = "settings.json", "report.json", "checkpoints", "model"
 
 
@@ -76,6 +79,7 @@ class Settings:
     max_tokens: int
     virtual_tokens: int
     seed: int
+    data_digest: str
 
 
 def arguments() -> argparse.Namespace:
@@ -138,10 +142,12 @@ def main() -> None:
     require_packages()
     device = chosen_device(args.device)
     tokenizer = load_tokenizer(args.model)
+    format = FORMATS[bool(tokenizer.chat_template)]
+    splits = read_splits(args.dataset, format)
     settings = Settings(
         model=args.model,
         dataset=str(args.dataset),
-        format=FORMATS[bool(tokenizer.chat_template)],
+        format=format,
         method=args.method,
         epochs=args.epochs,
         max_steps=args.max_steps or -1,
@@ -150,22 +156,22 @@ def main() -> None:
         max_tokens=args.max_tokens,
         virtual_tokens=args.virtual_tokens,
         seed=args.seed,
-    )
-    train, validation = (
-        short_enough(rows, name, tokenizer, settings.max_tokens)
-        for name, rows in read_splits(args.dataset, settings.format).items()
+        data_digest=digest_of(splits),
     )
     model = load_model(args.model)
+    context = context_of(model, settings)
+    longest = min(settings.max_tokens, context)
+    train, validation = (short_enough(rows, name, tokenizer, longest) for name, rows in splits.items())
     checkpoint = prepare(args.destdir, settings)
     trainer = make_trainer(settings, args, device, model, tokenizer, train, validation)
     shown = validation.select(range(min(args.answers, len(validation))))
 
     with without_adapter(trainer.model):
-        before = evaluated(trainer, shown, args.answer_tokens)
+        before = evaluated(trainer, shown, args.answer_tokens, context, soft_prompt=None)
     if checkpoint:
         tell(f"continuing at {checkpoint}")
     trainer.train(resume_from_checkpoint=checkpoint)
-    after = evaluated(trainer, shown, args.answer_tokens)
+    after = evaluated(trainer, shown, args.answer_tokens, context, soft_prompt(trainer.model))
 
     trainer.save_model(str(args.destdir / TUNED))
     report = {"settings": asdict(settings), "rows": len(train), "validation_rows": len(validation), "device": device}
@@ -206,14 +212,17 @@ def chosen_device(wanted: str) -> str:
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
-    """Raises InputError if there is no such model."""
+    """Raises InputError if there is no such model, or if it has no token that ends a text."""
     from transformers import AutoTokenizer
 
     with_problem = f"{model}: cannot be loaded; give a folder with a causal language model, or its name at the hub"
     try:
-        return AutoTokenizer.from_pretrained(model)
+        tokenizer = AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError) as error:
         raise InputError(f"{with_problem} ({first_line(error)})") from None
+    if tokenizer.eos_token is None:
+        raise InputError(f"{model}: has no end-of-text token, so no end can be learnt; set eos_token in its tokenizer")
+    return tokenizer
 
 
 def load_model(model: str) -> PreTrainedModel:
@@ -236,8 +245,6 @@ def prepare(destdir: Path, settings: Settings) -> str | None:
 
     Raises InputError if the folder has the result of a run, a run with other settings, or other files.
     """
-    from transformers.trainer_utils import get_last_checkpoint
-
     path, wanted = destdir / SETTINGS, asdict(settings)
     if (destdir / REPORT).exists():
         raise InputError(f"{destdir}: holds a tuned model; give another --destdir")
@@ -246,16 +253,25 @@ def prepare(destdir: Path, settings: Settings) -> str | None:
             earlier = json.loads(path.read_bytes())
         except ValueError:
             raise InputError(f"{path}: is not JSON, so what began here is unknown; give another --destdir") from None
+        if earlier.pop("data_digest", None) != wanted.pop("data_digest"):
+            raise InputError(
+                f"{destdir}: holds a run on other data than {settings.dataset} has now; give another --destdir"
+            )
         if other := [name for name, value in wanted.items() if earlier.get(name) != value]:
             values = ", ".join(f"--{name} {earlier.get(name)}" for name in other)
             raise InputError(f"{destdir}: holds a run with {values}; repeat that, or give another --destdir")
-        checkpoints = destdir / CHECKPOINTS
-        return get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+        return last_checkpoint(destdir / CHECKPOINTS)
     if destdir.exists() and (not destdir.is_dir() or any(destdir.iterdir())):
         raise InputError(f"{destdir}: is there, and is not a run of this script; give another --destdir")
     destdir.mkdir(parents=True, exist_ok=True)
     write_json(path, wanted)
     return None
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest that is complete: the state of the trainer is written last."""
+    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return str(max(complete, key=lambda path: int(path.name.rpartition("-")[2]))) if complete else None
 
 
 def read_splits(folder: Path, format: str) -> dict[str, Dataset]:
@@ -267,13 +283,30 @@ def read_splits(folder: Path, format: str) -> dict[str, Dataset]:
         raise InputError(f"{folder}: no such folder; give the one that merge_datasets.py wrote")
     if not (folder / format).is_dir():
         raise InputError(f"{folder}: has no {format}, which this model needs; {again}")
+    paths = {path.stem: str(path) for path in sorted((folder / format).glob("*.parquet"))}
+    if missing := [name for name in SPLITS if name not in paths]:
+        raise InputError(f"{folder}: has no split {missing[0]}, only {', '.join(paths)}; {again}")
     try:
-        found = load_dataset(str(folder), format)
+        # by the files: datasets 5.2 knows a folder by its card alone, and may have other rows of it in its cache
+        found = load_dataset("parquet", data_files={name: paths[name] for name in SPLITS})
     except Exception as error:  # noqa: BLE001 - each reader has errors of its own
         raise InputError(f"{folder}: cannot be read ({first_line(error)}); {again}") from None
-    if missing := [name for name in ("train", "validation") if name not in found]:
-        raise InputError(f"{folder}: has no split {missing[0]}, only {', '.join(found)}; {again}")
-    return {name: found[name] for name in ("train", "validation")}
+    return {name: found[name] for name in SPLITS}
+
+
+def digest_of(splits: dict[str, Dataset]) -> str:
+    """What tells other rows from these."""
+    digest = hashlib.sha256()
+    for rows in splits.values():
+        for row in rows.select_columns(["prompt", "completion"]):
+            digest.update(json.dumps(row).encode())
+    return digest.hexdigest()
+
+
+def context_of(model: PreTrainedModel, settings: Settings) -> int:
+    """How many tokens the model takes beside the soft prompt; without a limit, more than any row has."""
+    context: int = getattr(model.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize
+    return context - (settings.virtual_tokens if settings.method == "prompt" else 0)
 
 
 def short_enough(rows: Dataset, name: str, tokenizer: PreTrainedTokenizerBase, most: int) -> Dataset:
@@ -286,7 +319,7 @@ def short_enough(rows: Dataset, name: str, tokenizer: PreTrainedTokenizerBase, m
     if len(left) < len(rows):
         tell(f"{name}: {len(rows) - len(left):,} of {len(rows):,} records are left out: more than {most:,} tokens")
     if not len(left):
-        raise InputError(f"{name}: no record of {len(rows):,} is left; give a larger --max_tokens")
+        raise InputError(f"{name}: no record of {len(rows):,} is left; give more --max_tokens, or a longer context")
     return left
 
 
@@ -355,7 +388,7 @@ def progress_lines() -> TrainerCallback:
     """Tells the loss on stderr at each of the logging steps."""
     from transformers import TrainerCallback
 
-    class Lines(TrainerCallback):  # type: ignore[misc]
+    class Lines(TrainerCallback):  # type: ignore[misc]  # transformers is not analyzed
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
             if logs and "loss" in logs:
                 tell(f"step {state.global_step:,} of {state.max_steps:,}: loss {float(logs['loss']):.4f}")
@@ -371,16 +404,28 @@ def without_adapter(model: PreTrainedModel) -> AbstractContextManager[None]:
     return disabled
 
 
-def evaluated(trainer: SFTTrainer, shown: Dataset, answer_tokens: int) -> dict[str, Any]:
+def soft_prompt(model: PreTrainedModel) -> torch.Tensor | None:
+    """The vectors that stand before each text, None without a soft prompt."""
+    config = getattr(model, "active_peft_config", None)
+    return model.get_prompt(batch_size=1) if config and config.is_prompt_learning else None
+
+
+def evaluated(
+    trainer: SFTTrainer, shown: Dataset, answer_tokens: int, context: int, soft_prompt: torch.Tensor | None
+) -> dict[str, Any]:
     """The loss on the validation split, and answers to the questions of the rows."""
-    return {"loss": trainer.evaluate()["eval_loss"], "answers": answers(trainer, shown, answer_tokens)}
+    loss = trainer.evaluate()["eval_loss"]
+    return {"loss": loss, "answers": answers(trainer, shown, answer_tokens, context, soft_prompt)}
 
 
-def answers(trainer: SFTTrainer, rows: Dataset, most: int) -> list[dict[str, Any]]:
+def answers(
+    trainer: SFTTrainer, rows: Dataset, most: int, context: int, soft_prompt: torch.Tensor | None
+) -> list[dict[str, Any]]:
     """The model's most probable answer to each row's question, and whether it ends within so many tokens."""
     import torch
 
     model, tokenizer = trainer.model, trainer.processing_class
+    model = model.get_base_model() if hasattr(model, "get_base_model") else model  # which has LoRA's layers
     ends = end_tokens(model, tokenizer)
     model.eval()
     found = []
@@ -390,11 +435,20 @@ def answers(trainer: SFTTrainer, rows: Dataset, most: int) -> list[dict[str, Any
             prompt = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         given = tokenizer(prompt, return_tensors="pt", add_special_tokens=isinstance(row["prompt"], str))
         given = {name: given[name].to(model.device) for name in ("input_ids", "attention_mask")}
+        ids = given.pop("input_ids")
+        room = min(most, context - ids.shape[1])
         with torch.no_grad():
+            if soft_prompt is None:
+                given |= {"input_ids": ids}
+            else:
+                # PEFT 0.21 does not find the cache of transformers 5.24, whose name is new, and puts the soft prompt in
+                # front of every token again. As vectors it is given once.
+                vectors = torch.cat([soft_prompt.to(model.dtype), model.get_input_embeddings()(ids)], dim=1)
+                given = {"inputs_embeds": vectors, "attention_mask": torch.ones_like(vectors[..., 0], dtype=torch.long)}
             made = model.generate(
-                **given, max_new_tokens=most, do_sample=False, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id
+                **given, max_new_tokens=room, do_sample=False, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id
             )
-        new = made[0, given["input_ids"].shape[1] :].tolist()
+        new = made[0, 0 if soft_prompt is not None else ids.shape[1] :].tolist()
         text = tokenizer.decode(new, skip_special_tokens=True)
         found.append({"text": text.strip(), "ended": bool(new) and new[-1] in ends})
     return found

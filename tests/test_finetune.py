@@ -38,6 +38,15 @@ def data_set(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def chat_data_set(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finetune-chat") / "data"
+    flags = ("--formats", "chat_prompt_completion", "--split", "train:0.8", "validation:0.2")
+    run = run_script("merge_datasets.py", "--inputpath", "-", "--destpath", folder, *flags, stdin=jsonl(*RECORDS))
+    assert run.status == 0, run
+    return folder
+
+
+@pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     needs.package("peft", "dev")
     from tests.tiny_models import causal
@@ -79,7 +88,7 @@ def test_method_learns_the_answer_and_its_end(finetune_here, model, data_set, tm
     before, after = report["before"], report["after"]
     assert after["loss"] < before["loss"] / 2
     assert not any(answer["ended"] and answer["text"] == "reef" for answer in before["answers"])
-    if method != "prompt":  # eight vectors before a model of random weights do not say that much
+    if method != "prompt":  # eight vectors before random weights do not say that much
         assert after["answers"] == [{"text": "reef", "ended": True}] * 5
     assert f"{after['loss']:.4f} after" in run.stdout
     assert reloaded(tmp_path / "tuned" / "model", method, data_set) == pytest.approx(after["loss"], rel=1e-3)
@@ -105,6 +114,41 @@ def reloaded(folder: Path, method: str, data_set: Path) -> float:
     return sum(losses) / len(losses)
 
 
+def test_answers_of_a_soft_prompt_are_what_the_model_says_token_by_token(finetune_here, model, data_set, tmp_path):
+    """PEFT 0.21 puts the soft prompt in front of every token that it generates, with transformers 5.24."""
+    import torch
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoTokenizer
+
+    flags = ("--method", "prompt", "--virtual_tokens", 8, "--learning_rate", 0.3, "--max_steps", 5)
+    finetune_here(*command(model, data_set, tmp_path / "tuned", *flags))
+    answers = json.loads((tmp_path / "tuned" / "report.json").read_bytes())["after"]["answers"]
+    tuned = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "tuned" / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "tuned" / "model")
+    rows = (data_set / "prompt_completion" / "validation.jsonl").read_text().splitlines()
+    for row, answer in zip(map(json.loads, rows), answers, strict=False):
+        ids = tokenizer(row["prompt"], return_tensors="pt")["input_ids"]
+        said: list[int] = []
+        while len(said) < 8 and tokenizer.eos_token_id not in said:
+            with torch.inference_mode():
+                logits = tuned(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+            said.append(int(logits[0, -1].argmax()))
+            ids = torch.cat([ids, torch.tensor([[said[-1]]])], dim=1)
+        assert answer["text"] == tokenizer.decode(said, skip_special_tokens=True).strip()
+
+
+def test_chat_model_learns_the_answer_and_the_end_of_its_template(finetune_here, chat_data_set, tmp_path):
+    from benchmarks.trainers.tiny import chat_model
+    from tests.tiny_models import TEXTS
+
+    model = chat_model(tmp_path / "model", iter(TEXTS))
+    flags = ("--method", "full", "--learning_rate", 0.01, "--epochs", 15)
+    run = finetune_here(*command(model, chat_data_set, tmp_path / "tuned", *flags))
+    report = json.loads((tmp_path / "tuned" / "report.json").read_bytes())
+    assert report["after"]["answers"] == [{"text": "reef", "ended": True}] * 5, run
+    assert not any(answer["ended"] and answer["text"] == "reef" for answer in report["before"]["answers"])
+
+
 def test_killed_run_continues_with_the_same_result(model, data_set, tmp_path):
     flags = ("--method", "lora", "--learning_rate", 0.03, "--epochs", 15, "--checkpoint_steps", 5)
     whole = finetune(*command(model, data_set, tmp_path / "whole", *flags))
@@ -122,23 +166,67 @@ def test_killed_run_continues_with_the_same_result(model, data_set, tmp_path):
     resumed = finetune(*args)
     assert (whole.status, resumed.status) == (0, 0), resumed
     assert "continuing at" in resumed.stderr
-    results = [json.loads((tmp_path / name / "report.json").read_bytes()) for name in ("whole", "killed")]
-    assert results[0]["after"]["loss"] == pytest.approx(results[1]["after"]["loss"], rel=1e-4)
-    assert results[0]["steps"] == results[1]["steps"]
+    reports, adapters = (
+        [(tmp_path / name / file).read_bytes() for name in ("whole", "killed")]
+        for file in ("report.json", "model/adapter_model.safetensors")
+    )
+    assert reports[0] == reports[1] and adapters[0] == adapters[1]
 
 
-def test_longer_records_are_left_out_and_counted(finetune_here, model, data_set, tmp_path):
-    run = finetune_here(*command(model, data_set, tmp_path / "tuned", "--max_tokens", 1))
-    counts, error = run.stderr.splitlines()
-    rows = len((data_set / "prompt_completion" / "train.jsonl").read_text().splitlines())
-    assert counts == f"train: {rows} of {rows} records are left out: more than 1 tokens"
-    assert error == f"finetune.py: error: train: no record of {rows} is left; give a larger --max_tokens"
+def test_checkpoint_that_a_kill_left_unfinished_is_not_taken(tmp_path):
+    last_checkpoint = runpy.run_path(str(ROOT / SCRIPT))["last_checkpoint"]
+    for step, name in ((9, "trainer_state.json"), (10, "trainer_state.json"), (11, "adapter_model.safetensors")):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / name).touch()
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
+    assert last_checkpoint(tmp_path / "nothing") is None
+
+
+def test_run_does_not_continue_on_other_data(finetune_here, model, data_set, tmp_path):
+    copy, tuned = Path(shutil.copytree(data_set, tmp_path / "data")), tmp_path / "tuned"
+    finetune_here(*command(model, copy, tuned, "--max_steps", 1))
+    (tuned / "report.json").unlink()  # as if it had been interrupted
+    flags = ("--formats", "prompt_completion", "--split", "train:0.8", "validation:0.2", "--destpath", copy)
+    assert run_script("merge_datasets.py", "--inputpath", "-", *flags, stdin=jsonl(*RECORDS[1:])).status == 0
+    run = finetune_here(*command(model, copy, tuned, "--max_steps", 1))
+    assert_one_line_error(run, "finetune.py", "holds a run on other data", "give another --destdir")
+
+
+def test_context_of_the_model_is_the_longest_that_a_row_may_be(finetune_here, tmp_path):
+    """GPT-2's positions are a table: a row that is longer than it, with the soft prompt, cannot be trained."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from tests.tiny_models import tokenizer
+
+    tokens, virtual = tokenizer(), 8
+    rows = [{**each, "instruction": each["instruction"] + " Which?" * (n % 4)} for n, each in enumerate(RECORDS)]
+    halves = ("--formats", "prompt_completion", "--split", "train:0.5", "validation:0.5")
+    flags = (*halves, "--destpath", tmp_path / "data")
+    assert run_script("merge_datasets.py", "--inputpath", "-", *flags, stdin=jsonl(*rows)).status == 0
+    lengths = [
+        len(tokens(row["prompt"] + row["completion"])["input_ids"]) + 1
+        for file in (tmp_path / "data" / "prompt_completion").glob("*.jsonl")
+        for row in map(json.loads, file.read_text().splitlines())
+    ]
+    longest = sorted(lengths)[len(lengths) // 2]
+    shape = {"n_positions": longest + virtual, "n_embd": 16, "n_layer": 1, "n_head": 1}
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokens), bos_token_id=0, eos_token_id=0, **shape)).save_pretrained(
+        tmp_path / "model"
+    )
+    tokens.save_pretrained(tmp_path / "model")
+    flags = ("--method", "prompt", "--virtual_tokens", virtual, "--max_steps", 2)
+    run = finetune_here(*command(tmp_path / "model", tmp_path / "data", tmp_path / "tuned", *flags))
+    report = json.loads((tmp_path / "tuned" / "report.json").read_bytes())
+    fitting = sum(length <= longest for length in lengths)
+    assert 0 < fitting < len(lengths), run
+    assert report["rows"] + report["validation_rows"] == fitting
 
 
 @pytest.mark.parametrize(
     "change, problem",
     [
         ("no model", "cannot be loaded"),
+        ("no end", "has no end-of-text token"),
         ("not a model", "is not a causal language model that can be loaded"),
         ("no data set", "no such folder"),
         ("other format", "has no prompt_completion"),
@@ -153,6 +241,11 @@ def test_error_is_one_line(finetune_here, model, data_set, tmp_path, change, pro
     elif change == "not a model":
         model = shutil.copytree(model, tmp_path / "model")
         (model / "model.safetensors").unlink()
+    elif change == "no end":
+        model = shutil.copytree(model, tmp_path / "model")
+        settings = json.loads((model / "tokenizer_config.json").read_bytes())
+        del settings["eos_token"]
+        (model / "tokenizer_config.json").write_text(json.dumps(settings))
     elif change == "no data set":
         data_set = tmp_path / "nothing"
     elif change == "a folder of others":
@@ -167,3 +260,9 @@ def test_error_is_one_line(finetune_here, model, data_set, tmp_path, change, pro
             assert run_script("merge_datasets.py", "--inputpath", "-", *flags, stdin=jsonl(*RECORDS)).status == 0
     assert_one_line_error(finetune_here(*command(model, data_set, destdir)), "finetune.py", problem)
     assert sorted(path.name for path in destdir.glob("*")) in ([], ["thesis.tex"])
+
+
+def test_missing_package_is_named_with_what_to_install(finetune_here, model, data_set, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)  # as Python has it where an import fails
+    run = finetune_here(*command(model, data_set, tmp_path / "tuned"))
+    assert_one_line_error(run, "finetune.py", "peft is missing", "pip install -r requirements/finetune.txt")

@@ -121,6 +121,18 @@ def test_load_dataset_gives_the_first_format_by_default(data_set, loaded, tmp_pa
     )
 
 
+def test_load_dataset_gives_the_rows_of_the_last_merge(tmp_path):
+    """It keeps rows in a cache; a fault there trained on those of the merge before."""
+    needs.package("datasets", "dev")
+    from datasets import load_dataset
+
+    paths = ("--inputpath", "-", "--destpath", tmp_path / "data", "--formats", "messages")
+    for answer in ("first", "other"):
+        assert run_script("merge_datasets.py", *paths, stdin=jsonl(record(response=answer))).status == 0
+        [row] = load_dataset(str(tmp_path / "data"), "messages", split="train", cache_dir=str(tmp_path / "cache"))
+        assert row["messages"][-1]["content"] == answer
+
+
 def test_answers_to_one_question_are_in_one_split(loaded):
     questions = {
         name: {json.loads(row["meta"]).get("question_id") for row in split if row["source"] == "stackexchange"}
