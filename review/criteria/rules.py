@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from review.criteria.parsed_response import Finding, ParsedResponse, Span
 
-REACH = 250  # characters before and after a hint in which a match with it lies; none is half as long
-SHORTEST_LOCAL_HINT = 3  # characters; shorter ones are everywhere
+REACH = 200  # characters before and after a hint in which a match with it lies; the longest seen has 169
+SHORTEST_LOCAL_HINT = 2  # characters; shorter ones are everywhere
 LONGEST_QUOTATION = 1000  # characters before a match that are searched for the mark that opens it
 
 
