@@ -47,7 +47,7 @@ upgrade: $(BIN)/.dev  ## lock the newest versions that pyproject.toml allows, an
 	@$(COMPILE) pyproject.toml --all-extras --group dev --upgrade -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements.txt
 	@$(COMPILE) --group native -c requirements/dev.txt -o requirements/native.txt
-	@for extra in cluster generate plots tokenizer; do \
+	@for extra in cluster finetune generate plots push tokenizer; do \
 	  $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt -o requirements/$$extra.txt || exit; \
 	done
 	@$(MAKE) test-all

@@ -21,17 +21,18 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from download.http_client import Client
 from records.errors import InputError
 from records.fsspec_paths import location, named_errors
 from records.script import positive, run, script_parser, tell
-from stackdump.archive_org import DEFAULT_URL, newest_item
-from stackdump.dumps import Dump, item_dumps
-from stackdump.local_dumps import local_dumps
-from stackdump.options import BODY_SOURCES, COMPRESSIONS, Options
-from stackdump.run_sites import run_sites
+from stackdump.options import BODY_SOURCES, COMPRESSIONS, DEFAULT_URL, Options
 from stackdump.sites import DEFAULT_SITES, Site, find_site, split_words
+
+# What reads dumps is imported in the functions that do, for --help and a mistyped argument need none of it.
+if TYPE_CHECKING:
+    from download.http_client import Client
+    from stackdump.dumps import Dump
 
 
 def arguments() -> argparse.Namespace:
@@ -137,6 +138,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
+    from download.http_client import Client
+    from stackdump.run_sites import run_sites
+
     client = Client(args.base_url, args.connections, tell)
     named = split_words(args.sites)
     dumps = find_dumps(args, named, client)
@@ -150,6 +154,10 @@ def main() -> None:
 
 def find_dumps(args: argparse.Namespace, named: Sequence[str], client: Client) -> dict[Site, Dump]:
     """All dumps at --dump_path or in the item, by site."""
+    from stackdump.archive_org import newest_item
+    from stackdump.dumps import item_dumps
+    from stackdump.local_dumps import local_dumps
+
     if args.dump_path:
         with named_errors(next((place for place in args.dump_path if not isinstance(place, Path)), Path())):
             return local_dumps(*args.dump_path, named=named, compare=not args.list, tell=tell)

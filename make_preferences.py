@@ -20,12 +20,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from corpora.hh_rlhf import SPLITS, TRANCHES, preference_part, reply_pair
 from merging.card import Subject
 from merging.earlier_steps import earlier_steps
+from merging.flags import (
+    add_folder_flags,
+    add_publishing_flags,
+    add_split_flag,
+    hub_of,
+    push,
+    refuse_publishing_contradictions,
+)
 from merging.formats import DataSet
 from merging.inputs import Ledger, describe_input, read_checked, shown
 from merging.lengths import TokenCounter
@@ -86,23 +93,16 @@ def arguments() -> Arguments:
         help="YAML with the accepted and the rejected ids of the inputs: makes labels instead of pairs; with several "
         "files, a single reject makes a label false (default: none)",
     )
-    add(
-        "--destpath",
-        "--destdir",
-        type=Path,
-        default=Path("preference-dataset"),
-        metavar="DIR",
-        help="a folder, replaced as a whole; files that were not written by this script stay in it (default: "
-        "preference-dataset)",
-    )
-    add("--seed", type=int, default=0, metavar="N", help="for the shuffle and the choice of pairs (default: 0)")
+    add_folder_flags(parser, "preference-dataset", "pairs")
     add_rule_flags(parser)
     add_hh_rlhf_flags(parser)
     add_output_flags(parser)
+    add_publishing_flags(parser, "Preference data")
     flags = parser.parse_args()
     flags.formats = list(dict.fromkeys(flags.formats))
     defaults = {name: parser.get_default(name) for name in vars(flags)}
     refuse_contradictions(flags, defaults, parser)
+    refuse_publishing_contradictions(flags, parser)
     try:
         splits = splits_of(flags.split)
     except ValueError as error:
@@ -182,20 +182,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="any of messages (default), text (for models without a chat template), llama_factory",
     )
-    add(
-        "--split",
-        nargs="+",
-        default=["train:1"],
-        metavar="NAME:SHARE",
-        help="splits and each one's share of the questions, such as train:0.98 validation:0.02 (default: train:1)",
-    )
-    add("--title", default="Preference data", metavar="TEXT", help="of the card (default: Preference data)")
-    add("--languages", nargs="+", default=["en"], metavar="CODE", help="of the card (default: en)")
-    add(
-        "--allow_license_conflict",
-        action="store_true",
-        help="go on if licences forbid each other; the data set must not be published",
-    )
+    add_split_flag(add)
 
 
 def refuse_contradictions(flags: argparse.Namespace, defaults: dict[str, Any], parser: argparse.ArgumentParser) -> None:
@@ -323,6 +310,7 @@ def main() -> None:
     check_outputs(inputs, folder_outputs(flags.destpath, None))
     replaceable = partial(unchanged_files, flags.destpath, inputs, SCRIPT)
     replaceable()  # fails now, rather than only when the folder is replaced
+    hub = hub_of(flags)
     described_inputs = [describe_input(path) for path in inputs]
     terms, ledger, labels = Terms(flags.allow_license_conflict), Ledger(None, False), Counter[bool]()
     tokens, token_counter = TokenScreening("keep"), RowTokens(None)
@@ -363,6 +351,7 @@ def main() -> None:
     show_table(f"{rows.kind} by file", [(file.path.as_posix(), file.records) for file in data_files])
     for caution in terms.cautions():
         tell(f"caution: {caution}")
+    push(hub, flags.destpath)
 
 
 def hh_rlhf_files(flags: argparse.Namespace) -> dict[str, SourceFile]:

@@ -20,6 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from merging.earlier_steps import earlier_steps
+from merging.flags import (
+    add_folder_flags,
+    add_publishing_flags,
+    add_split_flag,
+    hub_of,
+    push,
+    refuse_publishing_contradictions,
+)
 from merging.formats import CHATS, FORMATS, SEPARATOR, DataSet, shapes
 from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked, shown
 from merging.lengths import DEFAULT_LENGTHS, TokenCounter
@@ -67,26 +75,20 @@ def arguments() -> Arguments:
     )
     inputs.add_argument("--mix", metavar="PATH", help="a YAML file: the sources, how much of each, and which records")
     add = parser.add_argument
-    add(
-        "--destpath",
-        "--destdir",
-        type=Path,
-        default=Path("dataset"),
-        metavar="DIR",
-        help="a folder, replaced as a whole; files that were not written by a merge stay in it (default: dataset)",
-    )
+    add_folder_flags(parser, "dataset", "records")
     add(
         "--dropped_path",
         metavar="PATH",
         help="where to write the records left out, each with its reason (default: nowhere)",
     )
     add("--skip_bad", action="store_true", help="leave out bad records and go on; needs --dropped_path")
-    add("--seed", type=int, default=0, metavar="N", help="for the shuffle and the choice of records (default: 0)")
     add("--max_per_source", type=positive, metavar="N", help="a random N records of each source (default: all)")
     add_output_flags(parser)
     add_quality_flags(parser)
+    add_publishing_flags(parser, "Instruction tuning data")
     flags = parser.parse_args()
     refuse_contradictions(flags, parser)
+    refuse_publishing_contradictions(flags, parser)
     try:
         splits = splits_of(flags.split)
     except ValueError as error:
@@ -106,13 +108,7 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help=f"any of {', '.join(FORMATS)} (default: alpha, the tuple files)",
     )
-    add(
-        "--split",
-        nargs="+",
-        default=["train:1"],
-        metavar="NAME:SHARE",
-        help="splits and each one's share of the questions, such as train:0.98 validation:0.02 (default: train:1)",
-    )
+    add_split_flag(add)
     add(
         "--pair",
         choices=PAIRS,
@@ -143,18 +139,6 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
         "Face hub; needs requirements/tokenizer.txt (default: an estimate, characters / 4)",
     )
     add("--plots", action="store_true", help="draw lengths, scores and tags; needs requirements/plots.txt")
-    add(
-        "--title",
-        default="Instruction tuning data",
-        metavar="TEXT",
-        help="of the card (default: Instruction tuning data)",
-    )
-    add("--languages", nargs="+", default=["en"], metavar="CODE", help="of the card (default: en)")
-    add(
-        "--allow_license_conflict",
-        action="store_true",
-        help="go on if licences forbid each other; the data set must not be published",
-    )
 
 
 def add_quality_flags(parser: argparse.ArgumentParser) -> None:
@@ -258,6 +242,7 @@ def main() -> None:
     check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
     replaceable = partial(unchanged_files, flags.destpath, inputs)
     replaceable()  # fails now, rather than only when the folder is replaced
+    hub = hub_of(flags)
     token_counter = TokenCounter(flags.tokenizer)
     pair = flags.pair if "alpha" in flags.formats else "split"  # for the other formats only blank texts make no pair
     terms = Terms(flags.allow_license_conflict)
@@ -313,6 +298,7 @@ def main() -> None:
         show_table("personal data found", sorted(screening.found.items()))
     for caution in terms.cautions():
         print(f"caution: {caution}", file=sys.stderr)
+    push(hub, flags.destpath)
 
 
 def changes(flags: argparse.Namespace) -> list[str]:
@@ -381,7 +367,8 @@ def usable(
 
 def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:
     """The ids of near duplicates, each with the id of the better record that is kept instead."""
-    from quality.duplicates import NearDuplicates, near_duplicate_text, rank
+    from quality.duplicates import rank
+    from quality.near_duplicates import NearDuplicates, near_duplicate_text
 
     with NearDuplicates(folder, similarity) as near, Progress("near duplicates", shuffle.count, " records") as progress:
         for drawn in shuffle.drawn():

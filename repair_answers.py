@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Step 2a: mend in questions and answers what needs no reader, and leave what is doubtful.
+"""Step 2a: repair in questions and answers what needs no reader, and leave what is doubtful.
 
 Links become their text; "EDIT:", greetings, thanks and the like go. All records are passed on, and meta.repairs tells
 what was changed. Code and math are never touched, and a second run changes nothing.
@@ -61,7 +61,7 @@ def repairs(text: str) -> tuple[str, ...]:
         return tuple(REPAIRS)
     names = {part.strip() for part in text.split(",")} - {"none"}
     if unknown := sorted(names - set(REPAIRS)):
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no repair; the repairs are {', '.join(REPAIRS)}")
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not a repair; the repairs are {', '.join(REPAIRS)}")
     return tuple(name for name in REPAIRS if name in names)
 
 

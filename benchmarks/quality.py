@@ -32,7 +32,8 @@ from lxml import etree
 
 from benchmarks.dumps import ROOT, add_dumps, read_dumps
 from quality.contamination import Benchmarks, Item, normal_words
-from quality.duplicates import NearDuplicates, near_duplicate_text, rank
+from quality.duplicates import rank
+from quality.near_duplicates import NearDuplicates, near_duplicate_text
 from quality.personal_data import KINDS, find_personal_data
 
 SOURCES = ROOT.parent / "shared" / "sources"

@@ -5,8 +5,8 @@
 
 A stage keeps a part of the answers. Usable is what a reader accepts by all seven criteria; the share has its 95 %
 interval (Wilson 1927). Repaired answers were read again (labels/repairs.jsonl); one whose repaired text is no longer
-what was read is told and left out. Below: what readers of repaired answers found better, the same and worse. After the
-reading of `tuning` the rules were changed, after that of `measure` they were not (labels/repairs.md).
+what was read is reported and left out. Below: what readers of repaired answers found better, the same and worse. After
+the reading of `tuning` the rules were changed, after that of `measure` they were not (labels/repairs.md).
 """
 
 from __future__ import annotations

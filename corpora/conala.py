@@ -47,7 +47,7 @@ def conala_record(row: SourceRow, part: str, plain: bool, keep_unparsed: bool) -
         raise SkipRow("no snippet")
     parses = parses_as_python3(snippet)
     if not parses and not keep_unparsed:
-        raise SkipRow("snippet is no Python 3")
+        raise SkipRow("snippet is not Python 3")
     return {
         "id": record_id(row, part),
         "source": SOURCE,

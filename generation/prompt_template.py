@@ -70,7 +70,7 @@ def read_template(path: Path, placeholders: frozenset[str], chat: bool) -> Templ
     """Read a prompt file.
 
     Raises InputError if it is malformed, has a placeholder that is not in `placeholders`, or turns although the model
-    is no chat model.
+    is not a chat model.
     """
     try:
         head, *rest = DASHES.split(path.read_text("utf-8"), maxsplit=1)

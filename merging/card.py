@@ -185,8 +185,12 @@ class Card:
             ]
             if files:
                 first = {} if configs else {"default": True}
-                configs.append({"config_name": name, **first, "data_files": files})
+                configs.append({"config_name": name, "description": self._digests(files), **first, "data_files": files})
         return configs
+
+    def _digests(self, files: list[dict[str, str]]) -> str:
+        """What changes with the files: load_dataset keeps rows in a cache, and knows a local folder by these fields."""
+        return "SHA-256: " + ", ".join(f"{file['split']} {self.digests[file['path']]['sha256'][:16]}" for file in files)
 
     def _sources(self) -> list[tuple[str, Origin, SourceStatistics]]:
         return [

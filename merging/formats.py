@@ -210,7 +210,7 @@ SHAPES = {
 FILES = re.compile(
     rf"instruction_tuning_dataset_alpha_(?:{NAME}_)?part\d+\.json"
     rf"|(?:{'|'.join(SHAPES)})/{NAME}\.(?:jsonl?|parquet)"
-    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json"
+    r"|README\.md|report\.json|ATTRIBUTION\.jsonl|TUPLE_IDS\.jsonl|NOTICES\.txt|dataset_info\.json|croissant\.json"
     r"|plots/(?:length|score|tags)\.png"
 )
 FOLDERS = {*SHAPES, "plots"}

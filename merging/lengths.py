@@ -55,7 +55,9 @@ def _load(name: str) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else Tokenizer.from_pretrained(name)
     except Exception as error:  # noqa: BLE001 - the library raises Exception, for a hub out of reach many kinds
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{name}: is no tokenizer that can be read ({reason}); give a folder or a hub name") from None
+        raise InputError(
+            f"{name}: is not a tokenizer that can be read ({reason}); give a folder or a hub name"
+        ) from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merging.statistics import Statistics
 from records.errors import InputError
+from records.script import tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = "plots"
+OWN_FONT = "DejaVu Sans"  # comes with matplotlib
+LAST_RESORT = "Last Resort"  # so do fonts of such names, which have a box for every character
 HIGHEST_SCORE = 100  # higher scores are drawn as this one
 MOST_TAGS = 20
 CAPTIONS = {
@@ -34,6 +38,7 @@ def draw(statistics: Statistics, folder: Path) -> dict[str, str]:
 
     Returns their captions by path relative to `folder`.
     """
+    import matplotlib
     from matplotlib.figure import Figure
 
     plots = {
@@ -43,8 +48,13 @@ def draw(statistics: Statistics, folder: Path) -> dict[str, str]:
     }
     captions = {}
     (folder / FOLDER).mkdir()
+    labels = "".join(_plain(label) for label in [*statistics.sources, *_most_frequent(statistics.tags)])
+    families = fonts(labels)
     for name, (data, plot) in plots.items():
-        if data:
+        if not data:
+            continue
+        with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # missing ones were named
             figure = Figure(figsize=(8, 4.5), layout="constrained")
             axes = figure.subplots()
             plot(axes, statistics)
@@ -77,10 +87,38 @@ def _scores(axes: Axes, statistics: Statistics) -> None:
 
 
 def _tags(axes: Axes, statistics: Statistics) -> None:
-    most = sorted(statistics.tags.items(), key=lambda item: (-item[1], item[0]))[:MOST_TAGS]
+    most = _most_frequent(statistics.tags).items()
     axes.barh([_plain(tag) for tag, _ in most], [count for _, count in most])
     axes.invert_yaxis()
     axes.set(xlabel="records")
+
+
+def _most_frequent(tags: Counter[str]) -> dict[str, int]:
+    return dict(sorted(tags.items(), key=lambda item: (-item[1], item[0]))[:MOST_TAGS])
+
+
+def fonts(labels: str) -> list[str]:
+    """The names of fonts that together have all characters of the labels, in the order in which they are to be tried.
+
+    The first is matplotlib's own, which has the Latin, Greek and Cyrillic ones; the others are the machine's. Says on
+    stderr which characters none of them has.
+    """
+    from matplotlib import font_manager, ft2font
+
+    every = font_manager.fontManager.ttflist
+    installed = {font.name: font.fname for font in every if not font.name.startswith(LAST_RESORT)}
+    chosen, missing = [], set(filter(str.isprintable, labels))
+    for name in [OWN_FONT, *sorted(installed.keys() - {OWN_FONT})]:
+        if not missing:
+            break
+        has = {character for character in missing if ord(character) in ft2font.FT2Font(installed[name]).get_charmap()}
+        if has or name == OWN_FONT:
+            chosen.append(name)
+            missing -= has
+    if missing:
+        some = "".join(sorted(missing)[:10])
+        tell(f"--plots: no installed font has {some}; boxes stand in their place (Debian: apt-get install fonts-noto)")
+    return chosen
 
 
 def _plain(text: str) -> str:

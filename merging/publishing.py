@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 
 from merging import attribution, card, plots
+from merging.croissant import FILE_NAME as CROISSANT
+from merging.croissant import croissant
 from merging.earlier_steps import Step
 from merging.formats import FILES, FOLDERS, LLAMA_FACTORY, DataFile, DataSet, llama_factory
 from merging.inputs import Ledger, shown
@@ -30,7 +32,7 @@ from records.record import RecordLine
 REPORT = "report.json"
 NOTICES_FILE = "NOTICES.txt"
 PATH_OPTIONS = ("inputpath", "mix", "decontaminate", "tokenizer", "judgement_file", "hh_rlhf")
-UNPUBLISHED_OPTIONS = ("destpath", "dropped_path")  # they do not change the data set
+UNPUBLISHED_OPTIONS = ("destpath", "dropped_path", "push", "public", "yes")  # they do not change the data set
 NAMES_SHOWN = 10  # of files that would be lost
 
 
@@ -87,6 +89,8 @@ class Publication:
         if dataset_info := llama_factory(files):
             write_json(self._folder / LLAMA_FACTORY, dataset_info)
         digests, tokens = self._digests(), screening["special_tokens"]
+        write_json(self._folder / CROISSANT, self._croissant(title, languages, terms, files, digests))
+        digests[CROISSANT] = digest_of(self._folder / CROISSANT)
         text = card.Card(
             title=title,
             languages=languages,
@@ -127,10 +131,22 @@ class Publication:
             "steps_before": {path: [step._asdict() for step in before] for path, before in steps.items()},
             **screening,
             "data_files": [{**file._asdict(), "path": file.path.as_posix()} for file in files],
-            "files": digests | {card.FILE_NAME: _digest(self._folder / card.FILE_NAME)},
+            "files": digests | {card.FILE_NAME: digest_of(self._folder / card.FILE_NAME)},
         }
         write_report(self._folder / REPORT, report)
         return files
+
+    def _croissant(
+        self,
+        title: str,
+        languages: list[str],
+        terms: Terms,
+        files: list[DataFile],
+        digests: dict[str, dict[str, Any]],
+    ) -> dict[str, Any]:
+        sources = [f"{numbers.records:,} from {source}" for source, numbers in self.statistics.by_source()]
+        licenses = [address or name for name, address in terms.texts()]
+        return croissant(title, f"Records: {', '.join(sources)}", licenses, languages, card.COLUMNS, files, digests)
 
     def _write_notices(self) -> None:
         """Write the notices that have to be in every copy of some sources' records, if there are any."""
@@ -145,10 +161,11 @@ class Publication:
     def _digests(self) -> dict[str, dict[str, Any]]:
         """Size and SHA-256 of each file written so far, by name."""
         files = sorted(path for path in self._folder.rglob("*") if path.is_file())
-        return {path.relative_to(self._folder).as_posix(): _digest(path) for path in files}
+        return {path.relative_to(self._folder).as_posix(): digest_of(path) for path in files}
 
 
-def _digest(path: Path) -> dict[str, Any]:
+def digest_of(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file, as in the report."""
     with path.open("rb") as file:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
@@ -161,7 +178,7 @@ def unchanged_files(folder: Path, inputs: Iterable[str], script: str = card.INST
     is any of them. Raises InputError if anything else has a name that a merge writes, if an input is among them, or if
     another script than `script` wrote the report.
     """
-    writer, listed = _listed(folder / REPORT)
+    writer, listed = listed_files(folder / REPORT)
     if listed and writer != script:
         raise InputError(f"{folder}: holds a data set that {writer} wrote; give another --destpath")
     unchanged = {name for name, digest in listed.items() if _is_unchanged(folder / name, digest)}
@@ -181,7 +198,7 @@ def unchanged_files(folder: Path, inputs: Iterable[str], script: str = card.INST
     return unchanged
 
 
-def _listed(report: Path) -> tuple[str, dict[str, Any]]:
+def listed_files(report: Path) -> tuple[str, dict[str, Any]]:
     """The script that wrote a report, and size and SHA-256 of the files that it lists; none without such a report."""
     try:
         written = json.loads(report.read_bytes())
@@ -196,7 +213,7 @@ def _listed(report: Path) -> tuple[str, dict[str, Any]]:
 def _is_unchanged(path: Path, digest: dict[str, Any]) -> bool:
     if path.is_symlink() or not path.is_file() or path.stat().st_size != digest["bytes"]:  # a merge writes no links
         return False
-    return _digest(path) == digest
+    return digest_of(path) == digest
 
 
 def _names_taken(folder: Path) -> set[str]:

@@ -29,7 +29,7 @@ def find_special_tokens(text: str) -> list[str]:
 
 
 def defuse(text: str) -> str:
-    """The text with a space inside both ends of each special token, as in <| im_end |>, which is none."""
+    """The text with a space inside both ends of each special token, as in <| im_end |>, which is not one."""
     for pattern in SPECIAL_TOKENS:
         text = pattern.sub(lambda found: _EDGES.sub(r"\1 \2", found[0]), text)
     return text

@@ -13,7 +13,7 @@ class InputError(Exception):
 
 
 class MistakesError(InputError):
-    """Several mistakes that are told at once, a line each; as text it is the first of them."""
+    """Several mistakes that are reported at once, a line each; as text it is the first of them."""
 
     def __init__(self, *messages: str):
         super().__init__(*messages)

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tqdm import tqdm
-
 from records.errors import InputError
 from records.version import VERSION
 
@@ -144,7 +142,10 @@ class Progress:
     """
 
     def __init__(self, label: str, total: int | None = None, unit: str = "B"):
+        from tqdm import tqdm  # imported late, because it takes longer than all else that --help needs
+
         self.label, self.total, self.unit, self.done = label, total, unit, 0
+        self._size = tqdm.format_sizeof
         self._bar = (
             tqdm(total=total, desc=label, unit=unit, unit_scale=True, leave=False) if sys.stderr.isatty() else None
         )
@@ -166,7 +167,7 @@ class Progress:
             self._bar.update(amount)
         elif time.monotonic() >= self._next_line:
             share = f" ({self.done / self.total:.0%})" if self.total else ""
-            print(f"{self.label}: {tqdm.format_sizeof(self.done)}{self.unit}{share}", file=sys.stderr)
+            print(f"{self.label}: {self._size(self.done)}{self.unit}{share}", file=sys.stderr)
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
 
 

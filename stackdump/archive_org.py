@@ -15,8 +15,6 @@ from download.http_client import Client
 from records.errors import InputError
 from stackdump.sites import ALL_TABLES, Site, site_of_host, site_of_name
 
-DEFAULT_URL = "https://archive.org"
-
 # The quarterly dumps, newest first: since mid-2024 the community uploads them, one item a quarter; `stackexchange` is
 # the last official one, of April 2024. Source: the items' pages, https://archive.org/details/<item>. Later ones are
 # found by the search; these show whose uploads can be trusted, and are tried where the search does not answer.
@@ -169,7 +167,7 @@ def _archive(item: str, entry: Any) -> ItemFile | None:
 
 
 def by_site(names: dict[str, ItemFile]) -> tuple[dict[Site, dict[str, ItemFile]], list[str]]:
-    """Sort archives, given by base name, by site and table: {site: {table: archive}}, and the names that are no site's.
+    """Sort archives, given by base name, by site and table: {site: {table: archive}}, and the names of no site.
 
     Most sites are one archive with all tables; a very large one may be one archive a table
     (`stackoverflow.com-Posts.7z`).

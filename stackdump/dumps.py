@@ -285,8 +285,8 @@ def _tables_in(archive: Archive, names: list[str]) -> Iterator[DumpTable]:
 
 
 def item_dumps(client: Client, item: str, tell: Callable[[str], None] = ignore_message) -> dict[Site, Dump]:
-    """The sites' dumps in an item at archive.org; `tell` takes the archives that are no site's."""
+    """The sites' dumps in an item at archive.org; `tell` takes the archives that are not a site's."""
     sites, unknown = by_site({file.base_name: file for file in item_archives(client, item)})
     if unknown:
-        tell(f"{item}: skipped, because their names are no site's: {', '.join(unknown)}")
+        tell(f"{item}: skipped, because their names are not a site's: {', '.join(unknown)}")
     return {site: ItemDump(client, files) for site, files in sites.items()}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from upath import UPath
 
+DEFAULT_URL = "https://archive.org"
+
 # Where the Markdown comes from: ours, made of the posts' HTML, or the authors' own, from PostHistory.xml.
 BODY_SOURCES = ("html", "history")
 

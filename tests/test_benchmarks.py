@@ -19,6 +19,7 @@ from tests.dumps import answer, pack, question, read_jsonl, table
 MODULES = sorted(
     {module for module, *_ in COMMANDS}
     | {
+        "benchmarks.finetune",
         "benchmarks.get_dumps",
         "benchmarks.trainers.preferences_loaders",
         "benchmarks.tools.grow_dump",

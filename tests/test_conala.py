@@ -74,8 +74,8 @@ def test_the_title_replaces_a_missing_rewritten_intent(rewritten):
         ({"intent": "", "rewritten_intent": None}, "no intent"),
         ({"snippet": "\n"}, "no snippet"),
         ({"snippet": None}, "no snippet"),
-        ({"snippet": "print x"}, "snippet is no Python 3"),
-        ({"snippet": "  x = 1"}, "snippet is no Python 3"),
+        ({"snippet": "print x"}, "snippet is not Python 3"),
+        ({"snippet": "  x = 1"}, "snippet is not Python 3"),
     ],
 )
 def test_a_row_without_a_record_is_left_out_with_its_reason(value, reason):
@@ -149,7 +149,7 @@ def test_a_files_name_gives_its_part(file, part):
         ({"prob": "0.9"}, "no probability"),
         ({"prob": float("nan")}, "no probability"),
         ({"prob": 0.9, "question_id": 99}, "of a question in conala-test"),
-        ({"prob": 0.9, "snippet": "print x"}, "snippet is no Python 3"),
+        ({"prob": 0.9, "snippet": "print x"}, "snippet is not Python 3"),
     ],
 )
 def test_a_mined_row_is_left_out_with_its_reason(value, reason):
@@ -182,8 +182,8 @@ def test_the_samples_rows_are_all_accounted_for(tmp_path):
     run = run_script(SCRIPT, "--inputpath", SAMPLE, "--destpath", out, "--dropped_path", dropped)
     assert run.status == 0, run.stderr
     assert [record["id"] for record in records(out)] == [f"conala/train/{number}" for number in (1, 2, 3, 5)]
-    assert [(row["id"], row["reason"]) for row in records(dropped)] == [("conala/train/4", "snippet is no Python 3")]
-    assert report(out)["counts"] == {"read": 5, "dropped": {"snippet is no Python 3": 1}, "kept": 4}
+    assert [(row["id"], row["reason"]) for row in records(dropped)] == [("conala/train/4", "snippet is not Python 3")]
+    assert report(out)["counts"] == {"read": 5, "dropped": {"snippet is not Python 3": 1}, "kept": 4}
 
 
 def test_test_split_and_mined_rows_are_read_only_if_asked_for(tmp_path):

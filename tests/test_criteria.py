@@ -47,9 +47,9 @@ LONG = "Take the bowline, for it holds under load, does not slip, and is easily 
         ("", "very short"),
         ("Which knot do you use now?", "only asks back"),
         ("How heavy is your boat? Do you moor it to a ring or to a post?", "only asks back"),
-        (f"Not really an answer, but {LONG}", "says that it is no answer"),
-        (f"This does not really answer your question. {LONG}", "says that it is no answer"),
-        (f"Although not an answer to your question, {LONG}", "says that it is no answer"),
+        (f"Not really an answer, but {LONG}", "says that it is not an answer"),
+        (f"This does not really answer your question. {LONG}", "says that it is not an answer"),
+        (f"Although not an answer to your question, {LONG}", "says that it is not an answer"),
     ],
 )
 def test_answers_that_do_not_address_the_question_are_found(response, reason):

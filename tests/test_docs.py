@@ -120,7 +120,8 @@ def test_every_script_is_in_the_readme_and_its_help_shows_a_command(script):
 
 
 def test_every_flag_that_the_documentation_names_exists():
-    code = "".join(path.read_text("utf-8") for path in [*ROOT.glob("*.py"), *(ROOT / "generation").glob("*.py")])
+    files = [path for folder in (".", "generation", "merging", "examples") for path in (ROOT / folder).glob("*.py")]
+    code = "".join(path.read_text("utf-8") for path in files)
     text = "".join(path.read_text("utf-8") for path in PAGES if path.name != "CONTRIBUTING.md")
     flags = set(re.findall(r"--[a-z_]+\b", text)) - TOOLS_FLAGS
     assert len(flags) > 50

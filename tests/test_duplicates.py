@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quality import duplicates, ngrams
-from quality.duplicates import NearDuplicates, content_key, jaccard, near_duplicate_text, rank, rows_per_band
+from quality import near_duplicates, ngrams
+from quality.duplicates import content_key, rank
+from quality.near_duplicates import NearDuplicates, jaccard, near_duplicate_text, rows_per_band
 from quality.ngrams import NGrams
 from tests.conftest import record
 
@@ -264,7 +265,7 @@ def test_recall_of_pairs_just_above_the_threshold(tmp_path, threshold):
 
 def test_many_texts_of_one_form_letter_are_one_cluster(tmp_path, monkeypatch):
     """More texts in a band than are compared with each other."""
-    monkeypatch.setattr(duplicates, "NEIGHBOURS", 3)
+    monkeypatch.setattr(near_duplicates, "NEIGHBOURS", 3)
     form = words(200)
     texts = {f"{number:03}": [*form, f"name{number}"] for number in range(400)}
     assert duplicates_of(tmp_path, texts) == dict.fromkeys(list(texts)[1:], "000")
@@ -272,7 +273,7 @@ def test_many_texts_of_one_form_letter_are_one_cluster(tmp_path, monkeypatch):
 
 def test_order_does_not_matter_if_only_neighbours_in_a_band_are_compared(tmp_path, monkeypatch):
     """All texts share most bands; those edited at the same place are near duplicates."""
-    monkeypatch.setattr(duplicates, "NEIGHBOURS", 1)
+    monkeypatch.setattr(near_duplicates, "NEIGHBOURS", 1)
     texts = {f"{number:02}": edited(words(120), 1, seed=number) for number in range(60)}
     found = duplicates_of(tmp_path, texts, threshold=0.85)
     for seed in range(3):
@@ -286,7 +287,7 @@ def test_the_batch_size_does_not_matter(tmp_path, monkeypatch, batch):
     texts = {f"{number:02}": edited(words(80, seed=number % 20), number // 20, seed=number) for number in range(60)}
     expected = duplicates_of(tmp_path, texts)
     assert len(expected) > 15
-    monkeypatch.setattr(duplicates, "BATCH", batch)
+    monkeypatch.setattr(near_duplicates, "BATCH", batch)
     assert duplicates_of(tmp_path, texts) == expected
 
 

@@ -44,7 +44,7 @@ RENAMED = GOOD.format(name="zweimal", arg="zahl", word="two times", shown=3, fac
 
 BAD = {  # for each reason, an answer that is dropped for it
     "no code in the answer": "I cannot write that.",
-    "is no Python": "```python\ndef f(x)\n    return x\n```",
+    "is not Python": "```python\ndef f(x)\n    return x\n```",
     "too long": f"```python\ndef f(x):\n    return '{'x' * 20_000}'\nassert f(1)\n```",
     "no function or class": "```python\nx = 1\nassert x == 1\n```",
     "defines a function twice": "def f(x):\n    return x\ndef f(x):\n    return x + 1\nassert f(1) == 2\n```",

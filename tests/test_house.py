@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -26,7 +28,7 @@ USES = {
 }
 PAGE = (ROOT / "docs" / "design.md").read_text("utf-8")
 SCRIPTS = {path.stem: path for path in ROOT.glob("*.py")}
-ABOVE = {*SCRIPTS, "sample", "benchmarks", "tests"}  # they use rooms, and no room uses them
+ABOVE = {*SCRIPTS, "examples", "sample", "benchmarks", "tests"}  # they use rooms, and no room uses them
 
 
 def module_of(path: Path) -> str:
@@ -96,3 +98,19 @@ def test_every_room_says_what_it_is_for():
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_imports_no_private_names(script):
     assert [what for _, what in imports(SCRIPTS[script]) if what.startswith("_")] == []
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_help_loads_no_slow_package(name):
+    """--help answers in less than 0.15 s of CPU. Seconds depend on the machine; what takes them does not."""
+    slow = {"bs4", "dask", "lxml", "numpy", "py7zr", "pyarrow", "tqdm", "torch", "transformers"}
+    if name not in {"get_conala", "get_hh_rlhf"}:  # which have the time for it
+        slow.add("requests")
+    code = f"""
+import atexit, runpy, sys
+atexit.register(lambda: print(sorted(sys.modules.keys() & {slow}), file=sys.stderr))
+sys.argv = [{name!r}, "--help"]
+runpy.run_path({str(SCRIPTS[name])!r}, run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"

@@ -142,6 +142,7 @@ def test_only_parts_of_an_earlier_run_are_removed(tmp_path):
             "README.md",
             "ATTRIBUTION.jsonl",
             "TUPLE_IDS.jsonl",
+            "croissant.json",
             "report.json",
             NAME.format(1),
             NAME.format(2),

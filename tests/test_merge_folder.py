@@ -27,7 +27,7 @@ NAMES = [
     PART.format(1), "instruction_tuning_dataset_alpha_validation_part2.json", "messages/train.jsonl",
     "messages/test.parquet", "prompt_completion/train.jsonl", "prompt_completion/train.parquet", "alpaca/train.json",
     "alpaca/train.parquet", "README.md", "report.json", "ATTRIBUTION.jsonl", "TUPLE_IDS.jsonl", "NOTICES.txt",
-    "dataset_info.json", "plots/length.png",
+    "dataset_info.json", "croissant.json", "plots/length.png",
     "plots/score.png", "plots/tags.png", "messages", "alpaca", "prompt_completion", "plots",
     "sharegpt/train.jsonl", "chat_prompt_completion/train.parquet", "sharegpt", "chat_prompt_completion",
 ]  # fmt: skip
@@ -155,7 +155,14 @@ def test_file_that_appears_during_the_merge_is_refused_at_the_end_and_kept(made,
 
 def test_second_run_replaces_all_files_of_the_first(made):
     assert merge(made, records=RECORDS[:5]).status == 0
-    assert contents(made).keys() == {PART.format(1), "README.md", "report.json", "ATTRIBUTION.jsonl", "TUPLE_IDS.jsonl"}
+    assert contents(made).keys() == {
+        PART.format(1),
+        "README.md",
+        "report.json",
+        "croissant.json",
+        "ATTRIBUTION.jsonl",
+        "TUPLE_IDS.jsonl",
+    }
     assert len(json.loads((made / PART.format(1)).read_bytes())) == 5
 
 

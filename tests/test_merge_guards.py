@@ -211,8 +211,8 @@ def test_a_tokenizer_that_cannot_be_read_is_reported_before_the_work(merge, tmp_
     for name, message in (
         (tmp_path / "empty", "empty/tokenizer.json: no such file"),
         (tmp_path / "none.json", "none.json: no such file"),
-        (tmp_path / "broken.json", "broken.json: is no tokenizer that can be read"),
-        ("nobody/no-such-model", "nobody/no-such-model: is no tokenizer that can be read"),
+        (tmp_path / "broken.json", "broken.json: is not a tokenizer that can be read"),
+        ("nobody/no-such-model", "nobody/no-such-model: is not a tokenizer that can be read"),
     ):
         with pytest.raises(InputError, match=message):
             merge(record(), more=("--tokenizer", name))

@@ -122,7 +122,7 @@ def test_an_archive_in_an_item_whose_name_means_no_site_is_reported(tmp_path):
     with ArchiveServer(tmp_path / "www") as server:
         run = newest(server, tmp_path, "--dump", "mixed")
     assert run.status == 0, run.stderr
-    assert "mixed: skipped, because their names are no site's: everything.7z" in run.stderr
+    assert "mixed: skipped, because their names are not a site's: everything.7z" in run.stderr
 
 
 def test_a_renamed_site_is_found_by_both_names_and_is_called_by_that_of_today(tmp_path):

@@ -123,7 +123,7 @@ def test_card_has_the_digests_of_inputs_and_outputs(tmp_path):
     assert "python merge_datasets.py --inputpath in.jsonl --seed 7\n" in text and str(tmp_path) not in text
     assert str(tmp_path) not in json.dumps(report)
     digests = [file["sha256"] for name, file in report["files"].items() if name != "README.md"]
-    assert all(digest in text for digest in [*digests, report["inputs"][0]["sha256"]]) and len(digests) == 3
+    assert all(digest in text for digest in [*digests, report["inputs"][0]["sha256"]]) and len(digests) == 4
 
 
 def test_text_of_sources_is_escaped_in_the_card(tmp_path):
@@ -253,6 +253,28 @@ def test_same_inputs_and_seed_give_the_same_bytes_in_every_file(tmp_path):
         png = made[0][f"plots/{name}.png"]
         assert png.startswith(b"\x89PNG") and b"atplotlib" not in png
         assert f"(plots/{name}.png)" in made[0]["README.md"].decode()
+
+
+@pytest.mark.slow
+def test_plots_have_fonts_for_their_labels(tmp_path):
+    """For a tag in letters that matplotlib's own font lacks but another one has, and for one that no font has."""
+    needs.package("matplotlib", "plots")
+    from matplotlib import font_manager, ft2font
+
+    from merging import plots
+
+    installed = [font for font in font_manager.fontManager.ttflist if not font.name.startswith(plots.LAST_RESORT)]
+    charmaps = {font.name: set(ft2font.FT2Font(font.fname).get_charmap()) for font in installed}
+    others = set.union(*charmaps.values()) - charmaps[plots.OWN_FONT]
+    letter = next(chr(code) for code in sorted(others) if chr(code).isprintable())
+    names = plots.fonts(f"knots {letter}")
+    assert names[0] == plots.OWN_FONT and any(ord(letter) in charmaps[name] for name in names[1:])
+    assert plots.fonts("knots, Ж") == [plots.OWN_FONT]
+    assert not set(map(ord, "\U00030abc")) & set.union(*charmaps.values())
+    (tmp_path / "in.jsonl").write_bytes(jsonl(record(1, meta={"tags": [f"a{letter}", "\U00030abc"]})))
+    run = run_script(SCRIPT, "--inputpath", tmp_path / "in.jsonl", "--destpath", tmp_path / "made", "--plots")
+    assert run.status == 0 and "no installed font has \U00030abc" in run.stderr
+    assert "Glyph" not in run.stderr.replace("\U00030abc", "")
 
 
 # ----------------------------------------------------------------------------------------------------------------------

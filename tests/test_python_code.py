@@ -101,7 +101,7 @@ def test_a_correction_without_tests_has_to_pass_those_of_the_draft():
 
 def test_a_draft_is_not_taken_when_its_correction_is_cut_off():
     answer = f"```python\n{DRAFT}```\nThat is wrong. Corrected:\n```python\ndef double(x: int) -> int:\n    return (2 *"
-    assert rejected(extract, answer) == "is no Python"
+    assert rejected(extract, answer) == "is not Python"
 
 
 def test_a_docstring_may_have_a_fenced_block():
@@ -127,10 +127,10 @@ def test_no_code_in(answer):
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("def f(x):\n    print x\nassert f(1) == 1", "is no Python"),
-        ("def f(x):\n    return 'a\0b'\nassert f(1) == 1", "is no Python"),
-        ("def f(x):\n    return " + "(" * 5000 + ")" * 5000, "is no Python"),
-        ("def f(x):\n    return '\ud800'\nassert f(1)", "is no Python"),
+        ("def f(x):\n    print x\nassert f(1) == 1", "is not Python"),
+        ("def f(x):\n    return 'a\0b'\nassert f(1) == 1", "is not Python"),
+        ("def f(x):\n    return " + "(" * 5000 + ")" * 5000, "is not Python"),
+        ("def f(x):\n    return '\ud800'\nassert f(1)", "is not Python"),
         ("x = 3\nassert x == 3", "no function or class"),
         ("def f(x):\n    return x", "no test"),
         ("def f(x):\n    assert x\n    return x", "no test"),
@@ -423,7 +423,7 @@ def outcome(code: str, sandbox) -> str | tuple[int, int]:
         (DOUBLE + "raise KeyboardInterrupt", "a test raises an exception"),
         (DOUBLE.replace("double(4) == 8", "double(4) < 'x'"), "a test fails"),
         ("import numpy\n" + DOUBLE, "the program raises an exception"),
-        ("return\n" + DOUBLE, "is no Python"),
+        ("return\n" + DOUBLE, "is not Python"),
         (DOUBLE.replace("assert", "raise SystemExit\nassert"), "ends before its tests are done"),
         (DOUBLE + "import sys\nsys.exit()", "ends before its tests are done"),
         ("def f(x):\n    pass\nassert f(1) is None", "no mutant is noticed by the tests"),

@@ -125,8 +125,8 @@ def test_the_prompt_can_be_the_title(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "parts"),
     [
-        (["--repairs", "lnks"], ["'lnks' is no repair", "links"]),
-        (["--skip", "title"], ["'title' is no repair"]),
+        (["--repairs", "lnks"], ["'lnks' is not a repair", "links"]),
+        (["--skip", "title"], ["'title' is not a repair"]),
         (["--repairs", "links", "--skip", "links"], ["no repair is left", "--prompt"]),
         (["--prompt", "tags"], ["--prompt", "'tags'"]),
     ],

@@ -121,6 +121,18 @@ def test_load_dataset_gives_the_first_format_by_default(data_set, loaded, tmp_pa
     )
 
 
+def test_load_dataset_gives_the_rows_of_the_last_merge(tmp_path):
+    """It keeps rows in a cache; a fault there trained on those of the merge before."""
+    needs.package("datasets", "dev")
+    from datasets import load_dataset
+
+    paths = ("--inputpath", "-", "--destpath", tmp_path / "data", "--formats", "messages")
+    for answer in ("first", "other"):
+        assert run_script("merge_datasets.py", *paths, stdin=jsonl(record(response=answer))).status == 0
+        [row] = load_dataset(str(tmp_path / "data"), "messages", split="train", cache_dir=str(tmp_path / "cache"))
+        assert row["messages"][-1]["content"] == answer
+
+
 def test_answers_to_one_question_are_in_one_split(loaded):
     questions = {
         name: {json.loads(row["meta"]).get("question_id") for row in split if row["source"] == "stackexchange"}
@@ -128,6 +140,31 @@ def test_answers_to_one_question_are_in_one_split(loaded):
     }
     assert questions["train"] | questions["validation"] == set(range(40))
     assert questions["train"] & questions["validation"] == set()
+
+
+def test_croissant_metadata_is_valid_and_reads_every_row(data_set):
+    """As its publisher's own library sees it."""
+    needs.package("mlcroissant", "dev")
+    import mlcroissant
+
+    described = mlcroissant.Dataset(data_set / "croissant.json")
+    assert not described.metadata.issues.errors
+    for name in FORMATS:
+        for split in ("train", "validation"):
+            rows = [plain(row) for row in described.records(f"{name}/{split}")]
+            file = "alpaca/{}.json" if name == "alpaca" else f"{name}/{{}}.jsonl"
+            text = (data_set / file.format(split)).read_text("utf-8")
+            wanted = json.loads(text) if name == "alpaca" else [json.loads(line) for line in text.split("\n")[:-1]]
+            assert rows == wanted
+
+
+def plain(value: object) -> object:
+    """A value as mlcroissant reads it: bytes as text, and columns without the name of their record set."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, dict):
+        return {name.rpartition("/")[2]: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 def test_the_hub_reads_the_card(data_set):

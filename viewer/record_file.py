@@ -25,7 +25,7 @@ AT_ONCE = 1_000  # records read by one system call
 COMPRESSED = (".gz", ".zst")
 # an id first in the line and without escapes, as our scripts write it; other lines are parsed
 ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\]+)"').match
-# of these, the ids that are no addresses for record_id_of, which have `//`, `#`, or four slashes
+# of these, the ids that are not addresses for record_id_of, which have `//`, `#`, or four slashes
 PLAIN_ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\/#]+(?:/[^"\\/#]+){0,3})"').match
 
 

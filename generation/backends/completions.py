@@ -39,7 +39,7 @@ class Completion:
 
 
 def parse_completion(body: str) -> Completion:
-    """Raises ValueError, AttributeError, LookupError or TypeError if the body is no completion."""
+    """Raises ValueError, AttributeError, LookupError or TypeError if the body is not a completion."""
     read = _joined_stream(body) if body.lstrip().startswith(("data:", "event:", ":")) else json.loads(body)
     if error := read.get("error"):
         return Completion(error=_error(error))
@@ -93,7 +93,7 @@ def _text(content: Any) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
-        raise TypeError("a text is no string")
+        raise TypeError("a text is not a string")
     parts = (part if isinstance(part, dict) else {"text": part} for part in content)
     return "".join(part["text"] for part in parts if part.get("type", "text") in ("text", "output_text"))
 

@@ -52,7 +52,7 @@ class Block:
     code: str
     before: str  # the text between it and the block before it
     names: set[str] = field(default_factory=set)  # that it defines outside its tests
-    broken: str | None = None  # why it is no Python
+    broken: str | None = None  # why it is not Python
     tested: bool = False  # whether it has tests
 
     def __post_init__(self) -> None:
@@ -102,7 +102,7 @@ def without_thoughts(text: str) -> str:
 def last_answer(blocks: list[Block]) -> list[Block]:
     """The blocks of the last complete answer: those with its definitions, then those with its tests.
 
-    Raises Rejected if a block that defines something is no Python.
+    Raises Rejected if a block that defines something is not Python.
     """
     answer: list[Block] = []
     tests: list[Block] = []
@@ -120,7 +120,7 @@ def last_answer(blocks: list[Block]) -> list[Block]:
                 tests += [Block(test_source(earlier.code), "") for earlier in replaced if not earlier.broken]
     for block in answer:
         if block.broken:
-            raise Rejected("is no Python", block.broken)
+            raise Rejected("is not Python", block.broken)
     return [*answer, *tests]
 
 
@@ -218,7 +218,7 @@ def unfenced_blocks(text: str) -> list[Block]:
 
 
 def longest_beginning(code: str) -> str:
-    """The lines of code before those that are no Python."""
+    """The lines of code before those that are not Python."""
     lines = code.split("\n")
     end = len(lines)
     for _ in range(MAX_ATTEMPTS):
@@ -249,7 +249,7 @@ class NoPython(Rejected):
     """Code with an error in this line, counted from 1."""
 
     def __init__(self, error: Exception):
-        super().__init__("is no Python", str(error))
+        super().__init__("is not Python", str(error))
         self.line: int = getattr(error, "lineno", None) or 1 << 30
 
 

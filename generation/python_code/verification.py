@@ -146,7 +146,7 @@ def compiled(tree: ast.Module) -> CodeType:
         try:
             return compile(tree, "<sample>", "exec", dont_inherit=True, optimize=0)
         except (SyntaxError, ValueError) as error:  # what the parser does not find: `return` outside a function
-            raise Rejected("is no Python", str(error)) from None
+            raise Rejected("is not Python", str(error)) from None
 
 
 # ---- judging ---------------------------------------------------------------------------------------------------------

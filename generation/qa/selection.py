@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from quality.duplicates import NearDuplicates
-
 SIMILAR = 0.8  # Jaccard similarity of word pairs; two questions of ten words that differ in one are below it
 NGRAM = 2
 
@@ -41,6 +39,8 @@ class Selection:
         self._logprobs = {name: array("d") for name in weighed}  # of the whole run
 
     def __enter__(self) -> Selection:
+        from quality.near_duplicates import NearDuplicates  # imported late, for it loads numpy
+
         self._file = tempfile.TemporaryFile(dir=self.folder)
         self._near = NearDuplicates(self.folder, SIMILAR, NGRAM)
         self._entries: list[_Entry] = []

@@ -12,6 +12,7 @@ from review.criteria.word_lists import any_of
 CRITERION = 4
 LONGEST_SENTENCE = 500  # characters after a match that are searched for its end
 
+I_HINTS, MY_HINTS = ("i ", "i\n", "i'", "i’"), ("my ", "my\n")
 WORK = any_of("works")
 MADE = any_of("made")
 I_HAVE = r"\bI(?:['’]ve| have| had)?(?: (?:also|recently|just|once|actually|currently|previously|personally))?"
@@ -25,7 +26,7 @@ NOT_ABOUT_ME = r"(?! (?:am |have |do )?(?:strictly|only|personally|really|think|
 RULES = (
     rule(
         "the author's own work",
-        ["my", "our", "i"],
+        [*I_HINTS, *MY_HINTS, "our ", "our\n", "shameless", "self-", "self "],
         rf"{I_HAVE} (?:published|co-?authored|authored)\b(?! by\b)",
         rf"{I_HAVE} (?:wrote|written|created|developed|built|made|released|maintain|co-?wrote|put together|run) "
         rf"(?:up )?(?:an?|the|this|some|my own|about|several) (?:[\w+-]+ ){{0,3}}{WORK}\b"
@@ -45,7 +46,7 @@ RULES = (
     ),
     rule(
         "about the author",
-        ["my", "i"],
+        [*I_HINTS, *MY_HINTS, " me", "\nme", "disclaimer", "disclosure"],
         rf"\b[Dd]iscl(?:aimer|osure) ?[:,–—-]+(?! ?[Ii]f\b) ?[^.\n{OBJECT}]{{0,60}}?\b(?:we|my|I{NOT_ABOUT_ME})\b",
         rf"\bI(?:['’]m| am) (?:also |just |only |currently )?(?:an?|the) (?:[\w-]+ ){{0,3}}{JOB}\b(?! of\b)",
         r"\bI(?:['’]ve)?(?: have)? (?:also |currently |previously |now )*(?:work|worked|working|been working) "

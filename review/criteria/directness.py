@@ -16,7 +16,7 @@ REALLY = "(?:(?:really|exactly|quite|directly|strictly|actually|technically|nece
 
 RULES = (
     rule(
-        "says that it is no answer",
+        "says that it is not an answer",
         ["answer"],
         rf"(?<!it\s)\b(?:[Nn]ot|[Ii]sn['’]t) {REALLY}an (?:actual |exact )?answer\b"
         r"(?: (?:to (?:your|the) (?:\w+ )?question|per se|as such|but|though)\b| ?[,;:.)–—-])",

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from review.criteria.parsed_response import Finding, ParsedResponse
+from review.criteria.parsed_response import Finding, ParsedResponse, Span
 
+REACH = 200  # characters before and after a hint in which a match with it lies; the longest seen has 169
+SHORTEST_LOCAL_HINT = 2  # characters; shorter ones are everywhere
 LONGEST_QUOTATION = 1000  # characters before a match that are searched for the mark that opens it
 
 
@@ -15,7 +17,7 @@ class Rule(NamedTuple):
     """A reason for a finding, and how its words are found."""
 
     reason: str
-    hints: tuple[str, ...]  # in lower case: the slower pattern is tried only on a text that has one of them
+    hints: tuple[str, ...]  # in lower case: the slower pattern is tried only near one of them
     pattern: re.Pattern[str]
 
 
@@ -46,7 +48,34 @@ def find_by_rules(
     is_exception(text, match) says whether a match is something else than the rule looks for.
     """
     for reason, hints, pattern in rules:
-        if any(hint in parsed.own_lower for hint in hints):
-            for match in pattern.finditer(parsed.own):
+        end = 0
+        for window in _windows(parsed, hints):
+            for match in pattern.finditer(parsed.own, max(window.start, end), window.end):
+                end = match.end()
                 if not is_exception(parsed.own, match):
                     yield Finding(criterion, reason, *match.span())
+
+
+def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:
+    """The parts of the answer's own prose that are close to a hint, in order and apart from each other."""
+    if not any(hint in parsed.own_lower for hint in hints):
+        return
+    whole = Span(0, len(parsed.own))
+    if min(map(len, hints)) < SHORTEST_LOCAL_HINT or len(parsed.own_lower) != whole.end:
+        yield whole
+        return
+    places = sorted(place for hint in hints for place in _places(parsed.own_lower, hint))
+    start = end = max(0, places[0] - REACH)
+    for place in places:
+        if place - REACH > end:
+            yield Span(start, end)
+            start = place - REACH
+        end = min(place + REACH, whole.end)
+    yield Span(start, end)
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    place = text.find(word)
+    while place >= 0:
+        yield place
+        place = text.find(word, place + 1)

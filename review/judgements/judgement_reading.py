@@ -27,7 +27,7 @@ from review.judgements.record_ids import record_id_of
 
 FORM = "a judgement is `accept`, `reject` or {judgement: reject, criteria: [4], note: ..}"
 ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-MOST = 50  # mistakes told of a file
+MOST = 50  # mistakes reported of a file
 NEAR = 0.8  # difflib's ratio, from which on a field is misspelt: "critera" 0.93, "judgment" 0.94, "notes" 0.89
 
 

@@ -1,4 +1,4 @@
-"""Repairs: what of a pair can be mended without a reader, and without a change of what it says.
+"""Repairs: what of a pair can be repaired without a reader, and without a change of what it says.
 
     >>> repair_text("The [bowline](https://e.org/bowline) holds. Hope this helps!", ["courtesies", "links"])
     TextRepair(text="The bowline holds.", made={"courtesies": 1, "links": 1}, left=set())
@@ -47,7 +47,7 @@ class TextRepair(NamedTuple):
     """A text after the repairs."""
 
     text: str
-    made: Counter[str]  # places mended, by rule
+    made: Counter[str]  # places repaired, by rule
     left: set[str]  # the rules that left something
 
 

@@ -76,7 +76,7 @@ _FILE = re.compile(
 _TAG = re.compile(r"/questions/tagged/")
 _SITE = re.compile(r"https?://[\w.]+\.(?:com|net)/?$")
 _BOOK = re.compile(r"amazon|rads\.stackoverflow|books\.google")
-# Where papers, books and posts are, whose titles are no part of a sentence.
+# Where papers, books and posts are, whose titles are not part of a sentence.
 _OF_TITLES = re.compile(
     r"arxiv|doi\.org|jstor|springer|sciencedirect|projecteuclid|ncbi|nature\.com|acm\.org|ieee|ams\.org|numdam|"
     r"amazon|"
@@ -104,7 +104,7 @@ _LEADS_TO = re.compile(
 )
 _NAME = re.compile(r"[A-Z0-9_.]|\(\)")
 _ENCYCLOPEDIA = re.compile(r"wiki|mathworld|ncatlab|britannica|plato\.stanford|dictionary|proofwiki", re.I)
-# Before a text that is no name: "a", "their", "have", so that it tells of one thing which only the address names.
+# Before a text that is not a name: "a", "their", "have", so that it tells of one thing which only the address names.
 _UNNAMED = re.compile(
     r"\b(?:an?|some|another|several|many|few|two|three|his|her|their|its|have|has|see|read|with|via|from|using|use|"
     r"by|at)"
@@ -156,8 +156,9 @@ _RECOMMENDS = re.compile(
     r"(?:use|try|consider|recommend|like|prefer|install|love|suggest)d?\b[^:]*$",
     re.I,
 )
+# The mark comes first, for which Python searches fast.
 _SENTENCE_END = re.compile(
-    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bvs)(?<!\bal)(?<!\betc)(?<!\b[A-Z])[.!?][)\"”]?(?=\s|$)"
+    r"[.!?](?<!\be\.g.)(?<!\bi\.e.)(?<!\bcf.)(?<!\bvs.)(?<!\bal.)(?<!\betc.)(?<!\b[A-Z].)[)\"”]?(?=\s|$)"
 )
 
 
@@ -221,21 +222,20 @@ def find(parsed: MarkdownText) -> Found:
     blocks = [block for block in every if any(link.is_url and not link.is_image for link in block.links)]
     if not blocks:
         return NOTHING
-    if any(_SPEAKS_OF_LINKS.search(block.text) for block in every):
-        return Found(left=True)
     places: list[tuple[Edit, ...]] = []
     for block in blocks:
         found = _repaired(block)
         if found is None:
             return Found(left=True)
         places += found
-    if places and _has_bare_address(parsed):
+    # The slower looks at the whole text come last: most links that must stay were found by now.
+    if any(_SPEAKS_OF_LINKS.search(block.text) for block in every) or (places and _has_bare_address(parsed)):
         return Found(left=True)
     return Found(tuple(places))
 
 
 def _has_bare_address(parsed: MarkdownText) -> bool:
-    """Whether there are addresses that are no links, or links in raw HTML: the repair of the others would not help."""
+    """Whether there are addresses that are not links, or links in raw HTML: the repair of the others would not help."""
     if HTML_ADDRESS.search(parsed.text):
         return True
     links = [Span(one.start, one.end) for one in parsed.elements if one.kind == "Start" and one.value == "Link"]
@@ -324,7 +324,7 @@ def _unlinked(text: str, link: _Link, before: str) -> tuple[Edit, Edit]:
 
 
 def _is_title(link: _Link) -> bool:
-    """Whether the text is the title of a paper, an article or a question, which is no part of the sentence."""
+    """Whether the text is the title of a paper, an article or a question, which is not part of the sentence."""
     words = link.text.split()
     if len(words) < FEWEST_WORDS or not words[0][0].isupper():
         return False
@@ -352,7 +352,7 @@ def _is_alone(text: str, link: _Link) -> bool:
 
 
 def _is_plain(text: str, link: _Link) -> bool:
-    """Whether it is [text](address), to a page of the web that is no answer, comment or user of these sites."""
+    """Whether it is [text](address), to a page of the web that is not an answer, comment or user of these sites."""
     return (
         link.kind == "Inline"
         and bool(_WEB.match(link.address))

@@ -30,7 +30,7 @@ class RepairedPair(NamedTuple):
 
     instruction: str
     response: str
-    made: dict[str, int]  # places mended, by rule
+    made: dict[str, int]  # places repaired, by rule
     left: set[str]  # the rules that left something
 
 

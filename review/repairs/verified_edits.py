@@ -38,7 +38,7 @@ class Edit(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The places that a rule would mend, each by one or more edits, and whether it saw others that it must leave."""
+    """The places that a rule would repair, each by one or more edits, and whether it saw others that it must leave."""
 
     places: tuple[tuple[Edit, ...], ...] = ()
     left: bool = False

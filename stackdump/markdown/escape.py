@@ -55,7 +55,7 @@ def unescape(text: str) -> str:
 
 
 def unescape_attribute(value: str) -> str:
-    """The same in an attribute, where `&copy=1` is no reference (HTML Standard, 13.2.5.73)."""
+    """The same in an attribute, where `&copy=1` is not a reference (HTML Standard, 13.2.5.73)."""
     if "&" not in value:
         return value
     return _ATTRIBUTE_REFERENCE.sub(lambda m: html.unescape(m[0]) if m[1][0] == "#" else html5.get(m[1], m[0]), value)
@@ -63,9 +63,9 @@ def unescape_attribute(value: str) -> str:
 
 # ---- text -----------------------------------------------------------------------------------------------------
 
-# What may need an escape. A run of `*` or `_` between words (`2 * 3`) is no delimiter, nor is a `_` between letters; at
-# the ends of a text and of its lines the neighbours count as unknown. (Every alternative begins with a character of its
-# own, so that the search can skip to them, and looks behind to match a run only from its start: linear time.)
+# What may need an escape. A run of `*` or `_` between words (`2 * 3`) is not a delimiter, nor is a `_` between letters;
+# at the ends of a text and of its lines the neighbours count as unknown. (Every alternative begins with a character of
+# its own, so that the search can skip to them, and looks behind to match a run only from its start: linear time.)
 _MARKUP: Final = r"""
       \\(?![^\W_])                                          # a backslash, unless a letter or digit follows
     | \*(?<!\*\*)  (?: (?<![^\s\0][ ]\*) \**+ | \**+ (?![ ][^\s\0]) )

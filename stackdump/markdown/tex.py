@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from stackdump.markdown.escape import BREAK
 
-# Text up to any of these is no formula; a pair of a backslash and a character is passed over.
+# Text up to any of these is not a formula; a pair of a backslash and a character is passed over.
 _START: Final = re.compile(r"\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
 # ... and where `\$..\$` is the inline delimiter and a lone dollar is none.
 _START_ESCAPED: Final = re.compile(r"\$\$|\\\$|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)

@@ -213,7 +213,7 @@ class Writer(Paragraph):
         self.lead = self.gap
 
     def write_lines(self, block: str) -> None:
-        """A block that is no paragraph."""
+        """A block that is not a paragraph."""
         if self.cell:
             raise NotInlineError
         if self.prefix and "\n" in block:
@@ -633,7 +633,7 @@ class Writer(Paragraph):
         return write_table(table, rows)
 
     def raw(self, name: str, i: int) -> int:
-        """The element at index i as HTML, for want of a syntax."""
+        """The element at index i as HTML, where Markdown has no syntax."""
         if not self.trusted:
             raise IllNestedError
         if self.cell:
