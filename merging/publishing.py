@@ -146,7 +146,7 @@ class Publication:
     ) -> dict[str, Any]:
         sources = [f"{numbers.records:,} from {source}" for source, numbers in self.statistics.by_source()]
         licenses = [address or name for name, address in terms.texts()]
-        return croissant(title, f"Records: {', '.join(sources)}", licenses, languages, card.COLUMNS, files, digests)
+        return croissant(title, f"Records: {', '.join(sources)}", licenses, languages, card.meaning, files, digests)
 
     def _write_notices(self) -> None:
         """Write the notices that have to be in every copy of some sources' records, if there are any."""
