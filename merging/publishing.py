@@ -28,6 +28,7 @@ from records.errors import InputError
 from records.file_io import walk, write_json, write_report
 from records.licenses import Terms
 from records.record import RecordLine
+from records.script import show_table, tell
 
 REPORT = "report.json"
 NOTICES_FILE = "NOTICES.txt"
@@ -225,6 +226,17 @@ def _names_taken(folder: Path) -> set[str]:
             if FILES.fullmatch(name) or (name in FOLDERS and not is_folder):
                 taken.add(name)
     return taken
+
+
+def show_files(records: str, files: list[DataFile], splits: Iterable[str]) -> None:
+    """Print how many records each file has, and which splits have none and so no files.
+
+    records: what they are called.
+    """
+    show_table(f"{records} by file", [(file.path.as_posix(), file.records) for file in files])
+    filled = {file.split for file in files if file.records}
+    if empty := [split for split in splits if split not in filled]:
+        tell(f"caution: no {records} are in {', '.join(empty)}, for questions are drawn at random; give larger shares")
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
