@@ -31,8 +31,8 @@ class Hub:
         """name: USER/NAME. is_confirmed: upload without asking.
 
         Raises InputError if huggingface_hub is missing, nobody is logged in, the hub does not answer, nobody could be
-        asked, or the name has a data set there that is not of this project, or is public although `is_public` is not
-        set.
+        asked, or the name has a data set there that is not of this project, or is private or public and `is_public`
+        says otherwise.
         """
         self.name, self._is_public, self._is_confirmed = name, is_public, is_confirmed
         if not is_confirmed and not sys.stdin.isatty():
@@ -55,6 +55,8 @@ class Hub:
         there = self._api.repo_info(self.name, repo_type="dataset")
         if not there.private and not self._is_public:
             raise InputError(f"{self.name}: is public at the hub; give --public, or another name")
+        if there.private and self._is_public:
+            raise InputError(f"{self.name}: is private at the hub; leave out --public, or make it public there first")
         files = {file.rfilename for file in there.siblings or ()} - OF_THE_HUB
         if not files:
             return set()

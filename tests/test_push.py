@@ -186,6 +186,13 @@ def test_public_data_set_is_not_written_to_by_accident(hub, records, tmp_path):
     assert_one_line_error(run, MERGE, NAME, "is public at the hub; give --public")
 
 
+def test_private_data_set_is_not_taken_for_a_public_one(hub, records, tmp_path):
+    push(records, tmp_path / "made", "--yes")
+    run = push(records, tmp_path / "made", "--yes", "--public")
+    assert_one_line_error(run, MERGE, NAME, "is private at the hub; leave out --public")
+    assert hub.private[NAME]
+
+
 @pytest.mark.parametrize("name", ["a/b/c", "knots", "..", "ann/kn ots", ""])
 def test_wrong_name_is_one_line(hub, records, tmp_path, name):
     run = run_script(MERGE, "--inputpath", records, "--destpath", tmp_path / "made", "--push", name, "--yes")
