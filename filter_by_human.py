@@ -28,6 +28,7 @@ from review.agreement import (
     Review,
     agreement,
     decide,
+    deciding,
     disputed,
     joint_agreement,
     reviews_of,
@@ -74,7 +75,7 @@ def main() -> None:
     compared = load_judgement_files([*args.judgement_file, *others])
     files = {path: compared[path] for path in args.judgement_file}
     reviews, verdicts, tally = reviews_of(files), Counter[str](), Tally()
-    unknown, disputes = dict(reviews), disputed(reviews)
+    unknown, disputes = dict(reviews), disputed({record_id: deciding(each) for record_id, each in reviews.items()})
     agreed = agreement_of(compared) if args.agreement is not None else None
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):

@@ -37,7 +37,7 @@ from merging.formats import DataSet
 from merging.inputs import Ledger, describe_input, read_checked, shown
 from merging.lengths import TokenCounter
 from merging.preference_rows import prompt_messages
-from merging.publishing import Publication, published_options, unchanged_files
+from merging.publishing import Publication, published_options, show_files, unchanged_files
 from merging.screening import TokenScreening
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
@@ -348,7 +348,7 @@ def main() -> None:
         show_table("labels", list(by_label.items()))
     if tokens.found:
         show_table(f"{rows.kind} with special tokens", tokens.most_frequent())
-    show_table(f"{rows.kind} by file", [(file.path.as_posix(), file.records) for file in data_files])
+    show_files(rows.kind, data_files, splits.names)
     for caution in terms.cautions():
         tell(f"caution: {caution}")
     push(hub, flags.destpath)

@@ -27,12 +27,13 @@ from merging.flags import (
     hub_of,
     push,
     refuse_publishing_contradictions,
+    valid_text,
 )
 from merging.formats import CHATS, FORMATS, SEPARATOR, DataSet, shapes
 from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked, shown
 from merging.lengths import DEFAULT_LENGTHS, TokenCounter
 from merging.mix import MixSource, load_mix
-from merging.publishing import Publication, published_options, unchanged_files
+from merging.publishing import Publication, published_options, show_files, unchanged_files
 from merging.sampling import Groups
 from merging.screening import PERSONAL_DATA, SPECIAL_TOKENS, Screening, TokenScreening
 from merging.shuffle import Shuffle
@@ -226,7 +227,7 @@ def similarity(text: str) -> float:
 
 def on_one_line(text: str) -> str:
     r"""The type of a flag in whose text \n may stand for a line end; in the card's command it always does."""
-    return text.replace("\n", r"\n")
+    return valid_text(text).replace("\n", r"\n")
 
 
 def with_line_ends(text: str) -> str:
@@ -290,7 +291,7 @@ def main() -> None:
 
     ledger.tally().show(f"{len(paths)} inputs -> {flags.destpath}")
     show_table("records by source", sorted(ledger.kept.items()))
-    show_table("records by file", [(file.path.as_posix(), file.records) for file in files])
+    show_files("records", files, splits.names)
     show_lengths(publication.statistics, token_counter.method)
     if tokens.found:
         show_table(f"records with special tokens ({tokens.outcome})", tokens.most_frequent())

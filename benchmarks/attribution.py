@@ -4,7 +4,8 @@
     python -m benchmarks.attribution --dumps ~/dumps
 
 A row is attributed if ATTRIBUTION.jsonl has its id, with the addresses of question and answer, and a licence. Tuples
-have no id: TUPLE_IDS.jsonl gives it by file and index. A record of a deleted author has no name, so names are counted.
+have no id: TUPLE_IDS.jsonl gives it by file and index. Deleted authors have no name, nor has anyone in
+a dump without Users.xml, so names are counted.
 """
 
 from __future__ import annotations

@@ -55,6 +55,10 @@ COLUMNS = {
     "id": "the record's id, as in ATTRIBUTION.jsonl; for Stack Exchange, the answer's address",
     "meta": "JSON: the licence, and what else the source tells of the record",
 }
+COLUMNS_OF_FORMATS = {
+    ("pairs_llama_factory", "messages"): COLUMNS["prompt"],
+    ("labels_llama_factory", "completion"): "the whole conversation; the model learns to write its last message",
+}
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$#])")
 
@@ -171,7 +175,7 @@ class Card:
         """The columns of each format that is there, with what they hold."""
         formats = dict.fromkeys(file.format for file in self.data_files if file.format in SHAPES)
         return [
-            (name, [(column, COLUMNS[column]) for column in dict.fromkeys((*SHAPES[name].columns, "id"))])
+            (name, [(column, meaning(name, column)) for column in dict.fromkeys((*SHAPES[name].columns, "id"))])
             for name in formats
         ]
 
@@ -203,6 +207,11 @@ class Card:
 
     def _synthetic(self) -> list[str]:
         return [source for source, origin, numbers in self._sources() if origin.synthetic or numbers.models]
+
+
+def meaning(format: str, column: str) -> str:
+    """What a column of a format holds."""
+    return COLUMNS_OF_FORMATS.get((format, column)) or COLUMNS[column]
 
 
 def _identifier(name: str) -> str:

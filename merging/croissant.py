@@ -6,7 +6,7 @@ The files come with their SHA-256, and each format and split that has Parquet fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from merging.formats import PARQUET, SHAPES, DataFile
@@ -68,13 +68,14 @@ def croissant(
     description: str,
     licenses: Iterable[str],
     languages: list[str],
-    columns: Mapping[str, str],
+    meaning: Callable[[str, str], str],
     files: list[DataFile],
     digests: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The description of a data set.
 
-    licenses: names or addresses. columns: what each holds, by name. digests: size and SHA-256 of each file, by path.
+    licenses: names or addresses. meaning: what a format's column holds. digests: size and SHA-256 of each file, by
+    path.
     """
     return {
         "@context": CONTEXT,
@@ -85,7 +86,7 @@ def croissant(
         "license": list(licenses),
         "inLanguage": languages,
         "distribution": [_file(file, digests) for file in files],
-        "recordSet": [_records(file, columns) for file in files if file.path.suffix == PARQUET and file.records],
+        "recordSet": [_records(file, meaning) for file in files if file.path.suffix == PARQUET and file.records],
     }
 
 
@@ -103,10 +104,13 @@ def _file(file: DataFile, digests: Mapping[str, Mapping[str, Any]]) -> dict[str,
     }
 
 
-def _records(file: DataFile, columns: Mapping[str, str]) -> dict[str, Any]:
+def _records(file: DataFile, meaning: Callable[[str, str], str]) -> dict[str, Any]:
     name = f"{file.format}/{file.split}"
     types = {**SHAPES[file.format].columns, "id": "text"}
-    fields = [_field(name, file.path.as_posix(), column, columns[column], type_) for column, type_ in types.items()]
+    fields = [
+        _field(name, file.path.as_posix(), column, meaning(file.format, column), type_)
+        for column, type_ in types.items()
+    ]
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "key": {"@id": f"{name}/id"}, "field": fields}
 
 

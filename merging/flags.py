@@ -17,13 +17,28 @@ def add_folder_flags(parser: argparse.ArgumentParser, default: str, choice: str)
     add(
         "--destpath",
         "--destdir",
-        type=Path,
+        type=_folder,
         default=Path(default),
         metavar="DIR",
         help="a folder, replaced as a whole; files that were not written by this script stay in it (default: "
         f"{default})",
     )
     add("--seed", type=int, default=0, metavar="N", help=f"for the shuffle and the choice of {choice} (default: 0)")
+
+
+def valid_text(value: str) -> str:
+    """The type of a flag whose text is written into files."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{value!r} is not UTF-8") from None
+    return value
+
+
+def _folder(value: str) -> Path:
+    if any(sign in value for sign in "*?["):
+        raise argparse.ArgumentTypeError(f"{value!r}: load_dataset takes *, ? and [ for patterns; give another name")
+    return Path(valid_text(value))
 
 
 def add_split_flag(add: Any) -> None:
@@ -40,8 +55,8 @@ def add_split_flag(add: Any) -> None:
 def add_publishing_flags(parser: argparse.ArgumentParser, title: str) -> None:
     """Add --title, --languages, --allow_license_conflict, --push, --public and --yes."""
     add = parser.add_argument_group("publishing").add_argument
-    add("--title", default=title, metavar="TEXT", help=f"of the card (default: {title})")
-    add("--languages", nargs="+", default=["en"], metavar="CODE", help="of the card (default: en)")
+    add("--title", type=valid_text, default=title, metavar="TEXT", help=f"of the card (default: {title})")
+    add("--languages", type=valid_text, nargs="+", default=["en"], metavar="CODE", help="of the card (default: en)")
     add(
         "--allow_license_conflict",
         action="store_true",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OF_THE_HUB = {".gitattributes"}  # in every repository
 CARD_LINES_SHOWN = 40
+NO_NAME = "--push: {!r} is not a name at the hub; give USER/NAME"
 LOGIN = (
     "log in with `hf auth login`, or set HF_TOKEN to a token that may write (https://huggingface.co/settings/tokens)"
 )
@@ -30,16 +31,22 @@ class Hub:
         """name: USER/NAME. is_confirmed: upload without asking.
 
         Raises InputError if huggingface_hub is missing, nobody is logged in, the hub does not answer, nobody could be
-        asked, or the name has a data set there that is not of this project, or is public although `is_public` is not
-        set.
+        asked, or the name has a data set there that is not of this project, or is private or public and `is_public`
+        says otherwise.
         """
         self.name, self._is_public, self._is_confirmed = name, is_public, is_confirmed
         if not is_confirmed and not sys.stdin.isatty():
             raise InputError("--push asks before it uploads, and there is no terminal; give --yes")
+        if "/" not in name:  # the client takes one word for a name too
+            raise InputError(NO_NAME.format(name))
         self._api = _api()
         with self._errors():
-            self._api.whoami()
+            self._refuse_token_that_only_reads()
             self._earlier = self._earlier_files()
+
+    def _refuse_token_that_only_reads(self) -> None:
+        if self._api.whoami().get("auth", {}).get("accessToken", {}).get("role") == "read":
+            raise InputError(f"--push: the token at hand may only read; {LOGIN}")
 
     def _earlier_files(self) -> set[str]:
         """The files that an earlier upload left there."""
@@ -48,6 +55,8 @@ class Hub:
         there = self._api.repo_info(self.name, repo_type="dataset")
         if not there.private and not self._is_public:
             raise InputError(f"{self.name}: is public at the hub; give --public, or another name")
+        if there.private and self._is_public:
+            raise InputError(f"{self.name}: is private at the hub; leave out --public, or make it public there first")
         files = {file.rfilename for file in there.siblings or ()} - OF_THE_HUB
         if not files:
             return set()
@@ -97,7 +106,7 @@ class Hub:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turns what the client raises into InputError."""
+        """Turns what the client raises into InputError, but for errors of local files, such as those of its cache."""
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalTokenNotFoundError
 
         try:
@@ -105,13 +114,18 @@ class Hub:
         except LocalTokenNotFoundError:
             raise InputError(f"--push: nobody is logged in at the hub; {LOGIN}") from None
         except HFValidationError:
-            raise InputError(f"--push: {self.name!r} is not a name at the hub; give USER/NAME") from None
+            raise InputError(NO_NAME.format(self.name)) from None
         except HfHubHTTPError as error:
             status = error.response.status_code if error.response is not None else 0
             hint = f"; {LOGIN}" if status in (401, 403) else ""
             raise InputError(f"{self.name}: the hub refuses ({_first_line(error)}){hint}") from None
         except (HTTPError, OSError) as error:
+            if getattr(error, "filename", None) is not None:
+                raise
             raise InputError(f"{self.name}: the hub does not answer ({_first_line(error)}); try again later") from None
+        except (ValueError, RuntimeError) as error:  # no such address, an answer that is no JSON, a failed large file
+            reason = _first_line(error.__cause__ or error)
+            raise InputError(f"{self.name}: no data set can be sent to {self._api.endpoint} ({reason})") from None
 
 
 def _api() -> HfApi:
@@ -120,10 +134,12 @@ def _api() -> HfApi:
         from huggingface_hub.utils import disable_progress_bars
     except ImportError:
         raise InputError("--push needs huggingface_hub: pip install -r requirements/push.txt") from None
+    except ValueError as error:  # it reads the address when it is imported
+        raise InputError(f"--push: HF_ENDPOINT is not an address ({error})") from None
     if not sys.stderr.isatty():
         disable_progress_bars()
     return HfApi()
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

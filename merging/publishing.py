@@ -28,6 +28,7 @@ from records.errors import InputError
 from records.file_io import walk, write_json, write_report
 from records.licenses import Terms
 from records.record import RecordLine
+from records.script import show_table, tell
 
 REPORT = "report.json"
 NOTICES_FILE = "NOTICES.txt"
@@ -146,7 +147,7 @@ class Publication:
     ) -> dict[str, Any]:
         sources = [f"{numbers.records:,} from {source}" for source, numbers in self.statistics.by_source()]
         licenses = [address or name for name, address in terms.texts()]
-        return croissant(title, f"Records: {', '.join(sources)}", licenses, languages, card.COLUMNS, files, digests)
+        return croissant(title, f"Records: {', '.join(sources)}", licenses, languages, card.meaning, files, digests)
 
     def _write_notices(self) -> None:
         """Write the notices that have to be in every copy of some sources' records, if there are any."""
@@ -225,6 +226,17 @@ def _names_taken(folder: Path) -> set[str]:
             if FILES.fullmatch(name) or (name in FOLDERS and not is_folder):
                 taken.add(name)
     return taken
+
+
+def show_files(records: str, files: list[DataFile], splits: Iterable[str]) -> None:
+    """Print how many records each file has, and which splits have none and so no files.
+
+    records: what they are called.
+    """
+    show_table(f"{records} by file", [(file.path.as_posix(), file.records) for file in files])
+    filled = {file.split for file in files if file.records}
+    if empty := [split for split in splits if split not in filled]:
+        tell(f"caution: no {records} are in {', '.join(empty)}, for questions are drawn at random; give larger shares")
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

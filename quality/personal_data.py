@@ -50,10 +50,12 @@ def mask(text: str, spans: Sequence[PersonalData]) -> str:
     """
     pieces, end = [], 0
     for span in spans:
-        opening = "" if text.endswith("<", 0, span.start) else "<"
-        closing = "" if text.startswith(">", span.end) else ">"
-        pieces += [text[end : span.start], opening, span.kind.upper(), closing]
-        end = span.end
+        before = text[end : span.start]
+        opening, closing = len(before) - len(before.rstrip("<")), 0
+        while text.startswith(">", span.end + closing):
+            closing += 1
+        pieces += [before[: len(before) - min(opening, max(closing, 1))], f"<{span.kind.upper()}>"]
+        end = span.end + min(closing, max(opening, 1))
     return "".join([*pieces, text[end:]])
 
 

@@ -144,8 +144,8 @@ def read_rows(file: SourceFile) -> Iterator[SourceRow]:
             head = counted.peek(1)
         first = head.lstrip()[:1]
         if first not in (b"", b"[", b"{"):
-            what = "a git LFS pointer; run git lfs pull" if head.startswith(LFS_POINTER) else "not JSON"
-            raise InputError(f"{file.name}:1: is {what}, or fetch the published file again")
+            what = "a git LFS pointer; run git lfs pull, or" if head.startswith(LFS_POINTER) else "not JSON;"
+            raise InputError(f"{file.name}:1: is {what} fetch the published file again")
         for number, value in _array(counted, file) if first == b"[" else _lines(counted, file):
             place = f"{file.name}:{number}"
             if not isinstance(value, dict):

@@ -27,12 +27,16 @@ from records.record import RecordLine
 PERMISSIVE = ("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ODC-By-1.0", "Unlicense")
 SPELLINGS = {
     "mit-license": "MIT",
+    "the-mit-license": "MIT",
     "apache": "Apache-2.0",
+    "apache-2": "Apache-2.0",
     "apache-license-2.0": "Apache-2.0",
+    "apache-license,-version-2.0": "Apache-2.0",
     "cc0": "CC0-1.0",
     "public-domain": "CC0-1.0",
     "odc-by": "ODC-By-1.0",
 }
+NO_CHANGES = "allows no changes"
 
 LICENSES_OF_POSTS = ("question_license", "answer_license")  # in a record's meta
 LICENSES_OF_PAIR = ("question_license", "chosen_license", "rejected_license")
@@ -60,10 +64,16 @@ ADDRESSES = {
     "gfdl": "https://www.gnu.org/licenses/fdl.html",
 }
 
-_BETWEEN_WORDS = re.compile(r"[\s_/-]+")
+_BETWEEN_WORDS = re.compile(r"[\s_/()-]+")
 _CREATIVE_COMMONS = re.compile(r".*\b(?:cc|licenses)-by((?:-(?:nc|nd|sa))*)(?:-(\d\.\d))?(?:-.*)?")
 _RULES_OF_USE = re.compile(r".*(rail|llama|gemma).*")
-_OTHER_COPYLEFT = re.compile(r"a?l?gpl.*|gnu-.*|odbl.*")
+_OTHER_COPYLEFT = re.compile(r"a?l?gpl.*|gnu-.*|gfdl.*|odbl.*")
+_SHORT = {  # for the words of Creative Commons' long names
+    "creative-commons-attribution": "cc-by",
+    r"non-?commercial": "nc",
+    r"share-?alike": "sa",
+    r"no-?deriv(?:ative)?s": "nd",
+}
 _LLAMA = re.compile(r".*llama-?(\d(?:\.\d)?).*")
 _GPL = re.compile(r"([al]?gpl)(?:-?v?(\d)(?:\.(\d))?)?.*")
 
@@ -84,7 +94,10 @@ class License(NamedTuple):
 @cache
 def license_named(name: str) -> License:
     """A licence by its name as records write it: "CC BY-SA 4.0", "cc-by-sa-4.0", "MIT", the address of its text, .."""
-    plain = _BETWEEN_WORDS.sub("-", name.strip().casefold())
+    plain = _BETWEEN_WORDS.sub("-", name.casefold()).strip("-")
+    if plain.startswith("creative-commons"):
+        for words, short in _SHORT.items():
+            plain = re.sub(words, short, plain)
     if creative_commons := _CREATIVE_COMMONS.fullmatch(plain):
         return _creative_commons(creative_commons[1], creative_commons[2])
     for known in PERMISSIVE:
@@ -120,7 +133,7 @@ def _gnu_address(hub_name: str) -> str:
 
 def _creative_commons(elements: str, version: str | None) -> License:
     name = f"CC-BY{elements.upper()}" + (f"-{version}" if version else "")
-    forbids = "allows no changes" if "nd" in elements else "is for non-commercial use only" if "nc" in elements else ""
+    forbids = NO_CHANGES if "nd" in elements else "is for non-commercial use only" if "nc" in elements else ""
     hub_name = f"cc-by{elements}-{version or '4.0'}"
     return License(
         name,
@@ -206,6 +219,11 @@ class Terms:
             f"{license.name} of {source} has rules on the use of what the model wrote; tell them where you publish"
             for license, source in self._first.items()
             if license.has_rules
+        ]
+        lines += [
+            f"{license.name} of {source} {NO_CHANGES}; do not publish its texts if this data set changed them"
+            for license, source in self._first.items()
+            if license.forbids == NO_CHANGES
         ]
         lines += [f"nothing is known here of the licence {name}; read it before you publish" for name in self.unknown()]
         return list(filter(None, lines))

@@ -38,8 +38,17 @@ def reviews_of(files: Mapping[str, Mapping[str, Judgement]]) -> dict[str, list[R
     return reviews
 
 
+def deciding(reviews: Collection[Review]) -> Collection[Review]:
+    """The reviews that decide on a record: those by persons; if there are none, those by models."""
+    return [review for review in reviews if not review.judgement.model] or reviews
+
+
 def decide(reviews: Collection[Review]) -> str:
-    """The joint decision on a record: a single reject rejects it, because a reviewer may see what others missed."""
+    """The joint decision on a record: a single reject rejects it, because a reviewer may see what others missed.
+
+    A model overrules no person.
+    """
+    reviews = deciding(reviews)
     if not reviews:
         return NOT_JUDGED
     return ACCEPTED if all(review.judgement.accepted for review in reviews) else REJECTED

@@ -31,6 +31,8 @@ class HubServer(ThreadingHTTPServer):
         self.private: dict[str, bool] = {}
         self.stored: dict[str, bytes] = {}  # large files, by SHA-256
         self.requests: list[str] = []
+        self.role = "write"  # of the user's token
+        self.page = b""  # answers every question, as a network that wants a login does
         self.refuse = ""  # a part of the requests that are answered with 403
 
     @property
@@ -66,8 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
         path = self._begin()
         if path is None:
             return
+        if self.server.page:
+            return self._send(200, self.server.page, {"Content-Type": "text/html"})
         if path == "/api/whoami-v2":
-            return self._json({"type": "user", "name": "ann", "auth": {"accessToken": {"role": "write"}}})
+            return self._json({"type": "user", "name": "ann", "auth": {"accessToken": {"role": self.server.role}}})
         if found := re.fullmatch(rf"{REPO}(?:/revision/main)?", path):
             return self._info(found[1])
         if found := re.fullmatch(rf"{REPO}/resolve/\w+/(.+)", path):
@@ -101,6 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.refuse and self.server.refuse in self.path:
+            return self._error(403, "the signature has expired")
         digest = hashlib.sha256(data).hexdigest()
         if self.path != f"/storage/{digest}":
             return self._error(400, "other bytes than announced")

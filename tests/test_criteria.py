@@ -190,6 +190,17 @@ def test_markup_that_renders_is_left_alone(response):
         ("See my previous answer on ropes.", "my previous answer"),
         ("As others have pointed out, it slips.", "As others have pointed out"),
         ("This is too long for a comment.", "too long for a comment"),
+        ("Use two turns, as *knotty7* and others suggest.", "as *knotty7* and others suggest"),
+        ("To echo Jim, use two turns.", "To echo Jim"),
+        ("As the OP says, it slips.", "the OP"),
+        ("I agree that two turns hold.", "I agree"),
+        ("**I fully agree**, two turns hold.", "**I fully agree"),
+        ("Two turns hold. I agree with Eric's statement on ropes.", "I agree with Eric"),
+        ("After reading the previous answers, I would add a turn.", "previous answers"),
+        ("This is an add-on to the existing answer.", "existing answer"),
+        ("Two turns hold, as other answers say.", "as other answers say"),
+        ("As stated in some of the comments, it slips.", "some of the comments"),
+        ("It needs more visibility than a comment.", "more visibility than a comment"),
         ("As mentioned in the comments, it slips.", "mentioned in the comments"),
         ("Based on your comment, use two turns.", "Based on your comment"),
         ("I cannot comment yet, so here it is.", "cannot comment"),
@@ -239,6 +250,10 @@ def test_references_are_found(response, span):
         "As noted by Kolmogorov (1933), the axioms are few.",
         "The last update: in May.",
         "Other answers to the equation are x = 3 and x = 4.",
+        "The op amp holds, and the OP amp too.",
+        "Two experts will agree: two turns hold. I agree with the theory of knots.",
+        "The previous answer is 42; echo Hello prints it.",
+        "It is said in the comments of the program.",
     ],
 )
 def test_what_only_looks_like_a_reference_is_left_alone(response):
@@ -264,6 +279,13 @@ def test_what_only_looks_like_a_reference_is_left_alone(response):
         ("I tell my students to use two turns.", "my students"),
         ("My wife ties it with one hand.", "My wife"),
         ("I have ten years of experience with ropes.", "I have ten years of experience"),
+        ("Here is the script that I wrote.", "script that I wrote"),
+        ("I wrote my own script to tie it.", "I wrote my own script"),
+        ("There are tools (I have my own, but use any).", "I have my own"),
+        ("I'm no expert in ropes, but two turns hold.", "I'm no expert"),
+        ("I am lacking time to check it.", "I am lacking time"),
+        ("Last year I attended a course on knots.", "I attended"),
+        ("On my laptop it takes a second.", "my laptop"),
     ],
 )
 def test_personal_details_are_found(response, span):
@@ -285,6 +307,8 @@ def test_personal_details_are_found(response, span):
         "Disclaimer: I have not tested it.",
         "Put `my company` in the form; the email field validates it.",
         "We published the package to the registry in this step.",
+        "Call the function I wrote above, and the code I use here.",
+        "If I have my own rope, I need no other.",
     ],
 )
 def test_what_says_nothing_about_the_author_is_left_alone(response):

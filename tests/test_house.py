@@ -25,6 +25,7 @@ USES = {
     "merging": {"records", "quality"},
     "generation": {"records", "quality", "review"},
     "preferences": {"records", "quality", "review"},
+    "judging": {"records", "review", "generation"},
 }
 PAGE = (ROOT / "docs" / "design.md").read_text("utf-8")
 SCRIPTS = {path.stem: path for path in ROOT.glob("*.py")}

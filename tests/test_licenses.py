@@ -23,6 +23,10 @@ SPELLINGS = {
     "https://creativecommons.org/licenses/by-sa/4.0/": "CC-BY-SA-4.0",
     "CC BY-SA 4.0 International": "CC-BY-SA-4.0",
     "CC BY-SA": "CC-BY-SA",
+    "Creative Commons Attribution-ShareAlike 4.0 International (CC BY-SA 4.0)": "CC-BY-SA-4.0",
+    "Creative Commons Attribution Share Alike 3.0": "CC-BY-SA-3.0",
+    "Creative Commons Attribution-NonCommercial-NoDerivatives 4.0 International": "CC-BY-NC-ND-4.0",
+    "Creative Commons Attribution 4.0": "CC-BY-4.0",
     "CC BY-SA 2.5": "CC-BY-SA-2.5",
     "CC BY 4.0": "CC-BY-4.0",
     "cc-by-nc-sa-4.0": "CC-BY-NC-SA-4.0",
@@ -32,6 +36,7 @@ SPELLINGS = {
     "apache-2.0": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
+    "Apache License, Version 2.0": "Apache-2.0",
     "CC0": "CC0-1.0",
     "cc0-1.0": "CC0-1.0",
     "bigscience-bloom-rail-1.0": "bigscience-bloom-rail-1.0",
@@ -112,11 +117,19 @@ def test_licences_that_the_hub_does_not_list_are_named(names, hub_names, not_at_
     assert terms.hub_names() == hub_names and [license.name for license in terms.not_at_hub()] == not_at_hub
 
 
+def test_a_licence_that_allows_no_changes_is_a_caution_by_itself():
+    terms = Terms()
+    terms.add(("CC BY-ND 4.0",), row())
+    assert [line.partition(";")[0] for line in terms.cautions()] == ["CC-BY-ND-4.0 of stackexchange allows no changes"]
+
+
 FORBIDDEN = [
     ("CC BY-SA 4.0", "CC BY-NC 4.0", "is for non-commercial use only"),
     ("CC BY-SA", "CC BY-NC-SA 4.0", "is for non-commercial use only"),
     ("CC BY-SA 3.0", "CC BY-ND 4.0", "allows no changes"),
     ("CC BY-SA 2.5", "GPL-3.0", "is another copyleft"),
+    ("CC BY-SA 4.0", "GFDL 1.3", "is another copyleft"),
+    ("CC BY-SA 4.0", "Creative Commons Attribution-NonCommercial 4.0", "is for non-commercial use only"),
 ]
 ALLOWED = [
     (["CC BY-SA 2.5", "CC BY-SA 3.0", "CC BY-SA 4.0", "CC BY-SA"], ["cc-by-sa-4.0"]),

@@ -53,6 +53,27 @@ def test_a_merge_without_records_is_an_error_and_leaves_the_earlier_data_set(tmp
     assert {path.name: path.read_bytes() for path in made.iterdir()} == before
 
 
+def test_a_split_that_no_record_is_in_is_told(merge, tmp_path, capsys):
+    merge(record(1), more=("--split", "train:0.998", "validation:0.001", "test:0.001"))
+    assert "caution: no records are in validation, test, for" in capsys.readouterr().err
+    merge(record(1))
+    assert "caution" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["made[1]", "ma*de", "made?"])
+def test_folder_whose_name_load_dataset_takes_for_a_pattern_is_refused(tmp_path, name):
+    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / name, stdin=jsonl(record()))
+    assert run.status == 2 and "load_dataset takes *, ? and [ for patterns" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--title", "--languages", "--system", "--separator", "--destpath"])
+def test_text_of_flags_that_is_not_utf8_is_refused(tmp_path, flag):
+    formats = ["--formats", "messages", "prompt_completion"]
+    run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "made", *formats, flag, "\udcff", stdin=b"")
+    assert run.status == 2 and f"argument {flag}" in run.stderr and "is not UTF-8" in run.stderr
+
+
 def test_a_merge_that_drops_every_record_says_why(merge, tmp_path):
     with pytest.raises(InputError, match=r"because all 3 records were dropped \(no instruction: 1, no response: 2\)$"):
         merge(record(1, response=""), record(2, response=" "), record(3, instruction=""))

@@ -150,6 +150,9 @@ def test_of_overlapping_spans_the_first_is_taken():
         ("Write to <anne.bosun@harbourmail.org>.", "Write to <EMAIL_ADDRESS>."),
         ("<anne.bosun@harbourmail.org, ben@harbourmail.org>", "<EMAIL_ADDRESS>, <EMAIL_ADDRESS>"),
         ("a <anne.bosun@harbourmail.org b", "a <EMAIL_ADDRESS> b"),
+        ("<<anne.bosun@harbourmail.org>>, <<<ben@harbourmail.org>>>", "<EMAIL_ADDRESS>, <EMAIL_ADDRESS>"),
+        ("<anne.bosun@harbourmail.org><ben@harbourmail.org>", "<EMAIL_ADDRESS><EMAIL_ADDRESS>"),
+        ("cout << anne.bosun@harbourmail.org<<end;", "cout << <EMAIL_ADDRESS><<end;"),
         ("anne.bosun@harbourmail.org> b", "<EMAIL_ADDRESS> b"),
     ],
 )

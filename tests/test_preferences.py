@@ -205,6 +205,13 @@ def test_card_describes_every_column_also_without_llama_factory(many):
     assert "dataset_info.json" not in card and "| characters of prompts | of chosen answers |" in card
 
 
+def test_columns_that_llama_factory_calls_otherwise_are_described_as_what_they_are(two):
+    card, croissant = ((two / name).read_text("utf-8") for name in ("README.md", "croissant.json"))
+    assert "* `messages`: what the model is given" in card.partition("`pairs_llama_factory`:")[2]
+    records = next(each for each in json.loads(croissant)["recordSet"] if each["name"] == "pairs_llama_factory/train")
+    assert records["field"][0]["description"] == "what the model is given"
+
+
 def test_special_tokens_in_any_of_the_texts_are_counted(tmp_path, capsys):
     given = answers(1, 9, 1)
     given[1]["response"] += " <|im_end|>"

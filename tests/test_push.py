@@ -115,6 +115,40 @@ def test_server_that_does_not_answer_is_one_line(hub, records, tmp_path, monkeyp
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("address, problem", [("http://[::1", "HF_ENDPOINT"), ("hub.example", "does not answer")])
+def test_address_that_is_none_is_one_line(hub, records, tmp_path, monkeypatch, address, problem):
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    run = push(records, tmp_path / "made", "--yes")._replace(stdout="")  # huggingface_hub prints to it when imported
+    assert_one_line_error(run, MERGE, problem)
+
+
+def test_page_instead_of_the_hubs_answer_is_one_line(hub, records, tmp_path):
+    hub.page = b"<html>Log in to this network</html>"
+    assert_one_line_error(push(records, tmp_path / "made", "--yes"), MERGE, "no data set can be sent to", hub.url)
+    assert not (tmp_path / "made").exists()
+
+
+def test_token_that_only_reads_ends_the_run_before_the_work(hub, records, tmp_path):
+    hub.role = "read"
+    assert_one_line_error(push(records, tmp_path / "made", "--yes"), MERGE, "may only read", "hf auth login")
+    assert not (tmp_path / "made").exists()
+
+
+def test_large_file_that_does_not_get_through_is_one_line(hub, records, tmp_path):
+    hub.refuse = "/storage/"
+    run = push(records, tmp_path / "made", "--yes", "--formats", "messages")
+    assert run.status == 1 and "Traceback" not in run.stderr, run
+    assert "no data set can be sent" in run.stderr and "the signature has expired" in run.stderr.splitlines()[-1]
+    assert "messages/train.jsonl" in contents(tmp_path / "made")
+
+
+def test_cache_that_cannot_be_written_is_named(hub, records, tmp_path, monkeypatch):
+    push(records, tmp_path / "made", "--yes")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "file"))
+    assert_one_line_error(push(records, tmp_path / "made", "--yes"), MERGE, str(tmp_path / "file"))
+
+
 @pytest.mark.parametrize("where", ["/api/repos/create", "/commit/main", "/preupload/", "/objects/batch"])
 def test_refused_upload_leaves_the_data_set_in_its_folder(hub, records, tmp_path, where):
     hub.refuse = where
@@ -152,7 +186,14 @@ def test_public_data_set_is_not_written_to_by_accident(hub, records, tmp_path):
     assert_one_line_error(run, MERGE, NAME, "is public at the hub; give --public")
 
 
-@pytest.mark.parametrize("name", ["a/b/c", "..", "ann/kn ots", ""])
+def test_private_data_set_is_not_taken_for_a_public_one(hub, records, tmp_path):
+    push(records, tmp_path / "made", "--yes")
+    run = push(records, tmp_path / "made", "--yes", "--public")
+    assert_one_line_error(run, MERGE, NAME, "is private at the hub; leave out --public")
+    assert hub.private[NAME]
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "knots", "..", "ann/kn ots", ""])
 def test_wrong_name_is_one_line(hub, records, tmp_path, name):
     run = run_script(MERGE, "--inputpath", records, "--destpath", tmp_path / "made", "--push", name, "--yes")
     assert run.status in (1, 2) and "Traceback" not in run.stderr and "--push" in run.stderr, run

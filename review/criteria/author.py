@@ -15,6 +15,7 @@ LONGEST_SENTENCE = 500  # characters after a match that are searched for its end
 I_HINTS, MY_HINTS = ("i ", "i\n", "i'", "i’"), ("my ", "my\n")
 WORK = any_of("works")
 MADE = any_of("made")
+PROGRAM = any_of("programs")
 I_HAVE = r"\bI(?:['’]ve| have| had)?(?: (?:also|recently|just|once|actually|currently|previously|personally))?"
 NEW = r"(?:own |recent |new |joint |old |first |latest |earlier |previous |forthcoming |\d{4} )*"
 JOB = any_of("jobs")
@@ -31,6 +32,12 @@ RULES = (
         rf"{I_HAVE} (?:wrote|written|created|developed|built|made|released|maintain|co-?wrote|put together|run) "
         rf"(?:up )?(?:an?|the|this|some|my own|about|several) (?:[\w+-]+ ){{0,3}}{WORK}\b"
         r"(?! (?:of|for) (?:my|the) (?:students?|class))",
+        r"\bI(?:['’]ve| have)? (?:(?:once|recently|just|also) )?(?:wrote|written) "
+        rf"(?:an?|some|my own) (?:[\w-]+ ){{0,3}}{PROGRAM}\b",
+        rf"\b{PROGRAM} (?:that |which )?I(?:['’]ve| have)? (?:also )?"
+        r"(?:wrote|written|made|created|use|developed|built)\b"
+        r"(?! (?:above|below|here|for you|in the (?:answer|example))\b)",
+        r"\bI have my own\b(?= ?[,.;)])",
         rf"\b{WORK} (?:that |which )?{I_HAVE} {MADE}\b",
         rf"\b[Mm]y {NEW}"
         r"(?:papers? (?:with|on|about|where|in which|titled|entitled)|preprint|monograph|blog(?: ?posts?)?|"
@@ -61,6 +68,10 @@ RULES = (
         r"\bI(?:['’]ve| have) (?:about |over |more than |almost |nearly )?(?:\w+ ){1,2}years['’]? (?:of )?"
         r"(?:\w+ )?experience\b",
         r"\bI(?:['’]ve)? (?:use|used|have used|am using)\b[^.!?\n]{0,40}\bat work\b",
+        r"\bI(?:['’]m| am) (?:not |no |by no means |far from )(?:an? |really an? )?(?:\w+ )?"
+        r"(?:guru|expert|lawyer|specialist|wizard)\b",
+        r"\bI(?:(?: don['’]t| do not) have (?:the |enough )?|(?:['’]m| am)? lack(?:ing)? (?:of )?)time\b",
+        r"\bI (?:attended|dropped out|e-?mailed|surveyed|interviewed|was taught|grew up|took a (?:class|course))\b",
         r"\bI(?:['’]m| am) (?:\w+ )?(?:new to|a (?:newbie|beginner|novice)\b)",
         rf"\b[Mm]y (?:\w+ )?{LIFE}\b(?! (?:class|object|table|method|function|variable|folder|directory|file)\b)",
         r"\bIn my (?:own )?(?:\w+ )?(?:research|teaching|lab|line of work|profession|classes)\b",

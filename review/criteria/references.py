@@ -41,6 +41,17 @@ RULES = (
         rf"\b[Aa]s {NAME} {SAYS}\b(?=[^.\n]{{0,40}}\b(?:comment|answer)s?\b)",
         rf"\bI(?:['’]m| am) with {NAME}(?=[,.;]| on (?:this|that)\b)",
         rf"\b[Ss]ee {NAME}['’]s (?:example|solution|post|reply|suggestion)\b(?! (?:of|to|for)\b)",
+        r"\b[Aa]s \W?[\w-]{3,30}\W? and others (?:have )?(?:already )?"
+        r"(?:suggest|mention|note|point|said|say)(?:s|ed|d)?\b",
+    ),
+    rule("names a user", ["echo"], rf"\b(?:[Tt]o echo|[Ee]choing) (?:what )?{NAME}(?! (?:in|at) (?:his|her|the)\b)"),
+    rule("refers to the asker", ["the op"], r"\b[Tt]he OP\b(?! (?:amp|code)s?\b)"),
+    rule(
+        "agrees with another user",
+        ["agree"],
+        rf"\A[^\w{OBJECT}]{{0,5}}(?:While |Although )?I(?: \w+)? (?:\w+ )?agree\b",
+        rf"\bI (?:\w+ )?(?:dis)?agree with (?:the )?{NAME}(?=['’]s (?:answer|comment|statement|point|suggestion)|"
+        r",| here\b|\.(?:\s|\Z))",
     ),
     rule(
         "refers to another answer",
@@ -50,6 +61,9 @@ RULES = (
         r"other (?:two |three |four )?(?:\w+ )?answers?\b(?! (?:choices?|options?|keys?|than)\b)",
         rf"\b(?:Other|Another|Previous|Existing) answers?(?= {SAYS}\b)",
         r"\b(?:to|in|by|from|see|with|of|what) another answer\b(?! (?:is|to)\b)",
+        rf"\b[Aa]s (?:comments/)?other answers {SAYS}\b",
+        r"\b(?:existing|previous|earlier|prior|every other|linked) (?:(?:good|great|excellent|nice) )?answers?\b"
+        r"(?! (?:choices?|options?|keys?|of|from|to|is|are|in|by|times?)\b)",
         r"\banother answer (?:here|above|below|mentions|mentioned|suggests|says|said|explains)\b",
         r"\b(?:another|other|previous) answerers?\b",
         r"\b[Mm]y (?:other|earlier|previous) (?:\w+ )?answer\b",
@@ -80,6 +94,10 @@ RULES = (
         r"\b(?:[Tt]oo|[Bb]it|[Ll]ittle) (?:too )?long (?:for|to be|as) an? comment\b",
         r"\b(?:an? |sort of an? |more of an? )(?:extended|long) comment\b",
         r"\bmore (?:of|like) a comment (?:than|rather)\b",
+        r"\bmore \w+ than an? comment\b",
+        r"\b(?:previous|existing|earlier|other) (?:comments|commenters?)\b" + IN_CODE,
+        r"\b(?:[Oo]ne|[Ss]ome|[Ss]everal|[Mm]any|[Ee]ach) of the comments\b" + IN_CODE,
+        r"\b(?:say|says|said|writes?|wrote|asks?|asked|tells?|told|made|came up|sources) in the comments\b" + IN_CODE,
         r"\bshould (?:really |probably |perhaps )?be a comment\b",
         r"\b(?:can['’]t|cannot|can not|not (?:yet )?(?:able|allowed|enough \w+) to|(?:reputation|rep|karma|points) to) "
         r"(?:yet |leave a |post a |add a |make a )?comment\b(?! (?:on|about|beyond|further)\b)",

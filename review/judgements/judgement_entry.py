@@ -64,7 +64,7 @@ def _plain(judgement: Judgement) -> Any:
 
 def _fields(judgement: Judgement) -> dict[str, Any]:
     word = "accept" if judgement.accepted else "reject"
-    return {"judgement": word, "criteria": list(judgement.criteria), "note": judgement.note}
+    return {"judgement": word, "criteria": list(judgement.criteria), "note": judgement.note, "model": judgement.model}
 
 
 def _yaml(value: Any) -> str:

@@ -167,6 +167,7 @@ class _Reader:
             self._criteria(fields["criteria"]) if "criteria" in fields else (),
             self._note(fields["note"]) if "note" in fields else "",
             line,
+            self._note(fields["model"], "model") if "model" in fields else "",
         )
 
     def _fields(self, node: yaml.MappingNode) -> dict[str, yaml.Node]:
@@ -199,10 +200,10 @@ class _Reader:
         self._mistake(node, "criteria must be numbers from 1 to 7, as in criteria: [4, 6]")
         return ()
 
-    def _note(self, node: yaml.Node) -> str:
+    def _note(self, node: yaml.Node, name: str = "note") -> str:
         if isinstance(node, yaml.ScalarNode):
             return str(node.value)
-        self._mistake(node, 'the note is a list or a mapping; write text with brackets or braces in "double quotes"')
+        self._mistake(node, f'the {name} is a list or a mapping; write text with brackets or braces in "double quotes"')
         return ""
 
     @property
@@ -233,5 +234,5 @@ def _goes_on(node: yaml.Node) -> bool:
 @lru_cache
 def _misspelt(name: str) -> str | None:
     """The field that a name misspells, as critera misspells criteria; None for any other name."""
-    near = get_close_matches(name.lower(), FIELDS, n=1, cutoff=NEAR)
+    near = get_close_matches(name.lower(), FIELDS[:3], n=1, cutoff=NEAR)
     return near[0] if near and name not in FIELDS else None

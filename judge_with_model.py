@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Step 3, a language model as one more reviewer: it judges each answer by the seven criteria.
+
+It is asked once about each answer, and writes accept or reject, the criteria, and a quote for each. A verdict that is
+not the JSON asked for, or quotes what is not in the answer, is dropped and counted. The judgement file is that of any
+reviewer, with the model's name in each entry; a person's judgement always comes before a model's.
+
+    python judge_with_model.py --inputpath filtered-stack-exchange/cstheory.jsonl --destpath judgements/model.yaml \\
+        --model my-model --base_url http://localhost:8000/v1 --license apache-2.0 --chat \\
+        --calibrate judgements/cstheory.yaml
+
+An interrupted run is resumed by the same command: the model's answers are saved in --cache. Memory holds all records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from generation.model_flags import add_model_flags, find_cache_path, model_options
+from generation.models import Model, open_model
+from generation.prompt_template import Template
+from judging.signed_file import require_replaceable, write_signed
+from judging.trust import ACCEPT, Trust, agreement_by_claim, trust_by_claim, trusted_part
+from judging.verdicts import PROMPT, Dropped, read_prompt, read_verdict, request_for
+from records.file_io import report_path, write_report
+from records.output_checks import RECORDS, check_outputs, record_outputs
+from records.record import read_with_progress
+from records.script import Tally, add_paths, run, script_parser, tell
+from review.agreement import Agreement
+from review.judgements import Judgement, load_judgements, record_id_of
+
+CHARACTERS_PER_TOKEN = 4  # of English, roughly
+
+
+def arguments() -> argparse.Namespace:
+    parser = script_parser(__doc__)
+    add_paths(parser)
+    add = parser.add_argument
+    add(
+        "--prompt",
+        type=Path,
+        default=PROMPT,
+        metavar="PATH",
+        help="prompt file (default: judging/prompts/all_criteria.txt)",
+    )
+    person = parser.add_argument_group("compared with a person").add_argument
+    person(
+        "--agreement",
+        metavar="PATH",
+        help="a person's judgement file: report Cohen's kappa, overall and for each criterion (default: none)",
+    )
+    person(
+        "--calibrate",
+        metavar="PATH",
+        help="a person's judgement file: write only what the model may be trusted with by it, of the records that the "
+        "person has not judged (default: write all)",
+    )
+    person(
+        "--min_precision",
+        type=float,
+        default=0.8,
+        metavar="X",
+        help="with --calibrate, trust what is right more often than this by the lower bound of its 95 %% interval "
+        "(default: 0.8)",
+    )
+    add_model_flags(parser)
+    args = parser.parse_args()
+    if args.destpath != "-" and not args.destpath.endswith((".yaml", ".yml")):
+        parser.error("--destpath must end with .yaml or .yml, or be - for stdout")
+    if not 0 <= args.min_precision < 1:
+        parser.error("--min_precision must be from 0 to below 1")
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    persons = {path: load_judgements(path) for path in (args.agreement, args.calibrate) if path}
+    cache = find_cache_path(args.cache, args.destpath)
+    inputs = [*args.inputpath, args.prompt, *persons]
+    outputs = record_outputs(args.destpath, cache=cache)
+    check_outputs(inputs, [each._replace(kind=None) if each.kind is RECORDS else each for each in outputs])
+    require_replaceable(args.destpath)
+    prompt, tally, started = read_prompt(args.prompt, args.chat), Tally(), time.monotonic()
+    records = read_unique(args.inputpath, tally)
+    with open_model(model_options(args), cache) as model:
+        verdicts, tokens = judge(records, prompt, model, tally)
+        counts = {"calls": model.asked, "known": model.known, "tokens_of_answers": tokens}
+    seconds = time.monotonic() - started
+
+    agreed = agreement_by_claim(persons[args.agreement], verdicts) if args.agreement else {}
+    trust = trust_by_claim(persons[args.calibrate], verdicts) if args.calibrate else {}
+    trusted = {claim for claim, each in trust.items() if each.said and each.low >= args.min_precision}
+    written = choose(verdicts, persons[args.calibrate], trusted, tally) if args.calibrate else verdicts
+    for _ in written:
+        tally.keep()
+    write_signed(args.destpath, written)
+    if report := report_path(args.destpath):
+        figures = {
+            "agreement": {claim: each.as_dict() for claim, each in agreed.items()},
+            "trust": {claim: {**asdict(each), "trusted": claim in trusted} for claim, each in trust.items()},
+        }
+        options = {**vars(args), "cache": cache}
+        write_report(report, {"options": options, "model": asdict(model.info), **counts, **tally.as_dict(), **figures})
+
+    tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
+    tell(
+        f"{model.asked:,} calls and {model.known:,} known answers, {tokens:,} tokens of answers, {seconds:,.1f} seconds"
+    )
+    show_agreement(agreed)
+    show_trust(trust, trusted)
+
+
+def read_unique(paths: list[str], tally: Tally) -> dict[str, dict[str, Any]]:
+    """The records by id; those with the id of an earlier one are counted as dropped."""
+    records: dict[str, dict[str, Any]] = {}
+    for row in read_with_progress(paths):
+        record_id = record_id_of(row.record["id"])
+        if record_id in records:
+            tally.drop("the id of an earlier record")
+        else:
+            records[record_id] = row.record
+    return records
+
+
+def judge(
+    records: dict[str, dict[str, Any]], prompt: Template, model: Model, tally: Tally
+) -> tuple[dict[str, Judgement], int]:
+    """The model's judgements by record id, and the number of tokens that it wrote for them."""
+    requests = [request_for(record, prompt) for record in records.values()]
+    read = sum(len("".join([*each.earlier, each.prompt])) for each in requests) // CHARACTERS_PER_TOKEN
+    tell(
+        f"to judge: {len(requests):,} answers, a call each, without those in the cache; about {read:,} tokens of "
+        f"prompts, and at most {len(requests) * prompt.max_tokens:,} of answers"
+    )
+    generations = model.generate(requests, prompt.settings(), "judging")
+    verdicts = {}
+    for (record_id, record), generation in zip(records.items(), generations, strict=True):
+        verdict = read_verdict(generation, record["response"], model.info.name)
+        if isinstance(verdict, Dropped):
+            tally.drop(verdict.reason)
+        else:
+            verdicts[record_id] = verdict
+    return verdicts, sum(generation.tokens for generation in generations)
+
+
+def choose(
+    verdicts: dict[str, Judgement], person: dict[str, Judgement], trusted: set[str], tally: Tally
+) -> dict[str, Judgement]:
+    """What the model may be trusted with, of the records that the person has not judged."""
+    chosen = {}
+    for record_id, verdict in verdicts.items():
+        if record_id in person:
+            tally.drop("judged by the person")
+        elif part := trusted_part(verdict, trusted):
+            chosen[record_id] = part
+        else:
+            tally.drop("not trusted")
+    return chosen
+
+
+def show_agreement(agreed: dict[str, Agreement]) -> None:
+    """Print Cohen's kappa for each claim."""
+    for claim, each in agreed.items():
+        kappa = "not defined" if each.kappa is None else f"{each.kappa:.2f}"
+        tell(
+            f"{name_of(claim)}: Cohen's kappa {kappa}, they agree on {each.observed:.0%} of {each.judged_by_both:,} "
+            "records"
+        )
+
+
+def show_trust(trust: dict[str, Trust], trusted: set[str]) -> None:
+    """Print what the model may be trusted with."""
+    for claim, each in trust.items():
+        verdict = "trusted" if claim in trusted else "not trusted"
+        tell(
+            f"{name_of(claim)}: {verdict}, right in {each.right:,} of {each.said:,} "
+            f"(95 % interval {each.low:.2f} to {each.high:.2f})"
+        )
+
+
+def name_of(claim: str) -> str:
+    return "accept or reject" if claim == ACCEPT else f"criterion {claim}"
+
+
+if __name__ == "__main__":
+    run(main)
