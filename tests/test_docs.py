@@ -11,6 +11,7 @@ import pytest
 from review.criteria import CRITERIA
 from review.judgements.judgement import CRITERIA as JUDGEABLE
 from tests.conftest import ROOT
+from viewer.controls import IN_SHORT
 
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -131,6 +132,7 @@ def test_every_flag_that_the_documentation_names_exists():
 def test_the_criteria_are_the_same_seven_everywhere():
     section = page("review").partition("## The criteria")[2].partition("## The viewer")[0]
     assert re.findall(r"^(\d)\. ", section, re.M) == list(JUDGEABLE) == [str(number) for number in CRITERIA]
+    assert IN_SHORT.keys() == CRITERIA.keys()
 
 
 def literal_parts(message: str) -> list[str]:
