@@ -64,9 +64,8 @@ def arguments() -> argparse.Namespace:
         help='question and answer are under one of these, such as "CC BY-SA 4.0"',
     )
     args = parser.parse_args()
-    for name in ("sites", "exclude_sites"):
-        setattr(args, name, hosts_of_user(getattr(args, name) or ()) or None)
-    return args
+    hosts = {name: hosts_of_user(vars(args)[name] or ()) or None for name in ("sites", "exclude_sites")}
+    return argparse.Namespace(**(vars(args) | hosts))
 
 
 def main() -> None:

@@ -49,10 +49,10 @@ def arguments() -> argparse.Namespace:
     )
     add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)")
     args = parser.parse_args()
-    args.repairs = tuple(name for name in args.repairs if name not in args.skip)
-    if not args.repairs and args.prompt == "both":
+    chosen = tuple(name for name in args.repairs if name not in args.skip)
+    if not chosen and args.prompt == "both":
         parser.error("no repair is left, and without --prompt there is nothing to do")
-    return args
+    return argparse.Namespace(**(vars(args) | {"repairs": chosen}))
 
 
 def repairs(text: str) -> tuple[str, ...]:

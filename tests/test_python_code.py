@@ -11,7 +11,7 @@ from generation.python_code import candidates
 from generation.python_code.answers import Rejected, extract, parse
 from generation.python_code.candidates import CodeCandidate, VerifiedCode, make_record, verify_all
 from generation.python_code.checks import make_checks
-from generation.python_code.judging import assertion_holds, operands_of
+from generation.python_code.judging import assertion_holds, operands_in_order
 from generation.python_code.mutants import changes, mutants
 from generation.python_code.samples import digest, instruction, make_sample
 from generation.python_code.verification import MUTANTS, verify
@@ -219,9 +219,9 @@ def test_comments_above_the_tests_are_not_in_the_program():
 )
 def test_an_assertion_is_judged_by_the_values_of_its_operands(test, operands, values, expected):
     tree = ast.parse(test, mode="eval").body
-    assert [ast.unparse(operand) for operand in operands_of(tree)] == operands
+    assert [ast.unparse(operand) for operand, _ in operands_in_order(tree)] == operands
     assert assertion_holds(tree, values) is expected
-    assert (len(operands) == len(values)) and "2" not in [ast.unparse(operand) for operand in operands_of(tree)]
+    assert len(operands) == len(values) and "2" not in operands
 
 
 EXAMPLES = [

@@ -54,13 +54,11 @@ def is_literal(source: str | ast.expr) -> bool:
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
-def operands_of(test: ast.expr) -> list[ast.expr]:
-    """The expressions that decide a test: the operands of comparisons, `and`, `or` and `not` that are not literals."""
-    return [operand for operand, _ in operands_in_order(test)]
-
-
 def operands_in_order(test: ast.expr, optional: bool = False) -> Iterator[tuple[ast.expr, bool]]:
-    """The operands of a test, and whether others before them can decide it."""
+    """The expressions that decide a test, and whether others before them can decide it alone.
+
+    These are the operands of comparisons, `and`, `or` and `not` that are not literals.
+    """
     match test:
         case ast.BoolOp(values=parts):
             for index, part in enumerate(parts):
@@ -86,7 +84,7 @@ def assertion_holds(test: ast.expr, values: list[Any]) -> bool:
 
 
 def value_of(test: ast.expr, values: Iterator[Any]) -> Any:
-    """The value of a test. Takes the values of its operands in the order of operands_of."""
+    """The value of a test. Takes the values of its operands in the order of operands_in_order."""
     match test:
         case ast.BoolOp(op=op, values=parts):
             value: Any = isinstance(op, ast.And)
