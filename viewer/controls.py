@@ -93,6 +93,7 @@ LABELS = {  # of the buttons
     "overwrite": "Save mine",
     "keep": "Keep theirs",
 }
+JUDGING = ["accept", "reject", "as-found", "overwrite"]  # the buttons that save a judgement
 IN_SHORT = {  # the criteria, as what an answer that does not meet them is
     1: "digresses",
     2: "English",
@@ -116,6 +117,7 @@ class Keyboard(anywidget.AnyWidget):
     _esm = FOLDER / "keyboard.js"
     actions = traitlets.Dict(KEYS).tag(sync=True)
     buttons = traitlets.List(list(LABELS)).tag(sync=True)
+    judging = traitlets.List(JUDGING).tag(sync=True)
     record = traitlets.Int(-1).tag(sync=True)  # the number of the record on show
     shown = traitlets.Int(0).tag(sync=True)  # grows each time that a record, or a conflict, is shown
 

@@ -6,7 +6,6 @@
 const TYPING = "input, textarea";
 const FIELD = "input, textarea, select";
 const STEPS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"]; // in a list
-const JUDGING = ["accept", "reject", "as-found", "overwrite"];
 const FINDINGS = "mark[data-criteria], pre.finding, div.finding";
 const NO_KERNEL = ".review-unanswered, .jupyter-widgets-disconnected"; // see heartbeat.js
 
@@ -218,7 +217,7 @@ function render({ model, el }) {
       // The kernel may handle messages in several threads, so the button's own could overtake those of the fields.
       event.stopPropagation();
       // a double click must not judge the next record unseen
-      if (event.detail < 2 || !JUDGING.includes(action)) send(action, root);
+      if (event.detail < 2 || !model.get("judging").includes(action)) send(action, root);
     }
     if (event.isTrusted) setTimeout(() => takeFocus(root)); // after the notebook has taken it
   }

@@ -19,13 +19,11 @@ from typing import Any, NamedTuple
 from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import ConflictError, Judgement, JudgementFile
-from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, RECENT, Controls, judgement_html
+from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, JUDGING, RECENT, Controls, judgement_html
 from viewer.queue import Change, Filter, Queue
 from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
 from viewer.uncertainty import FEWEST
-
-JUDGING = {"accept", "reject", "as-found", "overwrite"}
 
 
 class Draft(NamedTuple):
@@ -211,11 +209,14 @@ class Viewer:
         toggles = self._controls.criteria.items()
         return Draft(self._controls.note.value.strip(), tuple(number for number, toggle in toggles if toggle.value))
 
+    def _judged(self) -> Draft:
+        """What the fields have for the judgement that was shown."""
+        return Draft(self._seen.note, self._seen.criteria) if self._seen else Draft("", ())
+
     def _keep_draft(self) -> None:
         """Keep what was entered for the record on show, if it is not what its judgement says."""
         if self._record is not None:
-            seen = Draft(self._seen.note, self._seen.criteria) if self._seen else Draft("", ())
-            if self._entered() != seen:
+            if self._entered() != self._judged():
                 self._drafts[self._record["id"]] = self._entered()
             else:
                 self._drafts.pop(self._record["id"], None)
@@ -448,10 +449,8 @@ class Viewer:
 
     def _show_judgement(self) -> None:
         self._seen = self._queue.judgement(self._number) if self._number is not None else None
-        self._fill(self._seen.note if self._seen else "", self._seen.criteria if self._seen else ())
         draft = self._drafts.get(self._record["id"]) if self._record else None
-        if draft:
-            self._fill(*draft)
+        self._fill(*(draft or self._judged()))
         if self._seen:
             self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>")
 
