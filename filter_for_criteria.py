@@ -19,6 +19,7 @@ import argparse
 import os
 from collections import Counter
 from contextlib import nullcontext
+from typing import Any
 
 import orjson
 
@@ -98,8 +99,10 @@ def main() -> None:
         show_table("records with findings, by criterion and reason", sorted(found.items()))
 
 
-def texts_of(row: RecordLine) -> dict[str, str]:
-    return {name: row.record[name] for name in ("instruction", "response")}
+def texts_of(row: RecordLine) -> dict[str, Any]:
+    """What the rules need of a record."""
+    meta = {"participants": row.record["meta"].get("participants")}
+    return {"instruction": row.record["instruction"], "response": row.record["response"], "meta": meta}
 
 
 def label(finding: Finding) -> str:
