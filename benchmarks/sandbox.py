@@ -73,8 +73,9 @@ def main() -> None:
     adopt_orphans()
     sandbox = open_sandbox(Limits())
     for name, answer in KINDS.items():
-        imports = [f"import {module}\n" for module in MODULES[: args.modules]] or [""]
-        candidates = [CodeCandidate(imports[index % len(imports)] + answer) for index in range(args.samples)]
+        imports = [f"import {module}\nfrom" for module in MODULES[: args.modules]] or ["from"]
+        answers = [answer.replace("from", each, 1) for each in imports]
+        candidates = [CodeCandidate(answers[index % len(answers)]) for index in range(args.samples)]
 
         def verify_them(candidates: list[CodeCandidate] = candidates, name: str = name) -> None:
             for _, verdict in verify_all(candidates, sandbox, args.workers):
