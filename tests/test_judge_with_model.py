@@ -10,7 +10,7 @@ from tests import needs
 
 needs.package("openai", "generate")
 
-from judging.trust import ACCEPT, agreement_by_claim, trust_by_claim
+from judging.trust import agreement_by_claim, trust_by_claim
 from review.judgements import Judgement, load_judgements
 from tests.conftest import Run, assert_one_line_error, jsonl, record, run_script, table
 from tests.model_server import Fault, ModelServer, Reply
@@ -214,5 +214,5 @@ def test_a_model_is_compared_only_with_what_a_person_says_of_the_answer_as_it_is
     person["4"] = Judgement(True, correction="better", corrects="5e1f")
     model = {record_id: Judgement(True, model="m") for record_id in persons}
     trust, agreed = trust_by_claim(person, model), agreement_by_claim(person, model)
-    assert (trust[ACCEPT].right, trust[ACCEPT].said) == (1, 2)
-    assert agreed[ACCEPT].judged_by_both == agreed["4"].judged_by_both == 2
+    assert (trust["accept"].right, trust["accept"].said) == (1, 2)
+    assert agreed["accept"].judged_by_both == agreed["4"].judged_by_both == 2
