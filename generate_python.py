@@ -98,8 +98,6 @@ def arguments() -> argparse.Namespace:
 
     if args.verify is None and not (args.temperature >= 0 and 0 < args.top_p <= 1):
         parser.error("--temperature must be 0 or above, --top_p above 0 and at most 1")
-    if args.verify is None:
-        args.prompt = args.prompt or PROMPTS / ("function_chat.txt" if args.chat else "function.txt")
     return args
 
 
@@ -145,17 +143,18 @@ def main() -> None:
     verifying = args.verify is not None
     dropped_path = find_dropped_path(args.dropped_path, args.destpath)
     cache = None if verifying else find_cache_path(args.cache, args.destpath)
-    prompt = None if verifying else read_template(args.prompt, PLACEHOLDERS, args.chat)
-    inputs = [*args.exclude, *([args.verify] if verifying else [args.prompt, args.topics, *args.seeds])]
+    path = None if verifying else args.prompt or PROMPTS / ("function_chat.txt" if args.chat else "function.txt")
+    prompt = path and read_template(path, PLACEHOLDERS, args.chat)
+    inputs = [*args.exclude, *([path, args.topics, *args.seeds] if path else [args.verify])]
     with ExitStack() as stack:
         files = stack.enter_context(open_record_output(inputs, args.destpath, dropped_path, cache))
         seeds = [] if verifying else seeds_of(args.topics, args.seeds)
         sandbox = open_sandbox(Limits(), args.allow_unsandboxed, tell)
         seen = set(known_digests(args.exclude, args.workers))
         model = stack.enter_context(open_model(model_options(args), cache)) if prompt else None
-        if model and prompt:
+        if model and path and prompt:
             settings = prompt.settings(temperature=args.temperature, top_p=args.top_p, seed=args.seed)
-            prompt_sha256 = hashlib.sha256(args.prompt.read_bytes()).hexdigest()
+            prompt_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             candidates = ask(model, prompt, seeds, args.samples, args.attempts, settings, prompt_sha256)
         else:
             candidates = read_candidates(args.verify)
@@ -165,7 +164,11 @@ def main() -> None:
         tally = write_verified(verdicts, seen, files)
 
     if report := report_path(args.destpath):
-        options = {**vars(args), "dropped_path": dropped_path, **({} if verifying else {"cache": cache})}
+        options = {
+            **vars(args),
+            "dropped_path": dropped_path,
+            **({} if verifying else {"prompt": path, "cache": cache}),
+        }
         write_report(
             report,
             {

@@ -98,7 +98,6 @@ def arguments() -> argparse.Namespace:
         parser.error("--temperature must be 0 or above")
     if not 0 <= args.drop_unlikely < 1:
         parser.error("--drop_unlikely must be from 0 to below 1")
-    args.prompts = args.prompts or (CHAT_PROMPTS if args.chat else PROMPTS)
     return args
 
 
@@ -171,10 +170,11 @@ def add_limit_flags(parser: argparse.ArgumentParser, default: Thresholds) -> Non
 def main() -> None:
     args = arguments()
     limits = Thresholds(**{limit.name: getattr(args, limit.name) for limit in fields(Thresholds)})
-    prompts = read_prompts(args.prompts, args.chat)
+    folder = args.prompts or (CHAT_PROMPTS if args.chat else PROMPTS)
+    prompts = read_prompts(folder, args.chat)
     cache = find_cache_path(args.cache, args.destpath)
     with ExitStack() as stack:
-        inputs = [*args.inputpath, *args.prompts.iterdir()]
+        inputs = [*args.inputpath, *folder.iterdir()]
         files = stack.enter_context(open_record_output(inputs, args.destpath, args.dropped_path, cache))
         results = Results(files.out, files.dropped)
         texts = read_texts(args.inputpath, args.field, args.text_license)
@@ -200,7 +200,12 @@ def main() -> None:
 
     if report := report_path(args.destpath):
         write_report(
-            report, {"options": {**vars(args), "cache": cache}, "model": asdict(model.info), **results.as_dict()}
+            report,
+            {
+                "options": {**vars(args), "prompts": folder, "cache": cache},
+                "model": asdict(model.info),
+                **results.as_dict(),
+            },
         )
     results.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     tell(f"the model was asked for {model.asked:,} texts; {model.known:,} were known")

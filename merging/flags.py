@@ -38,7 +38,7 @@ def valid_text(value: str) -> str:
 def _folder(value: str) -> Path:
     if any(sign in value for sign in "*?["):
         raise argparse.ArgumentTypeError(f"{value!r}: load_dataset takes *, ? and [ for patterns; give another name")
-    return Path(valid_text(value))
+    return Path(value)
 
 
 def add_split_flag(add: Any) -> None:

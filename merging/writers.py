@@ -77,7 +77,8 @@ class Parquet:
         self._schema = pyarrow.schema([(name, types[type]) for name, type in columns.items()])
         self._rows: list[dict[str, Any]] = []
         self._size = 0
-        self._out = stack.enter_context(pyarrow.parquet.ParquetWriter(path, self._schema, compression="zstd"))
+        self._file = stack.enter_context(path.open("wb"))  # by ourselves: pyarrow takes no name that is not UTF-8
+        self._out = stack.enter_context(pyarrow.parquet.ParquetWriter(self._file, self._schema, compression="zstd"))
 
     def write(self, row: dict[str, Any], size: int) -> None:
         """size: roughly that of the row as text."""
@@ -90,6 +91,7 @@ class Parquet:
     def close(self) -> None:
         self._write_group()
         self._out.close()
+        self._file.close()
 
     def _write_group(self) -> None:
         import pyarrow

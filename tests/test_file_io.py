@@ -345,6 +345,6 @@ def test_report_takes_names_that_are_no_utf8(tmp_path):
 def test_file_whose_name_is_not_utf8_goes_through(tmp_path, script):
     path = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
     path.write_bytes(RECORDS)
-    votes = ["--min_answer_votes", "1"] if script == SCRIPT else []
+    votes = ["--min_answer_votes", "1"] if script == SCRIPT else ["--formats", "alpha", "messages"]
     run = run_script(script, "--inputpath", path, "--destpath", tmp_path / os.fsdecode(b"o\xff"), *votes)
     assert run.status == 0, run

@@ -67,7 +67,7 @@ def test_folder_whose_name_load_dataset_takes_for_a_pattern_is_refused(tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("flag", ["--title", "--languages", "--system", "--separator", "--destpath"])
+@pytest.mark.parametrize("flag", ["--title", "--languages", "--system", "--separator"])
 def test_text_of_flags_that_is_not_utf8_is_refused(tmp_path, flag):
     formats = ["--formats", "messages", "prompt_completion"]
     run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "made", *formats, flag, "\udcff", stdin=b"")
