@@ -139,6 +139,22 @@ def test_a_judged_record_shows_its_judgement_and_can_be_judged_again(hands):
     assert hands.file[IDS[0]] == Judgement(False, (2, 3), "clumsy <b>")
 
 
+def test_a_correction_by_hand_stays_when_the_record_is_accepted_once_more(data, tmp_path):
+    path = tmp_path / "quay.yaml"
+    path.write_text(f"{IDS[0]}: {{judgement: accept, correction: x, corrects: 5e1f}}\n{IDS[1]}: later\n")
+    hands = Hands(data, path)
+    assert hands.shown == IDS[2] and "2 judged (40 %) · 1 accepted · 0 rejected · 1 later" in hands.text("progress")
+    hands.type("show", "later")
+    assert hands.shown == IDS[1] and hands.status == "judged: later"
+    hands.type("show", "accepted")
+    assert hands.shown == IDS[0] and hands.status == "judged: accept with a correction"
+    hands.type("note", "a slip")
+    hands.click("Accept")
+    assert hands.file[IDS[0]] == Judgement(True, note="a slip", correction="x", corrects="5e1f")
+    hands.click("Undo")
+    assert hands.file[IDS[0]] == Judgement(True, correction="x", corrects="5e1f")
+
+
 def test_undo_reverts_one_judgement_after_the_other(hands):
     hands.click("Accept", "Reject", "Undo")
     assert hands.shown == IDS[1]

@@ -233,9 +233,10 @@ class Controls:
         )
         parts = [
             f"record {number + 1:,} of {standing.records:,}" if number is not None else "",
-            f"{standing.judged:,} judged ({accepted + rejected:.0f} %)",
+            f"{standing.judged:,} judged ({100 * standing.judged / max(standing.records, 1):.0f} %)",
             f"{standing.accepted:,} accepted",
             f"{standing.rejected:,} rejected",
+            f"{standing.later:,} later" if standing.later else "",
         ]
         if standing.pace is not None and standing.seconds_left is not None:
             parts += [f"{standing.pace:.1f} a minute", f"{_duration(standing.seconds_left)} left"]
@@ -249,7 +250,7 @@ def judgement_html(judgement: Judgement | None) -> str:
     """A judgement in words, such as `reject 4, 6: links to a blog`."""
     if judgement is None:
         return "not judged"
-    word = "accept" if judgement.accepted else "reject"
+    word = f"{judgement.word}{' with a correction' if judgement.correction else ''}"
     criteria = f" {', '.join(map(str, judgement.criteria))}" if judgement.criteria else ""
     return escape(f"{word}{criteria}{f': {judgement.note}' if judgement.note else ''}")
 

@@ -10,6 +10,7 @@ shows is read from the two files.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -227,6 +228,8 @@ class Viewer:
             raise InputError("no record is shown, so there is nothing to judge")
         note, criteria = self._entered()
         judgement = Judgement(accepted, () if accepted else criteria, note)
+        if accepted and self._seen:  # accepting once more does not lose a correction that was made by hand
+            judgement = replace(judgement, correction=self._seen.correction, corrects=self._seen.corrects)
         outcome = "saved"
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
@@ -342,7 +345,8 @@ class Viewer:
         standing = self._queue.standing()
         if standing.judged < standing.records:
             return ""
-        return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected"
+        later = f", {standing.later:,} later" if standing.later else ""
+        return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected{later}"
 
     def _show_found(self, number: int | None, otherwise: str) -> None:
         if number is None:
@@ -464,7 +468,7 @@ class Viewer:
         )
         self._setting = False
         order = self._controls.order
-        can_learn = standing.judged >= FEWEST and standing.accepted and standing.rejected
+        can_learn = standing.accepted + standing.rejected >= FEWEST and standing.accepted and standing.rejected
         if can_learn and BY_UNCERTAINTY not in order.options:
             chosen = order.value
             self._setting = True
