@@ -8,13 +8,13 @@ import os
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import sysconfig
 import textwrap
 import threading
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +24,9 @@ import pytest
 from generation.python_code.answers import Rejected
 from generation.python_code.samples import make_sample
 from generation.python_code.verification import compiled, verify, why_failed
+from generation.sandbox import bubblewrap
 from generation.sandbox.bubblewrap import (
-    START,
+    KEPT,
     Limits,
     Program,
     Sandbox,
@@ -45,6 +46,16 @@ PROGRAM_RAISES = "the program raises an exception"
 EARLY = "ends before its tests are done"
 TOO_LONG = "takes too long"
 LOOKS = "looks into the interpreter"
+
+
+MARKED = f"{bubblewrap.START}  # started by {os.getpid()}"  # tells this process's sandboxes from all others
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _mark_sandboxes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bubblewrap, "START", MARKED)
+        yield
 
 
 def sandbox_or_skip() -> Sandbox:
@@ -328,33 +339,122 @@ def test_signals_to_the_supervisor_do_nothing_to_the_next_program(sandbox):
     assert why_failed(outcome, innocent.checks) is None
 
 
-def test_processes_started_without_the_filter_die_with_the_sandbox(sandbox):
-    unfiltered = Sandbox(LIMITS, sandbox.bwrap, None)
-    code = """
+ALLOW_ALL = struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)  # a seccomp filter of one instruction: return ALLOW
+
+
+def test_processes_started_without_the_filter_die_with_the_program_and_sandboxes_when_closed(sandbox):
+    unfiltered = Sandbox(LIMITS, sandbox.bwrap, ALLOW_ALL)
+    forks = """
         import os, time
         def f():
-            if not os.fork():
-                os.setsid()
+            try:
                 if not os.fork():
-                    time.sleep(1000)
-                os._exit(0)
+                    os.setsid()
+                    if not os.fork():
+                        os.closerange(0, 64)  # the pipe too, which the supervisor reads to its end
+                        time.sleep(1000)
+                    os._exit(0)
+                os.wait()
+            except BlockingIOError:  # the limit of processes holds for all but root
+                return 1
+            os.kill(-1, 0)  # another process is there
             return 1
         assert f() == 1
         """
-    why(unfiltered, code)
+    alone = """
+        import os
+        def f():
+            try:
+                os.kill(-1, 0)
+            except ProcessLookupError:
+                return 1
+        assert f() == 1
+        """
+    assert why(unfiltered, forks) is None
+    assert why(unfiltered, alone) is None
+    assert left_running()  # the sandbox, for further programs
+    for each in (sandbox, unfiltered):
+        each.close()
     assert left_running() == []
 
 
+MARKS = """
+    import os, sys, json, time, resource, collections
+    marks = []
+    def attempt(function, *args):
+        try:
+            function(*args)
+        except OSError:
+            pass
+    def f():
+        for path in ("mark", os.environ["HOME"] + "/mark", os.environ["TMPDIR"] + "/mark", "/run-1/mark", "/mark"):
+            attempt(lambda: open(path, "w").write("x"))
+        attempt(os.utime, "/dev/null", (1, 1))
+        attempt(os.chmod, "/dev/null", 0)
+        attempt(resource.setrlimit, resource.RLIMIT_NOFILE, (20, 20))
+        attempt(os.umask, 0o777)
+        os.environ["MARK"] = "x"
+        sys.modules["mark"] = sys
+        json.mark = collections.mark = os.mark = True
+        return 1
+    assert f() == 1
+    """
+SEES = """
+    import os, sys, json, time, resource, collections
+    def f():
+        files = os.listdir(".") + [path for path in ("/run-1/mark", "/mark") if os.path.exists(path)]
+        marked = [module.__name__ for module in (json, collections, os) if hasattr(module, "mark")]
+        null = os.stat("/dev/null")
+        limit, mask = resource.getrlimit(resource.RLIMIT_NOFILE)[0], os.umask(0)
+        return [files, marked, null.st_mtime == 1, null.st_mode & 0o777, limit, mask == 0o777, "MARK" in os.environ]
+    assert f() == [[], [], False, 0o666, 64, False, False]
+    """
+
+
+def test_a_program_finds_nothing_of_one_that_ran_in_its_sandbox_before(sandbox):
+    modules = ["collections", "json"]
+    sandbox.close()
+    for code in (MARKS, SEES):
+        sample = make_sample(textwrap.dedent(code))
+        program = Program(compiled(sample.program), compiled(sample.tests), CPU_SECONDS)
+        [outcome] = sandbox.run([program], 1, modules)
+        assert why_failed(outcome, sample.checks) is None
+    [(kind, _)] = sandbox._kept.items()
+    assert kind == (1, tuple(modules))
+
+
+def test_modules_of_one_sample_are_not_there_for_the_next(sandbox):
+    sample = make_sample("import sys\ndef f():\n    return 'xml.dom' in sys.modules\nassert f() == False")
+    program = Program(compiled(sample.program), compiled(sample.tests), CPU_SECONDS)
+    with_module, without = (sandbox.run([program], 1, modules)[0].reports for modules in (["xml.dom"], []))
+    assert with_module[0] == ["check", 0, [True]]
+    assert without[0] == ["check", 0, [False]]
+
+
+def test_a_sandbox_that_was_killed_while_it_waited_is_replaced(sandbox):
+    assert why(sandbox, "def f():\n    return 1\nassert f() == 1") is None
+    [supervisor] = [each for (seed, modules), each in sandbox._kept.items() if (seed, modules) == (1, ())]
+    supervisor._process.kill()
+    supervisor._process.wait()
+    assert why(sandbox, "def f():\n    return 1\nassert f() == 1") is None
+
+
+def test_only_so_many_sandboxes_wait(sandbox):
+    for number in range(KEPT + 2):
+        sandbox.run([], 1, ["abc"] * number)
+    assert [len(modules) for _, modules in sandbox._kept] == list(range(2, KEPT + 2))
+    sandbox.close()
+    assert left_running() == []
+
+
+def test_a_sandbox_without_bubblewrap_is_not_kept(no_sandbox):
+    assert why(no_sandbox, "def f():\n    return 1\nassert f() == 1") is None
+    assert not no_sandbox._kept
+
+
 def left_running() -> list[int]:
-    """Sandboxes that this process started, or whose parent is gone; not those of tests that run in parallel."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        with suppress(psutil.NoSuchProcess):
-            if START in (process.info["cmdline"] or []):
-                above = [parent.pid for parent in process.parents()]
-                if os.getpid() in above or os.getppid() not in above:
-                    found.append(process.pid)
-    return found
+    """Sandboxes of this process that run, also those whose parent is gone."""
+    return [process.pid for process in psutil.process_iter(["cmdline"]) if MARKED in (process.info["cmdline"] or [])]
 
 
 # ---- time, memory, disk ----------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """Verification: runs a function with its own tests, and with faults put in, to see whether the tests mean anything.
 
-A sample is run from scratch in two sandboxes that differ in everything a program must not depend on (see
-Sandbox.run); its mutants run in the second, and the program itself again with other random numbers and at other times
-if it asks for these. It is verified if all runs reach the end and report the same values, at least one check that
-tells what a value is is reached, every check that is reached holds, and such a check fails for at least one mutant: a
-mutant that crashes says nothing about the tests.
+A sample is run in two sandboxes, in a new process and folder each time. They differ in everything a program must not
+depend on (see Sandbox.run). Its mutants run in the second, and the program itself again with other random numbers and
+at other times if it asks for these. It is verified if all runs reach the end and report the same values, at least one
+check that tells what a value is is reached, every check that is reached holds, and such a check fails for at least one
+mutant: a mutant that crashes says nothing about the tests.
 
 What a verdict is worth: generation/sandbox/bubblewrap.py limits what a program can reach. The tests run in the
 program's process, so what a verdict rests on is that the values that this process reports are those of its functions:

@@ -7,7 +7,8 @@ What is closed, and by what:
 
     files           bubblewrap: only the system's shared libraries, the standard library without installed packages, and
                     the time zones are visible, read-only; no home, project, /etc, /proc, /sys. The runner mounts an
-                    empty folder in memory for each program, which vanishes with it
+                    empty folder in memory for each program, which vanishes with it, and /dev/null again so that
+                    mode and times, which are those of the machine's own, cannot be changed
     network         bubblewrap: a network namespace with nothing but its own loopback; seccomp: no sockets but AF_UNIX,
                     because some families (AF_VSOCK) know no namespaces
     processes       bubblewrap: a PID namespace, killed as a whole; seccomp: no new processes or threads, no limits or
@@ -19,6 +20,10 @@ What is closed, and by what:
     disk            the size and the number of files of the folder; seccomp: no extended attributes
     output          to /dev/null; the reports of the tests are cut off at 1 MB
     reports         generation/sandbox/runner.py
+
+A sandbox serves several jobs, because starting one takes as long as seven runs in it. Nothing of a job stays: each
+program has a process, a folder and limits of its own, whatever is left in the PID namespace is killed after it, and
+process 1, which no program can signal or write to, only imports the modules by which its sandbox was chosen.
 
 What is not closed: the kernel is shared, so a vulnerability in it is a way out, as from every container. Nothing hides
 how long a program takes.
@@ -38,7 +43,6 @@ import datetime
 import decimal
 import errno
 import fractions
-import io
 import json
 import marshal
 import math
@@ -49,14 +53,16 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import uuid
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from generation.sandbox.runner import CHECK
 from records.errors import InputError
@@ -71,6 +77,7 @@ TIME_ZONE_FILES = "/usr/share/zoneinfo"  # what zoneinfo reads
 PACKAGES = ("site-packages", "dist-packages")  # folders in that of the standard library
 INSTALL = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf; Arch: pacman -S)"
 SECONDS_TO_START = 30  # a sandbox takes hundredths of a second
+KEPT = 32  # sandboxes that wait for more programs; each takes about 5 MB
 TIME_ZONES = {1: "WEST+12", 2: "EAST-14"}  # by seed; the dates in these always differ
 MEGABYTE = 1 << 20
 
@@ -164,6 +171,10 @@ class Sandbox:
     limits: Limits
     bwrap: str | None
     seccomp: bytes | None  # the filter, in the kernel's format
+    _kept: dict[tuple[int, tuple[str, ...]], Supervisor] = field(default_factory=dict, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[type[Sandbox], tuple[Any, ...]]:
+        return Sandbox, (self.limits, self.bwrap, self.seccomp)  # running processes stay with the one that started them
 
     @property
     def closed(self) -> bool:
@@ -171,64 +182,100 @@ class Sandbox:
         return self.bwrap is not None
 
     def run(self, programs: Sequence[Program], seed: int, modules: Sequence[str] = ()) -> list[Outcome]:
-        """Run programs one after the other, each in a new process, in one new sandbox.
+        """Run programs one after the other, each in a new process, in a sandbox of this seed and these modules.
 
         seed is 1 or 2, which differ in what programs must not depend on: string hashes, the folder's name, the time
         zone. modules of the standard library are imported once for all programs, which saves time. Raises
         SandboxError if the sandbox does not start.
         """
-        runs = [tuple(program) for program in programs]
-        space = (self.limits.files, self.limits.file_count)
-        job = (runs, list(modules), self.limits.as_resources(), self.seccomp, self.limits.wall_seconds, space)
-        timeout = SECONDS_TO_START + len(runs) * self.limits.wall_seconds
-        with self._start(seed) as process:
-            try:
-                answer, errors = process.communicate(RUNNER_CODE + marshal.dumps(job), timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                answer, errors = process.communicate()
-        ready, _, rest = answer.partition(b"\n")
-        if ready != b"ready":
-            lines = errors.decode(errors="replace").strip().splitlines() or ["it did not start"]
-            raise SandboxError(next((line for line in lines if line.startswith("bwrap: ")), lines[-1]))
-        outcomes = list(read_outcomes(rest))
-        return outcomes + [Outcome("lost", 0.0, [])] * (len(runs) - len(outcomes))
-
-    @contextmanager
-    def _start(self, seed: int) -> Iterator[subprocess.Popen[bytes]]:
-        """The runner in a new sandbox; it is killed at the end of the block."""
-        with self._command(seed) as (command, folder):
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={
-                    "PYTHONHASHSEED": str(seed),
-                    "TZ": TIME_ZONES[seed],
-                    "LC_ALL": "C.UTF-8",
-                    "HOME": folder,
-                    "TMPDIR": folder,
-                },
-                cwd=None if self.closed else folder,
-                start_new_session=True,
-            )
-            try:
-                yield process
-            finally:
-                process.kill()
-                process.wait()
-
-    @contextmanager
-    def _command(self, seed: int) -> Iterator[tuple[list[str], str]]:
-        """The command that starts the runner, and its empty folder."""
-        python = [PYTHON, "-S", "-s", "-P", "-B", "-c", START]
-        if self.bwrap:
-            folder = f"/run-{seed}"
-            yield [*bwrap_command(self.bwrap, folder), *python], folder
+        kind = seed, tuple(modules)
+        supervisor = self._kept.pop(kind, None)
+        outcomes = supervisor.run(programs) if supervisor else None
+        if supervisor is None or outcomes is None:  # one that waited may have been killed, for lack of memory
+            supervisor = Supervisor(self, seed, modules)
+            outcomes = supervisor.run(programs)
+        if outcomes is None:
+            raise SandboxError(supervisor.why_not())
+        if self.closed and len(outcomes) == len(programs):
+            self._kept[kind] = supervisor
+            if len(self._kept) > KEPT:
+                self._kept.pop(next(iter(self._kept))).stop()  # the one that has waited for the longest time
         else:
-            with tempfile.TemporaryDirectory(prefix=f"run-{seed}-") as folder:
-                yield python, folder
+            supervisor.stop()
+        return outcomes + [Outcome("lost", 0.0, [])] * (len(programs) - len(outcomes))
+
+    def close(self) -> None:
+        """End the sandboxes that wait for programs; the next program starts a new one."""
+        while self._kept:
+            self._kept.popitem()[1].stop()
+
+
+class Supervisor:
+    """generation/sandbox/runner.py in a new sandbox. It ends with this object, and with the thread that made it."""
+
+    def __init__(self, sandbox: Sandbox, seed: int, modules: Sequence[str]):
+        self._wall_seconds = sandbox.limits.wall_seconds
+        folder = f"/run-{seed}" if sandbox.bwrap else tempfile.mkdtemp(prefix=f"run-{seed}-")
+        python = [PYTHON, "-S", "-s", "-P", "-B", "-c", START]
+        process = subprocess.Popen(
+            [*bwrap_command(sandbox.bwrap, folder), *python] if sandbox.bwrap else python,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={
+                "PYTHONHASHSEED": str(seed),
+                "TZ": TIME_ZONES[seed],
+                "LC_ALL": "C.UTF-8",
+                "HOME": folder,
+                "TMPDIR": folder,
+            },
+            cwd=None if sandbox.bwrap else folder,
+            start_new_session=True,
+        )
+        self._process = process
+        self.stop = weakref.finalize(self, end, process, None if sandbox.bwrap else folder)
+        space = (sandbox.limits.files, sandbox.limits.file_count)
+        settings = (list(modules), sandbox.limits.as_resources(), sandbox.seccomp, self._wall_seconds, space)
+        self._send(RUNNER_CODE + marshal.dumps(settings))
+
+    def run(self, programs: Sequence[Program]) -> list[Outcome] | None:
+        """How the programs ended, as far as the sandbox outlives them; None if it is not there."""
+        timer = threading.Timer(SECONDS_TO_START + len(programs) * self._wall_seconds, self._process.kill)
+        timer.start()
+        try:
+            self._send(marshal.dumps([tuple(program) for program in programs]))
+            assert self._process.stdout
+            if self._process.stdout.readline() != b"ready\n":
+                return None
+            return list(read_outcomes(self._process.stdout, len(programs)))
+        finally:
+            timer.cancel()
+
+    def why_not(self) -> str:
+        """Why there is no sandbox: what bubblewrap says, or Python."""
+        self._process.kill()
+        assert self._process.stderr
+        lines = self._process.stderr.read().decode(errors="replace").strip().splitlines() or ["it did not start"]
+        self.stop()
+        return next((line for line in lines if line.startswith("bwrap: ")), lines[-1])
+
+    def _send(self, what: bytes) -> None:
+        assert self._process.stdin
+        with suppress(BrokenPipeError):  # it has ended: then there is no answer either
+            self._process.stdin.write(what)
+            self._process.stdin.flush()
+
+
+def end(process: subprocess.Popen[bytes], folder: str | None) -> None:
+    """Kill a process, with the sandbox that it is, and remove its folder."""
+    process.kill()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        with suppress(OSError):  # of what could not be written
+            if stream:
+                stream.close()
+    process.wait()
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def bwrap_command(bwrap: str, folder: str) -> list[str]:
@@ -260,11 +307,13 @@ def python_libraries() -> list[str]:
     return [] if prefix == "/usr" else sorted(map(str, Path(prefix, "lib").glob("libpython3.*.so.*")))
 
 
-def read_outcomes(answer: bytes) -> Iterator[Outcome]:
-    """The complete outcomes in the runner's answer. The reports are written by the untrusted program."""
-    stream = io.BytesIO(answer)
-    while header := stream.readline().split():
-        end, cpu_seconds, size = header[0].decode(), float(header[1]), int(header[2])
+def read_outcomes(stream: IO[bytes], count: int) -> Iterator[Outcome]:
+    """The complete outcomes, at most `count`, in the runner's answer. The untrusted program writes the reports."""
+    for _ in range(count):
+        if not (header := stream.readline()).endswith(b"\n"):
+            return
+        kind, cpu, length = header.split()
+        end, cpu_seconds, size = kind.decode(), float(cpu), int(length)
         reports = stream.read(size)
         if len(reports) < size:
             return
@@ -459,6 +508,8 @@ for folder in PACKAGES:
     attempt("installed packages", list_packages, folder)
 for folder in (FOLDER, PREFIX, "/", "/usr/lib", "/dev"):
     attempt("writing files", write, folder)
+null = os.stat("/dev/null")
+attempt("changing devices", lambda: os.utime("/dev/null", ns=(null.st_atime_ns, null.st_mtime_ns)))
 attempt("other processes", os.kill, -1, 0)
 attempt("other processes", open, "/proc/self/status")
 attempt("the limits of others", resource.prlimit, os.getppid(), resource.RLIMIT_NOFILE)
@@ -497,7 +548,10 @@ def open_ways(sandbox: Sandbox) -> list[str]:
             warnings.simplefilter("ignore")  # about calling a constant
             tests = compile(ast.fix_missing_locations(report), "<probe>", "eval")
         code = compile(facts + PROBE, "<probe>", "exec")
-        [outcome] = sandbox.run([Program(code, tests, cpu_seconds=10)], seed=1)
+        try:
+            [outcome] = sandbox.run([Program(code, tests, cpu_seconds=10)], seed=1)
+        finally:
+            sandbox.close()  # each probe tries to start one
     match outcome.reports:
         case [["check", 0, [ways]], ["done"]]:
             return sorted(set(ways))

@@ -8,10 +8,10 @@ pipe that are signed, in their order, with a key drawn for this run: whoever rea
 a line that is left out or comes twice is noticed. The key is in variables of functions that the child can reach only
 by inspecting frames, objects or the code of its tests. That ends it (INSPECTING), except through ctypes.
 
-stdin: marshal of (runs, modules to import for all of them, limits, seccomp filter or None, seconds of wall time, bytes
-and files that a folder may hold); a run is (code of the program, code of its tests, seconds of CPU time, seed of
-random numbers, seconds by which its clock is wrong). stdout: a line "ready", then for each run a line
-"<end> <CPU seconds> <size>" and `size` bytes of reports, as JSON lines:
+stdin: marshal of (modules to import for all runs, limits, seccomp filter or None, seconds of wall time, bytes and files
+that a folder may hold), then of jobs until it ends; a job is a list of runs, and a run is (code of the program, code of
+its tests, seconds of CPU time, seed of random numbers, seconds by which its clock is wrong). stdout, for each job: a
+line "ready", then for each run a line "<end> <CPU seconds> <size>" and `size` bytes of reports, as JSON lines:
 
     ["check", number, [values]]      a check of the tests was reached, and its operands had these values
     ["opaque", number, message]      the same, but a value was nested too deep, for example in itself
@@ -71,7 +71,7 @@ SIGNATURE_LENGTH = 32  # hexadecimal digits
 HIGHEST_FD = 1 << 10  # this process opens only a handful of files
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38  # prctl(2)
 CLONE_NEWNS = 0x20000  # unshare(2)
-MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000  # mount(2)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000, 0x40000
 # capset(2): its version and the process, this one; three empty sets
 NO_CAPABILITIES = (0x20080522).to_bytes(4, sys.byteorder) + bytes(4), bytes(24)
 
@@ -81,20 +81,38 @@ PRISTINE = __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 # ---- the supervisor --------------------------------------------------------------------------------------------------
 def main() -> None:
-    runs, modules, limits, seccomp, wall_seconds, space = marshal.load(sys.stdin.buffer)
+    modules, limits, seccomp, wall_seconds, space = marshal.load(sys.stdin.buffer)
     for name in modules:
         __import__(name)
     prepare_modules()
     encoders = value_encoders()
     signals.signal(signals.SIGINT, signals.SIG_DFL)  # then the kernel does not deliver it to process 1 from inside
     seccomp = seccomp and prepare(seccomp)
+    if seccomp and os.getpid() == 1:
+        protect_null(seccomp)
     answer = sys.stdout.buffer
-    answer.write(b"ready\n")
-    answer.flush()
-    for number, run in enumerate(runs):
-        end, used, reports = supervise(number, run, limits, seccomp, wall_seconds, space, encoders)
-        answer.write(b"%s %.6f %d\n%s" % (end.encode(), used, len(reports), reports))
+    while (runs := next_job()) is not None:
+        answer.write(b"ready\n")
         answer.flush()
+        for number, run in enumerate(runs):
+            end, used, reports = supervise(number, run, limits, seccomp, wall_seconds, space, encoders)
+            answer.write(b"%s %.6f %d\n%s" % (end.encode(), used, len(reports), reports))
+            answer.flush()
+
+
+def protect_null(seccomp: Filter) -> None:
+    """Keep mode and times of /dev/null as they are. After bwrap's --remount-ro it would be no device any more."""
+    try:  # noqa: SIM105 - contextlib would have to be imported
+        call(seccomp, "mount", None, b"/dev/null", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, None)
+    except OSError:  # then the probe says so
+        pass
+
+
+def next_job() -> list[Run] | None:
+    try:
+        return marshal.load(sys.stdin.buffer)  # type: ignore[no-any-return]
+    except EOFError:
+        return None
 
 
 def prepare_modules() -> None:
@@ -160,6 +178,8 @@ def supervise(
     os.close(reading)
     kill(child)
     _, status, usage = os.wait4(child, 0)
+    if os.getpid() == 1:
+        kill_the_rest()
     used = usage.ru_utime + usage.ru_stime
     if not end:
         end = describe_status(status, used >= cpu_seconds)
@@ -201,11 +221,21 @@ def read_to_the_end(reading: int, deadline: float) -> tuple[bytes, str]:
 
 
 def kill(child: int) -> None:
-    """Kill a child and the processes of its session; others that it started die with the sandbox."""
+    """Kill a child and the processes of its session."""
     os.kill(child, signals.SIGKILL)
     try:  # noqa: SIM105 - contextlib would have to be imported
         os.killpg(child, signals.SIGKILL)
     except (ProcessLookupError, PermissionError):  # no session yet; on macOS, only zombies are left
+        pass
+
+
+def kill_the_rest() -> None:
+    """Kill what a child may have left in the PID namespace, which is all but this process, its first."""
+    try:
+        os.kill(-1, signals.SIGKILL)
+        while True:
+            os.wait4(-1, 0)
+    except (ProcessLookupError, ChildProcessError):
         pass
 
 
