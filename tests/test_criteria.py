@@ -458,6 +458,9 @@ def test_complete_answers_are_left_alone(response):
         ("> see https://example.org", ["https://example.org"]),
         ('<a href="https://example.org">it</a>', ['<a href="https://example.org">']),
         ("🚤 ⚓ https://example.org 🚤", ["https://example.org"]),
+        ("I highly recommend wolframalpha.com for it.", ["wolframalpha.com"]),
+        ("Look at the news (climate.nasa.gov), or at php.net:", ["climate.nasa.gov", "php.net"]),
+        ("See *quay-knots.co.uk*. It is good.", ["quay-knots.co.uk"]),
     ],
 )
 def test_addresses_are_found_in_their_places(response, spans):
@@ -474,6 +477,12 @@ def test_addresses_are_found_in_their_places(response, spans):
         "[the table below](#table), <harbour@example.org>, [write](mailto:harbour@example.org)",
         "It maps user.yourdomain.com/a to http://localhost:8080/a, i.e. and/or e.g. 1/2.",
         "The path is C:/windows/system.com.",
+        "Edit main.py, README.md, run.sh, java.io, logo.ai and a.b.c, then see np.info.",
+        "Call foo.com() or foo.net(1), set port.com=1 and port.net = $port.com, with -quay.com and x.c.",
+        "The package com.quay.net and org.apache.com, in asp.net or vb.net, or Amazon.com.",
+        "Redirect name.domain.com to your-domain.org, or example.com to mail.example.co.uk.",
+        "Write to harbour@example.org, harbour.quay@quay.org.",
+        "`wolframalpha.com`",
         "$https://x$",
     ],
 )
