@@ -153,6 +153,7 @@ class Controls:
         self.keyboard = Keyboard()
         self._status, self._progress, self._about = _html("status"), _html("progress"), _html("about")
         self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
+        self._reviews = _html("reviews")
         self._conflict = _html("conflict-text")
         self._conflict_bar = _bar(self._conflict, self.buttons["overwrite"], self.buttons["keep"])
         self._conflict_bar.add_class("review-conflict")
@@ -180,7 +181,9 @@ class Controls:
         choosing.add_class("review-choosing")
         divider = w.Box()
         divider.add_class("review-divider")
-        body = w.Box([_pane("question", self._question), divider, _pane("answer", self._findings, self._answer)])
+        body = w.Box(
+            [_pane("question", self._question), divider, _pane("answer", self._reviews, self._findings, self._answer)]
+        )
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
         heartbeat = Heartbeat()
@@ -216,6 +219,10 @@ class Controls:
         self._answer.value = f'<div class="{post}" dir="auto">{page.answer}</div>'
         self._findings.value = page.findings
 
+    def show_reviews(self, html: str) -> None:
+        """Show the judgements of others above the answer."""
+        self._reviews.value = html
+
     def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
         """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
         self.recent.options = [("recent judgements", None), *judged]
@@ -226,13 +233,13 @@ class Controls:
         self._conflict.value = html or ""
         self._conflict_bar.layout.display = "none" if html is None else None
 
-    def show_progress(self, number: int | None, standing: Standing) -> None:
-        """Show the number of the record, counted from 0, and how far the review is."""
+    def show_progress(self, place: int | None, standing: Standing) -> None:
+        """Show the place of the record, counted from 1, and how far the review is."""
         accepted, rejected = (
             100 * count / max(standing.records, 1) for count in (standing.accepted, standing.rejected)
         )
         parts = [
-            f"record {number + 1:,} of {standing.records:,}" if number is not None else "",
+            f"record {place:,} of {standing.records:,}" if place is not None else "",
             f"{standing.judged:,} judged ({100 * standing.judged / max(standing.records, 1):.0f} %)",
             f"{standing.accepted:,} accepted",
             f"{standing.rejected:,} rejected",

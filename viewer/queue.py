@@ -6,7 +6,7 @@ import random
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal, NamedTuple, Protocol, get_args
@@ -78,10 +78,11 @@ class Queue:
         judgements: JudgementFile,
         find_problems: Callable[[dict[str, Any]], Collection[HasCriterion]] = lambda record: (),
         clock: Callable[[], float] = time.monotonic,
+        only: Collection[str] | None = None,
     ):
         """`find_problems` returns a record's findings, for the filter by criteria; `clock` is in seconds, for the pace.
 
-        Raises InputError if the judgement file is invalid.
+        `only` has the ids of the records to review, None for all. Raises InputError if the judgement file is invalid.
         """
         self.records = records
         self.filter = Filter()
@@ -90,7 +91,13 @@ class Queue:
         self._pace = Pace(clock)
         self._order: Sequence[int] = range(len(records))
         self._numbers: dict[str, int | None] = {}  # by judged id; None for ids that are not in the data
-        self._judged: dict[int, Judgement] = {}
+        self._numbered: Sequence[int] = range(len(records))  # the records to review, by their place
+        self._is_wanted: Container[int] = self._numbered
+        if only is not None:
+            self._numbered = sorted(set(records.numbers_of(only).values()))
+            self._is_wanted = frozenset(self._numbered)
+        self._judged: dict[int, Judgement] = {}  # by persons
+        self._by_model: dict[int, Judgement] = {}  # in the same file, which a person's judgements replace
         self._done: list[Change] = []  # what undo reverts
         self._undone: list[Change] = []  # what redo repeats
         self.refresh()
@@ -104,21 +111,27 @@ class Queue:
         judgements = self._file.read()
         if new := judgements.keys() - self._numbers.keys():
             self._numbers |= dict.fromkeys(new) | self.records.numbers_of(new)
-        self._judged = {}
+        self._judged, self._by_model = {}, {}
         for record_id, judgement in judgements.items():
             number = self._numbers[record_id]
-            if number is not None:
-                self._judged[number] = judgement
+            if number is not None and number in self._is_wanted:
+                (self._by_model if judgement.model else self._judged)[number] = judgement
 
     def judgement(self, number: int) -> Judgement | None:
+        """A person's judgement."""
         return self._judged.get(number)
+
+    def by_model(self, number: int) -> Judgement | None:
+        """A model's judgement in the same file, where no person has judged."""
+        return self._by_model.get(number)
 
     def judge(self, number: int, judgement: Judgement | None, *, seen: Judgement | None) -> Judgement | None:
         """Write a judgement, or remove it with None; the file has it on return.
 
-        `seen` is the record's judgement as the reviewer saw it. Returns and raises like JudgementFile.judge.
+        `seen` is a person's judgement of it as the reviewer saw it. Returns and raises like JudgementFile.judge.
         """
         record_id = self.records[number]["id"]
+        seen = seen or self._by_model.get(number)
         written = self._file.judge(record_id, judgement, seen=seen)
         if judgement is not None:
             self._pace.count()
@@ -180,9 +193,10 @@ class Queue:
 
     def standing(self) -> Standing:
         words = Counter(judgement.accepted for judgement in self._judged.values())
-        pace, left = self._pace.per_minute(), len(self.records) - len(self._judged)
+        total = len(self._numbered)
+        pace, left = self._pace.per_minute(), total - len(self._judged)
         seconds_left = 60 * left / pace if pace else None
-        return Standing(len(self.records), words[True], words[False], words[None], pace, seconds_left)
+        return Standing(total, words[True], words[False], words[None], pace, seconds_left)
 
     # ------------------------------------------------------------------------------------------------------------------
     # orders
@@ -239,14 +253,20 @@ class Queue:
         places = chain(range(place + 1, len(self._order)), range(place + 1))
         return self._search(places, replace(self.filter, show="unjudged"), on_progress)
 
+    def place(self, number: int) -> int:
+        """The place of a record among those to review, in the file's order, from 1."""
+        return self._numbered.index(number) + 1
+
     def go_to(self, text: str) -> int:
-        """The record with this id or address, or with this number from 1; raises InputError if there is none."""
-        wanted = text.strip()
+        """The record with this id or address, or with this place; raises InputError if there is none to review."""
+        wanted, total = text.strip(), len(self._numbered)
         number = self.records.number_of(wanted)
-        if number is None and wanted.isascii() and wanted.isdigit() and len(wanted) < 20:
-            number = int(wanted) - 1
-        if number is None or not 0 <= number < len(self.records):
-            raise InputError(f"{wanted or 'nothing'}: is neither an id nor a number from 1 to {len(self.records):,}")
+        if number is None and wanted.isascii() and wanted.isdigit() and len(wanted) < 20 and 0 < int(wanted) <= total:
+            number = self._numbered[int(wanted) - 1]
+        if number is None:
+            raise InputError(f"{wanted or 'nothing'}: is neither an id nor a number from 1 to {total:,}")
+        if number not in self._is_wanted:
+            raise InputError(f"{wanted}: is not one of the {total:,} records to review here")
         return number
 
     def _onward(self, number: int, step: int) -> range:
@@ -262,6 +282,8 @@ class Queue:
         return None
 
     def _matches(self, number: int, wanted: Filter) -> bool:
+        if number not in self._is_wanted:
+            return False
         judgement = self._judged.get(number)
         if wanted.show != "all":
             word = SHOWN_AS[judgement.accepted] if judgement else "unjudged"

@@ -9,7 +9,7 @@ shows is read from the two files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -21,6 +21,7 @@ from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import ConflictError, Judgement, JudgementFile
 from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, JUDGING, RECENT, Controls, judgement_html
+from viewer.other_reviews import OtherReviews, own_file
 from viewer.queue import Change, Filter, Queue
 from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
@@ -47,12 +48,30 @@ class Viewer:
     data_path       records, `.jsonl`, `.jsonl.gz` or `.jsonl.zst`
     judgement_path  YAML; neither it nor its folder need exist
     seed            for the order `random`
+    reviewer        the name of one of several reviewers, who judges into a file of her own: cstheory.ann.yaml
+                    beside cstheory.yaml
+    disputes        judgement files of two or more reviewers: only the records on which they differ are shown, with
+                    their judgements and notes
+    models          judgement files of models, whose judgements are shown once the reviewer has judged
+    suggest         show the judgements of models before that, although they influence the reviewer's
 
     The widget reports a bad file in one line, with what to do, and continues when it is corrected.
     """
 
-    def __init__(self, data_path: str | Path, judgement_path: str | Path, *, seed: int = 0):
+    def __init__(
+        self,
+        data_path: str | Path,
+        judgement_path: str | Path,
+        *,
+        seed: int = 0,
+        reviewer: str | None = None,
+        disputes: str | Path | Sequence[str | Path] = (),
+        models: str | Path | Sequence[str | Path] = (),
+        suggest: bool = False,
+    ):
         self._data_path, self._judgement_path = Path(data_path), Path(judgement_path)
+        self._reviewer, self._suggest = reviewer, suggest
+        self._disputes, self._models = _paths(disputes), _paths(models)
         self._opened: Queue | None = None  # None until both files are open
         self._number: int | None = None  # of the record on show
         self._skipped: set[int] = set()
@@ -164,7 +183,9 @@ class Viewer:
         records = RecordFile(self._data_path)
         if not len(records):
             raise InputError(f"{self._data_path}: has no records; run the step that writes it")
-        queue = Queue(records, JudgementFile(self._judgement_path), find_problems)
+        path = own_file(self._judgement_path, self._reviewer)
+        others = OtherReviews(self._disputes, self._models, path)
+        queue = Queue(records, JudgementFile(path), find_problems, only=others.in_dispute if self._disputes else None)
         self._put_in_order(queue)
         queue.filter = self._filter()
         number = queue.records.number_of(record_id) if record_id else None
@@ -173,8 +194,10 @@ class Viewer:
             if number is not None and queue.judgement(number) is not None:
                 unjudged = queue.next_unjudged(number)
                 number = number if unjudged is None else unjudged
-        self._opened = queue
+        self._opened, self._others = queue, others
         self._show(number)
+        if not queue.standing().records:
+            self._controls.tell("no record here is in dispute")
 
     def _reload(self) -> None:
         """Open both files again, and show the same record if it is still there."""
@@ -230,7 +253,7 @@ class Viewer:
         judgement = Judgement(accepted, () if accepted else criteria, note)
         if accepted and self._seen:  # accepting once more does not lose a correction that was made by hand
             judgement = replace(judgement, correction=self._seen.correction, corrects=self._seen.corrects)
-        outcome = "saved"
+        outcome, said = "saved", self._said_by_models(self._number)
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
         except ConflictError as error:
@@ -245,7 +268,7 @@ class Viewer:
         self._fill(judgement.note, judgement.criteria)
         self._advance()
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
-        self._controls.tell(" · ".join(filter(None, [saved, self._all_judged()])))
+        self._controls.tell(" · ".join(filter(None, [saved, said, self._all_judged()])))
 
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
@@ -308,7 +331,7 @@ class Viewer:
             raise InputError(otherwise)
         self._keep_draft()
         self._drafts.pop(change.record_id, None)
-        if turn == self._queue.undo and change.before is None and change.after is not None:
+        if turn == self._queue.undo and (change.before is None or change.before.model) and change.after is not None:
             self._drafts[change.record_id] = Draft(change.after.note, change.after.criteria)
         self._show(change.number, keep_draft=False)
         self._controls.tell(f'<b class="review-saved">{done}</b> {escape(change.record_id)}')
@@ -434,6 +457,22 @@ class Viewer:
             images.disabled = not has_images(self._record)
         self._controls.show_page(page)
 
+    def _show_reviews(self) -> None:
+        """Show what others say of the record: models only after the reviewer, unless their suggestions are wanted."""
+        may_see = self._suggest or self._seen is not None
+        html = self._others.html(self._record["id"], models=may_see) if self._record else ""
+        said = self._number is not None and self._queue.by_model(self._number)
+        if said and may_see:
+            html += f"<ul><li>{_by_model(said)}</li></ul>"
+        self._controls.show_reviews(html)
+
+    def _said_by_models(self, number: int) -> str:
+        """What models say of a record, in a line."""
+        said = [review.judgement for review in self._others.of_models(self._queue.records[number]["id"])]
+        if judgement := self._queue.by_model(number):
+            said.append(judgement)
+        return " · ".join(map(_by_model, said))
+
     def _place_among_answers(self) -> str:
         assert self._number is not None
         answers = self._queue.answers_beside(self._number)
@@ -457,10 +496,12 @@ class Viewer:
         self._fill(*(draft or self._judged()))
         if self._seen:
             self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>")
+        self._show_reviews()
 
     def _show_progress(self) -> None:
         standing = self._queue.standing()
-        self._controls.show_progress(self._number, standing)
+        place = None if self._number is None else self._queue.place(self._number)
+        self._controls.show_progress(place, standing)
         self._setting = True
         self._controls.show_recent(
             (f"{judgement_html(change.after)} · {change.record_id}", change.number)
@@ -486,6 +527,14 @@ class Viewer:
         self._setting = True
         field.value = value
         self._setting = False
+
+
+def _paths(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [paths] if isinstance(paths, (str, Path)) else list(paths)
+
+
+def _by_model(judgement: Judgement) -> str:
+    return f"<b>{escape(judgement.model or 'a model')}</b> {judgement_html(judgement)}"
 
 
 def _load_language_model() -> None:
