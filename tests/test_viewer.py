@@ -27,6 +27,7 @@ class Hands:
 
     def __init__(self, data: Path, judgements: Path, **options):
         self.viewer = Viewer(data, judgements, **options)
+        self.viewer.wait()
         self.judgements = judgements
 
     def controls(self) -> list[ipywidgets.Widget]:
@@ -52,15 +53,18 @@ class Hands:
                 button.value = not button.value
             else:
                 button.click()
+            self.viewer.wait()
 
     def send(self, action: str, *, note: str = "", criteria: tuple[int, ...] = (), shown: int | None = None) -> None:
         """What keyboard.js sends for a key or a click."""
         [keyboard] = [each for each in self.controls() if hasattr(each, "shown")]
         message = {"action": action, "note": note, "criteria": list(criteria)}
         keyboard._handle_custom_msg(message | {"shown": keyboard.shown if shown is None else shown}, [])
+        self.viewer.wait()
 
     def type(self, field: str, value: object) -> None:
         self.control(field).value = value
+        self.viewer.wait()
 
     def text(self, part: str) -> str:
         return html.unescape(re.sub("<[^>]*>", "", self.control(part).value))

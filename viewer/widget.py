@@ -10,12 +10,13 @@ shows is read from the two files.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
 from threading import RLock, Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from records.errors import InputError
 from review.criteria import Finding, find_problems
@@ -23,9 +24,13 @@ from review.judgements import ConflictError, Judgement, JudgementFile
 from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, JUDGING, RECENT, Controls, judgement_html
 from viewer.other_reviews import OtherReviews, own_file
 from viewer.queue import Change, Filter, Queue
+from viewer.record_facts import OnProgress, facts_in_background
 from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
+from viewer.searches import Searches
 from viewer.uncertainty import FEWEST
+
+Result = TypeVar("Result")
 
 
 class Draft(NamedTuple):
@@ -83,6 +88,7 @@ class Viewer:
         self._asked = False  # whether to accept the record on show in spite of its chosen criteria
         self._setting = False  # True while this object, not the reviewer, changes a field
         self._lock = RLock()  # JupyterLab lets the kernel handle messages of different controls in different threads
+        self._searches = Searches(self._lock, self._try, self._tell_searched)
         self._controls = Controls(seed)
         self.widget = self._controls.widget
         self._connect()
@@ -91,6 +97,10 @@ class Viewer:
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.widget._repr_mimebundle_(**options)
+
+    def wait(self) -> None:
+        """Wait until the record is shown that was asked for last; for programs."""
+        self._searches.wait()
 
     # ---- the controls ------------------------------------------------------------------------------------------------
 
@@ -156,7 +166,7 @@ class Viewer:
 
         If the files are not open yet, this only opens them: the action was not meant for the record that then appears.
         """
-        with self._lock:
+        with self._lock, self._opened.facts.paused() if self._opened else nullcontext():
             try:
                 if self._opened is None:
                     self._open()
@@ -185,23 +195,15 @@ class Viewer:
             raise InputError(f"{self._data_path}: has no records; run the step that writes it")
         path = own_file(self._judgement_path, self._reviewer)
         others = OtherReviews(self._disputes, self._models, path)
-        queue = Queue(records, JudgementFile(path), find_problems, only=others.in_dispute if self._disputes else None)
-        self._put_in_order(queue)
+        facts = facts_in_background(records, find_problems)
+        queue = Queue(records, JudgementFile(path), facts, only=others.in_dispute if self._disputes else None)
         queue.filter = self._filter()
-        number = queue.records.number_of(record_id) if record_id else None
-        if number is None:
-            number = queue.first()
-            if number is not None and queue.judgement(number) is not None:
-                unjudged = queue.next_unjudged(number)
-                number = number if unjudged is None else unjudged
-        self._opened, self._others = queue, others
-        self._show(number)
-        if not queue.standing().records:
-            self._controls.tell("no record here is in dispute")
+        self._opened, self._others, self._number, self._record = queue, others, None, None
+        self._put_in_order(lambda: self._show_first(record_id, unjudged=True))
 
     def _reload(self) -> None:
         """Open both files again, and show the same record if it is still there."""
-        self._queue.records.close()
+        self._keep_draft()
         self._opened = None
         self._open(self._record["id"] if self._record else None)
 
@@ -266,9 +268,8 @@ class Viewer:
         record_id = self._record["id"]
         self._drafts.pop(record_id, None)
         self._fill(judgement.note, judgement.criteria)
-        self._advance()
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
-        self._controls.tell(" · ".join(filter(None, [saved, said, self._all_judged()])))
+        self._advance(" · ".join(filter(None, [saved, said, self._all_judged()])))
 
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
@@ -302,15 +303,15 @@ class Viewer:
         if self._record is not None:
             self._drafts.pop(self._record["id"], None)
         self._show(self._number, keep_draft=False)
-        self._advance()
-        self._controls.tell(f"left unchanged: {judgement_html(conflict.theirs)}")
+        self._advance(f"left unchanged: {judgement_html(conflict.theirs)}")
 
-    def _advance(self) -> None:
-        """Show the next record to judge: an unjudged one, unless the reviewer is going through judged ones."""
+    def _advance(self, news: str) -> None:
+        """Tell the news, and show the next record to judge: unjudged, unless the reviewer goes through judged ones."""
+        self._controls.tell(news)
         if self._controls.show_only.value in ("all", "unjudged"):
-            self._next_unjudged()
+            self._next_unjudged(news)
         else:
-            self._move(1)
+            self._move(1, news)
 
     def _undo(self) -> None:
         self._turn(self._queue.undo, "undone", "nothing to undo: no judgement was made since the viewer was opened")
@@ -343,25 +344,30 @@ class Viewer:
             self._skipped.add(self._number)
         self._next_unjudged()
 
-    def _move(self, step: int) -> None:
-        if self._number is None:
-            number = self._queue.first(self._searching)
+    def _move(self, step: int, news: str = "") -> None:
+        """Show the next record or the previous one; `news` is told with it."""
+        queue, number = self._queue, self._number
+        otherwise = news or ("this is the last record" if step > 0 else "this is the first record")
+        if number is None:
+            self._find(queue.first, lambda found: self._show_found(found, otherwise, news))
         else:
-            number = self._queue.next(self._number, step, self._searching)
-        self._show_found(number, "this is the last record" if step > 0 else "this is the first record")
+            search = partial(queue.next, number, step)
+            self._find(search, lambda found: self._show_found(found, otherwise, news))
 
-    def _next_unjudged(self) -> None:
+    def _next_unjudged(self, news: str = "") -> None:
         """Show the next record without a judgement; skipped ones only when there are no others."""
-        self._queue.refresh()
-        if self._number is None:
-            self._move(1)
+        queue, number = self._queue, self._number
+        queue.refresh()
+        if number is None:
+            self._move(1, news)
             return
-        first = number = self._queue.next_unjudged(self._number, self._searching)
-        while number is not None and number in self._skipped:
-            number = self._queue.next_unjudged(number, self._searching)
-            if number == first:
+
+        def show(found: int | None) -> None:
+            if found in self._skipped:
                 self._skipped.clear()
-        self._show_found(number, self._all_judged() or "no other unjudged record")
+            self._show_found(found, news or self._all_judged() or "no other unjudged record", news)
+
+        self._find(partial(queue.next_unjudged, number, skipped=frozenset(self._skipped)), show)
 
     def _all_judged(self) -> str:
         """The counts, once there is nothing left to judge; empty before."""
@@ -371,11 +377,26 @@ class Viewer:
         later = f", {standing.later:,} later" if standing.later else ""
         return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected{later}"
 
-    def _show_found(self, number: int | None, otherwise: str) -> None:
-        if number is None:
-            self._controls.tell(otherwise if self._filter() == Filter() else f"{otherwise} that matches the filter")
-        else:
+    def _find(self, search: Callable[[OnProgress], Result], then: Callable[[Result], None]) -> None:
+        """Search, which another search ends, and do something with the result."""
+        queue = self._queue
+
+        def alone(on_progress: OnProgress) -> Result:
+            with queue.facts.paused():
+                return search(on_progress)
+
+        self._searches.run(alone, then)
+
+    def _show_found(self, number: int | None, otherwise: str, news: str = "") -> None:
+        """Show a record, and tell the news with it; tell something else if none was found."""
+        if number is not None:
             self._show(number)
+            if news:
+                self._controls.tell(news)
+        elif otherwise == news or self._filter() == Filter():
+            self._controls.tell(otherwise)
+        else:
+            self._controls.tell(f"{otherwise} that matches the filter")
 
     def _go_to(self) -> None:
         wanted = self._controls.goto.value
@@ -388,12 +409,30 @@ class Viewer:
         if number is not None:
             self._show(number)
 
-    def _show_first(self) -> None:
-        """Show the first record that matches the filter, and none if none does."""
-        number = self._queue.first(self._searching)
-        if number is None:
-            self._show(None)
-        self._show_found(number, "no record")
+    def _show_first(self, record_id: str | None = None, *, unjudged: bool = False) -> None:
+        """Show the first record that matches the filter, and none if none does.
+
+        record_id  show this one instead if it is there
+        unjudged   show the first one without a judgement if there is any
+        """
+        queue = self._queue
+
+        def search(on_progress: OnProgress) -> int | None:
+            number = queue.records.number_of(record_id) if record_id else None
+            if number is None:
+                number = queue.first(on_progress)
+                if unjudged and number is not None and queue.judgement(number) is not None:
+                    left = queue.next_unjudged(number, on_progress)
+                    return number if left is None else left
+            return number
+
+        def show(number: int | None) -> None:
+            if number is None:
+                self._show(None)
+            nothing = "no record" if queue.standing().records else "no record here is in dispute"
+            self._show_found(number, nothing)
+
+        self._find(search, show)
 
     def _filter(self) -> Filter:
         controls = self._controls
@@ -405,21 +444,28 @@ class Viewer:
         self._show_first()
 
     def _order_changed(self) -> None:
-        self._put_in_order(self._queue)
-        self._show_first()
+        self._put_in_order(self._show_first)
 
-    def _put_in_order(self, queue: Queue) -> None:
-        order, seed = self._controls.order.value, self._controls.seed.value
-        if order == AT_RANDOM:
-            queue.order_at_random(seed)
-        elif order == BY_SCORE:
-            queue.order_by_score(self._searching)
-        elif order == BY_UNCERTAINTY:
-            queue.order_by_uncertainty(seed)
-        else:
-            queue.order_by_file()
+    def _put_in_order(self, then: Callable[[], None]) -> None:
+        """Put the records in the order that is chosen, and go on."""
+        queue, order, seed = self._queue, self._controls.order.value, self._controls.seed.value
 
-    def _searching(self, done: int) -> None:
+        def search(on_progress: OnProgress) -> Sequence[int]:
+            if order == AT_RANDOM:
+                return queue.at_random(seed)
+            if order == BY_SCORE:
+                return queue.by_score(on_progress)
+            if order == BY_UNCERTAINTY:
+                return queue.by_uncertainty(seed)
+            return queue.by_file()
+
+        def use(found: Sequence[int]) -> None:
+            queue.order = found
+            then()
+
+        self._find(search, use)
+
+    def _tell_searched(self, done: int) -> None:
         self._controls.tell(f"{done:,} records searched …")
 
     # ---- showing -----------------------------------------------------------------------------------------------------
@@ -429,6 +475,7 @@ class Viewer:
 
         What is entered for the record on show so far is kept. Raises InputError if one of the files cannot be read.
         """
+        self._searches.abandon()
         if keep_draft:
             self._keep_draft()
         self._asked = False
