@@ -24,6 +24,8 @@ KEYS = {  # by key: the button that it presses, or the field that it moves to, a
     "r": "reject",
     "x": "as-found",
     "s": "skip",
+    "l": "later",
+    "e": "edit",
     "z": "undo",
     "Z": "redo",
     "b": "recent",
@@ -52,6 +54,8 @@ HELP = (
     ("a", "accept"),
     ("r", "reject"),
     ("x", "reject with what the machine found"),
+    ("e", "correct the answer, and back"),
+    ("l", "to be judged later"),
     ("s", "skip"),
     ("z Z", "undo, redo"),
     ("b", "back to a recent judgement"),
@@ -82,6 +86,8 @@ LABELS = {  # of the buttons
     "accept": "Accept",
     "reject": "Reject",
     "as-found": "As found",
+    "edit": "Correct",
+    "later": "Later",
     "previous": "← Previous",
     "next": "Next →",
     "next-unjudged": "Next unjudged",
@@ -93,7 +99,7 @@ LABELS = {  # of the buttons
     "overwrite": "Save mine",
     "keep": "Keep theirs",
 }
-JUDGING = ["accept", "reject", "as-found", "overwrite"]  # the buttons that save a judgement
+JUDGING = ["accept", "reject", "as-found", "later", "overwrite"]  # the buttons that save a judgement
 IN_SHORT = {  # the criteria, as what an answer that does not meet them is
     1: "digresses",
     2: "English",
@@ -147,6 +153,8 @@ class Controls:
         self.seed.add_class("review-seed")
         self.recent = _dropdown("recent", [])
         self.show_recent([])
+        self.correction = w.Textarea()
+        self._difference = _html("difference")
         self._more = _toggle("more", "More (v)", "the filters, the orders and the keys")
         self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
         self.images = _toggle("images", "Images (i)", "load this post's images from the network")
@@ -154,6 +162,9 @@ class Controls:
         self._status, self._progress, self._about = _html("status"), _html("progress"), _html("about")
         self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
         self._reviews = _html("reviews")
+        self._question_pane = _pane("question", self._question)
+        self._editor_pane = _pane("editor", self.correction, self._difference)
+        self.show_editor(False)
         self._conflict = _html("conflict-text")
         self._conflict_bar = _bar(self._conflict, self.buttons["overwrite"], self.buttons["keep"])
         self._conflict_bar.add_class("review-conflict")
@@ -162,8 +173,9 @@ class Controls:
 
     def _layout(self) -> w.VBox:
         buttons = self.buttons
-        judging = _bar(buttons["accept"], buttons["reject"], buttons["as-found"], *self.criteria.values())
-        moves = ("previous", "next", "next-unjudged", "skip", "undo", "redo")
+        verdicts = ("accept", "edit", "reject", "as-found")
+        judging = _bar(*(buttons[name] for name in verdicts), *self.criteria.values())
+        moves = ("previous", "next", "next-unjudged", "skip", "later", "undo", "redo")
         moving = _bar(self.note, *(buttons[name] for name in moves), self._more)
         choosing = _bar(
             self.goto,
@@ -181,9 +193,8 @@ class Controls:
         choosing.add_class("review-choosing")
         divider = w.Box()
         divider.add_class("review-divider")
-        body = w.Box(
-            [_pane("question", self._question), divider, _pane("answer", self._reviews, self._findings, self._answer)]
-        )
+        answer_pane = _pane("answer", self._reviews, self._findings, self._answer)
+        body = w.Box([self._question_pane, self._editor_pane, divider, answer_pane])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
         heartbeat = Heartbeat()
@@ -222,6 +233,20 @@ class Controls:
     def show_reviews(self, html: str) -> None:
         """Show the judgements of others above the answer."""
         self._reviews.value = html
+
+    @property
+    def editing(self) -> bool:
+        """Whether the answer is shown as it is corrected, beside the editor."""
+        return bool(self._editor_pane.layout.display != "none")
+
+    def show_editor(self, shown: bool) -> None:
+        """Show the editor in the place of the question, or the question."""
+        self._editor_pane.layout.display = None if shown else "none"
+        self._question_pane.layout.display = "none" if shown else None
+
+    def show_difference(self, html: str) -> None:
+        """Show what the correction changes, below it."""
+        self._difference.value = f'<div class="review-post">{html}</div>'
 
     def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
         """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
