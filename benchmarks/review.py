@@ -64,7 +64,7 @@ def review_records(data: Path, judged: Path) -> None:
     timed("put in random order", lambda: put_in(queue, queue.at_random(1)))
     timed("the next example, random order", lambda: records[queue.next_unjudged(next(numbers))], TIMES)
     timed("put in order of score", lambda: put_in(queue, queue.by_score()))
-    timed("put in order of uncertainty", lambda: put_in(queue, queue.by_uncertainty(1)))
+    timed("put in an order that is learnt", lambda: put_in(queue, queue.by_uncertainty(1)))
     queue.filter = Filter(text="not in any")
     timed("search all text in vain", queue.first)
     print(f"{'memory of all this':<34}{peak() - before:>9.0f}  MiB")

@@ -16,8 +16,8 @@ import pytest
 from review.judgements import Judgement, digest_of, load_judgements
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
-from viewer.controls import BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
-from viewer.uncertainty import FEWEST
+from viewer.controls import BY_LIKELIHOOD, BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
+from viewer.learnt_orders import FEWEST
 
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
 
@@ -515,7 +515,7 @@ def test_the_same_seed_gives_the_same_random_order(hands):
 
 
 @pytest.mark.slow
-def test_the_order_by_uncertainty_is_offered_when_there_is_enough_to_learn_from(tmp_path):
+def test_the_learnt_orders_are_offered_when_there_is_enough_to_learn_from(tmp_path):
     data, path = tmp_path / "data.jsonl", tmp_path / "j.yaml"
     data.write_bytes(jsonl(*(record(n, question=n) for n in range(FEWEST + 10))))
     path.write_text(
@@ -528,9 +528,10 @@ def test_the_order_by_uncertainty_is_offered_when_there_is_enough_to_learn_from(
     assert BY_UNCERTAINTY in hands.control("order").options
     assert hands.control("order").value == "file order"
     assert hands.status == f"saved accept · {shown}"
-    hands.type("order", BY_UNCERTAINTY)
-    assert hands.status == ""
-    assert hands.shown not in hands.file
+    for order in (BY_UNCERTAINTY, BY_LIKELIHOOD):
+        hands.type("order", order)
+        assert hands.status == ""
+        assert hands.shown not in hands.file
 
 
 def test_progress_shows_pace_and_time_left(hands):

@@ -10,10 +10,10 @@ import pytest
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from tests.conftest import ROOT, jsonl, record
+from viewer.learnt_orders import FEWEST, least_certain_first, most_likely_good_first
 from viewer.queue import BREAK, PACE_OVER, SHOW, Filter, Pace, Queue
 from viewer.record_facts import RecordFacts
 from viewer.record_file import RecordFile
-from viewer.uncertainty import FEWEST, least_sure_first
 
 SITE = "quay.stackexchange.com/a"
 ACCEPT, REJECT = Judgement(True), Judgement(False, (4,), "why")
@@ -97,12 +97,36 @@ def test_order_by_uncertainty_has_those_between_accepted_and_rejected_first(queu
     assert order[33:] == list(range(FEWEST)), "judged records come last, in file order"
 
 
+@pytest.mark.slow
+def test_order_by_likelihood_has_those_like_the_accepted_first(queue_of):
+    knots, blog = "a bowline holds well when the rope is dry", "my own blog says more about it, see there"
+    records = [record(number, response=knots if number % 2 else blog) for number in range(80)]
+    judgements = "".join(f"{SITE}/{number}: {'accept' if number % 2 else 'reject'}\n" for number in range(FEWEST))
+    queue = queue_of(*records, judgements=judgements + f"{SITE}/51: later\n")
+    queue.order = queue.by_likelihood(0)
+    order = shown(queue)
+    assert order[:14] == list(range(53, 80, 2)) and order[14:29] == list(range(50, 80, 2))
+    assert order[29:] == [*range(FEWEST), 51], "judged records come last, also those to be judged later"
+
+
+@pytest.mark.slow
+def test_the_learnt_orders_know_what_the_machine_finds(queue_of):
+    """All answers have the same words; those that are rejected have a finding of criterion 4."""
+    queue = queue_of(*(record(number, response="the same") for number in range(60)))
+    facts = RecordFacts(queue.records, lambda each: [Finding(4)] * (each["meta"]["answer_id"] % 2))
+    calls: list[int] = []
+    judged = {number: number % 2 == 0 for number in range(FEWEST)}
+    assert most_likely_good_first(facts, judged, 0, calls.append) == [50, 52, 54, 56, 58, 51, 53, 55, 57, 59]
+    assert calls == list(range(60)), "each computation of findings can be ended"
+
+
 UNCERTAIN = """
 import sys
 from viewer.record_facts import RecordFacts
 from viewer.record_file import RecordFile
-from viewer.uncertainty import least_sure_first
-print(least_sure_first(RecordFile(sys.argv[1]), {number: number % 3 > 0 for number in range(60)}, 3))
+from viewer.record_facts import RecordFacts
+from viewer.learnt_orders import least_certain_first
+print(least_certain_first(RecordFacts(RecordFile(sys.argv[1])), {number: number % 3 > 0 for number in range(60)}, 3))
 """
 
 
@@ -110,16 +134,18 @@ print(least_sure_first(RecordFile(sys.argv[1]), {number: number % 3 > 0 for numb
 def test_order_by_uncertainty_is_the_same_in_every_process(sample_records):
     command = [sys.executable, "-c", UNCERTAIN, sample_records]
     order = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-    assert order == least_sure_first(RecordFile(sample_records), {number: number % 3 > 0 for number in range(60)}, 3)
+    assert order == least_certain_first(
+        RecordFacts(RecordFile(sample_records)), {number: number % 3 > 0 for number in range(60)}, 3
+    )
     assert sorted(order) == list(range(60, 98)) != order
 
 
 def test_order_by_uncertainty_draws_from_many_records(queue_of, monkeypatch):
-    monkeypatch.setattr("viewer.uncertainty.SCORED", 20)
+    monkeypatch.setattr("viewer.learnt_orders.SCORED", 20)
     records = [record(number) for number in range(200)]
     judged = {number: number % 2 == 0 for number in range(FEWEST)}
     queue = queue_of(*records)
-    first, again, other = (least_sure_first(queue.records, judged, seed) for seed in (1, 1, 2))
+    first, again, other = (least_certain_first(queue.facts, judged, seed) for seed in (1, 1, 2))
     assert first == again and len(set(first)) == 20 and set(first) != set(other)
     assert not set(first) & judged.keys()
 
@@ -148,16 +174,16 @@ def test_missing_scikit_learn_is_reported(queue_of, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)  # as Python marks what cannot be imported
     queue = queue_of(*TEN)
     with pytest.raises(InputError, match="needs scikit-learn: pip install scikit-learn"):
-        least_sure_first(queue.records, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
+        least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
 
 
 def test_any_responses_can_be_put_in_order_by_uncertainty(queue_of):
     """Empty ones, ones without a word, equal ones, and lines that are not records."""
     records = [record(number, response=("", "!", "?" * 30_000)[number % 3]) for number in range(60)]
     queue = queue_of(*records, {"no": "record"})
-    order = least_sure_first(queue.records, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
+    order = least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
     assert sorted(order) == list(range(FEWEST, 61))
-    assert least_sure_first(queue.records, {number: number % 2 == 0 for number in range(61)}, 0) == []
+    assert least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(61)}, 0) == []
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from review.judgements import JudgementFile
 from tests.conftest import jsonl, record
 from tests.test_viewer import Hands
 from viewer.queue import Filter, Queue
-from viewer.record_facts import RecordFacts, facts_in_background
+from viewer.record_facts import RecordFacts, bits_of, facts_in_background
 from viewer.record_file import RecordFile
 from viewer.searches import Searches
 
@@ -86,7 +86,7 @@ def test_lines_that_are_not_records_have_no_findings(path, finder):
     path.write_bytes(b"{}\n" + jsonl(record(9)))
     facts = facts_in_background(RecordFile(path), finder)
     facts.wait()
-    assert [facts.has_finding(number, 0xFFFE) for number in (0, 1)] == [False, True]
+    assert [facts.findings(number) for number in (0, 1)] == [bits_of([0]), bits_of([0, 4])]
 
 
 def test_the_background_waits_while_the_reviewer_is_served(path, finder):

@@ -18,7 +18,8 @@ from viewer.render import Page
 
 FOLDER = Path(__file__).parent
 ANY_FINDING = frozenset(CRITERIA)
-BY_FILE, AT_RANDOM, BY_SCORE, BY_UNCERTAINTY = "file order", "random", "by score", "least certain"
+BY_FILE, AT_RANDOM, BY_SCORE = "file order", "random", "by score"
+BY_LIKELIHOOD, BY_UNCERTAINTY = LEARNT = "most likely good", "least certain"  # once there are judgements to learn from
 KEYS = {  # by key: the button that it presses, or the field that it moves to, as its class without `review-`
     "a": "accept",
     "r": "reject",

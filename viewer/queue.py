@@ -6,16 +6,16 @@ import random
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
 
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile
+from viewer.learnt_orders import least_certain_first, most_likely_good_first
 from viewer.record_facts import BETWEEN_CALLS, OnProgress, RecordFacts, bits_of
 from viewer.record_file import RecordFile
-from viewer.uncertainty import least_sure_first
 
 TEXT = ("instruction", "response")  # the fields that the filter by text searches
 MOST_ANSWERS = 200  # before and after a record that are looked through for answers to its question
@@ -23,6 +23,7 @@ PACE_OVER = 20  # judgements
 BREAK = 300  # seconds without a judgement that do not count as work
 Show = Literal["all", "judged", "unjudged", "accepted", "rejected", "later"]
 SHOW: tuple[Show, ...] = get_args(Show)
+LearntOrder = Callable[[RecordFacts, Mapping[int, bool], int, OnProgress], list[int]]
 SHOWN_AS: dict[bool | None, Show] = {True: "accepted", False: "rejected", None: "later"}
 
 
@@ -210,15 +211,22 @@ class Queue:
         scores = self.facts.scores(on_progress)
         return array("Q", sorted(range(len(scores)), key=lambda number: -scores[number]))
 
-    def by_uncertainty(self, seed: int) -> Sequence[int]:
-        """First the unjudged records that a model is least certain about (viewer/uncertainty.py), then the rest.
+    def by_uncertainty(self, seed: int, on_progress: OnProgress = lambda done: None) -> Sequence[int]:
+        """First the unjudged records that a model is least certain about (viewer/learnt_orders.py), then the rest.
 
-        Raises InputError like least_sure_first.
+        Raises InputError like least_certain_first.
         """
-        judged = self._judged.items()
-        accepted = {number: each.accepted for number, each in judged if each.accepted is not None}
-        first = least_sure_first(self.records, accepted, seed)
-        first = [number for number in first if number not in self._judged]  # to be judged later
+        return self._learnt(least_certain_first, seed, on_progress)
+
+    def by_likelihood(self, seed: int, on_progress: OnProgress = lambda done: None) -> Sequence[int]:
+        """First the unjudged records that are most likely good by the same model, then the rest; raises likewise."""
+        return self._learnt(most_likely_good_first, seed, on_progress)
+
+    def _learnt(self, ordered_by: LearntOrder, seed: int, on_progress: OnProgress) -> Sequence[int]:
+        judged = self._judged
+        accepted = {number: each.accepted for number, each in judged.items() if each.accepted is not None}
+        first = ordered_by(self.facts, accepted, seed, on_progress)
+        first = [number for number in first if number not in judged]  # to be judged later
         ordered = set(first)
         return array("Q", first + [number for number in range(len(self.records)) if number not in ordered])
 
@@ -279,14 +287,14 @@ class Queue:
                 on_progress(done)
             number = order[place]
             is_known = self.facts.is_known(number)
-            if bits and is_known and not self.facts.has_finding(number, bits):
+            if bits and is_known and not self.facts.findings(number) & bits:
                 continue
             if not self._matches(number, wanted):
                 continue
             if not bits or is_known:
                 return number
             on_progress(done)
-            if self.facts.has_finding(number, bits):
+            if self.facts.findings(number) & bits:
                 return number
         return None
 

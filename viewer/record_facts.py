@@ -56,9 +56,9 @@ class RecordFacts:
     def is_known(self, number: int) -> bool:
         return self._criteria[number] != 0
 
-    def has_finding(self, number: int, wanted: int) -> bool:
-        """Whether a record has a finding of one of the criteria `wanted`, given by bits_of."""
-        return bool((self._criteria[number] or self._find(number)) & wanted)
+    def findings(self, number: int) -> int:
+        """The criteria of a record's findings as bits_of them; the lowest bit, KNOWN, is set too."""
+        return self._criteria[number] or self._find(number)
 
     def scores(self, on_progress: OnProgress = lambda done: None) -> array[float]:
         """meta.answer_score of each record; minus infinity where there is none. Reads all records the first time."""
@@ -118,7 +118,7 @@ class RecordFacts:
         record = self.records.peek(number)
         bits = bits_of(each.criterion for each in self._find_problems(record)) if record else 0
         self._criteria[number] = KNOWN | bits
-        return bits
+        return KNOWN | bits
 
 
 _kept: dict[str, RecordFacts] = {}  # by the file, so that a cell that is run again goes on with what is known

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from viewer.record_facts import OnProgress
 
-PATIENCE = 0.1  # seconds that the reviewer's action waits for the result before it ends, and the search goes on alone
+PATIENCE = 0.15  # seconds that the reviewer's action waits for the result before it ends, and the search goes on alone
 BETWEEN_NEWS = 0.3  # seconds
 
 Result = TypeVar("Result")
@@ -76,6 +76,10 @@ class Searches:
             self._current = None
             outcome()
         late = True
+
+    @property
+    def going_on(self) -> bool:
+        return self._current is not None
 
     def abandon(self) -> None:
         """End the search that is going on."""

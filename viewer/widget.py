@@ -20,15 +20,25 @@ from typing import Any, NamedTuple, TypeVar
 from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import ConflictError, Judgement, JudgementFile, digest_of
-from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, JUDGING, RECENT, Controls, judgement_html
+from viewer.controls import (
+    AT_RANDOM,
+    BY_LIKELIHOOD,
+    BY_SCORE,
+    BY_UNCERTAINTY,
+    JUDGING,
+    LEARNT,
+    RECENT,
+    Controls,
+    judgement_html,
+)
 from viewer.difference import difference_html
+from viewer.learnt_orders import FEWEST
 from viewer.other_reviews import OtherReviews, own_file
 from viewer.queue import Change, Filter, Queue
 from viewer.record_facts import OnProgress, facts_in_background
 from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
 from viewer.searches import Searches
-from viewer.uncertainty import FEWEST
 
 Result = TypeVar("Result")
 
@@ -90,6 +100,7 @@ class Viewer:
         self._asked = False  # whether to accept the record on show in spite of its chosen criteria
         self._setting = False  # True while this object, not the reviewer, changes a field
         self._lock = RLock()  # JupyterLab lets the kernel handle messages of different controls in different threads
+        self._news = ""  # that is told while a search goes on
         self._searches = Searches(self._lock, self._try, self._tell_searched)
         self._controls = Controls(seed)
         self.widget = self._controls.widget
@@ -339,11 +350,13 @@ class Viewer:
 
     def _advance(self, news: str) -> None:
         """Tell the news, and show the next record to judge: unjudged, unless the reviewer goes through judged ones."""
-        self._controls.tell(news)
         if self._controls.show_only.value in ("all", "unjudged"):
             self._next_unjudged(news)
         else:
             self._move(1, news)
+        if self._searches.going_on:  # otherwise it is told already, with the next record
+            self._news = news
+            self._controls.tell(news)
 
     def _undo(self) -> None:
         self._turn(self._queue.undo, "undone", "nothing to undo: no judgement was made since the viewer was opened")
@@ -424,7 +437,7 @@ class Viewer:
 
     def _find(self, search: Callable[[OnProgress], Result], then: Callable[[Result], None]) -> None:
         """Search, which another search ends, and do something with the result."""
-        queue = self._queue
+        queue, self._news = self._queue, ""
 
         def alone(on_progress: OnProgress) -> Result:
             with queue.facts.paused():
@@ -501,7 +514,9 @@ class Viewer:
             if order == BY_SCORE:
                 return queue.by_score(on_progress)
             if order == BY_UNCERTAINTY:
-                return queue.by_uncertainty(seed)
+                return queue.by_uncertainty(seed, on_progress)
+            if order == BY_LIKELIHOOD:
+                return queue.by_likelihood(seed, on_progress)
             return queue.by_file()
 
         def use(found: Sequence[int]) -> None:
@@ -511,7 +526,7 @@ class Viewer:
         self._find(search, use)
 
     def _tell_searched(self, done: int) -> None:
-        self._controls.tell(f"{done:,} records searched …")
+        self._controls.tell(" · ".join(filter(None, [self._news, f"{done:,} records searched …"])))
 
     # ---- showing -----------------------------------------------------------------------------------------------------
 
@@ -612,10 +627,10 @@ class Viewer:
         self._setting = False
         order = self._controls.order
         can_learn = standing.accepted + standing.rejected >= FEWEST and standing.accepted and standing.rejected
-        if can_learn and BY_UNCERTAINTY not in order.options:
+        if can_learn and BY_LIKELIHOOD not in order.options:
             chosen = order.value
             self._setting = True
-            order.options = [*order.options, BY_UNCERTAINTY]
+            order.options = [*order.options, *LEARNT]
             order.value = chosen
             self._setting = False
 
