@@ -908,6 +908,39 @@ def test_notebook_7(lab):
     expect(reviewer.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
 
 
+SLOW = """
+import time
+from pathlib import Path
+import viewer.widget as widget
+find_problems = widget.find_problems
+def slowly(record):
+    while record.get("meta", {}).get("answer_id", 0) > 5 and not Path("go").exists():
+        time.sleep(0.1)
+    return find_problems(record)
+widget.find_problems = slowly
+widget.Viewer("data.jsonl", "judgements.yaml")
+"""
+
+
+def test_a_filter_that_searches_for_long_lets_the_reviewer_go_on(page, server, root, folder):
+    """Nothing against criterion 2 is found, and the sixth record takes as long as the test wants."""
+    (folder / "data.jsonl").write_bytes(jsonl(*(record(n, question=n) for n in range(1, 10))))
+    write_notebook(folder / "review.ipynb", SLOW)
+    reviewer = opened(page, server, root, folder / "review.ipynb")
+    reviewer.sees_record(1)
+    reviewer.click("More")
+    findings = reviewer.part("findings-filter").locator("select")
+    findings.select_option("criterion 2")
+    reviewer.click("Accept")
+    assert reviewer.saved("accept", 1) == {IDS[0]: Judgement(True)}
+    findings.select_option("findings: all")
+    reviewer.click("Next →")
+    reviewer.sees_record(2)
+    findings.select_option("criterion 2")
+    (folder / "go").touch()
+    reviewer.sees("status", "no record that matches the filter")
+
+
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
 def test_forty_records_by_keyboard(lab, app):
     """Every judgement that the reviewer meant to make is in the file, with its criteria and its note, and no other."""

@@ -111,9 +111,11 @@ class Viewer:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.widget._repr_mimebundle_(**options)
 
-    def wait(self) -> None:
-        """Wait until the record is shown that was asked for last; for programs."""
+    def wait(self, *, for_background: bool = False) -> None:
+        """Wait until the record is shown that was asked for last, or until all findings are known; for programs."""
         self._searches.wait()
+        if for_background:
+            self._queue.facts.wait()
 
     # ---- the controls ------------------------------------------------------------------------------------------------
 
