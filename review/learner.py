@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from records.errors import InputError
@@ -26,26 +28,24 @@ CHARS = 20_000  # of a response: enough to learn from, and a bound for hostile o
 class Sample(NamedTuple):
     """What the model knows of a record."""
 
-    response: str
+    response: str  # its first CHARS
     findings: int  # the criteria with findings, as bits
 
 
 def classifier() -> Any:
     """An untrained scikit-learn classifier of samples; raises InputError if scikit-learn is missing."""
-    made = features()
-    from sklearn.pipeline import make_pipeline
+    with _needing_scikit_learn():
+        from sklearn.pipeline import make_pipeline
 
-    return make_pipeline(made, regression())
+    return make_pipeline(features(), regression())
 
 
 def features() -> Any:
     """What turns samples into a matrix, before it is fitted; raises InputError if scikit-learn is missing."""
-    try:  # imported late, because it takes more than a second
+    with _needing_scikit_learn():
         from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
         from sklearn.pipeline import make_pipeline, make_union
         from sklearn.preprocessing import FunctionTransformer, StandardScaler
-    except ImportError:
-        raise InputError("to learn from judgements needs scikit-learn: pip install scikit-learn") from None
     # hashes need no vocabulary, so memory is bounded and no text is too odd
     words = HashingVectorizer(
         ngram_range=(1, 2), norm=None, alternate_sign=False, n_features=WORDS, token_pattern=r"\b\w+\b"
@@ -55,14 +55,24 @@ def features() -> Any:
 
 
 def regression() -> Any:
-    """An untrained logistic regression on the matrix of `features`."""
-    from sklearn.linear_model import LogisticRegression
+    """An untrained logistic regression on the matrix of `features`; raises InputError if scikit-learn is missing."""
+    with _needing_scikit_learn():
+        from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(class_weight="balanced", max_iter=1000, solver="liblinear", random_state=0)
 
 
+@contextmanager
+def _needing_scikit_learn() -> Iterator[None]:
+    """Around its imports, which come late because they take more than a second."""
+    try:
+        yield
+    except ImportError:
+        raise InputError("learning from judgements needs scikit-learn: pip install scikit-learn") from None
+
+
 def _responses(samples: list[Sample]) -> list[str]:
-    return [sample.response[:CHARS] for sample in samples]
+    return [sample.response for sample in samples]
 
 
 def _counts(samples: list[Sample]) -> list[list[float]]:
@@ -78,5 +88,5 @@ def _counts(samples: list[Sample]) -> list[list[float]]:
             *(math.log1p(len(each.findall(text))) for each in FIRST_PERSON),
             *(float(findings >> criterion & 1) for criterion in CRITERIA),
         ]
-        for text, findings in ((sample.response[:CHARS], sample.findings) for sample in samples)
+        for text, findings in samples
     ]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import Judgement
-from review.learner import FEWEST, LEARNT, Sample, features, regression
+from review.learner import CHARS, FEWEST, LEARNT, Sample, features, regression
 
 ACCEPTED = 0  # among the numbers of criteria: whether an answer is accepted
 LEARNT_CRITERIA = (1, 2, 4, 5)  # of the others, rules find nearly all that there is
@@ -187,7 +187,7 @@ def curve_of(scored: Sequence[tuple[float, bool]]) -> list[CurvePoint]:
 
 def sample_of(record: Mapping[str, Any], findings: Iterable[Finding]) -> Sample:
     """What a model knows of a record, given what the rules find in it."""
-    return Sample(record["response"], sum({1 << finding.criterion for finding in findings}))
+    return Sample(record["response"][:CHARS], sum({1 << finding.criterion for finding in findings}))
 
 
 def _train(number: int, judged: Sequence[Judged], matrix: Any) -> _Trained | None:
