@@ -13,6 +13,8 @@ from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
 from review.criteria import CRITERIA, ParsedResponse, find_problems
 from review.criteria.parsed_response import GONE, OBJECT
 from review.criteria.word_lists import FOLDER, entries
+from review.judgements import Judgement
+from review.learnt_criteria import Judged, learn
 from tests import needs
 from tests.conftest import ROOT, record
 
@@ -709,3 +711,17 @@ def test_what_is_found_in_real_answers_is_right(real_answers):
             judged = [label for label in labels if label.split == split and label.covers(criterion)]
             flagged = [label for label in judged if finds(found[label.id], criterion)]
             assert sum(criterion in label.fails for label in flagged) >= 0.95 * len(flagged), (split, criterion)
+
+
+@pytest.mark.slow
+@needs.shared("archive.org")
+def test_what_a_model_of_the_labels_finds_likely_is_accepted_more_often(real_answers):
+    """Cross-validated, without `test`."""
+    labels = [Label(**json.loads(line)) for line in LABELS.read_text("utf-8").splitlines()]
+    judged = [
+        Judged(real_answers[label.id], Judgement(not label.fails, tuple(label.fails)))
+        for label in labels
+        if label.split != "test" and label.drawn == "random"
+    ]
+    every, *_, likely = [point for point in learn(judged, [4, 6]).curve if point.kept >= 80]
+    assert likely.kept < every.kept / 2 and likely.accepted / likely.kept > every.accepted / every.kept + 0.03
