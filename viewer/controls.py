@@ -18,7 +18,8 @@ from viewer.render import Page
 
 FOLDER = Path(__file__).parent
 ANY_FINDING = frozenset(CRITERIA)
-BY_FILE, AT_RANDOM, BY_SCORE, BY_UNCERTAINTY = "file order", "random", "by score", "least certain"
+BY_FILE, AT_RANDOM, BY_SCORE = "file order", "random", "by score"
+BY_LIKELIHOOD, BY_UNCERTAINTY = LEARNT = "most likely good", "least certain"  # once there are judgements to learn from
 KEYS = {  # by key: the button that it presses, or the field that it moves to, as its class without `review-`
     "a": "accept",
     "r": "reject",
@@ -175,6 +176,7 @@ class Controls:
         self.keyboard = Keyboard()
         self._status, self._progress, self._about = _html("status"), _html("progress"), _html("about")
         self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
+        self._reviews = _html("reviews")
         self._question_pane = _pane("question", self._question)
         self._editor_pane = _pane("editor", self.correction, self._difference)
         self.show_editor(False)
@@ -206,7 +208,7 @@ class Controls:
         choosing.add_class("review-choosing")
         divider = w.Box()
         divider.add_class("review-divider")
-        answer_pane = _pane("answer", self._findings, self._answer)
+        answer_pane = _pane("answer", self._reviews, self._findings, self._answer)
         body = w.Box([self._question_pane, self._editor_pane, divider, answer_pane])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
@@ -243,6 +245,10 @@ class Controls:
         self._answer.value = f'<div class="{post}" dir="auto">{page.answer}</div>'
         self._findings.value = page.findings
 
+    def show_reviews(self, html: str) -> None:
+        """Show the judgements of others above the answer."""
+        self._reviews.value = html
+
     @property
     def editing(self) -> bool:
         """Whether the answer is shown as it is corrected, beside the editor."""
@@ -267,13 +273,13 @@ class Controls:
         self._conflict.value = html or ""
         self._conflict_bar.layout.display = "none" if html is None else None
 
-    def show_progress(self, number: int | None, standing: Standing) -> None:
-        """Show the number of the record, counted from 0, and how far the review is."""
+    def show_progress(self, place: int | None, standing: Standing) -> None:
+        """Show the place of the record, counted from 1, and how far the review is."""
         accepted, rejected = (
             100 * count / max(standing.records, 1) for count in (standing.accepted, standing.rejected)
         )
         parts = [
-            f"record {number + 1:,} of {standing.records:,}" if number is not None else "",
+            f"record {place:,} of {standing.records:,}" if place is not None else "",
             f"{standing.judged:,} judged ({100 * standing.judged / max(standing.records, 1):.0f} %)",
             f"{standing.accepted:,} accepted",
             f"{standing.rejected:,} rejected",
