@@ -135,6 +135,20 @@ class Heartbeat(anywidget.AnyWidget):
     _esm = FOLDER / "heartbeat.js"
 
 
+# What is entered for a record. The kernel may handle the change of a field after the judgement that was made with it,
+# when the next record is shown: without an echo, the browser keeps the field of that record as it is.
+class Note(w.Text):  # type: ignore[misc] # ipywidgets has no types
+    value = traitlets.Unicode("").tag(sync=True, echo_update=False)
+
+
+class Criterion(w.ToggleButton):  # type: ignore[misc]
+    value = traitlets.Bool(False).tag(sync=True, echo_update=False)
+
+
+class Editor(w.Textarea):  # type: ignore[misc]
+    value = traitlets.Unicode("").tag(sync=True, echo_update=False)
+
+
 class Controls:
     """All widgets of the viewer: buttons by action, fields and texts; `widget` contains them all."""
 
@@ -142,7 +156,7 @@ class Controls:
         """`seed` is the first value of its field."""
         self.buttons = {action: _button(action) for action in LABELS}
         self.criteria = {number: _criterion(number) for number in CRITERIA}
-        self.note = _text("note", "optional note (c)")
+        self.note = _text("note", "optional note (c)", Note)
         self.goto = _text("goto", "number or id (g)")
         self.search = _text("search", "search text (/)")
         self.show_only = _dropdown("show", [(f"show: {word}", word) for word in SHOW])
@@ -154,7 +168,7 @@ class Controls:
         self.seed.add_class("review-seed")
         self.recent = _dropdown("recent", [])
         self.show_recent([])
-        self.correction = w.Textarea()
+        self.correction = Editor()
         self._difference = _html("difference")
         self._more = _toggle("more", "More (v)", "the filters, the orders and the keys")
         self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
@@ -302,13 +316,14 @@ def _button(action: str) -> w.Button:
 
 
 def _criterion(number: int) -> w.ToggleButton:
-    toggle = _toggle(f"criterion-{number}", f"{number} {IN_SHORT[number]}", f"{number}. {CRITERIA[number]}")
+    name, label, tooltip = f"criterion-{number}", f"{number} {IN_SHORT[number]}", f"{number}. {CRITERIA[number]}"
+    toggle = _toggle(name, label, tooltip, Criterion)
     toggle.add_class("review-criterion")
     return toggle
 
 
-def _toggle(name: str, label: str, tooltip: str) -> w.ToggleButton:
-    toggle = w.ToggleButton(description=label, tooltip=tooltip)
+def _toggle(name: str, label: str, tooltip: str, kind: type[w.ToggleButton] = w.ToggleButton) -> w.ToggleButton:
+    toggle = kind(description=label, tooltip=tooltip)
     toggle.add_class(f"review-{name}")
     return toggle
 
@@ -319,8 +334,8 @@ def _html(name: str, value: str = "") -> w.HTML:
     return html
 
 
-def _text(name: str, placeholder: str) -> w.Text:
-    text = w.Text(placeholder=placeholder, continuous_update=False)
+def _text(name: str, placeholder: str, kind: type[w.Text] = w.Text) -> w.Text:
+    text = kind(placeholder=placeholder, continuous_update=False)
     text.add_class(f"review-{name}")
     return text
 

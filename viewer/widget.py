@@ -210,6 +210,7 @@ class Viewer:
 
     def _open(self, record_id: str | None = None) -> None:
         """Open the files, and show the record with this id, or the first one without a judgement."""
+        self._searches.abandon()
         records = RecordFile(self._data_path)
         if not len(records):
             raise InputError(f"{self._data_path}: has no records; run the step that writes it")
