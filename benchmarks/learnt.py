@@ -36,7 +36,7 @@ def main() -> None:
         learnt = learn(map(as_judged, known), DROP)
         title = {"before": "as they are", "after": "repaired"}[name]
         show_curve(f"{title}, cross-validated: {len(known)} answers", learnt, len(known))
-        print(*learnt.describe(), sep="\n")
+        print(*(line for line in learnt.describe() if not line.startswith("--")), sep="\n")
         said = learnt.predict([each.record for each in new], [find_problems(each.record) for each in new])
         if name == "before":
             show_criterion(new, said)
@@ -59,9 +59,9 @@ def show_test(title: str, learnt: LearntCriteria, answers: Sequence[Answer], sai
         (answer, one.accepted or 0) for answer, one in zip(answers, said, strict=True) if not answer.findings & DROP
     ]
     print(f"\n{title}\n{'--keep_likely':<15}{'kept of all':>16}{'usable of kept':>27}")
-    for threshold in [0.0, *(point.threshold for point in learnt.curve[1:])]:
-        kept = [answer for answer, likely in left if likely >= threshold]
-        show_point(threshold, len(kept), sum(answer.usable for answer in kept), len(answers))
+    for point in learnt.curve:
+        kept = [answer for answer, likely in left if likely >= point.threshold]
+        show_point(point.threshold, len(kept), sum(answer.usable for answer in kept), len(answers))
 
 
 def show_point(threshold: float, kept: int, usable: int, total: int) -> None:

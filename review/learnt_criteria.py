@@ -179,7 +179,8 @@ def curve_of(scored: Sequence[tuple[float, bool]]) -> list[CurvePoint]:
     """What thresholds keep that keep each of KEPT_SHARES, of pairs in falling order."""
     points = []
     for share in KEPT_SHARES if scored else ():
-        threshold = math.floor(100 * scored[max(1, round(share * len(scored))) - 1][0]) / 100  # as people type it
+        lowest = scored[max(1, round(share * len(scored))) - 1][0] if share < 1 else 0.0
+        threshold = math.floor(100 * lowest) / 100  # as people type it
         kept = [is_accepted for probability, is_accepted in scored if probability >= threshold]
         points.append(CurvePoint(threshold, len(kept), sum(kept)))
     return points

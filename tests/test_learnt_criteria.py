@@ -113,7 +113,7 @@ def test_the_lowest_threshold_with_the_precision_counts_equal_probabilities_toge
 
 def test_the_curve_has_what_each_threshold_keeps_as_people_type_it():
     scored = [(0.9, True), (0.819, True), (0.811, False), (0.3, False)]
-    assert curve_of(scored)[0] == CurvePoint(0.3, 4, 2)
+    assert curve_of(scored)[0] == CurvePoint(0.0, 4, 2)
     assert CurvePoint(0.81, 3, 2) in curve_of(scored) and curve_of([]) == []
 
 
