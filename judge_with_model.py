@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,14 @@ def main() -> None:
     check_outputs(inputs, [each._replace(kind=None) if each.kind is RECORDS else each for each in outputs])
     require_replaceable(args.destpath)
     needed = {"answer"} if args.calls == "all" else {"answer", "criteria"}
-    prompt, tally, verdicts, started = read_prompt(args.prompt, args.chat, needed), Tally(), Tally(), time.monotonic()
+    prompt, tally, started = read_prompt(args.prompt, args.chat, needed), Tally(), time.monotonic()
     records = read_unique(args.inputpath, tally)
     with open_model(model_options(args), cache) as model:
-        judged, tokens = judge(records, CALLS[args.calls], prompt, model, verdicts)
+        verdicts, tokens = ask(records, CALLS[args.calls], prompt, model)
     seconds = time.monotonic() - started
 
-    judgements = keep_judgements(judged, tally)
+    counted = count(verdicts)
+    judgements = judge(verdicts, model.info.name, tally)
     agreed = agreement_by_claim(persons[args.agreement], judgements) if args.agreement else {}
     trust = trust_by_claim(persons[args.calibrate], judgements) if args.calibrate else {}
     trusted = {claim for claim, each in trust.items() if each.said and each.low >= args.min_precision}
@@ -117,7 +119,7 @@ def main() -> None:
             "calls": model.asked,
             "known": model.known,
             "tokens_of_answers": tokens,
-            "verdicts": verdicts.as_dict(),
+            "verdicts": counted.as_dict(),
             "agreement": {claim: each.as_dict() for claim, each in agreed.items()},
             "trust": {claim: {**asdict(each), "trusted": claim in trusted} for claim, each in trust.items()},
         }
@@ -126,12 +128,13 @@ def main() -> None:
 
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     if args.calls == "each":
-        verdicts.show("verdicts on these records, one for each criterion", "verdicts")
+        counted.show("verdicts on these records, one for each criterion", "verdicts")
     tell(
         f"{model.asked:,} calls and {model.known:,} known answers, {tokens:,} tokens of answers, {seconds:,.1f} seconds"
     )
     show_agreement(agreed)
     show_trust(trust, trusted)
+    counted.require_kept("verdicts", "give a model that can write the JSON asked for, or another --prompt")
 
 
 def read_unique(paths: list[str], tally: Tally) -> dict[str, dict[str, Any]]:
@@ -155,10 +158,10 @@ def load_person(path: str) -> dict[str, Judgement]:
     return by_person
 
 
-def judge(
-    records: dict[str, dict[str, Any]], calls: list[Criteria], prompt: Template, model: Model, tally: Tally
-) -> tuple[dict[str, Judgement | Dropped], int]:
-    """What the model judges of each record, and the number of tokens that it wrote; its verdicts are counted."""
+def ask(
+    records: dict[str, dict[str, Any]], calls: list[Criteria], prompt: Template, model: Model
+) -> tuple[dict[str, list[Verdict]], int]:
+    """The model's verdicts on each record, one a call, and the number of tokens that it wrote."""
     asked = [(record_id, criteria) for record_id in records for criteria in calls]
     requests = [request_for(records[record_id], criteria, prompt) for record_id, criteria in asked]
     unknown = model.unknown(requests, prompt.settings())
@@ -167,28 +170,34 @@ def judge(
         f"to judge: {len(records):,} answers in {len(requests):,} calls, {len(unknown):,} of them not in the cache; "
         f"about {read:,} tokens of prompts, and at most {len(unknown) * prompt.max_tokens:,} of answers"
     )
-    verdicts: dict[str, list[Verdict]] = {record_id: [] for record_id in records}
     generations = model.generate(requests, prompt.settings(), "judging")
+    verdicts: dict[str, list[Verdict]] = {record_id: [] for record_id in records}
     for (record_id, criteria), generation in zip(asked, generations, strict=True):
-        verdict = read_verdict(generation, records[record_id]["response"], criteria)
-        verdicts[record_id].append(verdict)
+        verdicts[record_id].append(read_verdict(generation, records[record_id]["response"], criteria))
+    return verdicts, sum(generation.tokens for generation in generations)
+
+
+def count(verdicts: dict[str, list[Verdict]]) -> Tally:
+    """How many verdicts can be used, and why the others cannot."""
+    tally = Tally()
+    for verdict in chain.from_iterable(verdicts.values()):
         if isinstance(verdict, Dropped):
             tally.drop(verdict.reason)
         else:
             tally.keep()
-    judged = {record_id: put_together(each, model.info.name) for record_id, each in verdicts.items()}
-    return judged, sum(generation.tokens for generation in generations)
+    return tally
 
 
-def keep_judgements(judged: dict[str, Judgement | Dropped], tally: Tally) -> dict[str, Judgement]:
-    """The judgements; what was dropped is counted."""
-    kept = {}
-    for record_id, each in judged.items():
-        if isinstance(each, Dropped):
-            tally.drop(each.reason)
+def judge(verdicts: dict[str, list[Verdict]], model: str, tally: Tally) -> dict[str, Judgement]:
+    """The judgements that the verdicts make; records without one are counted as dropped."""
+    judgements = {}
+    for record_id, of_record in verdicts.items():
+        judgement = put_together(of_record, model)
+        if isinstance(judgement, Dropped):
+            tally.drop(judgement.reason)
         else:
-            kept[record_id] = each
-    return kept
+            judgements[record_id] = judgement
+    return judgements
 
 
 def choose(
@@ -208,6 +217,9 @@ def choose(
 
 def show_agreement(agreed: dict[str, Agreement]) -> None:
     """Print Cohen's kappa for each claim."""
+    if agreed and not agreed[ACCEPT].judged_by_both:
+        tell("no agreement to report: the person and the model have judged none of the same records")
+        return
     for claim, each in agreed.items():
         kappa = "not defined" if each.kappa is None else f"{each.kappa:.2f}"
         tell(

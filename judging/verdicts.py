@@ -46,7 +46,7 @@ def read_prompt(path: Path, chat: bool, needed: Collection[str]) -> Template:
     """The prompt in a file; raises InputError if it is malformed or lacks one of the placeholders `needed`."""
     prompt = read_template(path, PLACEHOLDERS, chat)
     for name in needed:
-        if not any(f"{{{name}}}" in turn for turn in prompt.turns):
+        if f"{{{name}}}" not in prompt.turns[-1]:
             raise InputError(f"{path}: has no {{{name}}}; write it where the {name} shall stand")
     return prompt
 

@@ -335,6 +335,13 @@ def test_a_model_is_not_compared_with_a_model(tmp_path):
     assert "accept or reject: not trusted, right in 0 of 1" in run.stderr
 
 
+def test_a_run_without_a_verdict_says_why(tmp_path):
+    run, _ = judge("I accept it.", tmp_path, "--agreement", person(tmp_path, "1: accept\n"))
+    assert run.status == 1 and judgements(tmp_path) == {}
+    assert "none of 3 verdicts was kept, 3 because of: not JSON" in run.stderr
+    assert "the model have judged none of the same records" in run.stderr and "kappa" not in run.stderr
+
+
 def test_wrong_arguments(tmp_path):
     assert judge({}, tmp_path, "--calls", "some")[0].status == 2
     assert judge({}, tmp_path, "--min_precision", "1")[0].status == 2
