@@ -10,6 +10,8 @@ from tests import needs
 
 needs.package("openai", "generate")
 
+from generation.backends.base import Generation
+from judging.verdicts import PROMPTS, Dropped, read_prompt, read_verdict, request_for
 from review.criteria import CRITERIA
 from review.judgements import Judgement, load_judgements
 from tests.conftest import Run, assert_one_line_error, jsonl, record, run_script, table
@@ -175,6 +177,18 @@ def test_an_answer_with_a_verdict_dropped_is_not_accepted(written, reason, tmp_p
     assert run.status == 0, run.stderr
     assert judgements(tmp_path) == {}
     assert table(run.stderr).items() >= {f"dropped: {reason}": 1, "verdicts kept": 6, "records kept": 0}.items()
+
+
+@pytest.mark.parametrize("path", sorted(PROMPTS.iterdir()), ids=lambda path: path.stem)
+def test_the_examples_in_the_prompts_are_what_the_parser_takes(path):
+    """Each verdict that a prompt shows is one that could be written of the answer before it."""
+    prompt = read_prompt(path, chat=True, needed={"answer", "criteria"} if "one" in path.stem else {"answer"})
+    request = request_for(record(1, response="the words in the answer"), tuple(CRITERIA), prompt)
+    turns = [*request.earlier, request.prompt]
+    shown = list(zip(turns[::2], turns[1::2], strict=False))  # an answer and the verdict on it
+    shown += [(turns[-1], line) for line in turns[-1].splitlines() if line.startswith("{")]
+    verdicts = [read_verdict(Generation(text, None, 1, "stop"), before, CRITERIA) for before, text in shown]
+    assert len(verdicts) == 2 and not any(isinstance(verdict, Dropped) for verdict in verdicts), verdicts
 
 
 def test_an_answer_cannot_judge_itself_by_any_criterion(tmp_path):
