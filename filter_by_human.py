@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Step 3b: keep the records that a person has accepted.
 
-The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept` or `<id>: reject` per record.
-With several files, one for each reviewer, records are kept that somebody accepts and nobody rejects.
+The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept`, `<id>: reject` or `<id>: later` per
+record. With several files, one for each reviewer, records are kept that somebody accepts and nobody rejects. An answer
+that was accepted with a correction is written as corrected.
 
     python filter_by_human.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.accepted.jsonl --judgement_file judgements/cstheory.yaml
@@ -21,6 +22,7 @@ from records.record import read_with_progress
 from records.script import Tally, add_paths, run, script_parser, show_table, tell
 from review.agreement import (
     ACCEPTED,
+    LATER,
     NOT_JUDGED,
     REJECTED,
     Agreement,
@@ -28,12 +30,14 @@ from review.agreement import (
     Review,
     agreement,
     decide,
+    decided,
     deciding,
     disputed,
     joint_agreement,
     reviews_of,
     show_unknown,
 )
+from review.corrections import NotCorrectedError, corrected
 from review.judgements import Judgement, load_judgement_files, record_id_of
 
 
@@ -49,7 +53,11 @@ def arguments() -> argparse.Namespace:
         metavar="PATH",
         help="YAML with the accepted and the rejected ids; with several files, a single reject leaves a record out",
     )
-    add("--keep_unjudged", action="store_true", help="keep records without a judgement (default: drop them)")
+    add(
+        "--keep_unjudged",
+        action="store_true",
+        help="keep records without a judgement (default: drop them); those to be judged later are dropped all the same",
+    )
     add(
         "--agreement",
         nargs="*",
@@ -77,17 +85,25 @@ def main() -> None:
     reviews, verdicts, tally = reviews_of(files), Counter[str](), Tally()
     unknown, disputes = dict(reviews), disputed({record_id: deciding(each) for record_id, each in reviews.items()})
     agreed = agreement_of(compared) if args.agreement is not None else None
+    corrections, not_corrected = 0, list[str]()
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
             record_id = record_id_of(row.record["id"])
             verdict = decide(reviews.get(record_id, []))
             verdicts[verdict] += 1
             unknown.pop(record_id, None)
-            if verdict == ACCEPTED or (verdict == NOT_JUDGED and args.keep_unjudged):
-                tally.keep()
-                out.write(row.raw + b"\n")
-            else:
+            if verdict != ACCEPTED and not (verdict == NOT_JUDGED and args.keep_unjudged):
                 tally.drop(verdict)
+                continue
+            try:
+                written = corrected(row, reviews.get(record_id, []))
+            except NotCorrectedError as error:
+                tally.drop(error.reason)
+                not_corrected.append(str(error))
+                continue
+            corrections += written is not row
+            tally.keep()
+            out.write(written.raw + b"\n")
         if reviews and len(unknown) == len(reviews):
             refuse(reviews, args.inputpath)
         if report := report_path(args.destpath):
@@ -96,7 +112,9 @@ def main() -> None:
                 "ids_not_in_the_data": len(unknown),
                 "ids_in_dispute": len(disputes),
                 "accepted": verdicts[ACCEPTED],
+                "corrected": corrections,
                 "rejected": verdicts[REJECTED],
+                "to_be_judged_later": verdicts[LATER],
                 "not_judged": verdicts[NOT_JUDGED],
                 **tally.as_dict(),
             }
@@ -106,14 +124,18 @@ def main() -> None:
     show_unknown(unknown, sum(map(len, files.values())))
     for record_id, judgements in disputes.items():
         tell(f"{record_id} is rejected: {judgements}")
+    for message in not_corrected:
+        tell(message)
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
+    if corrections:
+        tell(f"{corrections:,} of the records kept have a corrected answer")
     if args.keep_unjudged:
         show_table("records kept by judgement", [(name, verdicts[name]) for name in (ACCEPTED, NOT_JUDGED)])
     if agreed:
         names = list(compared)
         title = f"agreement of {', '.join(names[:-1])} and {names[-1]}"
         if isinstance(agreed, Agreement):
-            show_agreement(agreed, title, *map(len, compared.values()))
+            show_agreement(agreed, title, *(len(decided(each)) for each in compared.values()))
         else:
             show_joint_agreement(agreed, title)
         for record_id, judgements in disputed(reviews_of(compared)).items():
@@ -137,7 +159,7 @@ def agreement_of(files: dict[str, dict[str, Judgement]]) -> Agreement | JointAgr
 
 
 def show_agreement(both: Agreement, title: str, first: int, second: int) -> None:
-    """Print how well two reviewers agree; `first` and `second` are their numbers of judgements."""
+    """Print how well two reviewers agree; `first` and `second` are their numbers of accepts and rejects."""
     show_table(
         title,
         [

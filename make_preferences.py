@@ -54,7 +54,8 @@ from records.output_checks import check_outputs, folder_outputs
 from records.record import RecordLine
 from records.record_output import encoded
 from records.script import Progress, Tally, positive, run, script_parser, show_table, tell
-from review.agreement import NOT_JUDGED, Review, reviews_of, show_unknown
+from review.agreement import LATER, NOT_JUDGED, Review, decide, reviews_of, show_unknown
+from review.corrections import NotCorrectedError
 from review.judgements import load_judgement_files, record_id_of
 
 SCRIPT = "make_preferences.py"
@@ -278,15 +279,21 @@ class LabelRows:
     def __init__(self, paths: list[str], reviews: dict[str, list[Review]]):
         self._paths, self._reviews = paths, reviews
         self._not_found = dict(reviews)
+        self._not_corrected: list[str] = []
 
     def made(self, ledger: Ledger) -> Iterator[RecordLine]:
         for row in with_text(self._paths, ledger, ledger.drop):
             record_id = record_id_of(row.record["id"])
             self._not_found.pop(record_id, None)
-            if reviews := self._reviews.get(record_id):
+            reviews = self._reviews.get(record_id, [])
+            if (verdict := decide(reviews)) in (NOT_JUDGED, LATER):
+                ledger.drop(row, verdict)
+                continue
+            try:
                 yield label_record(row, reviews)
-            else:
-                ledger.drop(row, NOT_JUDGED)
+            except NotCorrectedError as error:
+                ledger.drop(row, error.reason)
+                self._not_corrected.append(str(error))
 
     def counts(self) -> dict[str, Any]:
         return {"judged": len(self._reviews), "ids_not_in_the_data": len(self._not_found)}
@@ -296,6 +303,8 @@ class LabelRows:
 
     def show(self, ledger: Ledger) -> None:
         show_unknown(self._not_found, sum(map(len, self._reviews.values())))
+        for message in self._not_corrected:
+            tell(message)
         ledger.tally().show("answers")
 
     def why_none(self) -> str:

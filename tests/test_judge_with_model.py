@@ -11,6 +11,7 @@ from tests import needs
 needs.package("openai", "generate")
 
 from generation.backends.base import Generation
+from judging.trust import agreement_by_claim, trust_by_claim
 from judging.verdicts import PROMPTS, Dropped, read_prompt, read_verdict, request_for
 from review.criteria import CRITERIA
 from review.judgements import Judgement, load_judgements
@@ -361,3 +362,13 @@ def test_wrong_arguments(tmp_path):
     assert judge({}, tmp_path, "--min_precision", "1")[0].status == 2
     assert judge({}, tmp_path, "--destpath", tmp_path / "model.jsonl")[0].status == 2
     assert_one_line_error(judge({}, tmp_path, "--agreement", tmp_path / "none.yaml")[0], SCRIPT, "none.yaml")
+
+
+def test_a_model_is_compared_only_with_what_a_person_says_of_the_answer_as_it_is():
+    persons = {"1": True, "2": False, "3": None, "4": True}
+    person = {record_id: Judgement(word, (4,) if word is False else ()) for record_id, word in persons.items()}
+    person["4"] = Judgement(True, correction="better", corrects="5e1f")
+    model = {record_id: Judgement(True, model="m") for record_id in persons}
+    trust, agreed = trust_by_claim(person, model), agreement_by_claim(person, model)
+    assert (trust["accept"].right, trust["accept"].said) == (1, 2)
+    assert agreed["accept"].judged_by_both == agreed["4"].judged_by_both == 2

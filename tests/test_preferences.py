@@ -20,6 +20,7 @@ from preferences.votes import Answer, Rule, comparisons, drawn
 from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow, read_rows
 from records.record import RecordLine
+from review.judgements import digest_of
 from tests import needs
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
@@ -640,6 +641,23 @@ def test_labelled_row_holds_the_judgement(labels):
         assert json.loads(row["meta"]) == given[row["id"]]["meta"]
     assert (by_label[True]["criteria"], by_label[True]["note"]) == ([], "")
     assert (by_label[False]["criteria"], by_label[False]["note"]) == ([4, 5, 6], "links; a hint")
+
+
+def test_a_corrected_answer_is_labelled_as_corrected_and_later_has_no_label(tmp_path, capfd):
+    given = answers(1, 9, 8, 7)
+    fields = f"{{judgement: accept, correction: Corrected., corrects: {digest_of(given[0]['response'])}}}"
+    stale = "{judgement: accept, correction: x, corrects: 5e1f}"
+    lines = [f"{given[0]['id']}: {fields}", f"{given[1]['id']}: later", f"{given[2]['id']}: {stale}"]
+    (tmp_path / "ann.yaml").write_text("\n".join(lines))
+    make(tmp_path / "made", "--judgement_file", tmp_path / "ann.yaml", records=given)
+    [row] = rows(tmp_path / "made", "labels")
+    assert (row["label"], row["completion"][0]["content"]) == (True, "Corrected.")
+    assert json.loads(row["meta"])["corrected_by"] == "ann"
+    dropped = {"to be judged later": 1, "the correction is of another text": 1}
+    assert report(tmp_path / "made")["counts"] == {"read": 3, "dropped": dropped, "kept": 1}
+    changes = json.loads((tmp_path / "made" / "ATTRIBUTION.jsonl").read_bytes())["changes"]
+    assert "the answer corrected by a reviewer" in changes
+    assert f"{tmp_path / 'ann.yaml'}:3: the correction is of another text than the answer" in capfd.readouterr().err
 
 
 def test_other_formats_of_labels_say_the_same(labels):

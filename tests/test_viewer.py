@@ -13,7 +13,7 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
-from review.judgements import Judgement, load_judgements
+from review.judgements import Judgement, digest_of, load_judgements
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
 from viewer.controls import BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
@@ -56,7 +56,9 @@ class Hands:
     def send(self, action: str, *, note: str = "", criteria: tuple[int, ...] = (), shown: int | None = None) -> None:
         """What keyboard.js sends for a key or a click."""
         [keyboard] = [each for each in self.controls() if hasattr(each, "shown")]
-        message = {"action": action, "note": note, "criteria": list(criteria)}
+        editor = self.control("editor")
+        correction = editor.children[0].value if editor.layout.display != "none" else None
+        message = {"action": action, "note": note, "criteria": list(criteria), "correction": correction}
         keyboard._handle_custom_msg(message | {"shown": keyboard.shown if shown is None else shown}, [])
 
     def type(self, field: str, value: object) -> None:
@@ -76,7 +78,14 @@ class Hands:
 
     @property
     def page(self) -> str:
-        return "".join(each.value for each in self.control("body").children for each in each.children)
+        parts = [part for pane in self.control("body").children for part in pane.children]
+        return "".join(part.value for part in parts if isinstance(part, ipywidgets.HTML))
+
+    @property
+    def editor(self) -> ipywidgets.Textarea | None:
+        """Where the answer is corrected; None if it is not shown."""
+        pane = self.control("editor")
+        return None if pane.layout.display == "none" else pane.children[0]
 
     @property
     def file(self) -> dict[str, Judgement]:
@@ -137,6 +146,101 @@ def test_a_judged_record_shows_its_judgement_and_can_be_judged_again(hands):
     assert hands.control("note").value == "clumsy <b>"
     hands.click("3", "Reject")
     assert hands.file[IDS[0]] == Judgement(False, (2, 3), "clumsy <b>")
+
+
+def test_a_correction_by_hand_stays_when_the_record_is_accepted_once_more(data, tmp_path):
+    path = tmp_path / "quay.yaml"
+    path.write_text(f"{IDS[0]}: {{judgement: accept, correction: x, corrects: 5e1f}}\n{IDS[1]}: later\n")
+    hands = Hands(data, path)
+    assert hands.shown == IDS[2] and "2 judged (40 %) · 1 accepted · 0 rejected · 1 later" in hands.text("progress")
+    hands.type("show", "later")
+    assert hands.shown == IDS[1] and hands.status == "judged: later"
+    hands.type("show", "accepted")
+    assert hands.shown == IDS[0] and hands.status == "judged: accept with a correction"
+    assert hands.editor.value == "x"
+    hands.type("note", "a slip")
+    hands.click("Accept")
+    answer = digest_of(record(1)["response"])  # the reviewer saw the correction of this answer
+    assert hands.file[IDS[0]] == Judgement(True, note="a slip", correction="x", corrects=answer)
+    hands.click("Undo")
+    assert hands.file[IDS[0]] == Judgement(True, correction="x", corrects="5e1f")
+
+
+def test_later_is_saved_with_its_note_and_undone(hands):
+    hands.type("note", "ask Ben")
+    hands.click("Later")
+    assert hands.file[IDS[0]] == Judgement(None, note="ask Ben") and hands.shown == IDS[1]
+    hands.click("Undo")
+    assert hands.file == {} and hands.control("note").value == "ask Ben"
+
+
+def test_an_answer_is_accepted_as_corrected_and_shown_so(hands):
+    answer = record(1)["response"]
+    hands.click("Correct")
+    assert hands.editor.value == answer
+    hands.editor.value = f"{answer}\n\nIt is **seven**, see [here](https://example.org)."
+    assert "<strong>seven</strong>" in hands.page
+    assert "It is **seven**" in hands.text("difference") and "<ins>" in hands.control("difference").value
+    assert "link" in hands.text("findings")  # of the answer as it is corrected
+    corrected = hands.editor.value
+    hands.send("accept")
+    expected = Judgement(True, correction=corrected, corrects=digest_of(answer))
+    assert hands.file[IDS[0]] == expected
+    assert hands.shown == IDS[1] and hands.editor is None
+    hands.click("Undo")
+    assert hands.file == {} and hands.editor.value == corrected
+    hands.click("Accept")
+    assert hands.file[IDS[0]] == expected
+
+
+def test_what_is_typed_in_the_editor_stays_with_its_record(hands):
+    hands.click("Correct")
+    hands.editor.value = "better"
+    hands.click("Next →")
+    assert hands.editor is None
+    hands.click("← Previous")
+    assert hands.editor.value == "better"
+    hands.click("Correct")
+    assert hands.editor is None and "opens your correction again" in hands.status
+    hands.click("Next →", "← Previous")
+    assert hands.editor is None
+    hands.click("Correct")
+    assert hands.editor.value == "better"
+    hands.click("Correct", "Accept")  # as it is shown, without the correction
+    assert hands.file[IDS[0]] == Judgement(True)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_correction_is_not_saved(hands, text):
+    hands.click("Correct")
+    hands.editor.value = text
+    hands.click("Accept")
+    assert "the corrected answer is empty" in hands.status and not hands.judgements.exists()
+
+
+@pytest.mark.parametrize(("verdict", "accepted"), [("Reject", False), ("Later", None)])
+def test_a_correction_is_dropped_only_when_asked_twice(hands, verdict, accepted):
+    hands.click("Correct")
+    hands.editor.value = "better"
+    hands.click(verdict)
+    assert "once more" in hands.status and not hands.judgements.exists()
+    hands.click(verdict)
+    assert hands.file[IDS[0]] == Judgement(accepted)
+    hands.click("← Previous")
+    assert hands.editor is None
+
+
+def test_an_unchanged_correction_is_none(hands):
+    hands.click("Correct", "Accept")
+    assert hands.file[IDS[0]] == Judgement(True)
+
+
+def test_a_verdict_that_was_sent_before_the_editor_was_seen_is_dropped(hands):
+    [keyboard] = [each for each in hands.controls() if hasattr(each, "shown")]
+    before = keyboard.shown
+    hands.click("Correct")
+    hands.send("accept", shown=before)
+    assert not hands.judgements.exists()
 
 
 def test_undo_reverts_one_judgement_after_the_other(hands):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from review.judgements import Judgement, load_judgements
+from review.judgements import Judgement, digest_of, load_judgements
 from tests import needs
 from tests.conftest import ROOT, jsonl, record, run_script
 
@@ -253,6 +253,44 @@ def test_by_keys(lab):
     reviewer.sees_record(9)
     reviewer.press("a")
     assert set(reviewer.saved("accept", 9)) == {IDS[0], IDS[8]}
+
+
+def test_an_answer_is_corrected_by_keys(lab, page):
+    text = "Answer 1. A bowline makes a **lope**.\n\nIt holds under load."
+    reviewer = lab(record(1, question=1, response=text), *(record(n, question=n) for n in range(2, 10)))
+    reviewer.focus()
+    reviewer.press("e")
+    editor = reviewer.part("editor").locator("textarea")
+    expect(editor).to_be_focused()
+    expect(editor).to_have_value(text)
+    expect(reviewer.part("question")).to_be_hidden()
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("a r x e\n\n")  # keys of the viewer elsewhere
+    expect(reviewer.part("answer").locator("p").first).to_have_text("a r x e")
+    editor.fill(text.replace("lope", "loop"))
+    expect(reviewer.part("answer").locator("strong")).to_have_text("loop")
+    expect(reviewer.part("difference").locator("del")).to_have_text("lope")
+    page.screenshot(path=SCREENSHOTS / "viewer-editor.png")
+    for part in (reviewer.part("editor"), editor, reviewer.part("difference")):
+        assert part.evaluate("part => part.scrollWidth <= part.clientWidth")
+    assert box(editor)["height"] > 250
+    reviewer.press("Escape")
+    expect(reviewer.widget).to_be_focused()
+    reviewer.press("n")
+    reviewer.sees_record(2)
+    reviewer.press("p")
+    expect(editor).to_have_value(text.replace("lope", "loop"))
+    expect(reviewer.widget).to_be_focused()  # keys judge until `e` or a click
+    reviewer.press("a")
+    [judgement] = reviewer.saved("accept with a correction", 1).values()
+    assert judgement == Judgement(True, correction=text.replace("lope", "loop"), corrects=digest_of(text))
+    reviewer.sees_record(2)
+    expect(reviewer.part("editor")).to_be_hidden()
+    page.wait_for_timeout(500)
+    reviewer.press("c")
+    page.keyboard.type("ask Ben")
+    reviewer.press("Enter", "l")
+    assert reviewer.saved("later: ask Ben", 2)[IDS[1]] == Judgement(None, note="ask Ben")
 
 
 def test_a_double_click_judges_one_record(lab):

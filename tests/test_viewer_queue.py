@@ -351,6 +351,18 @@ def test_edits_by_hand_are_seen(queue_of, tmp_path):
             attempt()
 
 
+def test_what_is_to_be_judged_later_is_not_shown_again_by_itself(queue_of):
+    words = ["accept", "reject"] * (FEWEST // 2) + ["later"] * 5
+    lines = "".join(f"{SITE}/{number}: {word}\n" for number, word in enumerate(words))
+    queue = queue_of(*map(record, range(FEWEST + 10)), judgements=lines)
+    assert queue.next_unjudged(0) == FEWEST + 5
+    assert (queue.standing().later, queue.standing().judged) == (5, FEWEST + 5)
+    queue.order_by_uncertainty(0)
+    assert set(shown(queue)[:5]) == set(range(FEWEST + 5, FEWEST + 10))
+    queue.filter = Filter("later")
+    assert shown(queue) == list(range(FEWEST, FEWEST + 5))
+
+
 def test_standing_counts_only_records_of_the_file(queue_of):
     standing = queue_of(*TEN, judgements=JUDGED).standing()
     assert (standing.records, standing.judged, standing.accepted, standing.rejected) == (10, 3, 2, 1)

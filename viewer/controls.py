@@ -24,6 +24,8 @@ KEYS = {  # by key: the button that it presses, or the field that it moves to, a
     "r": "reject",
     "x": "as-found",
     "s": "skip",
+    "l": "later",
+    "e": "edit",
     "z": "undo",
     "Z": "redo",
     "b": "recent",
@@ -52,6 +54,8 @@ HELP = (
     ("a", "accept"),
     ("r", "reject"),
     ("x", "reject with what the machine found"),
+    ("e", "correct the answer, and back"),
+    ("l", "to be judged later"),
     ("s", "skip"),
     ("z Z", "undo, redo"),
     ("b", "back to a recent judgement"),
@@ -82,6 +86,8 @@ LABELS = {  # of the buttons
     "accept": "Accept",
     "reject": "Reject",
     "as-found": "As found",
+    "edit": "Correct",
+    "later": "Later",
     "previous": "← Previous",
     "next": "Next →",
     "next-unjudged": "Next unjudged",
@@ -93,7 +99,7 @@ LABELS = {  # of the buttons
     "overwrite": "Save mine",
     "keep": "Keep theirs",
 }
-JUDGING = ["accept", "reject", "as-found", "overwrite"]  # the buttons that save a judgement
+JUDGING = ["accept", "reject", "as-found", "later", "overwrite"]  # the buttons that save a judgement
 IN_SHORT = {  # the criteria, as what an answer that does not meet them is
     1: "digresses",
     2: "English",
@@ -147,12 +153,17 @@ class Controls:
         self.seed.add_class("review-seed")
         self.recent = _dropdown("recent", [])
         self.show_recent([])
+        self.correction = w.Textarea()
+        self._difference = _html("difference")
         self._more = _toggle("more", "More (v)", "the filters, the orders and the keys")
         self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
         self.images = _toggle("images", "Images (i)", "load this post's images from the network")
         self.keyboard = Keyboard()
         self._status, self._progress, self._about = _html("status"), _html("progress"), _html("about")
         self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
+        self._question_pane = _pane("question", self._question)
+        self._editor_pane = _pane("editor", self.correction, self._difference)
+        self.show_editor(False)
         self._conflict = _html("conflict-text")
         self._conflict_bar = _bar(self._conflict, self.buttons["overwrite"], self.buttons["keep"])
         self._conflict_bar.add_class("review-conflict")
@@ -161,8 +172,9 @@ class Controls:
 
     def _layout(self) -> w.VBox:
         buttons = self.buttons
-        judging = _bar(buttons["accept"], buttons["reject"], buttons["as-found"], *self.criteria.values())
-        moves = ("previous", "next", "next-unjudged", "skip", "undo", "redo")
+        verdicts = ("accept", "edit", "reject", "as-found")
+        judging = _bar(*(buttons[name] for name in verdicts), *self.criteria.values())
+        moves = ("previous", "next", "next-unjudged", "skip", "later", "undo", "redo")
         moving = _bar(self.note, *(buttons[name] for name in moves), self._more)
         choosing = _bar(
             self.goto,
@@ -180,7 +192,8 @@ class Controls:
         choosing.add_class("review-choosing")
         divider = w.Box()
         divider.add_class("review-divider")
-        body = w.Box([_pane("question", self._question), divider, _pane("answer", self._findings, self._answer)])
+        answer_pane = _pane("answer", self._findings, self._answer)
+        body = w.Box([self._question_pane, self._editor_pane, divider, answer_pane])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
         heartbeat = Heartbeat()
@@ -216,6 +229,20 @@ class Controls:
         self._answer.value = f'<div class="{post}" dir="auto">{page.answer}</div>'
         self._findings.value = page.findings
 
+    @property
+    def editing(self) -> bool:
+        """Whether the answer is shown as it is corrected, beside the editor."""
+        return bool(self._editor_pane.layout.display != "none")
+
+    def show_editor(self, shown: bool) -> None:
+        """Show the editor in the place of the question, or the question."""
+        self._editor_pane.layout.display = None if shown else "none"
+        self._question_pane.layout.display = "none" if shown else None
+
+    def show_difference(self, html: str) -> None:
+        """Show what the correction changes, below it."""
+        self._difference.value = f'<div class="review-post">{html}</div>'
+
     def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
         """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
         self.recent.options = [("recent judgements", None), *judged]
@@ -233,9 +260,10 @@ class Controls:
         )
         parts = [
             f"record {number + 1:,} of {standing.records:,}" if number is not None else "",
-            f"{standing.judged:,} judged ({accepted + rejected:.0f} %)",
+            f"{standing.judged:,} judged ({100 * standing.judged / max(standing.records, 1):.0f} %)",
             f"{standing.accepted:,} accepted",
             f"{standing.rejected:,} rejected",
+            f"{standing.later:,} later" if standing.later else "",
         ]
         if standing.pace is not None and standing.seconds_left is not None:
             parts += [f"{standing.pace:.1f} a minute", f"{_duration(standing.seconds_left)} left"]
@@ -249,7 +277,7 @@ def judgement_html(judgement: Judgement | None) -> str:
     """A judgement in words, such as `reject 4, 6: links to a blog`."""
     if judgement is None:
         return "not judged"
-    word = "accept" if judgement.accepted else "reject"
+    word = f"{judgement.word}{' with a correction' if judgement.correction else ''}"
     criteria = f" {', '.join(map(str, judgement.criteria))}" if judgement.criteria else ""
     return escape(f"{word}{criteria}{f': {judgement.note}' if judgement.note else ''}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -21,8 +21,9 @@ TEXT = ("instruction", "response")  # the fields that the filter by text searche
 MOST_ANSWERS = 200  # before and after a record that are looked through for answers to its question
 PACE_OVER = 20  # judgements
 BREAK = 300  # seconds without a judgement that do not count as work
-Show = Literal["all", "judged", "unjudged", "accepted", "rejected"]
+Show = Literal["all", "judged", "unjudged", "accepted", "rejected", "later"]
 SHOW: tuple[Show, ...] = get_args(Show)
+SHOWN_AS: dict[bool | None, Show] = {True: "accepted", False: "rejected", None: "later"}
 
 OnProgress = Callable[[int], object]  # called with the number of records done; an exception from it ends the search
 
@@ -50,12 +51,13 @@ class Standing:
     records: int
     accepted: int
     rejected: int
+    later: int
     pace: float | None
     seconds_left: float | None
 
     @property
     def judged(self) -> int:
-        return self.accepted + self.rejected
+        return self.accepted + self.rejected + self.later
 
 
 class Change(NamedTuple):
@@ -177,11 +179,10 @@ class Queue:
         return last
 
     def standing(self) -> Standing:
-        accepted = sum(judgement.accepted for judgement in self._judged.values())
+        words = Counter(judgement.accepted for judgement in self._judged.values())
         pace, left = self._pace.per_minute(), len(self.records) - len(self._judged)
-        return Standing(
-            len(self.records), accepted, len(self._judged) - accepted, pace, 60 * left / pace if pace else None
-        )
+        seconds_left = 60 * left / pace if pace else None
+        return Standing(len(self.records), words[True], words[False], words[None], pace, seconds_left)
 
     # ------------------------------------------------------------------------------------------------------------------
     # orders
@@ -210,8 +211,10 @@ class Queue:
 
         Raises InputError like least_sure_first.
         """
-        accepted = {number: judgement.accepted for number, judgement in self._judged.items()}
+        judged = self._judged.items()
+        accepted = {number: each.accepted for number, each in judged if each.accepted is not None}
         first = least_sure_first(self.records, accepted, seed)
+        first = [number for number in first if number not in self._judged]  # to be judged later
         ordered = set(first)
         self._order = array("Q", first + [number for number in range(len(self.records)) if number not in ordered])
 
@@ -261,7 +264,7 @@ class Queue:
     def _matches(self, number: int, wanted: Filter) -> bool:
         judgement = self._judged.get(number)
         if wanted.show != "all":
-            word = "unjudged" if judgement is None else "accepted" if judgement.accepted else "rejected"
+            word = SHOWN_AS[judgement.accepted] if judgement else "unjudged"
             if word != wanted.show and (wanted.show != "judged" or judgement is None):
                 return False
         if not wanted.text and not wanted.criteria:

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 from records.errors import InputError
 from review.criteria import Finding, find_problems
-from review.judgements import ConflictError, Judgement, JudgementFile
+from review.judgements import ConflictError, Judgement, JudgementFile, digest_of
 from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, JUDGING, RECENT, Controls, judgement_html
+from viewer.difference import difference_html
 from viewer.queue import Change, Filter, Queue
 from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
@@ -31,12 +32,14 @@ class Draft(NamedTuple):
 
     note: str
     criteria: tuple[int, ...]
+    correction: str | None  # the answer as it was changed in the editor
+    editing: bool  # whether the editor is open
 
 
 class Conflict(NamedTuple):
     """A judgement that was not saved, because the record's judgement has changed since it was shown."""
 
-    accepted: bool  # the reviewer's judgement
+    accepted: bool | None  # the reviewer's judgement
     theirs: Judgement | None  # the one in the file
 
 
@@ -87,6 +90,8 @@ class Viewer:
             "undo": self._undo,
             "redo": self._redo,
             "as-found": self._reject_as_found,
+            "later": self._later,
+            "edit": self._edit,
             "others": self._show_others,
             "reload": self._reload,
             "overwrite": self._overwrite,
@@ -103,6 +108,7 @@ class Viewer:
             (controls.seed, self._order_changed),
             (controls.goto, self._go_to),
             (controls.recent, self._go_to_recent),
+            (controls.correction, self._render),
             (controls.raw, self._render),
             (controls.images, self._render),
         ):
@@ -125,6 +131,8 @@ class Viewer:
         def act() -> None:
             if message["shown"] == self._controls.keyboard.shown:
                 self._fill(message["note"], message["criteria"])
+                if message["correction"] is not None:  # the editor is open
+                    self._set(self._controls.correction, message["correction"])
             elif message["action"] in JUDGING:
                 return  # sent before the browser showed this record, or this conflict
             self._actions[message["action"]]()
@@ -185,33 +193,58 @@ class Viewer:
 
     def _accept(self) -> None:
         chosen = self._entered().criteria
-        if chosen and not self._asked and (self._seen is None or chosen != self._seen.criteria):
-            self._asked = True
-            raise InputError(
-                f"not saved: criteria {', '.join(map(str, chosen))} are chosen; once more to accept anyway"
-            )
-        if self._seen and not self._seen.accepted and self._entered().note == self._seen.note:
+        if chosen and (self._seen is None or chosen != self._seen.criteria):
+            self._ask_once(f"criteria {', '.join(map(str, chosen))} are chosen; once more to accept anyway")
+        if self._seen and self._seen.accepted is False and self._entered().note == self._seen.note:
             self._set(self._controls.note, "")  # it says why the record was rejected
         self._judge(True, self._seen)
 
     def _reject(self) -> None:
+        self._drop_correction("reject")
         self._judge(False, self._seen)
+
+    def _later(self) -> None:
+        self._drop_correction("leave it for later")
+        self._judge(None, self._seen)
+
+    def _drop_correction(self, verdict: str) -> None:
+        """Ask before a correction is lost, because only accepted answers have one."""
+        if self._correction() and self._entered().correction != self._judged().correction:
+            self._ask_once(f"the answer is being corrected; once more to {verdict} without the correction")
+
+    def _ask_once(self, message: str) -> None:
+        """Raise InputError with the message, unless it was raised for the record on show before."""
+        if not self._asked:
+            self._asked = True
+            raise InputError(f"not saved: {message}")
 
     def _reject_as_found(self) -> None:
         found = {finding.criterion for finding in self._findings}
         if not found:
             raise InputError("not saved: the machine found nothing in this answer")
         self._fill(self._controls.note.value, found)
-        self._judge(False, self._seen)
+        self._reject()
 
     def _entered(self) -> Draft:
-        """The note and the criteria in the fields."""
-        toggles = self._controls.criteria.items()
-        return Draft(self._controls.note.value.strip(), tuple(number for number, toggle in toggles if toggle.value))
+        """What the fields have."""
+        controls = self._controls
+        criteria = tuple(number for number, toggle in controls.criteria.items() if toggle.value)
+        text = controls.correction.value
+        changed = self._record is not None and text != self._record["response"]
+        return Draft(controls.note.value.strip(), criteria, text if changed else None, controls.editing)
+
+    def _correction(self) -> str:
+        """The answer as it is corrected; empty if it is not. Raises InputError if nothing is left of it."""
+        entered = self._entered()
+        if not entered.editing or entered.correction is None:
+            return ""
+        if not entered.correction.strip():
+            raise InputError("not saved: the corrected answer is empty; `e` shows the answer as it is")
+        return entered.correction
 
     def _judged(self) -> Draft:
         """What the fields have for the judgement that was shown."""
-        return Draft(self._seen.note, self._seen.criteria) if self._seen else Draft("", ())
+        return _draft_of(self._seen) if self._seen else Draft("", (), None, False)
 
     def _keep_draft(self) -> None:
         """Keep what was entered for the record on show, if it is not what its judgement says."""
@@ -221,12 +254,14 @@ class Viewer:
             else:
                 self._drafts.pop(self._record["id"], None)
 
-    def _judge(self, accepted: bool, seen: Judgement | None) -> None:
+    def _judge(self, accepted: bool | None, seen: Judgement | None) -> None:
         """Save a judgement with the note and the criteria of the fields; show a conflict if the file has not `seen`."""
         if self._number is None or self._record is None:
             raise InputError("no record is shown, so there is nothing to judge")
-        note, criteria = self._entered()
-        judgement = Judgement(accepted, () if accepted else criteria, note)
+        note, criteria, *_ = self._entered()
+        correction = self._correction() if accepted else ""
+        corrects = digest_of(self._record["response"]) if correction else ""
+        judgement = Judgement(accepted, () if accepted else criteria, note, correction=correction, corrects=corrects)
         outcome = "saved"
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
@@ -239,7 +274,7 @@ class Viewer:
         self._show_progress()
         record_id = self._record["id"]
         self._drafts.pop(record_id, None)
-        self._fill(judgement.note, judgement.criteria)
+        self._fill_from(_draft_of(judgement))
         self._advance()
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
         self._controls.tell(" · ".join(filter(None, [saved, self._all_judged()])))
@@ -247,7 +282,7 @@ class Viewer:
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
         self._conflict = conflict
-        mine = "accept" if conflict.accepted else "reject"
+        mine = Judgement(conflict.accepted).word
         if conflict.theirs is None:
             news = "someone else removed the judgement that you saw"
         else:
@@ -306,9 +341,22 @@ class Viewer:
         self._keep_draft()
         self._drafts.pop(change.record_id, None)
         if turn == self._queue.undo and change.before is None and change.after is not None:
-            self._drafts[change.record_id] = Draft(change.after.note, change.after.criteria)
+            self._drafts[change.record_id] = _draft_of(change.after)
         self._show(change.number, keep_draft=False)
         self._controls.tell(f'<b class="review-saved">{done}</b> {escape(change.record_id)}')
+
+    def _edit(self) -> None:
+        """Open the editor for the answer, or close it, which shows the answer as it is; what was typed stays in it."""
+        if self._record is None:
+            raise InputError("no record is shown, so there is nothing to correct")
+        self._controls.show_editor(not self._controls.editing)
+        self._asked = False
+        self._render()
+        self._controls.keyboard.shown += 1
+        if self._controls.editing:
+            self._controls.keyboard.send("edit")
+        elif self._controls.correction.value != self._record["response"]:
+            self._controls.tell("the answer as it is; `e` opens your correction again")
 
     # ---- moving ------------------------------------------------------------------------------------------------------
 
@@ -342,7 +390,8 @@ class Viewer:
         standing = self._queue.standing()
         if standing.judged < standing.records:
             return ""
-        return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected"
+        later = f", {standing.later:,} later" if standing.later else ""
+        return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected{later}"
 
     def _show_found(self, number: int | None, otherwise: str) -> None:
         if number is None:
@@ -415,8 +464,8 @@ class Viewer:
                 self._findings = find_problems(self._record)
             self._queue.refresh()
         finally:
-            self._render()
             self._show_judgement()
+            self._render()
             self._show_progress()
             self._controls.keyboard.record = -1 if number is None else number
             self._controls.keyboard.shown += 1
@@ -425,10 +474,20 @@ class Viewer:
         page = Page("", "", "", "")
         if self._record is not None:
             raw, images = self._controls.raw.value, self._controls.images
-            page = render(self._record, self._findings, raw=raw, images=images.value)
+            page = render(*self._as_edited(), raw=raw, images=images.value)
             page = page._replace(about=" · ".join(filter(None, [page.about, self._place_among_answers()])))
             images.disabled = not has_images(self._record)
         self._controls.show_page(page)
+
+    def _as_edited(self) -> tuple[dict[str, Any], list[Finding]]:
+        """The record as it is being corrected, and what the machine finds in it; the record itself if it is not."""
+        assert self._record is not None
+        if not self._controls.editing:
+            return self._record, self._findings
+        text = self._controls.correction.value
+        self._controls.show_difference(difference_html(self._record["response"], text))
+        edited = {**self._record, "response": text}
+        return edited, find_problems(edited)
 
     def _place_among_answers(self) -> str:
         assert self._number is not None
@@ -450,7 +509,7 @@ class Viewer:
     def _show_judgement(self) -> None:
         self._seen = self._queue.judgement(self._number) if self._number is not None else None
         draft = self._drafts.get(self._record["id"]) if self._record else None
-        self._fill(*(draft or self._judged()))
+        self._fill_from(draft or self._judged())
         if self._seen:
             self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>")
 
@@ -464,13 +523,19 @@ class Viewer:
         )
         self._setting = False
         order = self._controls.order
-        can_learn = standing.judged >= FEWEST and standing.accepted and standing.rejected
+        can_learn = standing.accepted + standing.rejected >= FEWEST and standing.accepted and standing.rejected
         if can_learn and BY_UNCERTAINTY not in order.options:
             chosen = order.value
             self._setting = True
             order.options = [*order.options, BY_UNCERTAINTY]
             order.value = chosen
             self._setting = False
+
+    def _fill_from(self, draft: Draft) -> None:
+        self._fill(draft.note, draft.criteria)
+        answer = self._record["response"] if self._record else ""
+        self._set(self._controls.correction, answer if draft.correction is None else draft.correction)
+        self._controls.show_editor(draft.editing)
 
     def _fill(self, note: str, criteria: Collection[int]) -> None:
         self._set(self._controls.note, note)
@@ -482,6 +547,11 @@ class Viewer:
         self._setting = True
         field.value = value
         self._setting = False
+
+
+def _draft_of(judgement: Judgement) -> Draft:
+    """What the fields have for a judgement."""
+    return Draft(judgement.note, judgement.criteria, judgement.correction or None, bool(judgement.correction))
 
 
 def _load_language_model() -> None:
