@@ -273,6 +273,24 @@ def test_a_person_who_judges_during_the_run_is_not_overwritten(tmp_path):
     assert path.read_text() == f"{SITE}1: accept\n"
 
 
+def test_an_edit_of_the_file_during_a_later_run_is_kept_and_no_answer_of_the_model_is_lost(tmp_path):
+    path = tmp_path / "model.yaml"
+    assert judge({}, tmp_path, records=[record(1)])[0].status == 0
+    edited = path.read_text() + f"{SITE}9: reject\n"
+
+    class Late(dict):
+        def get(self, *_):
+            path.write_text(edited)
+            return ACCEPT
+
+    run, server = judge(Late(), tmp_path)
+    assert run.status == 1 and "changed" in run.stderr and len(server.prompts) == 2
+    assert path.read_text() == edited
+    path.rename(tmp_path / "edited.yaml")
+    run, server = judge({}, tmp_path)
+    assert run.status == 0 and server.prompts == [] and list(judgements(tmp_path)) == [1, 2, 3]
+
+
 def test_agreement_is_told_overall_and_for_each_criterion(tmp_path):
     judged = person(
         tmp_path, "1: accept\n2: {judgement: reject, criteria: [4]}\n3: {judgement: reject, criteria: [6]}\n"
