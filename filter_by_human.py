@@ -3,7 +3,7 @@
 
 The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept`, `<id>: reject` or `<id>: later` per
 record. With several files, one for each reviewer, records are kept that somebody accepts and nobody rejects. An answer
-that was accepted with a correction is written as corrected.
+that was accepted with a correction is written as corrected. Where reviewers differ, --resolved decides.
 
     python filter_by_human.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.accepted.jsonl --judgement_file judgements/cstheory.yaml
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 from records.errors import InputError
@@ -34,6 +35,7 @@ from review.agreement import (
     deciding,
     disputed,
     joint_agreement,
+    resolve,
     reviews_of,
     show_unknown,
 )
@@ -54,6 +56,12 @@ def arguments() -> argparse.Namespace:
         help="YAML with the accepted and the rejected ids; with several files, a single reject leaves a record out",
     )
     add(
+        "--resolved",
+        metavar="PATH",
+        help="YAML with the decisions on what the reviewers differ on, as Viewer(.., disputes=[..]) writes them: where "
+        "it accepts or rejects a record, it decides alone (default: what they differ on is left out)",
+    )
+    add(
         "--keep_unjudged",
         action="store_true",
         help="keep records without a judgement (default: drop them); those to be judged later are dropped all the same",
@@ -67,6 +75,8 @@ def arguments() -> argparse.Namespace:
         "and where they differ; files given here do not affect which records are kept (default: no comparison)",
     )
     args = parser.parse_args()
+    if args.resolved in [*args.judgement_file, *(args.agreement or [])]:
+        parser.error("--resolved decides between the other files: give a file of its own")
     if args.agreement is not None:
         both = set(args.agreement) & set(args.judgement_file)
         if both:
@@ -78,12 +88,16 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    others = args.agreement or []
-    check_outputs([*args.inputpath, *args.judgement_file, *others], record_outputs(args.destpath))
-    compared = load_judgement_files([*args.judgement_file, *others])
-    files = {path: compared[path] for path in args.judgement_file}
-    reviews, verdicts, tally = reviews_of(files), Counter[str](), Tally()
-    unknown, disputes = dict(reviews), disputed({record_id: deciding(each) for record_id, each in reviews.items()})
+    others, resolving = args.agreement or [], [args.resolved] if args.resolved else []
+    check_outputs([*args.inputpath, *args.judgement_file, *others, *resolving], record_outputs(args.destpath))
+    loaded = load_judgement_files([*args.judgement_file, *others, *resolving])
+    compared = {path: loaded[path] for path in [*args.judgement_file, *others]}
+    files = {path: loaded[path] for path in [*args.judgement_file, *resolving]}
+    reviews: Mapping[str, Collection[Review]] = reviews_of({path: loaded[path] for path in args.judgement_file})
+    unknown, in_dispute, verdicts, tally = reviews_of(files), disputes_of(reviews), Counter[str](), Tally()
+    if args.resolved:
+        reviews = resolve(reviews, args.resolved, loaded[args.resolved])
+    disputes = disputes_of(reviews)
     agreed = agreement_of(compared) if args.agreement is not None else None
     corrections, not_corrected = 0, list[str]()
     with open_output(args.destpath) as out:
@@ -110,7 +124,8 @@ def main() -> None:
             counts = {
                 "judgements": sum(map(len, files.values())),
                 "ids_not_in_the_data": len(unknown),
-                "ids_in_dispute": len(disputes),
+                "ids_in_dispute": len(in_dispute),
+                "disputes_resolved": len(in_dispute) - len(disputes),
                 "accepted": verdicts[ACCEPTED],
                 "corrected": corrections,
                 "rejected": verdicts[REJECTED],
@@ -124,6 +139,10 @@ def main() -> None:
     show_unknown(unknown, sum(map(len, files.values())))
     for record_id, judgements in disputes.items():
         tell(f"{record_id} is rejected: {judgements}")
+    if len(disputes) < len(in_dispute):
+        tell(f"{args.resolved} decides {len(in_dispute) - len(disputes):,} of {len(in_dispute):,} records in dispute")
+    if disputes:
+        tell(f"{len(disputes):,} in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides")
     for message in not_corrected:
         tell(message)
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
@@ -143,7 +162,12 @@ def main() -> None:
                 tell(f"  {record_id}: {judgements}")
 
 
-def refuse(reviews: dict[str, list[Review]], inputpath: list[str]) -> NoReturn:
+def disputes_of(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
+    """What those who decide differ on, as text by record id."""
+    return disputed({record_id: deciding(each) for record_id, each in reviews.items()})
+
+
+def refuse(reviews: Mapping[str, Collection[Review]], inputpath: list[str]) -> NoReturn:
     """Raise InputError because no judgement matches a record."""
     judgements = sum(map(len, reviews.values()))
     record_id, (first, *_) = next(iter(reviews.items()))

@@ -55,6 +55,29 @@ def decide(reviews: Collection[Review]) -> str:
     return ACCEPTED if all(decisions) else REJECTED
 
 
+def resolve(
+    reviews: Mapping[str, Collection[Review]], file: str, resolved: Mapping[str, Judgement]
+) -> dict[str, Collection[Review]]:
+    """The reviews by record id, and where a person accepts or rejects in `file`, that review alone.
+
+    What else `file` has, to be judged later or by a model, counts only where there is no other review.
+    """
+    return {**reviews_of({file: resolved}), **reviews} | {
+        record_id: [Review(file, judgement)]
+        for record_id, judgement in resolved.items()
+        if judgement.accepted is not None and not judgement.model
+    }
+
+
+def differing(reviews: Mapping[str, Collection[Review]]) -> dict[str, Collection[Review]]:
+    """The records that some reviewers accept and some reject, or that are corrected in two ways, with their reviews."""
+    return {
+        record_id: of_record
+        for record_id, of_record in reviews.items()
+        if len(set(_decisions(of_record))) > 1 or len({review.judgement.correction for review in of_record} - {""}) > 1
+    }
+
+
 def _decisions(reviews: Iterable[Review]) -> list[bool]:
     """Accept or reject of each review that is not to be judged later."""
     return [review.judgement.accepted for review in reviews if review.judgement.accepted is not None]

@@ -37,6 +37,7 @@ def test_accepted_records_are_kept_in_the_order_of_the_data(tmp_path):
         "judgements": 3,
         "ids_not_in_the_data": 0,
         "ids_in_dispute": 0,
+        "disputes_resolved": 0,
         "accepted": 2,
         "corrected": 0,
         "rejected": 1,
@@ -285,6 +286,37 @@ def test_undefined_alpha_is_explained(tmp_path, third, why):
     paths[1].write_text(f"{SITE}/2: {third}\n" if third else "# nothing yet\n")
     run = judge(tmp_path, f"{SITE}/1: accept\n", "--agreement", *map(str, paths))
     assert run.status == 0 and run.stderr.splitlines()[-1] == f"Krippendorff's alpha is not defined: {why}"
+
+
+def test_what_resolves_a_dispute_decides_alone_and_the_rest_stays_rejected(tmp_path, second):
+    """Of the disputes about 3 and 4, 3 is resolved by a person; later and a model's word resolve nothing."""
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(
+        f"{SITE}/3: accept\n{SITE}/4: {{judgement: accept, model: m}}\n{SITE}/1: later\n{SITE}/5: reject\n"
+    )
+    run = judge(tmp_path, FIRST, "--judgement_file", str(second), "--resolved", str(resolved))
+    first = tmp_path / "judgements.yaml"
+    assert run.status == 0 and kept(tmp_path) == [1, 3]
+    assert run.stderr.splitlines()[2:5] == [
+        f"{SITE}/4 is rejected: reject 4 ({first}:5), accept ({second}:4)",
+        f"{resolved} decides 1 of 2 records in dispute",
+        "1 in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides",
+    ]
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert (counts["judgements"], counts["ids_in_dispute"], counts["disputes_resolved"]) == (14, 2, 1)
+
+
+def test_a_model_s_word_on_a_dispute_counts_where_nobody_else_has_judged(tmp_path, second):
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(f"{SITE}/5: {{judgement: accept, model: m}}\n{SITE}/2: later\n")
+    run = judge(tmp_path, f"{SITE}/1: accept\n", "--resolved", str(resolved), "--keep_unjudged")
+    assert run.status == 0 and kept(tmp_path) == [1, 3, 4, 5]
+    assert table(run.stderr)["dropped: to be judged later"] == 1
+
+
+def test_what_resolves_disputes_is_a_file_of_its_own(tmp_path, second):
+    run = judge(tmp_path, FIRST, "--judgement_file", str(second), "--resolved", str(second))
+    assert run.status == 2 and "--resolved decides between the other files" in run.stderr
 
 
 def test_every_dispute_is_told(tmp_path, second):

@@ -447,8 +447,10 @@ def test_an_input_in_the_folder_is_refused(tmp_path):
     [], ["--judgement_file", "a"], ["--inputpath", "a", "--judgement_file", "a", "--hh_rlhf", "b"],
     ["--inputpath", "a", "--min_score_gap", "0"], ["--inputpath", "a", "--judgement_file", "b", "--min_score_gap", "2"],
     ["--hh_rlhf", "a", "--accepted_bonus", "2"], ["--inputpath", "a", "--hh_rlhf_splits", "test"],
+    ["--inputpath", "a", "--resolved", "b"], ["--inputpath", "a", "--judgement_file", "b", "--resolved", "b"],
     ["--inputpath", "a", "--formats", "alpha"], ["--inputpath", "a", "--split", "train:0.5"],
 ], ids=["nothing", "no records", "labels and pairs", "gap 0", "gap of labels", "bonus of replies", "splits of answers",
+        "nothing to resolve", "resolved by the same",
         "unknown format", "half a split"])  # fmt: skip
 def test_wrong_arguments_end_with_2_and_the_usage(tmp_path, capsys, args):
     with pytest.raises(SystemExit) as caught:
@@ -641,6 +643,19 @@ def test_labelled_row_holds_the_judgement(labels):
         assert json.loads(row["meta"]) == given[row["id"]]["meta"]
     assert (by_label[True]["criteria"], by_label[True]["note"]) == ([], "")
     assert (by_label[False]["criteria"], by_label[False]["note"]) == ([4, 5, 6], "links; a hint")
+
+
+def test_what_resolves_a_dispute_decides_the_label_alone(tmp_path):
+    for name, text in (
+        ("ann", f"{SITE}/a/1: accept\n{SITE}/a/2: {{judgement: reject, note: no}}\n"),
+        ("ben", f"{SITE}/a/1: reject\n{SITE}/a/2: accept\n"),
+        ("resolved", f"{SITE}/a/2: {{judgement: accept, note: fine}}\n"),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    files = ("--judgement_file", tmp_path / "ann.yaml", tmp_path / "ben.yaml", "--resolved", tmp_path / "resolved.yaml")
+    make(tmp_path / "made", *files, records=answers(1, 9, 8))
+    labels = {row["id"]: (row["label"], row["note"]) for row in rows(tmp_path / "made", "labels")}
+    assert labels == {f"{SITE}/a/1": (False, ""), f"{SITE}/a/2": (True, "fine")}
 
 
 def test_a_corrected_answer_is_labelled_as_corrected_and_later_has_no_label(tmp_path, capfd):

@@ -791,8 +791,11 @@ def test_text_can_be_read_in_both_themes(lab, theme):
     reviewer.page.locator("#jupyterlab-splash").wait_for(state="detached")  # it fades over the page with the theme
     SCREENSHOTS.mkdir(exist_ok=True)
     reviewer.page.screenshot(path=SCREENSHOTS / f"viewer-{theme.lower()}.png")
+    reviewer.press("v", "6")
+    expect(reviewer.part("criterion-6")).to_have_class(re.compile("mod-active"))
     contrasts = reviewer.page.evaluate(CONTRASTS)
-    assert len(contrasts) > 30
+    assert len(contrasts) > 50
+    assert contrasts.keys() >= {"Accept (a)", "Reject (r)", "6 link", "Next → (n)", "number 4", "number 6"}
     assert {text: contrast for text, contrast in contrasts.items() if contrast < 4.5} == {}
 
 
@@ -809,15 +812,21 @@ CONTRASTS = """() => {
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const found = {};
+    const measure = (name, node, pseudo) => {
+        const behind = [];
+        for (let each = node; each; each = each.parentElement) behind.unshift(getComputedStyle(each).backgroundColor);
+        const colour = getComputedStyle(node, pseudo).color;
+        const back = luminance(over(behind)), front = luminance(over([...behind, colour]));
+        found[name] = (Math.max(back, front) + 0.05) / (Math.min(back, front) + 0.05);
+    };
+    document.querySelectorAll(".review mark[data-criteria]").forEach((mark) =>
+        measure(`number ${mark.dataset.criteria}`, mark, "::before"));
     const walker = document.createTreeWalker(document.querySelector(".review"), NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const text = walker.currentNode.data.trim(), node = walker.currentNode.parentElement;
-        const ignored = "style, [disabled], .review-keys, .jupyter-button";
+        const ignored = "style, [disabled], .review-keys";
         if (!text || !node.checkVisibility() || node.closest(ignored)) continue;
-        const behind = [];
-        for (let each = node; each; each = each.parentElement) behind.unshift(getComputedStyle(each).backgroundColor);
-        const back = luminance(over(behind)), front = luminance(over([...behind, getComputedStyle(node).color]));
-        found[text.slice(0, 40)] = (Math.max(back, front) + 0.05) / (Math.min(back, front) + 0.05);
+        measure(text.slice(0, 40), node);
     }
     return found;
 }"""
@@ -897,6 +906,39 @@ def test_notebook_7(lab):
     reviewer.press("n")
     reviewer.sees_record(5)
     expect(reviewer.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
+
+
+SLOW = """
+import time
+from pathlib import Path
+import viewer.widget as widget
+find_problems = widget.find_problems
+def slowly(record):
+    while record.get("meta", {}).get("answer_id", 0) > 5 and not Path("go").exists():
+        time.sleep(0.1)
+    return find_problems(record)
+widget.find_problems = slowly
+widget.Viewer("data.jsonl", "judgements.yaml")
+"""
+
+
+def test_a_filter_that_searches_for_long_lets_the_reviewer_go_on(page, server, root, folder):
+    """Nothing against criterion 2 is found, and the sixth record takes as long as the test wants."""
+    (folder / "data.jsonl").write_bytes(jsonl(*(record(n, question=n) for n in range(1, 10))))
+    write_notebook(folder / "review.ipynb", SLOW)
+    reviewer = opened(page, server, root, folder / "review.ipynb")
+    reviewer.sees_record(1)
+    reviewer.click("More")
+    findings = reviewer.part("findings-filter").locator("select")
+    findings.select_option("criterion 2")
+    reviewer.click("Accept")
+    assert reviewer.saved("accept", 1) == {IDS[0]: Judgement(True)}
+    findings.select_option("findings: all")
+    reviewer.click("Next →")
+    reviewer.sees_record(2)
+    findings.select_option("criterion 2")
+    (folder / "go").touch()
+    reviewer.sees("status", "no record that matches the filter")
 
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
