@@ -19,11 +19,10 @@ from stackdump.markdown.tex import formulas
 from stackdump.markdown.writer import Writer
 
 _BR = re.compile(r"<br ?/?>", re.I)
-_BR_OR_COMMENT = re.compile("<br|<BR|<!--")
 _COMMENT = re.compile(r"<!--(?!-?>)[^<>]*?-->")
 _LINE_SPACE = re.compile("[ \t\n\v\f\x1c-\x1e\x85\u2028\u2029]+")  # white space but for spaces of other widths
 _NOT_TEXT = re.compile("[\0\x01]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def html_to_markdown(
@@ -45,7 +44,7 @@ def html_to_markdown(
         invisible = not html.isascii() and bool(has_invisible(html))
         writer = Writer(Options(math, find_math, dollar, base_url, False, keep_nbsp, invisible))
         text = html
-        if _BR_OR_COMMENT.search(text):
+        if "<br" in text or "<BR" in text or "<!--" in text:
             text = _COMMENT.sub("", _BR.sub(BREAK, text))
         writer.run(TOKEN.split(text))
     except IllNestedError:
