@@ -117,6 +117,12 @@ def test_integers_beyond_64_bits_stay_what_they_are_in_every_format(merge, tmp_p
         assert metas == [each["meta"] for each in given]
 
 
+def test_the_thread_s_other_authors_are_not_published(merge, tmp_path):
+    merge(record(1, meta={"participants": ["Ann Anchor"]}), more=("--formats", "messages", "alpaca"))
+    files = [path for path in (tmp_path / "made").rglob("*") if path.is_file()]
+    assert files and not [path for path in files if b"Ann Anchor" in path.read_bytes()]
+
+
 @pytest.mark.parametrize("number", [0, -1, 1 << 63, (1 << 64) - 1, -(1 << 63), 1.5, 1e300, -1e300])
 def test_other_numbers_are_decoded_as_such(number):
     decoded = decode(json.dumps({"a": [number]}).encode())["a"][0]
@@ -338,6 +344,15 @@ def test_the_card_counts_repairs_by_what_they_changed(merge, tmp_path):
     assert f"* {CHANGES['links']} (2)\n" in (tmp_path / "made" / "README.md").read_text("utf-8")
     changed = [each["changes"] for each in lines(tmp_path / "made" / "ATTRIBUTION.jsonl")]
     assert all(CHANGES["links"] in text and "blank lines" in text for text in changed)
+
+
+def test_the_card_and_the_attribution_tell_of_corrections(merge, tmp_path):
+    report = merge(record(1, meta={"corrected_by": "ann", "repairs": {"links": 1}}), record(2))
+    words = "the answer corrected by a reviewer"
+    assert report["statistics"]["stackexchange"]["repairs"] == {CHANGES["links"]: 1, words: 1}
+    assert f"* {words} (1)\n" in (tmp_path / "made" / "README.md").read_text("utf-8")
+    changed = {each["id"][-1]: each["changes"] for each in lines(tmp_path / "made" / "ATTRIBUTION.jsonl")}
+    assert f"{CHANGES['links']}; {words}" in changed["1"] and words not in changed["2"]
 
 
 OPTIONS = {"repairs": ["links"], "least": 0, "all": True, "off": False, "none": None, "where": "a/b", "workers": 2}
