@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
 from review.criteria import CRITERIA, ParsedResponse, find_problems
 from review.criteria.parsed_response import GONE, OBJECT
+from review.criteria.rules import rule
 from review.criteria.word_lists import FOLDER, entries
 from review.judgements import Judgement
 from review.learnt_criteria import Judged, learn
@@ -671,6 +672,12 @@ def test_hostile_text_is_checked_in_linear_time(piece):
 # ----------------------------------------------------------------------------------------------------------------------
 # the labels of real answers
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_patterns_of_a_rule_keep_their_order_and_where_they_may_begin():
+    """Those that begin where a word does are tried together: the first that fits wins, and others begin anywhere."""
+    found = rule("a reason", ["a"], r"\bab\b", r"\ba", "c", r"\bd").pattern
+    assert [match[0] for match in found.finditer("ab abx cab xd d")] == ["ab", "a", "c", "d"]
 
 
 def test_labels_are_ids_and_judgements_without_text():
