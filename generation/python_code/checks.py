@@ -27,8 +27,16 @@ from generation.python_code.frameworks import (
     parsed,
     starts_runner,
     without_approx,
+    without_exit,
 )
-from generation.python_code.judging import assertion_holds, is_literal, literal, operands_in_order, tells
+from generation.python_code.judging import (
+    assertion_holds,
+    is_literal,
+    literal,
+    operands_in_order,
+    tells,
+    tells_kind_only,
+)
 from generation.sandbox.runner import CHECK
 
 Judgement = Callable[[list[Any]], bool]  # from the values of the operands
@@ -69,6 +77,12 @@ def make_checks(program: list[ast.stmt], tests: list[ast.stmt]) -> tuple[ast.Mod
     body = [statement for text in docstrings(program) for statement in maker.examples(text)]
     body += maker.visit_all(tests) + calls
     return ast.fix_missing_locations(ast.Module(body, [])), maker.checks
+
+
+def is_check(statement: ast.Expr) -> bool:
+    """Whether a statement reports the values of a check."""
+    call = statement.value
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Constant) and call.func.value == CHECK
 
 
 def imports_unittest(statement: ast.stmt) -> bool:
@@ -119,7 +133,7 @@ class _CheckMaker(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> ast.AST:
         if is_main_guard(node):
-            node.body = [statement for statement in node.body if not starts_runner(statement)] or [ast.Pass()]
+            node.body = [each for each in without_exit(node.body) if not starts_runner(each)] or [ast.Pass()]
         return self.generic_visit(node)
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
@@ -257,8 +271,8 @@ def example_holds(example: doctest.Example, values: list[Any]) -> bool:
 def example_tells(example: doctest.Example, values: list[Any]) -> bool:
     """Whether an example shows a value: not only `...`, nor the answer to a question about its kind."""
     shown = example.want.replace("...", "") if example.options.get(doctest.ELLIPSIS) else example.want
-    if example.want.strip() not in ("True", "False"):
-        return bool(re.search(r"\w", shown)) or shown == example.want
     statements = parsed(example.source)
     test = statements[-1].value if isinstance(statements[-1], ast.Expr) else ast.Constant(None)
+    if example.want.strip() not in ("True", "False"):
+        return not tells_kind_only(test) and (bool(re.search(r"\w", shown)) or shown == example.want)
     return tells(test, negated=example.want.strip() == "False")

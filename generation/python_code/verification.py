@@ -34,8 +34,8 @@ from typing import Any, NamedTuple
 
 from generation.python_code.answers import Rejected
 from generation.python_code.checks import Check
-from generation.python_code.mutants import mutants
-from generation.python_code.samples import Sample
+from generation.python_code.mutants import Mutant, mutants
+from generation.python_code.samples import Sample, used_definitions
 from generation.sandbox.bubblewrap import Fields, NotPlain, Outcome, Program, Sandbox
 from generation.sandbox.runner import LOOKED_INTO
 
@@ -87,38 +87,61 @@ def verify(sample: Sample, sandbox: Sandbox) -> Verified:
     if not any(tests_of(first, sample.checks)):
         raise Rejected("no test tells what a value is")
 
-    seconds = min(CPU_SECONDS, max(MIN_MUTANT_SECONDS, MUTANT_FACTOR * first.cpu_seconds))
-    repeated = [program._replace(seed=1, clock_error=EARLIER), *variants(program, used)]
-    changed = changed_programs(sample, program._replace(cpu_seconds=seconds), MUTANTS)
-    outcomes = sandbox.run([*repeated, *(each for each, _ in changed)], seed=2, modules=modules)
-    for outcome in outcomes[: len(repeated)]:
+    # One repetition has the limits of the mutants, and all have other process numbers than the first run, because the
+    # mutants come before them: a program that depends on these is not verified.
+    limited = program._replace(cpu_seconds=min(CPU_SECONDS, max(MIN_MUTANT_SECONDS, MUTANT_FACTOR * first.cpu_seconds)))
+    repeated = [limited._replace(seed=1, clock_error=EARLIER), *variants(program, used)]
+    changed = changed_programs(sample, limited, MUTANTS)
+    outcomes = sandbox.run([*(each for each, _ in changed), *repeated], seed=2, modules=modules)
+    for outcome in outcomes[len(changed) :]:
         require_same(outcome, first, sample.checks)
     # that a result is missing is noticed by a test that compares it with anything, so that has to be several things
     crude_counts = len(atoms_of(first, sample.checks)) > 1
-    noticed = noticed_faults(outcomes[len(repeated) :], changed, sample.checks)
-    if not (crude_counts and noticed) and all(noticed) and len(changed) >= MUTANTS:
-        changed = changed_programs(sample, program._replace(cpu_seconds=seconds), MORE_MUTANTS)
-        outcomes = sandbox.run([each for each, _ in changed], seed=2, modules=modules)
-        noticed = noticed_faults(outcomes, changed, sample.checks)
-    if not (crude_counts and noticed) and all(noticed):
+    trials = judge_mutants(changed, outcomes, sample.checks, crude_counts)
+    for name in sorted(used_definitions(sample)):
+        if len(changed) == MUTANTS and not any(trial.counts for trial in trials_in(name, trials)):
+            more = changed_programs(sample, limited, MORE_MUTANTS, name)
+            outcomes = sandbox.run([each for each, _ in more], seed=2, modules=modules)
+            trials |= judge_mutants(more, outcomes, sample.checks, crude_counts)
+        if (own := trials_in(name, trials)) and not any(trial.counts for trial in own):
+            raise Rejected("no mutant is noticed by the tests", f"none of {name}")
+    if not any(trial.counts for trial in trials.values()):
         raise Rejected("no mutant is noticed by the tests")
-    return Verified(len(first.reports) - 1, len(changed), len(noticed))
+    return Verified(len(first.reports) - 1, len(trials), sum(trial.noticed for trial in trials.values()))
 
 
-def changed_programs(sample: Sample, program: Program, most: int) -> list[tuple[Program, bool]]:
-    """The mutants of a program that can be compiled, and whether their faults are crude."""
+class Trial(NamedTuple):
+    """What became of a mutant."""
+
+    definition: str  # the function or class of the program that has the fault
+    noticed: bool  # by a test
+    counts: bool  # noticed, and not by every test that compares anything
+
+
+def changed_programs(sample: Sample, program: Program, most: int, *within: str) -> list[tuple[Program, Mutant]]:
+    """The mutants of a program that can be compiled, or of some of its functions and classes."""
     changed = []
-    for mutant in mutants(sample.program, most):
+    for mutant in mutants(sample.program, most, within):
         with suppress(Rejected):
-            changed.append((program._replace(code=compiled(mutant.program)), mutant.crude))
+            changed.append((program._replace(code=compiled(mutant.program)), mutant))
     return changed
 
 
-def noticed_faults(outcomes: list[Outcome], changed: list[tuple[Program, bool]], checks: list[Check]) -> list[bool]:
-    """For each mutant that a test noticed, whether its fault is crude."""
+def judge_mutants(
+    changed: list[tuple[Program, Mutant]], outcomes: list[Outcome], checks: list[Check], crude_counts: bool
+) -> dict[CodeType, Trial]:
+    """The trials of mutants, by their code: the same mutant may be run twice. There may be more outcomes."""
     if any(outcome.end == "lost" for outcome in outcomes):
         raise Rejected(ENDS["lost"])
-    return [crude for outcome, (_, crude) in zip(outcomes, changed, strict=True) if is_noticed(outcome, checks)]
+    trials = {}
+    for (program, mutant), outcome in zip(changed, outcomes, strict=False):
+        noticed = is_noticed(outcome, checks)
+        trials[program.code] = Trial(mutant.definition, noticed, noticed and (crude_counts or not mutant.crude))
+    return trials
+
+
+def trials_in(name: str, trials: dict[CodeType, Trial]) -> list[Trial]:
+    return [trial for trial in trials.values() if trial.definition == name]
 
 
 def variants(program: Program, used: set[str]) -> list[Program]:

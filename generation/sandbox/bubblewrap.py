@@ -125,6 +125,7 @@ class Limits:
     file_count: int = 4_000  # in the folder; each takes kernel memory
     open_files: int = 64
     wall_seconds: float = 8.0
+    job_seconds: float = 60.0  # of wall time, for all runs of a call together: a program may sleep in each
 
     def as_resources(self) -> list[tuple[str, int]]:
         """The limits by their names in the module `resource`, except CPU time, which each program sets."""
@@ -214,7 +215,8 @@ class Supervisor:
     """generation/sandbox/runner.py in a new sandbox. It ends with this object, and with the thread that made it."""
 
     def __init__(self, sandbox: Sandbox, seed: int, modules: Sequence[str]):
-        self._wall_seconds = sandbox.limits.wall_seconds
+        limits = sandbox.limits
+        self._longest = SECONDS_TO_START + limits.job_seconds + limits.wall_seconds
         folder = f"/run-{seed}" if sandbox.bwrap else tempfile.mkdtemp(prefix=f"run-{seed}-")
         python = [PYTHON, "-S", "-s", "-P", "-B", "-c", START]
         process = subprocess.Popen(
@@ -234,13 +236,14 @@ class Supervisor:
         )
         self._process = process
         self.stop = weakref.finalize(self, end, process, None if sandbox.bwrap else folder)
-        space = (sandbox.limits.files, sandbox.limits.file_count)
-        settings = (list(modules), sandbox.limits.as_resources(), sandbox.seccomp, self._wall_seconds, space)
+        seconds = (limits.wall_seconds, limits.job_seconds)
+        space = (limits.files, limits.file_count)
+        settings = (list(modules), limits.as_resources(), sandbox.seccomp, *seconds, space)
         self._send(RUNNER_CODE + marshal.dumps(settings))
 
     def run(self, programs: Sequence[Program]) -> list[Outcome] | None:
         """How the programs ended, as far as the sandbox outlives them; None if it is not there."""
-        timer = threading.Timer(SECONDS_TO_START + len(programs) * self._wall_seconds, self._process.kill)
+        timer = threading.Timer(self._longest, self._process.kill)
         timer.start()
         try:
             self._send(marshal.dumps([tuple(program) for program in programs]))

@@ -8,9 +8,10 @@ pipe that are signed, in their order, with a key drawn for this run: whoever rea
 a line that is left out or comes twice is noticed. The key is in variables of functions that the child can reach only
 by inspecting frames, objects or the code of its tests. That ends it (INSPECTING), except through ctypes.
 
-stdin: marshal of (modules to import for all runs, limits, seccomp filter or None, seconds of wall time, bytes and files
-that a folder may hold), then of jobs until it ends; a job is a list of runs, and a run is (code of the program, code of
-its tests, seconds of CPU time, seed of random numbers, seconds by which its clock is wrong). stdout, for each job: a
+stdin: marshal of (modules to import for all runs, limits, seccomp filter or None, seconds of wall time for a run and
+for a job, bytes and files that a folder may hold), then of jobs until it ends; a job is a list of runs, and a run is
+(code of the program, code of its tests, seconds of CPU time, seed of random numbers, seconds by which its clock is
+wrong). stdout, for each job: a
 line "ready", then for each run a line "<end> <CPU seconds> <size>" and `size` bytes of reports, as JSON lines:
 
     ["check", number, [values]]      a check of the tests was reached, and its operands had these values
@@ -81,7 +82,7 @@ PRISTINE = __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 # ---- the supervisor --------------------------------------------------------------------------------------------------
 def main() -> None:
-    modules, limits, seccomp, wall_seconds, space = marshal.load(sys.stdin.buffer)
+    modules, limits, seccomp, wall_seconds, job_seconds, space = marshal.load(sys.stdin.buffer)
     for name in modules:
         __import__(name)
     prepare_modules()
@@ -94,8 +95,10 @@ def main() -> None:
     while (runs := next_job()) is not None:
         answer.write(b"ready\n")
         answer.flush()
+        deadline = time.monotonic() + job_seconds
         for number, run in enumerate(runs):
-            end, used, reports = supervise(number, run, limits, seccomp, wall_seconds, space, encoders)
+            seconds = min(wall_seconds, deadline - time.monotonic())
+            end, used, reports = supervise(number, run, limits, seccomp, seconds, space, encoders)
             answer.write(b"%s %.6f %d\n%s" % (end.encode(), used, len(reports), reports))
             answer.flush()
 
@@ -397,7 +400,7 @@ def value_encoders() -> Encoders:
         ("builtins", "complex", lambda value: [value.real, value.imag]),
         ("builtins", "range", lambda value: [value.start, value.stop, value.step]),
         ("builtins", "dict", lambda value: [[key, item] for key, item in value.items()]),
-        ("collections", "Counter", lambda value: [[key, item] for key, item in dict(value).items()]),
+        ("collections", "Counter", lambda value: [[key, item] for key, item in dict.items(value)]),
         ("collections", "defaultdict", lambda value: [[key, item] for key, item in dict(value).items()]),
         ("collections", "OrderedDict", lambda value: [[key, item] for key, item in dict(value).items()]),
         ("collections", "deque", list),
@@ -412,7 +415,8 @@ def value_encoders() -> Encoders:
         ("uuid", "UUID", str),
     ]
     modules = {**sys.modules, "builtins": builtins}
-    return {id(getattr(modules[module], name)): (name, encode) for module, name, encode in known if module in modules}
+    kinds = [(name, getattr(modules[module], name), encode) for module, name, encode in known if module in modules]
+    return {id(kind): (name, kind.__str__ if encode is str else encode) for name, kind, encode in kinds}
 
 
 def encoded(value: Any, encoders: Encoders, objects: list[object]) -> str:
@@ -463,8 +467,8 @@ def described(value: Any, kind: type, objects: list[object]) -> tuple[str, Any]:
     if enum and any(base is enum.Enum for base in bases) and (owner is object or owner is int or owner is str):
         member = object.__getattribute__(value, "__dict__")
         if owner is object:
-            return "fields", [identity(kind, objects), [["name", member["_name_"]]]]
-        return "plain", member["_value_"]
+            return "fields", [identity(kind, objects), [[member["_name_"], identity(value, objects)]]]
+        return "plain", int.__index__(value) if owner is int else str.__str__(value)
     try:
         true = bool(value)
     except Exception:  # noqa: BLE001 - from the untrusted code's own __bool__
