@@ -587,6 +587,75 @@ HONEST = {
             with pytest.raises(ValueError, match="zero"):
                 f(1, 0)
         """,
+    "fixtures and marks of pytest": """
+        import os
+        import pytest
+        @pytest.fixture
+        def text():
+            return "a\\nb\\n"
+        @pytest.fixture(scope="function")
+        def path(tmp_path, text):
+            path = tmp_path / "a.txt"
+            path.write_text(text)
+            yield path
+            os.remove(path)
+        def f(path, more=0):
+            with open(path) as file:
+                return sum(1 for _ in file) + more
+        @pytest.mark.slow
+        def test_lines(path):
+            assert f(path) == 2
+        class TestMore:
+            @pytest.mark.parametrize(("more", "sum"), [pytest.param(1, 3, id="one"), (2, 4)], ids=str)
+            def test_more(self, path, more, sum):
+                assert f(path, more) == sum
+        @pytest.mark.parametrize("a", [1, pytest.param(2, marks=pytest.mark.xfail)])
+        @pytest.mark.parametrize("b", [3, 4])
+        def test_sums(path, b, a):
+            assert f(path, a * b) == 2 + a * b and a == 1
+        @pytest.mark.skip(reason="slow")
+        def test_never(path):
+            assert f(path) == 3
+        """,
+    "tests before the program": """
+        class TestF:
+            def test_values(self):
+                assert f("A b") == "a-b"
+        import re
+        def f(text):
+            return re.sub(" ", "-", text.lower())
+        """,
+    "an exit after the tests": """
+        import sys
+        def f(x):
+            return x + 1
+        def main():
+            assert f(1) == 2
+            return 0
+        if __name__ == "__main__":
+            sys.exit(main())
+        """,
+    "two functions and what builds their arguments": """
+        class Node:
+            def __init__(self, value, next=None):
+                self.value, self.next = value, next
+        def chain(values):
+            head = None
+            for value in reversed(values):
+                head = Node(value, head)
+            return head
+        def values(head):
+            return [head.value, *values(head.next)] if head else []
+        def f(head):
+            before = None
+            while head:
+                head.next, before, head = before, head, head.next
+            return before
+        def show(head):
+            print(values(head))
+        show(chain([1]))
+        assert values(f(chain([1, 2, 3]))) == [3, 2, 1]
+        """,
     "a function that runs the tests": """
         def f(x):
             return x + 1
@@ -716,6 +785,8 @@ WEAK_TESTS = """
     assert abs(f([1, 2]) - 3) < 3
     assert __import__("math").isclose(f([1, 2]), 3, rel_tol=0.9)
     assert f.__name__ == "f"
+    assert f([1, 2]) in list(range(9)) and f([1, 2]) in [n for n in range(9)]
+    assert str(f([1, 2])).isdigit()
     assert True
     print(f([1, 2])); assert 1 + 1 == 2
     expected = f([1]); assert f([1]) == expected
@@ -723,6 +794,9 @@ WEAK_TESTS = """
 WEAK = {
     **{test.strip(): FIRST + test.strip().replace("; ", "\n") for test in WEAK_TESTS},
     "one easy case": "def f(xs):\n    return xs[0]\nassert f([3]) == 3",
+    "a constant": "def f(x):\n    return True\nassert f(4)\nassert f(6)",
+    "a helper that agrees": f"def same(a, b):\n    return True\n{FIRST}assert same(f([1, 2]), 3)",
+    "an example of a kind": 'def f(x):\n    """\n    >>> type(f(1))\n    <class \'int\'>\n    """\n    return x + 0\n',
     "an error of any kind": f"{FIRST}try:\n    f(None)\n    assert False\nexcept Exception:\n    pass",
     "raises of any kind": f"{FIRST}import pytest\nwith pytest.raises(Exception):\n    f(None)",
     "an ellipsis": 'def f(x):\n    """\n    >>> f([1])  # doctest: +ELLIPSIS\n    [...]\n    """\n    return x + [0]\n',
