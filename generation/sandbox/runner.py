@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     Encoders = dict[int, tuple[str, Callable[[Any], Any]]]
 
 MAX_REPORTED = 1 << 20  # bytes per run
+POLL_SECONDS = 0.1  # between looks whether a silent child has ended
 MAX_MESSAGE = 500  # characters of an exception's message
 REPORTS = 3  # the child's file descriptor for them
 CHECK = b"\0check"  # a constant in the tests' code; it stands for the function that reports a check
@@ -177,7 +178,7 @@ def supervise(
         finally:
             leave(1)
     os.close(writing)
-    reports, end = read_to_the_end(reading, time.monotonic() + wall_seconds)
+    reports, end = read_to_the_end(reading, child, time.monotonic() + wall_seconds)
     os.close(reading)
     kill(child)
     _, status, usage = os.wait4(child, 0)
@@ -207,12 +208,16 @@ def describe_status(status: int, out_of_time: bool) -> str:
     return "killed" if number == signals.SIGKILL else f"signal-{number}"
 
 
-def read_to_the_end(reading: int, deadline: float) -> tuple[bytes, str]:
-    """What comes through a pipe, and why reading stopped early: "wall" or "output", "" if it did not."""
+def read_to_the_end(reading: int, child: int, deadline: float) -> tuple[bytes, str]:
+    """What comes through a pipe from a child, and why reading stopped early: "wall" or "output", "" if it did not.
+
+    The pipe may stay open without the child: the kernel keeps what is sent to a socket that nobody reads for a while.
+    """
     chunks: list[bytes] = []
     size = 0
+    ended = False
     while (left := deadline - time.monotonic()) > 0:
-        if select.select([reading], [], [], left)[0]:
+        if select.select([reading], [], [], 0 if ended else min(left, POLL_SECONDS))[0]:
             chunk = os.read(reading, 1 << 16)
             if not chunk:
                 return b"".join(chunks), ""
@@ -220,7 +225,18 @@ def read_to_the_end(reading: int, deadline: float) -> tuple[bytes, str]:
             size += len(chunk)
             if size > MAX_REPORTED:
                 return b"", "output"
+        elif ended:
+            return b"".join(chunks), ""
+        else:
+            ended = has_ended(child)
     return b"", "wall"
+
+
+def has_ended(child: int) -> bool:
+    """Whether a child is a zombie. False where the system cannot tell without reaping it: macOS before Python 3.13."""
+    if not hasattr(os, "waitid"):
+        return False
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def kill(child: int) -> None:
