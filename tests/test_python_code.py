@@ -48,6 +48,7 @@ ANSWERS = {
     "a block in another spelling": f"~~~~ Py title=x\n{DOUBLE}~~~~\n",
     "an indented block": "1. So:\n\n" + "".join(f"    {line}\n" for line in FENCED.splitlines()),
     "a block that is not closed": f"Here:\n```python\n{DOUBLE}",
+    "a block that is cut off in its last line": f"```python\n{DOUBLE}assert doub",
     "the end of a block that the prompt opened": f"\n{DOUBLE}```\n\nTopic: other things\n```python\ndef other(): ...",
     "the end of one, and chatter": f"{DOUBLE}```\nThis doubles x.",
     "chatter after bare code": f"{DOUBLE}\nThis function doubles x, as you see.\nIt's short!",
@@ -795,6 +796,7 @@ WEAK = {
     **{test.strip(): FIRST + test.strip().replace("; ", "\n") for test in WEAK_TESTS},
     "one easy case": "def f(xs):\n    return xs[0]\nassert f([3]) == 3",
     "a constant": "def f(x):\n    return True\nassert f(4)\nassert f(6)",
+    "a predicate that is never false": "def f(n):\n    return n > 1\nassert f(2)\nassert f(7) is True",
     "a helper that agrees": f"def same(a, b):\n    return True\n{FIRST}assert same(f([1, 2]), 3)",
     "an example of a kind": 'def f(x):\n    """\n    >>> type(f(1))\n    <class \'int\'>\n    """\n    return x + 0\n',
     "an error of any kind": f"{FIRST}try:\n    f(None)\n    assert False\nexcept Exception:\n    pass",
@@ -805,7 +807,12 @@ WEAK = {
 
 def test_weak_tests_are_no_tests(sandbox):
     verdicts = judged(WEAK, sandbox)
-    reasons = ("no test tells what a value is", "no mutant is noticed by the tests", "no test was reached")
+    reasons = (
+        "no test tells what a value is",
+        "no mutant is noticed by the tests",
+        "no test was reached",
+        "all its tests have the same answer",
+    )
     assert {name: verdict for name, verdict in verdicts.items() if not verdict.startswith(reasons)} == {}
 
 

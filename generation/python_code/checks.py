@@ -30,6 +30,7 @@ from generation.python_code.frameworks import (
     without_exit,
 )
 from generation.python_code.judging import (
+    asks,
     assertion_holds,
     is_literal,
     literal,
@@ -49,6 +50,7 @@ class Check(NamedTuple):
 
     holds: Judgement
     is_test: Judgement  # whether it tells what a value is
+    asks: bool = False  # whether it only asks functions of the program for yes or no
 
 
 def has_asserts(statement: ast.stmt) -> bool:
@@ -69,7 +71,7 @@ def make_checks(program: list[ast.stmt], tests: list[ast.stmt]) -> tuple[ast.Mod
 
     Modifies `tests`. Raises ValueError if an example is malformed, SyntaxError if it is not Python.
     """
-    maker = _CheckMaker()
+    maker = _CheckMaker({node.name for node in program if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)})
     tests = [
         test for test in tests if not (starts_runner(test) or is_idle_guard(test, tests)) or imports_unittest(test)
     ]
@@ -113,12 +115,15 @@ def docstrings(statements: list[ast.stmt]) -> Iterator[str]:
 class _CheckMaker(ast.NodeTransformer):
     """Replaces asserts and examples by calls that report, and collects the checks."""
 
-    def __init__(self) -> None:
+    def __init__(self, functions: set[str]) -> None:
+        self.functions = functions  # of the program
         self.checks: list[Check] = []
         self.caught = 0  # depth of `try` blocks in which a failing assertion would be caught
 
-    def check(self, holds: Judgement, is_test: Judgement, operands: list[ast.expr]) -> ast.stmt:
-        self.checks.append(Check(holds, is_test))
+    def check(
+        self, holds: Judgement, is_test: Judgement, operands: list[ast.expr], asking: ast.expr | None = None
+    ) -> ast.stmt:
+        self.checks.append(Check(holds, is_test, asking is not None and asks(asking, self.functions)))
         number = ast.Constant(len(self.checks) - 1)
         return ast.Expr(ast.Call(ast.Constant(CHECK), [number, *operands], []))
 
@@ -184,7 +189,7 @@ class _CheckMaker(ast.NodeTransformer):
                 operand = ast.Name(name, ast.Load())
             operands.append(operand)
         is_test = never if self.caught else partial(assertion_tells, test)
-        return [*statements, self.check(partial(assertion_holds, test), is_test, operands)]
+        return [*statements, self.check(partial(assertion_holds, test), is_test, operands, test)]
 
     def examples(self, text: str) -> Iterator[ast.stmt]:
         """The examples in a docstring, as statements."""
@@ -199,10 +204,12 @@ class _CheckMaker(ast.NodeTransformer):
 
     def check_shown(self, statements: list[ast.stmt], example: doctest.Example) -> Iterator[ast.stmt]:
         """The check of an example that shows something: its value, and what it prints with the value."""
+        asking = None
         if isinstance(statements[-1], ast.Expr):
+            asking = statements[-1].value
             [assignment] = parsed("__value__ = None")
             assert isinstance(assignment, ast.Assign)
-            assignment.value = statements[-1].value
+            assignment.value = asking
             statements = [*statements[:-1], assignment, *parsed("__value__ is None or print(repr(__value__))")]
         *prepare, attempt = parsed(
             "import io, sys\n__value__, __shown__, __stdout__ = None, io.StringIO(), sys.stdout\n"
@@ -213,7 +220,7 @@ class _CheckMaker(ast.NodeTransformer):
         operands = parsed("(__value__, __shown__.getvalue())")[0]
         assert isinstance(operands, ast.Expr) and isinstance(operands.value, ast.Tuple)
         yield from [*prepare, attempt]
-        yield self.check(partial(example_holds, example), partial(example_tells, example), operands.value.elts)
+        yield self.check(partial(example_holds, example), partial(example_tells, example), operands.value.elts, asking)
 
     def check_raises(self, statements: list[ast.stmt], names: str, bound: str = "__error__") -> ast.stmt:
         """The check that statements end with an exception of one of these names."""

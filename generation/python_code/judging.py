@@ -130,6 +130,20 @@ def tells(test: ast.expr, values: Iterator[Any] | None = None, negated: bool = F
     return type(value) is bool and not tells_kind_only(test)
 
 
+def asks(test: ast.expr, functions: set[str]) -> bool:
+    """Whether a test only asks functions for yes or no: `is_even(4)`, `not is_even(3)`, `is_even(4) is True`."""
+    match test:
+        case ast.BoolOp(values=parts):
+            return all(asks(part, functions) for part in parts)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return asks(part, functions)
+        case ast.Compare(left=part, ops=[ast.Eq() | ast.Is()], comparators=[ast.Constant(value=bool())]):
+            return asks(part, functions)
+        case ast.Call(func=ast.Name(name)):
+            return name in functions
+    return False
+
+
 def pair_tells(left: ast.expr, op: ast.cmpop, right: ast.expr, negated: bool) -> bool:
     """Whether a comparison of two terms tells what one of them is."""
     kind = OPPOSITES.get(type(op), type(op)) if negated else type(op)

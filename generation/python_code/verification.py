@@ -4,19 +4,24 @@ A sample is run in two sandboxes, in a new process and folder each time. They di
 depend on (see Sandbox.run). Its mutants run in the second, and the program itself again with other random numbers and
 at other times if it asks for these. It is verified if all runs reach the end and report the same values, at least one
 check that tells what a value is is reached, every check that is reached holds, and such a check fails for at least one
-mutant: a mutant that crashes says nothing about the tests.
+mutant of each function and class whose values the tests use: a mutant that crashes says nothing about the tests.
 
 What a verdict is worth: generation/sandbox/bubblewrap.py limits what a program can reach. The tests run in the
 program's process, so what a verdict rests on is that the values that this process reports are those of its functions:
 
 * The kernel reports how it ended.
-* Expected values that are literals are known only here, and are compared here with Python's own comparisons.
+* Expected values that are literals, and the examples in docstrings, are known only here, and are compared here with
+  Python's own comparisons.
+* What a program puts in the place of a comparison, such as another math.isclose, does not depend on its functions, so
+  their faults are not noticed.
 * Reports are signed with a key that is not in the program's reach, unless it inspects frames, objects or the code of
   its tests, which ends it (generation/sandbox/runner.py).
 
 A program that takes over its interpreter nevertheless, with ctypes for example, can report values that it does not
-compute. Like one whose functions know the arguments and results of the tests, it would have to contain these values:
-it would have been written to deceive this verification. Models that write code do not do that; a person could.
+compute. Like one whose functions know the arguments and results of the tests, or take them from the variables of the
+tests, it would have to contain these values; and one that finds out that it was changed, by a value of its own, can
+fail tests that notice nothing. Both would have been written to deceive this verification. Models that write code do
+not do that; a person could.
 
 A time limit can make two runs of the same sample differ only if it needs about as much time as it is allowed; for a
 mutant that is ten times the CPU time of the program.
@@ -84,8 +89,12 @@ def verify(sample: Sample, sandbox: Sandbox) -> Verified:
     modules = sorted(SHARED_MODULES & used | ({"random"} if used & RANDOM_MODULES else set()))
     [first] = sandbox.run([program], seed=1, modules=modules)
     require_passed(first, sample.checks)
-    if not any(tests_of(first, sample.checks)):
+    telling = list(tests_of(first, sample.checks))
+    if not telling:
         raise Rejected("no test tells what a value is")
+    answers = {value for _, values in telling for value in values if type(value) is bool}
+    if all(check.asks for check, _ in telling) and len(answers) == 1:
+        raise Rejected("all its tests have the same answer")  # a function that always says so would pass them
 
     # One repetition has the limits of the mutants, and all have other process numbers than the first run, because the
     # mutants come before them: a program that depends on these is not verified.
@@ -246,17 +255,17 @@ def shown(values: list[object]) -> str:
         return "values that are too long to show"
 
 
-def tests_of(outcome: Outcome, checks: list[Check]) -> Iterator[list[Any]]:
-    """The values of the checks of a passed run that tell what a value is."""
+def tests_of(outcome: Outcome, checks: list[Check]) -> Iterator[tuple[Check, list[Any]]]:
+    """The checks of a passed run that tell what a value is, with their values."""
     for report in outcome.reports:
         match report:
             case ["check", int(number), list(values)] if is_test(checks[number], values):
-                yield values
+                yield checks[number], values
 
 
 def atoms_of(outcome: Outcome, checks: list[Check]) -> set[str]:
     """The different simple values that tests compare in a passed run."""
-    return {atom for values in tests_of(outcome, checks) for atom in atoms(values)}
+    return {atom for _, values in tests_of(outcome, checks) for atom in atoms(values)}
 
 
 def atoms(value: Any) -> Iterator[str]:

@@ -16,7 +16,8 @@ What is closed, and by what:
     privileges      bubblewrap: a user namespace; the runner drops its one capability, to mount, before a program
                     starts; seccomp: only the system calls that functions need (ALLOWED)
     environment     none of our variables are passed on
-    time, memory    resource limits on the one process there is; a wall clock outside of it
+    time, memory    resource limits on the one process there is; a wall clock outside of it, for each program and for
+                    all of a call
     disk            the size and the number of files of the folder; seccomp: no extended attributes
     output          to /dev/null; the reports of the tests are cut off at 1 MB
     reports         generation/sandbox/runner.py
