@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Step 3b: keep the records that a person has accepted.
 
-The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept` or `<id>: reject` per record.
-With several files, one for each reviewer, records are kept that somebody accepts and nobody rejects.
+The judgement file is YAML, written by the viewer or by hand: a line `<id>: accept`, `<id>: reject` or `<id>: later` per
+record. With several files, one for each reviewer, records are kept that somebody accepts and nobody rejects. An answer
+that was accepted with a correction is written as corrected. Where reviewers differ, --resolved decides.
 
     python filter_by_human.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.accepted.jsonl --judgement_file judgements/cstheory.yaml
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 from records.errors import InputError
@@ -21,6 +23,7 @@ from records.record import read_with_progress
 from records.script import Tally, add_paths, run, script_parser, show_table, tell
 from review.agreement import (
     ACCEPTED,
+    LATER,
     NOT_JUDGED,
     REJECTED,
     Agreement,
@@ -28,12 +31,15 @@ from review.agreement import (
     Review,
     agreement,
     decide,
+    decided,
     deciding,
     disputed,
     joint_agreement,
+    resolve,
     reviews_of,
     show_unknown,
 )
+from review.corrections import NotCorrectedError, corrected
 from review.judgements import Judgement, load_judgement_files, record_id_of
 
 
@@ -49,7 +55,17 @@ def arguments() -> argparse.Namespace:
         metavar="PATH",
         help="YAML with the accepted and the rejected ids; with several files, a single reject leaves a record out",
     )
-    add("--keep_unjudged", action="store_true", help="keep records without a judgement (default: drop them)")
+    add(
+        "--resolved",
+        metavar="PATH",
+        help="YAML with the decisions on what the reviewers differ on, as Viewer(.., disputes=[..]) writes them: where "
+        "it accepts or rejects a record, it decides alone (default: what they differ on is left out)",
+    )
+    add(
+        "--keep_unjudged",
+        action="store_true",
+        help="keep records without a judgement (default: drop them); those to be judged later are dropped all the same",
+    )
     add(
         "--agreement",
         nargs="*",
@@ -59,6 +75,8 @@ def arguments() -> argparse.Namespace:
         "and where they differ; files given here do not affect which records are kept (default: no comparison)",
     )
     args = parser.parse_args()
+    if args.resolved in [*args.judgement_file, *(args.agreement or [])]:
+        parser.error("--resolved decides between the other files: give a file of its own")
     if args.agreement is not None:
         both = set(args.agreement) & set(args.judgement_file)
         if both:
@@ -70,33 +88,48 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    others = args.agreement or []
-    check_outputs([*args.inputpath, *args.judgement_file, *others], record_outputs(args.destpath))
-    compared = load_judgement_files([*args.judgement_file, *others])
-    files = {path: compared[path] for path in args.judgement_file}
-    reviews, verdicts, tally = reviews_of(files), Counter[str](), Tally()
-    unknown, disputes = dict(reviews), disputed({record_id: deciding(each) for record_id, each in reviews.items()})
+    others, resolving = args.agreement or [], [args.resolved] if args.resolved else []
+    check_outputs([*args.inputpath, *args.judgement_file, *others, *resolving], record_outputs(args.destpath))
+    loaded = load_judgement_files([*args.judgement_file, *others, *resolving])
+    compared = {path: loaded[path] for path in [*args.judgement_file, *others]}
+    files = {path: loaded[path] for path in [*args.judgement_file, *resolving]}
+    reviews: Mapping[str, Collection[Review]] = reviews_of({path: loaded[path] for path in args.judgement_file})
+    unknown, in_dispute, verdicts, tally = reviews_of(files), disputes_of(reviews), Counter[str](), Tally()
+    if args.resolved:
+        reviews = resolve(reviews, args.resolved, loaded[args.resolved])
+    disputes = disputes_of(reviews)
     agreed = agreement_of(compared) if args.agreement is not None else None
+    corrections, not_corrected = 0, list[str]()
     with open_output(args.destpath) as out:
         for row in read_with_progress(args.inputpath):
             record_id = record_id_of(row.record["id"])
             verdict = decide(reviews.get(record_id, []))
             verdicts[verdict] += 1
             unknown.pop(record_id, None)
-            if verdict == ACCEPTED or (verdict == NOT_JUDGED and args.keep_unjudged):
-                tally.keep()
-                out.write(row.raw + b"\n")
-            else:
+            if verdict != ACCEPTED and not (verdict == NOT_JUDGED and args.keep_unjudged):
                 tally.drop(verdict)
+                continue
+            try:
+                written = corrected(row, reviews.get(record_id, []))
+            except NotCorrectedError as error:
+                tally.drop(error.reason)
+                not_corrected.append(str(error))
+                continue
+            corrections += written is not row
+            tally.keep()
+            out.write(written.raw + b"\n")
         if reviews and len(unknown) == len(reviews):
             refuse(reviews, args.inputpath)
         if report := report_path(args.destpath):
             counts = {
                 "judgements": sum(map(len, files.values())),
                 "ids_not_in_the_data": len(unknown),
-                "ids_in_dispute": len(disputes),
+                "ids_in_dispute": len(in_dispute),
+                "disputes_resolved": len(in_dispute) - len(disputes),
                 "accepted": verdicts[ACCEPTED],
+                "corrected": corrections,
                 "rejected": verdicts[REJECTED],
+                "to_be_judged_later": verdicts[LATER],
                 "not_judged": verdicts[NOT_JUDGED],
                 **tally.as_dict(),
             }
@@ -106,14 +139,22 @@ def main() -> None:
     show_unknown(unknown, sum(map(len, files.values())))
     for record_id, judgements in disputes.items():
         tell(f"{record_id} is rejected: {judgements}")
+    if len(disputes) < len(in_dispute):
+        tell(f"{args.resolved} decides {len(in_dispute) - len(disputes):,} of {len(in_dispute):,} records in dispute")
+    if disputes:
+        tell(f"{len(disputes):,} in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides")
+    for message in not_corrected:
+        tell(message)
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
+    if corrections:
+        tell(f"{corrections:,} of the records kept have a corrected answer")
     if args.keep_unjudged:
         show_table("records kept by judgement", [(name, verdicts[name]) for name in (ACCEPTED, NOT_JUDGED)])
     if agreed:
         names = list(compared)
         title = f"agreement of {', '.join(names[:-1])} and {names[-1]}"
         if isinstance(agreed, Agreement):
-            show_agreement(agreed, title, *map(len, compared.values()))
+            show_agreement(agreed, title, *(len(decided(each)) for each in compared.values()))
         else:
             show_joint_agreement(agreed, title)
         for record_id, judgements in disputed(reviews_of(compared)).items():
@@ -121,7 +162,12 @@ def main() -> None:
                 tell(f"  {record_id}: {judgements}")
 
 
-def refuse(reviews: dict[str, list[Review]], inputpath: list[str]) -> NoReturn:
+def disputes_of(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
+    """What those who decide differ on, as text by record id."""
+    return disputed({record_id: deciding(each) for record_id, each in reviews.items()})
+
+
+def refuse(reviews: Mapping[str, Collection[Review]], inputpath: list[str]) -> NoReturn:
     """Raise InputError because no judgement matches a record."""
     judgements = sum(map(len, reviews.values()))
     record_id, (first, *_) = next(iter(reviews.items()))
@@ -137,7 +183,7 @@ def agreement_of(files: dict[str, dict[str, Judgement]]) -> Agreement | JointAgr
 
 
 def show_agreement(both: Agreement, title: str, first: int, second: int) -> None:
-    """Print how well two reviewers agree; `first` and `second` are their numbers of judgements."""
+    """Print how well two reviewers agree; `first` and `second` are their numbers of accepts and rejects."""
     show_table(
         title,
         [

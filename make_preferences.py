@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -54,7 +54,8 @@ from records.output_checks import check_outputs, folder_outputs
 from records.record import RecordLine
 from records.record_output import encoded
 from records.script import Progress, Tally, positive, run, script_parser, show_table, tell
-from review.agreement import NOT_JUDGED, Review, reviews_of, show_unknown
+from review.agreement import LATER, NOT_JUDGED, Review, decide, resolve, reviews_of, show_unknown
+from review.corrections import NotCorrectedError
 from review.judgements import load_judgement_files, record_id_of
 
 SCRIPT = "make_preferences.py"
@@ -92,6 +93,12 @@ def arguments() -> Arguments:
         metavar="PATH",
         help="YAML with the accepted and the rejected ids of the inputs: makes labels instead of pairs; with several "
         "files, a single reject makes a label false (default: none)",
+    )
+    add(
+        "--resolved",
+        metavar="PATH",
+        help="with --judgement_file, YAML with the decisions on what the reviewers differ on, as filter_by_human.py "
+        "takes it: where it accepts or rejects a record, it decides alone (default: none)",
     )
     add_folder_flags(parser, "preference-dataset", "pairs")
     add_rule_flags(parser)
@@ -192,6 +199,10 @@ def refuse_contradictions(flags: argparse.Namespace, defaults: dict[str, Any], p
         parser.error("--judgement_file needs --inputpath, the records that were judged")
     if flags.judgement_file and flags.hh_rlhf:
         parser.error("--judgement_file makes labels and --hh_rlhf pairs; make two data sets")
+    if flags.resolved and not flags.judgement_file:
+        parser.error("--resolved decides between the reviewers of --judgement_file")
+    if flags.resolved in flags.judgement_file:
+        parser.error("--resolved decides between the other files: give a file of its own")
     rule = ("accepted_bonus", "negative_score", "min_score_gap", "max_pairs_per_question")
     for name in rule if flags.judgement_file or not flags.inputpath else ():
         if getattr(flags, name) != defaults[name]:
@@ -275,18 +286,24 @@ class LabelRows:
 
     kind, key = "labels", staticmethod(content_key)
 
-    def __init__(self, paths: list[str], reviews: dict[str, list[Review]]):
+    def __init__(self, paths: list[str], reviews: Mapping[str, Collection[Review]]):
         self._paths, self._reviews = paths, reviews
         self._not_found = dict(reviews)
+        self._not_corrected: list[str] = []
 
     def made(self, ledger: Ledger) -> Iterator[RecordLine]:
         for row in with_text(self._paths, ledger, ledger.drop):
             record_id = record_id_of(row.record["id"])
             self._not_found.pop(record_id, None)
-            if reviews := self._reviews.get(record_id):
+            reviews = self._reviews.get(record_id, [])
+            if (verdict := decide(reviews)) in (NOT_JUDGED, LATER):
+                ledger.drop(row, verdict)
+                continue
+            try:
                 yield label_record(row, reviews)
-            else:
-                ledger.drop(row, NOT_JUDGED)
+            except NotCorrectedError as error:
+                ledger.drop(row, error.reason)
+                self._not_corrected.append(str(error))
 
     def counts(self) -> dict[str, Any]:
         return {"judged": len(self._reviews), "ids_not_in_the_data": len(self._not_found)}
@@ -296,6 +313,8 @@ class LabelRows:
 
     def show(self, ledger: Ledger) -> None:
         show_unknown(self._not_found, sum(map(len, self._reviews.values())))
+        for message in self._not_corrected:
+            tell(message)
         ledger.tally().show("answers")
 
     def why_none(self) -> str:
@@ -306,7 +325,8 @@ class LabelRows:
 def main() -> None:
     flags, splits, rule, published = arguments()
     files = hh_rlhf_files(flags)
-    inputs = [*flags.inputpath, *flags.judgement_file, *(file.path for file in files.values())]
+    judgements = [*flags.judgement_file, *([flags.resolved] if flags.resolved else [])]
+    inputs = [*flags.inputpath, *judgements, *(file.path for file in files.values())]
     check_outputs(inputs, folder_outputs(flags.destpath, None))
     replaceable = partial(unchanged_files, flags.destpath, inputs, SCRIPT)
     replaceable()  # fails now, rather than only when the folder is replaced
@@ -316,7 +336,9 @@ def main() -> None:
     tokens, token_counter = TokenScreening("keep"), RowTokens(None)
     rows: PairRows | LabelRows = PairRows(flags.inputpath, files, rule, flags.seed)
     if flags.judgement_file:
-        rows = LabelRows(flags.inputpath, reviews_of(load_judgement_files(flags.judgement_file)))
+        loaded = load_judgement_files(judgements)
+        resolved = loaded.pop(flags.resolved) if flags.resolved else {}
+        rows = LabelRows(flags.inputpath, resolve(reviews_of(loaded), flags.resolved, resolved))
 
     with ExitStack() as stack:
         folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))

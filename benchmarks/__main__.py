@@ -31,6 +31,7 @@ COMMANDS = (
     ("benchmarks.preferences",),
     ("benchmarks.review",),
     ("benchmarks.viewer",),
+    ("benchmarks.orders",),
     ("benchmarks.sandbox",),
     ("benchmarks.programs",),
     ("benchmarks.generation_qa",),

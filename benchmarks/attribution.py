@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 
-from benchmarks.dumps import ROOT, add_dumps, read_dumps
+from benchmarks.dumps import ROOT, add_dumps, write_distinct_records
 from merging.formats import FORMATS
 
 NEEDED = ("question_url", "answer_url", "question_license", "answer_license")
@@ -33,8 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         work = Path(name)
-        records = {record["id"]: record for record in read_dumps(args.dumps)}
-        (work / "records.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in records.values()))
+        write_distinct_records(work / "records.jsonl", args.dumps)
         command = [sys.executable, ROOT / "merge_datasets.py", "--inputpath", work / "records.jsonl"]
         flags = ("--destpath", work / "made", "--formats", *FORMATS, "--split", "train:0.9", "validation:0.1")
         subprocess.run([*command, *flags], check=True, capture_output=True)
@@ -61,14 +60,11 @@ def tuples(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def rows(folder: Path) -> Iterator[tuple[str, list[str]]]:
     for path in sorted(folder.glob("*/*")):
-        name = path.relative_to(folder).as_posix()
         if path.suffix == ".parquet":
-            yield name, pyarrow.parquet.read_table(path, columns=["id"])["id"].to_pylist()
+            found = pyarrow.parquet.read_table(path, columns=["id"]).to_pylist()
         else:
-            yield (
-                name,
-                [row["id"] for row in (json.loads(path.read_bytes()) if path.suffix == ".json" else json_lines(path))],
-            )
+            found = json.loads(path.read_bytes()) if path.suffix == ".json" else json_lines(path)
+        yield path.relative_to(folder).as_posix(), [row["id"] for row in found]
 
 
 def json_lines(path: Path) -> list[dict]:

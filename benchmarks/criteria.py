@@ -15,19 +15,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.dumps import ROOT, add_dumps, read_dumps
+from benchmarks.dumps import ROOT, add_dumps, distinct_records
+from judging.trust import wilson
 from review.criteria import CRITERIA, RULES, Finding, ParsedResponse, find_problems, language
 
 LABELS = Path(__file__).parent / "labels" / "criteria.jsonl"
 SPLITS = ("dev", "held_out", "tune", "test")
-Z = 1.959964  # of the normal distribution, for 95 %
 
 
 class Label(NamedTuple):
@@ -79,7 +78,7 @@ def main() -> None:
 
 def read_answers(dumps: Path) -> dict[str, dict[str, Any]]:
     """The records of all answers in the archives, by id; from the last one of several dumps of a site."""
-    return {record["id"]: record for record in read_dumps(dumps, "--no_authors")}
+    return distinct_records(dumps, "--no_authors")
 
 
 def show_split(split: str, labels: list[Label], found: dict[str, list[Finding]]) -> None:
@@ -129,19 +128,6 @@ def finds(findings: Iterable[Finding], criterion: int) -> bool:
 
 def share(part: int, total: int) -> str:
     return f"{part / total:.2f}" if total else "-"
-
-
-def wilson(part: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share, valid for small numbers and for shares near 1 too.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
-    Statistical Association 22 (1927).
-    """
-    if not total:
-        return 0.0, 1.0
-    middle = (part + Z**2 / 2) / (total + Z**2)
-    half = Z / (total + Z**2) * math.sqrt(part * (total - part) / total + Z**2 / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,16 @@ def read_dumps(dumps: Path, *flags: str) -> Iterator[dict[str, Any]]:
         yield from read_dump(folder, *flags)
 
 
+def distinct_records(dumps: Path, *flags: str) -> dict[str, dict[str, Any]]:
+    """The same records by id, those of the last one of several dumps of a site."""
+    return {record["id"]: record for record in read_dumps(dumps, *flags)}
+
+
+def write_distinct_records(path: Path, dumps: Path) -> None:
+    """Write them to a file of records."""
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in distinct_records(dumps).values()))
+
+
 def read_dump(path: Path, *flags: str) -> Iterator[dict[str, Any]]:
     """The records of what --dump_path takes."""
     with tempfile.TemporaryDirectory() as name:

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.dumps import ROOT, add_dumps, read_dumps
+from benchmarks.dumps import ROOT, add_dumps, write_distinct_records
 
 METHODS = ("full", "lora", "prompt")
 SPLIT = ("--split", "train:0.8", "validation:0.2")
@@ -46,14 +46,14 @@ def main() -> None:
     print(f"{'ended before':>14}{'after':>7}{'seconds':>9}   device")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         work = Path(name)
-        for records, paths in (("sample", sample(work)), ("real", real(work, args.dumps, args.records))):
+        for records, paths in (("sample", sample()), ("real", real(work, args.dumps, args.records))):
             data = work / f"{records}-data"
             script("merge_datasets.py", "--inputpath", *paths, "--destpath", data, *FORMATS, *SPLIT)
             for method, rate in zip(args.methods, rates, strict=True):
                 show(records, method, *tuned(args, data, work / f"{records}-{method}", method, rate))
 
 
-def sample(work: Path) -> list[Path]:
+def sample() -> list[Path]:
     """The records of the sample site, as `make demo` makes them."""
     subprocess.run([sys.executable, "-m", "sample.demo"], cwd=ROOT, check=True, capture_output=True)
     return [ROOT / "demo" / "filtered-stack-exchange" / "harbour.accepted.jsonl", ROOT / "demo/sources/conala.jsonl"]
@@ -62,8 +62,7 @@ def sample(work: Path) -> list[Path]:
 def real(work: Path, dumps: Path, most: int) -> list[Path]:
     """Real records with 5 votes or more, repaired, that fail none of the criteria that a machine drops by."""
     pairs, *steps = [work / f"{name}.jsonl" for name in ("pairs", "voted", "repaired", "checked")]
-    records = {record["id"]: record for record in read_dumps(dumps)}
-    pairs.write_text("".join(f"{json.dumps(record)}\n" for record in records.values()))
+    write_distinct_records(pairs, dumps)
     flags = ("--min_answer_votes", 5, "--max_answers_per_question", 1, "--exclude_sites", "meta")
     script("filter_for_score.py", "--inputpath", pairs, "--destpath", steps[0], *flags)
     script("repair_answers.py", "--inputpath", steps[0], "--destpath", steps[1], "--prompt", "title")

@@ -20,9 +20,8 @@ from typing import NamedTuple
 
 from benchmarks.dumps import ROOT, add_dumps
 from benchmarks.measure import measure
-from benchmarks.step1 import CACHE, grown_dump
+from benchmarks.step1 import CACHE, grown_dump, writer
 from benchmarks.tools.grow_dump import SHARES
-from stackdump import native
 
 MATH_POSTS = 3.7  # GB: Posts.xml of math.stackexchange.com in the dump of March 2020
 
@@ -59,7 +58,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     archive = grown_dump(args.cache, args.dumps, args.megabytes, args.method)
-    print(f"{args.megabytes} MB, {args.method}; the Markdown writer is {native_or_python()}")
+    print(f"{args.megabytes} MB, {args.method}; the Markdown writer is {writer()}")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         steps = [run_step(*command) for command in commands(archive, Path(name), args.min_votes)]
     show("as measured", steps)
@@ -74,10 +73,6 @@ def main() -> None:
         for step in steps
     ]
     show(f"reckoned for {args.posts} GB of Posts.xml", reckoned)
-
-
-def native_or_python() -> str:
-    return "compiled" if native.folder().is_dir() else "in Python"
 
 
 def commands(archive: Path, work: Path, min_votes: str) -> list[tuple[str, list[str], Path]]:

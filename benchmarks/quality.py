@@ -13,7 +13,6 @@ import argparse
 import gzip
 import ipaddress
 import json
-import math
 import random
 import re
 import string
@@ -31,6 +30,7 @@ import py7zr
 from lxml import etree
 
 from benchmarks.dumps import ROOT, add_dumps, read_dumps
+from judging.trust import wilson
 from quality.contamination import Benchmarks, Item, normal_words
 from quality.duplicates import rank
 from quality.near_duplicates import NearDuplicates, near_duplicate_text
@@ -298,13 +298,6 @@ def print_precision(kind: str, verdicts: Counter[bool | None]) -> None:
             f"{verdicts[True]} of {judged} right = {verdicts[True] / judged:.2f}, 95 % interval {low:.2f} to {high:.2f}"
         )
     print(f"  {kind:14} {share}" + (f"; {verdicts[None]} without a label" if verdicts[None] else ""))
-
-
-def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """The score interval of a proportion (Wilson 1927); z = 1.96 for 95 %."""
-    share, square = right / total, z * z / total
-    middle, half = share + square / 2, z * math.sqrt(share * (1 - share) / total + square / total / 4)
-    return (middle - half) / (1 + square), (middle + half) / (1 + square)
 
 
 def print_recall() -> None:

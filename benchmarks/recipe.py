@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.criteria import LABELS, SPLITS, Label, read_answers, wilson
+from benchmarks.criteria import LABELS, SPLITS, Label, read_answers
 from benchmarks.dumps import add_dumps
+from judging.trust import wilson
 from records.repair_names import FIELD
 from review.criteria import find_problems
 from review.repairs import DEFAULT

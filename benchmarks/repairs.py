@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.dumps import add_dumps, read_dumps
+from benchmarks.dumps import add_dumps, distinct_records
 from review.criteria import find_problems
 from review.repairs import REPAIRS
 from review.repairs.pairs import Pair, RepairedPair, repair_all
@@ -34,7 +34,7 @@ def main() -> None:
     args = parser.parse_args()
     records = [
         record
-        for record in {record["id"]: record for record in read_dumps(args.dumps, "--no_authors")}.values()
+        for record in distinct_records(args.dumps, "--no_authors").values()
         if record["meta"]["answer_score"] >= args.min_votes
     ]
     pairs = [Pair(record["instruction"], record["response"], record["meta"]["title"]) for record in records]

@@ -16,7 +16,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,10 @@ def review_records(data: Path, judged: Path) -> None:
     timed("go to an id", lambda: records[queue.go_to(f"{SITE}/{next(numbers)}")], TIMES)
     timed("judge, seen in the queue", lambda: judge_in(queue, next(numbers)), TIMES)
     timed("undo", queue.undo, TIMES)
-    timed("put in random order", lambda: queue.order_at_random(1))
+    timed("put in random order", lambda: put_in(queue, queue.at_random(1)))
     timed("the next example, random order", lambda: records[queue.next_unjudged(next(numbers))], TIMES)
-    timed("put in order of score", queue.order_by_score)
-    timed("put in order of uncertainty", lambda: queue.order_by_uncertainty(1))
+    timed("put in order of score", lambda: put_in(queue, queue.by_score()))
+    timed("put in an order that is learnt", lambda: put_in(queue, queue.by_uncertainty(1)))
     queue.filter = Filter(text="not in any")
     timed("search all text in vain", queue.first)
     print(f"{'memory of all this':<34}{peak() - before:>9.0f}  MiB")
@@ -88,6 +88,10 @@ def review_judgements(judged: Path) -> None:
     judged.write_text("".join([*lines[: len(lines) // 2], "# by hand\n", *lines[len(lines) // 2 :]]))
     timed("read after an edit by hand", first.read)
     timed("parse the file", lambda: JudgementFile(judged).read())
+
+
+def put_in(queue: Queue, order: Sequence[int]) -> None:
+    queue.order = order
 
 
 def judge_in(queue: Queue, number: int) -> None:

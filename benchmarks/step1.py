@@ -42,10 +42,9 @@ def main() -> None:
     args = arguments()
     archive = grown_dump(args.cache, args.dumps, args.megabytes, args.method, args.order)
     floor_command = ["7zz", "e", "-so", f"-mmt={args.cores}", str(archive), "Posts.xml"]
-    writer = "compiled" if native.folder().is_dir() else "in Python"
     print(
         f"{args.megabytes} MB, {args.method}, rows by {args.order}: {archive.stat().st_size / 1e6:.0f} MB packed;"
-        f" the Markdown writer is {writer}"
+        f" the Markdown writer is {writer()}"
     )
     print(f"{'':8}{'floor cpu':>10}{'wall':>8}{'step 1 cpu':>12}{'wall':>8}{'cpu ratio':>11}{'wall ratio':>12}")
     cpu_ratios, wall_ratios, gains = [], [], []
@@ -63,6 +62,10 @@ def main() -> None:
     )
     print(f"on {args.cores} cores {statistics.median(gains):.2f} times as fast as on one")
     print(f"peak memory of all processes: {convert(archive, args.cores, memory=True).peak:.0f} MB")
+
+
+def writer() -> str:
+    return "compiled" if native.folder().is_dir() else "in Python"
 
 
 def convert(archive: Path, cores: int, memory: bool = False) -> Cost:

@@ -171,7 +171,7 @@ def main() -> None:
     if checkpoint:
         tell(f"continuing at {checkpoint}")
     trainer.train(resume_from_checkpoint=checkpoint)
-    after = evaluated(trainer, shown, args.answer_tokens, context, soft_prompt(trainer.model))
+    after = evaluated(trainer, shown, args.answer_tokens, context, soft_prompt_of(trainer.model))
 
     trainer.save_model(str(args.destdir / TUNED))
     report = {"settings": asdict(settings), "rows": len(train), "validation_rows": len(validation), "device": device}
@@ -212,14 +212,14 @@ def chosen_device(wanted: str) -> str:
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
-    """Raises InputError if there is no such model, or if it has no token that ends a text."""
+    """Raises InputError if the model cannot be loaded, or has no end-of-text token."""
     from transformers import AutoTokenizer
 
-    with_problem = f"{model}: cannot be loaded; give a folder with a causal language model, or its name at the hub"
     try:
         tokenizer = AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError) as error:
-        raise InputError(f"{with_problem} ({first_line(error)})") from None
+        hint = "give a folder with a causal language model, or its name at the hub"
+        raise InputError(f"{model}: cannot be loaded; {hint} ({first_line(error)})") from None
     if tokenizer.eos_token is None:
         raise InputError(f"{model}: has no end-of-text token, so no end can be learnt; set eos_token in its tokenizer")
     return tokenizer
@@ -404,7 +404,7 @@ def without_adapter(model: PreTrainedModel) -> AbstractContextManager[None]:
     return disabled
 
 
-def soft_prompt(model: PreTrainedModel) -> torch.Tensor | None:
+def soft_prompt_of(model: PreTrainedModel) -> torch.Tensor | None:
     """The vectors that stand before each text, None without a soft prompt."""
     config = getattr(model, "active_peft_config", None)
     return model.get_prompt(batch_size=1) if config and config.is_prompt_learning else None

@@ -18,8 +18,8 @@ from records.script import positive
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of model_options, and --cache."""
+def add_model_flags(parser: argparse.ArgumentParser, logprobs: bool = True) -> None:
+    """Add the flags of model_options, and --cache; a script without use for log-probabilities asks for none."""
     add = parser.add_argument_group("the model").add_argument
     add(
         "--model",
@@ -96,11 +96,14 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="how long to ask again while the server answers nothing, because it loads the model or limits the rate "
         "(default: 2)",
     )
-    server(
-        "--without_logprobs",
-        action="store_true",
-        help="do not ask for log-probabilities, which some servers do not return",
-    )
+    if logprobs:
+        server(
+            "--without_logprobs",
+            action="store_true",
+            help="do not ask for log-probabilities, which some servers do not return",
+        )
+    else:
+        parser.set_defaults(without_logprobs=True)
     server(
         "--request",
         type=_fields,

@@ -94,6 +94,11 @@ class Model:
             raise InputError(f"{self.info.name}: {label}: {_why_no_text(list(found.values()))}")
         return [found[key] for key in keys]
 
+    def unknown(self, requests: Sequence[Request], settings: Settings) -> list[Request]:
+        """Those of the requests that `generate` would ask the backend, equal ones once."""
+        keys = {self._key(request, settings): request for request in requests}
+        return [request for key, request in keys.items() if not self._cache.get(key)]
+
     def _key(self, request: Request, settings: Settings) -> bytes:
         info = self.info
         prompt = [*request.earlier, request.prompt] if request.earlier else request.prompt

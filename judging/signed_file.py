@@ -12,7 +12,8 @@ from records.file_io import STANDARD_STREAM, open_output
 from review.judgements import Judgement
 from review.judgements.judgement_entry import new_entry
 
-SIGNATURE = re.compile(rb"# judge_with_model\.py wrote this file, and replaces it only unchanged: ([0-9a-f]{32})\n")
+FIRST_LINE = b"# judge_with_model.py wrote this file, and replaces it only unchanged: %b\n"
+SIGNATURE = re.compile(re.escape(FIRST_LINE).replace(b"%b", b"([0-9a-f]{32})"))
 
 
 def require_replaceable(path: str) -> None:
@@ -32,7 +33,7 @@ def write_signed(path: str, judgements: Mapping[str, Judgement]) -> None:
     """Write the judgements by record id; raises InputError like require_replaceable."""
     body = "".join(f"{new_entry(record_id, judgement)}\n" for record_id, judgement in judgements.items()).encode()
     with open_output(path) as out:
-        out.write(b"# judge_with_model.py wrote this file, and replaces it only unchanged: %b\n" % _digest(body))
+        out.write(FIRST_LINE % _digest(body))
         out.write(body)
         require_replaceable(path)  # somebody may have judged during the run
 

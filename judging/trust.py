@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from review.agreement import Agreement
+from review.agreement import Agreement, decided
 from review.criteria import CRITERIA
 from review.judgements import Judgement
 
 ACCEPT = "accept"
 Z = 1.959964  # of a 95 % interval
-Says = Callable[[Judgement], bool]
-CLAIMS: dict[str, Says] = {
-    ACCEPT: lambda judgement: judgement.accepted,
-    **{str(number): lambda judgement, number=number: number in judgement.criteria for number in CRITERIA},  # type: ignore[misc]
-}
+CLAIMS = (ACCEPT, *map(str, CRITERIA))  # what a judgement may say: that it accepts, or that a criterion is not met
 
 
 @dataclass(frozen=True)
@@ -29,24 +25,34 @@ class Trust:
     high: float
 
 
+def says(judgement: Judgement, claim: str) -> bool:
+    return judgement.accepted is True if claim == ACCEPT else int(claim) in judgement.criteria
+
+
 def agreement_by_claim(person: Mapping[str, Judgement], model: Mapping[str, Judgement]) -> dict[str, Agreement]:
     """How well the two agree on accept, and on each criterion: there "accepts" stands for an answer that meets it."""
+    person = _as_it_is(person)
     both = [(person[record_id], judgement) for record_id, judgement in model.items() if record_id in person]
     found = {}
-    for claim, says in CLAIMS.items():
-        meets = [tuple(says(each) == (claim == ACCEPT) for each in pair) for pair in both]
+    for claim in CLAIMS:
+        meets = [tuple(says(each, claim) == (claim == ACCEPT) for each in pair) for pair in both]
         found[claim] = Agreement(*map(meets.count, [(True, True), (True, False), (False, True), (False, False)]))
     return found
 
 
 def trust_by_claim(person: Mapping[str, Judgement], model: Mapping[str, Judgement]) -> dict[str, Trust]:
     """The precision of what a model says, accept and each criterion, on the records that both have judged."""
-    trust = {}
-    for claim, says in CLAIMS.items():
-        said = [record_id for record_id, judgement in model.items() if record_id in person and says(judgement)]
-        right = sum(says(person[record_id]) for record_id in said)
+    person, trust = _as_it_is(person), {}
+    for claim in CLAIMS:
+        said = [record_id for record_id, judgement in model.items() if record_id in person and says(judgement, claim)]
+        right = sum(says(person[record_id], claim) for record_id in said)
         trust[claim] = Trust(right, len(said), *wilson(right, len(said)))
     return trust
+
+
+def _as_it_is(person: Mapping[str, Judgement]) -> dict[str, Judgement]:
+    """The judgements of answers as a model sees them: accepted or rejected, and not accepted as somebody corrected."""
+    return {record_id: judgement for record_id, judgement in decided(person).items() if not judgement.correction}
 
 
 def trusted_part(judgement: Judgement, trusted: set[str]) -> Judgement | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from merging.hub import Hub
+from merging.hub import Hub
 
 
 def add_folder_flags(parser: argparse.ArgumentParser, default: str, choice: str) -> None:
@@ -81,11 +80,7 @@ def refuse_publishing_contradictions(flags: argparse.Namespace, parser: argparse
 
 def hub_of(flags: argparse.Namespace) -> Hub | None:
     """Where --push uploads to, None without it. Raises InputError as `Hub` does."""
-    if not flags.push:
-        return None
-    from merging.hub import Hub  # imported late, for it loads the card's template and the like
-
-    return Hub(flags.push, flags.public, flags.yes)
+    return Hub(flags.push, flags.public, flags.yes) if flags.push else None
 
 
 def push(hub: Hub | None, folder: Path) -> None:

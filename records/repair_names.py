@@ -1,4 +1,7 @@
-"""The repairs of repair_answers.py by their names in meta.repairs, and what each does to a text, for attributions."""
+"""What was changed in a record after step 1, for attributions.
+
+The repairs of repair_answers.py by their names in meta.repairs, and the corrections of reviewers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import Any
 
 FIELD = "repairs"  # of meta: {name: count}
 
-FIELDS_OF_PAIR = (f"chosen_{FIELD}", f"rejected_{FIELD}")
+CORRECTED_BY = "corrected_by"  # of meta: the reviewer
+SUBJECTS = ("", "chosen_", "rejected_")  # before these names: a record, and the two answers of a pair
 
 CHANGES = {
     "duplicates": 'the note "Possible Duplicate" left out',
@@ -22,6 +26,8 @@ CHANGES = {
 
 
 def changes_of(meta: dict[str, Any]) -> list[str]:
-    """What repairs changed in a record, or in the two answers of a pair, in words."""
-    found = [repairs for field in (FIELD, *FIELDS_OF_PAIR) if isinstance(repairs := meta.get(field), dict)]
-    return [CHANGES.get(name, f"repaired: {name}") for name in dict.fromkeys(chain(*found))]
+    """What repairs and reviewers changed in a record, or in the two answers of a pair, in words."""
+    found = [repairs for which in SUBJECTS if isinstance(repairs := meta.get(which + FIELD), dict)]
+    repairs = [CHANGES.get(name, f"repaired: {name}") for name in dict.fromkeys(chain(*found))]
+    corrected = any(meta.get(which + CORRECTED_BY) for which in SUBJECTS)
+    return [*repairs, *(["the answer corrected by a reviewer"] if corrected else [])]

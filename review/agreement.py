@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from records.script import tell
 from review.judgements import Judgement
 
-ACCEPTED, REJECTED, NOT_JUDGED = "accepted", "rejected", "not judged"
+ACCEPTED, REJECTED, LATER, NOT_JUDGED = "accepted", "rejected", "to be judged later", "not judged"
 SHOWN = 5  # of the judgements that match no record
 
 
@@ -25,8 +25,7 @@ class Review(NamedTuple):
         return f"{self.file}:{self.judgement.line}"
 
     def __str__(self) -> str:
-        word = "accept" if self.judgement.accepted else "reject"
-        return f"{' '.join([word, *map(str, self.judgement.criteria)])} ({self.place})"
+        return f"{' '.join([self.judgement.word, *map(str, self.judgement.criteria)])} ({self.place})"
 
 
 def reviews_of(files: Mapping[str, Mapping[str, Judgement]]) -> dict[str, list[Review]]:
@@ -46,12 +45,42 @@ def deciding(reviews: Collection[Review]) -> Collection[Review]:
 def decide(reviews: Collection[Review]) -> str:
     """The joint decision on a record: a single reject rejects it, because a reviewer may see what others missed.
 
-    A model overrules no person.
+    A model overrules no person, even one who will judge later; among persons, who judges later leaves it to the others.
     """
-    reviews = deciding(reviews)
     if not reviews:
         return NOT_JUDGED
-    return ACCEPTED if all(review.judgement.accepted for review in reviews) else REJECTED
+    decisions = _decisions(deciding(reviews))
+    if not decisions:
+        return LATER
+    return ACCEPTED if all(decisions) else REJECTED
+
+
+def resolve(
+    reviews: Mapping[str, Collection[Review]], file: str, resolved: Mapping[str, Judgement]
+) -> dict[str, Collection[Review]]:
+    """The reviews by record id, and where a person accepts or rejects in `file`, that review alone.
+
+    What else `file` has, to be judged later or by a model, counts only where there is no other review.
+    """
+    return {**reviews_of({file: resolved}), **reviews} | {
+        record_id: [Review(file, judgement)]
+        for record_id, judgement in resolved.items()
+        if judgement.accepted is not None and not judgement.model
+    }
+
+
+def differing(reviews: Mapping[str, Collection[Review]]) -> dict[str, Collection[Review]]:
+    """The records that some reviewers accept and some reject, or that are corrected in two ways, with their reviews."""
+    return {
+        record_id: of_record
+        for record_id, of_record in reviews.items()
+        if len(set(_decisions(of_record))) > 1 or len({review.judgement.correction for review in of_record} - {""}) > 1
+    }
+
+
+def _decisions(reviews: Iterable[Review]) -> list[bool]:
+    """Accept or reject of each review that is not to be judged later."""
+    return [review.judgement.accepted for review in reviews if review.judgement.accepted is not None]
 
 
 def disputed(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
@@ -59,7 +88,7 @@ def disputed(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
     return {
         record_id: ", ".join(map(str, of_record))
         for record_id, of_record in reviews.items()
-        if len({review.judgement.accepted for review in of_record}) > 1
+        if len(set(_decisions(of_record))) > 1
     }
 
 
@@ -115,8 +144,14 @@ class Agreement:
         return {**asdict(self), "observed": self.observed, "expected": self.expected, "kappa": self.kappa}
 
 
+def decided(judgements: Mapping[str, Judgement]) -> dict[str, Judgement]:
+    """The judgements without those to be made later."""
+    return {record_id: judgement for record_id, judgement in judgements.items() if judgement.accepted is not None}
+
+
 def agreement(first: Mapping[str, Judgement], second: Mapping[str, Judgement]) -> Agreement:
     """How well two reviewers agree on accept and reject; records that only one of them has judged do not count."""
+    first, second = decided(first), decided(second)
     pairs = [
         (judgement.accepted, second[record_id].accepted)
         for record_id, judgement in first.items()
@@ -160,11 +195,11 @@ class JointAgreement:
 def joint_agreement(reviews: Iterable[Collection[Review]]) -> JointAgreement:
     """How well any number of reviewers agree on accept and reject; `reviews` has those of each record."""
     counts, accepted, rejected, differing = Counter[str](), 0, 0, 0.0
-    for of_record in reviews:
+    for of_record in map(_decisions, reviews):
         if len(of_record) < 2:
-            counts["one"] += 1
+            counts["one"] += len(of_record)
             continue
-        accept = sum(review.judgement.accepted for review in of_record)
+        accept = sum(of_record)
         reject = len(of_record) - accept
         counts["accept" if not reject else "reject" if not accept else "dispute"] += 1
         accepted, rejected = accepted + accept, rejected + reject

@@ -114,12 +114,7 @@ def write_notebook(path: Path, *cells: str) -> None:
 
 def run_all_cells(page: Page) -> None:
     """Run all cells of the open notebook, once its kernel answers."""
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel")
-    page.evaluate(
-        """async () => {
-            const session = jupyterapp.shell.currentWidget.sessionContext;
-            await session.ready;
-            await session.session.kernel.info;
-            await jupyterapp.commands.execute("notebook:run-all-cells");
-        }"""
-    )
+    kernel = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+    page.wait_for_function(f"{kernel}?.connectionStatus === 'connected' && {kernel}.status === 'idle'")
+    # not `await`: a kernel that is gone would never answer, and nothing limits how long `evaluate` waits
+    page.evaluate("{ void jupyterapp.commands.execute('notebook:run-all-cells'); }")

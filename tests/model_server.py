@@ -33,6 +33,7 @@ class Fault(NamedTuple):
     headers: dict[str, str] = {}
     seconds: float = 0  # before the answer
     cut: bool = False  # close the connection in the middle of the body
+    pause: float = 0  # seconds after each byte of the body
 
 
 class Asked(NamedTuple):
@@ -115,7 +116,13 @@ def _send(handler: BaseHTTPRequestHandler, fault: Fault) -> None:
         for name, value in fault.headers.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(body[: len(body) // 2] if fault.cut else body)
+        if fault.pause:
+            for byte in body:
+                handler.wfile.write(bytes([byte]))
+                handler.wfile.flush()
+                time.sleep(fault.pause)
+        else:
+            handler.wfile.write(body[: len(body) // 2] if fault.cut else body)
     except OSError:
         pass  # the client has left
     if fault.cut:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.agreement import Agreement, Review, joint_agreement
-from review.judgements import Judgement
+from review.judgements import Judgement, digest_of
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "filter_by_human.py"
@@ -37,8 +37,11 @@ def test_accepted_records_are_kept_in_the_order_of_the_data(tmp_path):
         "judgements": 3,
         "ids_not_in_the_data": 0,
         "ids_in_dispute": 0,
+        "disputes_resolved": 0,
         "accepted": 2,
+        "corrected": 0,
         "rejected": 1,
+        "to_be_judged_later": 0,
         "not_judged": 2,
         "read": 5,
         "dropped": {"not judged": 2, "rejected": 1},
@@ -285,11 +288,145 @@ def test_undefined_alpha_is_explained(tmp_path, third, why):
     assert run.status == 0 and run.stderr.splitlines()[-1] == f"Krippendorff's alpha is not defined: {why}"
 
 
+def test_what_resolves_a_dispute_decides_alone_and_the_rest_stays_rejected(tmp_path, second):
+    """Of the disputes about 3 and 4, 3 is resolved by a person; later and a model's word resolve nothing."""
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(
+        f"{SITE}/3: accept\n{SITE}/4: {{judgement: accept, model: m}}\n{SITE}/1: later\n{SITE}/5: reject\n"
+    )
+    run = judge(tmp_path, FIRST, "--judgement_file", str(second), "--resolved", str(resolved))
+    first = tmp_path / "judgements.yaml"
+    assert run.status == 0 and kept(tmp_path) == [1, 3]
+    assert run.stderr.splitlines()[2:5] == [
+        f"{SITE}/4 is rejected: reject 4 ({first}:5), accept ({second}:4)",
+        f"{resolved} decides 1 of 2 records in dispute",
+        "1 in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides",
+    ]
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert (counts["judgements"], counts["ids_in_dispute"], counts["disputes_resolved"]) == (14, 2, 1)
+
+
+def test_a_model_s_word_on_a_dispute_counts_where_nobody_else_has_judged(tmp_path, second):
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(f"{SITE}/5: {{judgement: accept, model: m}}\n{SITE}/2: later\n")
+    run = judge(tmp_path, f"{SITE}/1: accept\n", "--resolved", str(resolved), "--keep_unjudged")
+    assert run.status == 0 and kept(tmp_path) == [1, 3, 4, 5]
+    assert table(run.stderr)["dropped: to be judged later"] == 1
+
+
+def test_what_resolves_disputes_is_a_file_of_its_own(tmp_path, second):
+    run = judge(tmp_path, FIRST, "--judgement_file", str(second), "--resolved", str(second))
+    assert run.status == 2 and "--resolved decides between the other files" in run.stderr
+
+
 def test_every_dispute_is_told(tmp_path, second):
     second.write_text("".join(f"{SITE}/{number}: reject\n" for number in range(1, 51)))
     first = "".join(f"{SITE}/{number}: accept\n" for number in range(1, 51))
     run = judge(tmp_path, first, "--judgement_file", str(second), records=[record(number) for number in range(1, 51)])
     assert run.stderr.count(" is rejected: accept (") == 50
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# later, and corrections
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [[], ["--keep_unjudged"]])
+def test_records_to_be_judged_later_are_left_out_and_counted(tmp_path, more):
+    run = judge(tmp_path, f"{SITE}/1: accept\n{SITE}/2: {{judgement: later, note: ask Ben}}\n{SITE}/3: later\n", *more)
+    assert run.status == 0 and kept(tmp_path) == ([1, 4, 5] if more else [1])
+    assert table(run.stderr)["dropped: to be judged later"] == 2
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert (counts["judgements"], counts["to_be_judged_later"], counts["rejected"]) == (3, 2, 0)
+
+
+def test_later_leaves_it_to_other_persons_but_not_to_a_model(tmp_path, second):
+    second.write_text(
+        f"{SITE}/1: accept\n{SITE}/2: reject\n{SITE}/3: {{judgement: accept, model: m}}\n{SITE}/4: later\n"
+    )
+    run = judge(tmp_path, "".join(f"{SITE}/{n}: later\n" for n in range(1, 5)), "--judgement_file", str(second))
+    assert run.status == 0 and kept(tmp_path) == [1] and "is rejected" not in run.stderr
+    assert table(run.stderr)["dropped: to be judged later"] == 2 and table(run.stderr)["dropped: rejected"] == 1
+
+
+def test_later_does_not_count_for_agreement(tmp_path, second):
+    second.write_text(f"{SITE}/1: accept\n{SITE}/2: later\n{SITE}/3: reject\n{SITE}/4: accept\n")
+    first = f"{SITE}/1: accept\n{SITE}/2: accept\n{SITE}/3: reject\n{SITE}/4: later\n{SITE}/5: later\n"
+    run = judge(tmp_path, first, "--agreement", str(second))
+    counts = table(run.stderr.partition("agreement of ")[2])
+    assert counts["judged by both"] == 2 and counts["judged by the first alone"] == 1
+    assert counts["judged by the second alone"] == 1 and "Cohen's kappa 1.00" in run.stderr
+    assert joint_agreement([[Review("f", Judgement(word)) for word in (None, True, None)]]).judged_by_one == 1
+
+
+def correction(number: int, text: str, answer: str | None = None) -> str:
+    """An entry that accepts an answer with a correction, by default of the answer as it is in RECORDS."""
+    digest = digest_of(RECORDS[number - 1]["response"] if answer is None else answer)
+    return f"{SITE}/{number}:\n  judgement: accept\n  correction: |-\n    {text}\n  corrects: {digest}\n"
+
+
+def written(tmp_path) -> dict[int, dict]:
+    records = map(json.loads, (tmp_path / "out.jsonl").read_bytes().splitlines())
+    return {each["meta"]["answer_id"]: each for each in records}
+
+
+def test_a_corrected_answer_is_written_and_marked(tmp_path):
+    records = [*RECORDS[:1], record(2, meta={"findings": [{"start": 0}], "big": 2**70}), *RECORDS[2:]]
+    run = judge(tmp_path, f"{SITE}/1: accept\n{correction(2, 'Zwei *ü*.')}", records=records)
+    made = written(tmp_path)
+    assert run.status == 0 and (tmp_path / "out.jsonl").read_bytes().startswith(jsonl(RECORDS[0]))
+    meta = {name: value for name, value in records[1]["meta"].items() if name != "findings"}  # of the answer before
+    assert made[2] == {**records[1], "response": "Zwei *ü*.", "meta": {**meta, "corrected_by": "judgements"}}
+    assert "1 of the records kept have a corrected answer" in run.stderr
+    assert json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]["corrected"] == 1
+
+    again = run_script(
+        *(SCRIPT, "--inputpath", tmp_path / "out.jsonl", "--destpath", tmp_path / "again.jsonl"),
+        *("--judgement_file", tmp_path / "judgements.yaml"),
+    )
+    assert again.status == 0
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "out.jsonl").read_bytes()
+
+
+def test_a_correction_is_not_put_in_place_of_another_answer(tmp_path):
+    by_hand = f"{SITE}/4: {{judgement: accept, correction: x}}\n"
+    run = judge(tmp_path, f"{SITE}/1: accept\n{correction(2, 'Two.', 'as it was')}{correction(3, 'Three.')}{by_hand}")
+    assert run.status == 0 and {number: each["response"] for number, each in written(tmp_path).items()} == {
+        1: RECORDS[0]["response"],
+        3: "Three.",
+    }
+    path, (two, four) = tmp_path / "judgements.yaml", (digest_of(RECORDS[n]["response"]) for n in (1, 3))
+    advice = "if it fits the answer in the data, write `corrects: {}`"
+    assert f"{path}:2: the correction is of another text than the answer; {advice.format(two)}\n" in run.stderr
+    assert f"{path}:12: the correction does not say of what; {advice.format(four)}\n" in run.stderr
+    assert table(run.stderr)["dropped: the correction is of another text"] == 2
+    path.write_text(path.read_text().replace("correction: x", f"correction: x, corrects: {four}"))  # as it was told
+    run_script(
+        SCRIPT,
+        "--inputpath",
+        "-",
+        "--destpath",
+        tmp_path / "out.jsonl",
+        "--judgement_file",
+        path,
+        stdin=jsonl(*RECORDS),
+    )
+    assert written(tmp_path)[4]["response"] == "x"
+
+
+def test_corrections_of_several_reviewers(tmp_path, second):
+    second.write_text(
+        f"{correction(1, 'One.')}{correction(2, 'Two.')}{correction(3, 'Three!')}{SITE}/4: reject\n{SITE}/5: accept\n"
+    )
+    first = (
+        f"{SITE}/1: accept\n{correction(2, 'Two.')}{correction(3, 'Three.')}{correction(4, 'x')}{correction(5, 'y')}"
+    )
+    run = judge(tmp_path, first, "--judgement_file", str(second))
+    made = {number: (each["response"], each["meta"]["corrected_by"]) for number, each in written(tmp_path).items()}
+    assert made == {1: ("One.", "second"), 2: ("Two.", "judgements"), 5: ("y", "judgements")}
+    path = tmp_path / "judgements.yaml"
+    assert f"{path}:7 and {second}:11: {SITE}/3 is corrected in two ways; keep one of the corrections" in run.stderr
+    assert table(run.stderr)["dropped: corrected in two ways"] == table(run.stderr)["dropped: rejected"] == 1
 
 
 def reviews(rows: list[str]):
@@ -353,7 +490,7 @@ def test_kappa_is_cohen_s(counts, kappa):
     ("judgements", "line", "message"),
     [
         (f"{SITE}/1: accept\n{SITE}/1: accept\n", 2, f"{SITE}/1 is judged twice, first in line 1"),
-        (f"{SITE}/1: yes\n", 1, "the judgement is 'yes'; write accept or reject"),
+        (f"{SITE}/1: yes\n", 1, "the judgement is 'yes'; write accept, reject or later"),
         (f"{SITE}/1:\n\taccept\n", 2, "is not YAML"),
         (f"- {SITE}/1\n", 1, "is not a mapping"),
         (f"{SITE}/1: {{[a]: b}}\n", 1, "is not a field"),

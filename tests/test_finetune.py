@@ -30,17 +30,16 @@ RATES = {"full": 0.01, "lora": 0.03, "prompt": 0.3}
 
 @pytest.fixture(scope="module")
 def data_set(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("finetune") / "data"
-    flags = ("--formats", "prompt_completion", "--split", "train:0.8", "validation:0.2")
-    run = run_script("merge_datasets.py", "--inputpath", "-", "--destpath", folder, *flags, stdin=jsonl(*RECORDS))
-    assert run.status == 0, run
-    return folder
+    return merged(tmp_path_factory.mktemp("finetune") / "data", "prompt_completion")
 
 
 @pytest.fixture(scope="module")
 def chat_data_set(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("finetune-chat") / "data"
-    flags = ("--formats", "chat_prompt_completion", "--split", "train:0.8", "validation:0.2")
+    return merged(tmp_path_factory.mktemp("finetune-chat") / "data", "chat_prompt_completion")
+
+
+def merged(folder: Path, format: str) -> Path:
+    flags = ("--formats", format, "--split", "train:0.8", "validation:0.2")
     run = run_script("merge_datasets.py", "--inputpath", "-", "--destpath", folder, *flags, stdin=jsonl(*RECORDS))
     assert run.status == 0, run
     return folder

@@ -25,7 +25,7 @@ USES = {
     "merging": {"records", "quality"},
     "generation": {"records", "quality", "review"},
     "preferences": {"records", "quality", "review"},
-    "judging": {"records", "review", "generation"},
+    "judging": {"records", "review", "generation", "quality"},
 }
 PAGE = (ROOT / "docs" / "design.md").read_text("utf-8")
 SCRIPTS = {path.stem: path for path in ROOT.glob("*.py")}

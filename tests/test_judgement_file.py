@@ -164,6 +164,79 @@ def test_any_note_and_id_come_back(tmp_path, note, record_id):
     assert path.read_bytes().count(b"\n") == 1
 
 
+CORRECTED = f"""{A}:
+  judgement: accept
+  note: a slip
+  correction: |-
+    # A bowline
+
+        one
+    two: \U0001f6a4
+  corrects: 5e1f
+"""
+
+
+def correction(text: str, note: str = "") -> Judgement:
+    return Judgement(True, note=note, correction=text, corrects="5e1f")
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_correction_is_text_that_a_person_can_edit(path, line_end):
+    file = written(path, f"# head{line_end}")
+    judge(file, A, correction("# A bowline\n\n    one\ntwo: \U0001f6a4", "a slip"))
+    judge(file, B, ACCEPT)
+    expected = f"# head\n{CORRECTED}{B}: accept\n"
+    assert path.read_bytes().decode() == expected.replace("\n", line_end)
+
+    path.write_bytes(path.read_bytes().replace(b"two", b"  three"))
+    assert (
+        file.read()[A].correction
+        == load_judgements(path)[A].correction
+        == "# A bowline\n\n    one\n  three: \U0001f6a4"
+    )
+    judge(file, A, reject(4))
+    assert path.read_bytes().decode().splitlines()[1:] == [f"{A}: {{judgement: reject, criteria: [4]}}", f"{B}: accept"]
+
+
+def test_a_comment_does_not_become_part_of_a_correction(path):
+    file = written(path, f"{A}: accept  # sure\n{B}: accept\n")
+    judge(file, A, correction("x"))
+    text = f"{A}:  # sure\n  judgement: accept\n  correction: |-\n    x\n  corrects: 5e1f\n{B}: accept\n"
+    assert path.read_text() == text and file.read() == {A: correction("x"), B: ACCEPT}
+
+
+def test_a_correction_is_put_between_the_fields_of_a_reviewer(path):
+    file = written(path, f"{A}:\n  judgement: accept  # sure\n  seen: twice\n")
+    judge(file, A, correction("one\ntwo"))
+    fields = "  judgement: accept  # sure\n  correction: |-\n    one\n    two\n  corrects: 5e1f\n  seen: twice\n"
+    assert path.read_text() == f"{A}:\n{fields}"
+    judge(file, A, correction("three\nfour"))
+    assert path.read_text() == f"{A}:\n{fields.replace('one', 'three').replace('two', 'four')}"
+
+
+@given(st.text(min_size=1))
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_correction_comes_back(tmp_path, text):
+    path = tmp_path / "any.yaml"
+    path.write_text(f"{B}: {{judgement: accept, seen: x}}\n")
+    file = JudgementFile(path)
+    for record_id in (A, B, C):
+        judge(file, record_id, correction(text))
+    judge(file, A, ACCEPT)
+    assert load_judgements(path) == file.read() == {A: ACCEPT, B: correction(text), C: correction(text)}
+
+
+def test_entries_below_an_edit_keep_all_that_they_say(path):
+    texts = [f"{A}: accept\n", f"{B}: {{judgement: reject, model: m}}\n", CORRECTED.replace(A, C)]
+    file = written(path, "".join(texts))
+    before = file.read()
+    path.write_text("".join([texts[0], "# new\n", *texts[1:]]))
+    assert file.read() == before == load_judgements(path)
+    assert [each.line for each in file.read().values()] == [1, 3, 4]
+    judge(file, A, correction("x"))
+    assert file.read() == load_judgements(path) == {**before, A: correction("x")}
+
+
 def test_half_a_character_from_a_browser_is_replaced(path):
     file = JudgementFile(path)
     assert file.judge(A, reject(note="\ud83d!"), seen=None) == reject(note="\ufffd!")
@@ -181,6 +254,23 @@ judgements = st.builds(
     st.booleans(),
     st.lists(st.integers(1, 7), max_size=3, unique=True).map(tuple),
     st.sampled_from(["", *NOTES]),
+)
+TEXTS = [
+    "Answer.",
+    "two\n\n    indented\nlines",
+    "  pad\nx",
+    "\n\nx",
+    "end  \nof line  ",
+    "x\n\n",
+    "# h\n\n- a: b",
+    "a\tb",
+]
+TEXTS += ["- x\n---\n...\n%a", "<<<<<<< x", "🚤 {[", "\u2028 \x85", "a\r\nb", "\x00", '"', "\tx", " ", "\n", "a\n \n  "]
+changes = judgements | st.builds(
+    lambda word, note, text: Judgement(word, note=note, **({"correction": text, "corrects": "5e1f"} if word else {})),
+    st.sampled_from([True, True, None]),
+    st.sampled_from(["", *NOTES]),
+    st.sampled_from(TEXTS),
 )
 
 
@@ -283,7 +373,7 @@ def hand_written(draw):
     return [(record_id, text.replace("\n", line_end)) for record_id, text in pieces], expected
 
 
-@given(hand_written(), st.lists(st.tuples(st.sampled_from(IDS), st.none() | judgements), max_size=8), st.booleans())
+@given(hand_written(), st.lists(st.tuples(st.sampled_from(IDS), st.none() | changes), max_size=8), st.booleans())
 @settings(
     deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -52,6 +52,8 @@ def load(tmp_path):
             "grüße: 🚤",
         ),
         (f"{SITE}/1:\n  judgement: reject\n  note: |\n    two\n    lines\n", False, (), "two\nlines\n"),
+        (f"{SITE}/1: later", None, (), ""),
+        (f"{SITE}/1: {{judgement: later, note: ask Ben}}", None, (), "ask Ben"),
         (f"{SITE}/1: {{judgement: reject, later: [unknown, {{field: 1}}]}}", False, (), ""),
         (f"{SITE}/1: {{judgement: reject, reviewer: me, seen: twice, date: 2026-11-20, comment: x}}", False, (), ""),
     ],
@@ -59,6 +61,49 @@ def load(tmp_path):
 def test_every_form_is_read(load, text, accepted, criteria, note):
     judgement = load(text)[f"{SITE}/1"]
     assert (judgement.accepted, judgement.criteria, judgement.note) == (accepted, criteria, note)
+
+
+@pytest.mark.parametrize(
+    ("fields", "correction", "corrects"),
+    [
+        ("{judgement: accept, correction: one word, corrects: 123456789012}", "one word", "123456789012"),
+        ('{judgement: accept, correction: "# x\\n\\ny: z"}', "# x\n\ny: z", ""),
+        ("\n  judgement: accept\n  correction: |\n    # x\n\n      y\n  corrects: 12e4\n", "# x\n\n  y\n", "12e4"),
+        ("{judgement: accept, correction: , corrects: 12e4}", "", ""),
+        ("{judgement: reject, correction: '', corrects: ''}", "", ""),
+    ],
+)
+def test_a_correction_is_text_in_any_form(load, fields, correction, corrects):
+    judgement = load(f"{SITE}/1: {fields}")[f"{SITE}/1"]
+    assert (judgement.correction, judgement.corrects) == (correction, corrects)
+
+
+@pytest.mark.parametrize(
+    ("fields", "line", "message"),
+    [
+        (
+            "  judgement: reject\n  correction: x",
+            3,
+            "only an accepted answer has a correction; write `judgement: accept`",
+        ),
+        ("  judgement: later\n  correction: x", 3, "only an accepted answer has a correction"),
+        ("  correction: |\n    a: [\n    b", 1, "has no `judgement:`"),
+        ("  judgement: accept\n  note: x\n  correction: [x]", 4, "the correction is a list or a mapping"),
+        ("  judgement: accept\n  corrected: x", 3, "corrected is not a field; write corrects, or"),
+        ("  judgement: accept\n  corection: x", 3, "corection is not a field; write correction, or"),
+        ("  judgement: accept\n  correction:\n    x: y", 4, "the correction is a list or a mapping"),
+        ("  judgement: latter", 2, "the judgement is 'latter'; write accept, reject or later"),
+    ],
+)
+def test_a_mistake_of_a_correction_has_its_line(load, fields, line, message):
+    with pytest.raises(InputError) as error:
+        load(f"{SITE}/1:\n{fields}\n{SITE}/2: accept\n")
+    assert len(error.value.messages) == 1 and f":{line}: {message}" in str(error.value), error.value.messages
+
+
+def test_a_missing_colon_before_later_is_found(load):
+    with pytest.raises(InputError, match=rf":1: has no `: ` between id and judgement; write `{SITE}/1: later`"):
+        load(f"{SITE}/1:later\n{SITE}/2: accept\n")
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", "---\n", "\ufeff"])
@@ -122,12 +167,12 @@ A, B = f"{SITE}/1: accept\n", f"{SITE}/2: accept\n"
     [
         (A + B + f"{SITE}/1: reject\n", 3, f"{SITE}/1 is judged twice, first in line 1"),
         (A + B + f'"{SITE}/1": accept\n', 3, "is judged twice, first in line 1"),
-        (A + f"{SITE}/2: acept\n", 2, "the judgement is 'acept'; write accept or reject"),
+        (A + f"{SITE}/2: acept\n", 2, "the judgement is 'acept'; write accept, reject or later"),
         (A + f"{SITE}/2: Accept\n", 2, "the judgement is 'Accept'"),
         (A + f"{SITE}/2: true\n", 2, "the judgement is 'true'"),
         (A + f"{SITE}/2:\n{SITE}/3: accept\n", 2, "the judgement is ''"),
         (A + " it is sure\n" + B, 2, "is a part of the judgement above"),
-        (A + f"{SITE}/2: [accept]\n", 2, "a judgement is `accept`, `reject` or {judgement: reject,"),
+        (A + f"{SITE}/2: [accept]\n", 2, "a judgement is `accept`, `reject`, `later` or {judgement: reject,"),
         (A + f"{SITE}/2: [[accept]]\n", 2, "a judgement is `accept`"),
         (A + f"{SITE}/2:\n\n  note: x\n\n  judgement: maybe\n", 6, "the judgement is 'maybe'"),
         (A + f"{SITE}/2: {{judgement: [accept]}}\n", 2, "the judgement is a list or a mapping"),

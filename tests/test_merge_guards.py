@@ -340,6 +340,15 @@ def test_the_card_counts_repairs_by_what_they_changed(merge, tmp_path):
     assert all(CHANGES["links"] in text and "blank lines" in text for text in changed)
 
 
+def test_the_card_and_the_attribution_tell_of_corrections(merge, tmp_path):
+    report = merge(record(1, meta={"corrected_by": "ann", "repairs": {"links": 1}}), record(2))
+    words = "the answer corrected by a reviewer"
+    assert report["statistics"]["stackexchange"]["repairs"] == {CHANGES["links"]: 1, words: 1}
+    assert f"* {words} (1)\n" in (tmp_path / "made" / "README.md").read_text("utf-8")
+    changed = {each["id"][-1]: each["changes"] for each in lines(tmp_path / "made" / "ATTRIBUTION.jsonl")}
+    assert f"{CHANGES['links']}; {words}" in changed["1"] and words not in changed["2"]
+
+
 OPTIONS = {"repairs": ["links"], "least": 0, "all": True, "off": False, "none": None, "where": "a/b", "workers": 2}
 
 

@@ -20,6 +20,7 @@ from preferences.votes import Answer, Rule, comparisons, drawn
 from records.errors import InputError
 from records.json_rows import SkipRow, SourceFile, SourceRow, read_rows
 from records.record import RecordLine
+from review.judgements import digest_of
 from tests import needs
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
@@ -446,8 +447,10 @@ def test_an_input_in_the_folder_is_refused(tmp_path):
     [], ["--judgement_file", "a"], ["--inputpath", "a", "--judgement_file", "a", "--hh_rlhf", "b"],
     ["--inputpath", "a", "--min_score_gap", "0"], ["--inputpath", "a", "--judgement_file", "b", "--min_score_gap", "2"],
     ["--hh_rlhf", "a", "--accepted_bonus", "2"], ["--inputpath", "a", "--hh_rlhf_splits", "test"],
+    ["--inputpath", "a", "--resolved", "b"], ["--inputpath", "a", "--judgement_file", "b", "--resolved", "b"],
     ["--inputpath", "a", "--formats", "alpha"], ["--inputpath", "a", "--split", "train:0.5"],
 ], ids=["nothing", "no records", "labels and pairs", "gap 0", "gap of labels", "bonus of replies", "splits of answers",
+        "nothing to resolve", "resolved by the same",
         "unknown format", "half a split"])  # fmt: skip
 def test_wrong_arguments_end_with_2_and_the_usage(tmp_path, capsys, args):
     with pytest.raises(SystemExit) as caught:
@@ -640,6 +643,36 @@ def test_labelled_row_holds_the_judgement(labels):
         assert json.loads(row["meta"]) == given[row["id"]]["meta"]
     assert (by_label[True]["criteria"], by_label[True]["note"]) == ([], "")
     assert (by_label[False]["criteria"], by_label[False]["note"]) == ([4, 5, 6], "links; a hint")
+
+
+def test_what_resolves_a_dispute_decides_the_label_alone(tmp_path):
+    for name, text in (
+        ("ann", f"{SITE}/a/1: accept\n{SITE}/a/2: {{judgement: reject, note: no}}\n"),
+        ("ben", f"{SITE}/a/1: reject\n{SITE}/a/2: accept\n"),
+        ("resolved", f"{SITE}/a/2: {{judgement: accept, note: fine}}\n"),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    files = ("--judgement_file", tmp_path / "ann.yaml", tmp_path / "ben.yaml", "--resolved", tmp_path / "resolved.yaml")
+    make(tmp_path / "made", *files, records=answers(1, 9, 8))
+    labels = {row["id"]: (row["label"], row["note"]) for row in rows(tmp_path / "made", "labels")}
+    assert labels == {f"{SITE}/a/1": (False, ""), f"{SITE}/a/2": (True, "fine")}
+
+
+def test_a_corrected_answer_is_labelled_as_corrected_and_later_has_no_label(tmp_path, capfd):
+    given = answers(1, 9, 8, 7)
+    fields = f"{{judgement: accept, correction: Corrected., corrects: {digest_of(given[0]['response'])}}}"
+    stale = "{judgement: accept, correction: x, corrects: 5e1f}"
+    lines = [f"{given[0]['id']}: {fields}", f"{given[1]['id']}: later", f"{given[2]['id']}: {stale}"]
+    (tmp_path / "ann.yaml").write_text("\n".join(lines))
+    make(tmp_path / "made", "--judgement_file", tmp_path / "ann.yaml", records=given)
+    [row] = rows(tmp_path / "made", "labels")
+    assert (row["label"], row["completion"][0]["content"]) == (True, "Corrected.")
+    assert json.loads(row["meta"])["corrected_by"] == "ann"
+    dropped = {"to be judged later": 1, "the correction is of another text": 1}
+    assert report(tmp_path / "made")["counts"] == {"read": 3, "dropped": dropped, "kept": 1}
+    changes = json.loads((tmp_path / "made" / "ATTRIBUTION.jsonl").read_bytes())["changes"]
+    assert "the answer corrected by a reviewer" in changes
+    assert f"{tmp_path / 'ann.yaml'}:3: the correction is of another text than the answer" in capfd.readouterr().err
 
 
 def test_other_formats_of_labels_say_the_same(labels):

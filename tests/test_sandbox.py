@@ -15,7 +15,6 @@ import sysconfig
 import textwrap
 import threading
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +24,9 @@ import pytest
 from generation.python_code.answers import Rejected
 from generation.python_code.samples import make_sample
 from generation.python_code.verification import compiled, verify, why_failed
+from generation.sandbox import bubblewrap
 from generation.sandbox.bubblewrap import (
     KEPT,
-    START,
     Limits,
     Program,
     Sandbox,
@@ -48,6 +47,16 @@ EARLY = "ends before its tests are done"
 TOO_LONG = "takes too long"
 LOOKS = "looks into the interpreter"
 UNNOTICED = "no mutant is noticed by the tests"
+
+
+MARKED = f"{bubblewrap.START}  # started by {os.getpid()}"  # tells this process's sandboxes from all others
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _mark_sandboxes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bubblewrap, "START", MARKED)
+        yield
 
 
 def sandbox_or_skip() -> Sandbox:
@@ -560,15 +569,8 @@ def test_a_sandbox_without_bubblewrap_is_not_kept(no_sandbox):
 
 
 def left_running() -> list[int]:
-    """Sandboxes that this process started, or whose parent is gone; not those of tests that run in parallel."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        with suppress(psutil.NoSuchProcess):
-            if START in (process.info["cmdline"] or []):
-                above = [parent.pid for parent in process.parents()]
-                if os.getpid() in above or os.getppid() not in above:
-                    found.append(process.pid)
-    return found
+    """Sandboxes of this process that run, also those whose parent is gone."""
+    return [process.pid for process in psutil.process_iter(["cmdline"]) if MARKED in (process.info["cmdline"] or [])]
 
 
 # ---- time, memory, disk ----------------------------------------------------------------------------------------------

@@ -150,8 +150,13 @@ def test_a_temporary_fault_is_retried(fault):
     assert len(server.asked) == 8
 
 
-def test_a_timeout_is_retried():
-    generations, server = generate(answered_after(Fault(seconds=2)), REQUESTS[:1], timeout=1)
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(seconds=2), Fault(body='{"choices": [{"text": "late"}]}', pause=0.2)],
+    ids=["nothing comes", "a byte now and then"],
+)
+def test_a_timeout_is_retried(fault):
+    generations, server = generate(answered_after(fault), REQUESTS[:1], timeout=1)
     assert generations[0].text == "a lamp" and len(server.asked) == 2
 
 

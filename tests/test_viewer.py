@@ -13,11 +13,11 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
-from review.judgements import Judgement, load_judgements
+from review.judgements import Judgement, digest_of, load_judgements
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
-from viewer.controls import BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
-from viewer.uncertainty import FEWEST
+from viewer.controls import BY_LIKELIHOOD, BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
+from viewer.learnt_orders import FEWEST
 
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
 
@@ -25,8 +25,9 @@ IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
 class Hands:
     """A reviewer: finds controls by their labels, and reads what is shown."""
 
-    def __init__(self, data: Path, judgements: Path):
-        self.viewer = Viewer(data, judgements)
+    def __init__(self, data: Path, judgements: Path, **options):
+        self.viewer = Viewer(data, judgements, **options)
+        self.viewer.wait()
         self.judgements = judgements
 
     def controls(self) -> list[ipywidgets.Widget]:
@@ -52,15 +53,20 @@ class Hands:
                 button.value = not button.value
             else:
                 button.click()
+            self.viewer.wait()
 
     def send(self, action: str, *, note: str = "", criteria: tuple[int, ...] = (), shown: int | None = None) -> None:
         """What keyboard.js sends for a key or a click."""
         [keyboard] = [each for each in self.controls() if hasattr(each, "shown")]
-        message = {"action": action, "note": note, "criteria": list(criteria)}
+        editor = self.control("editor")
+        correction = editor.children[0].value if editor.layout.display != "none" else None
+        message = {"action": action, "note": note, "criteria": list(criteria), "correction": correction}
         keyboard._handle_custom_msg(message | {"shown": keyboard.shown if shown is None else shown}, [])
+        self.viewer.wait()
 
     def type(self, field: str, value: object) -> None:
         self.control(field).value = value
+        self.viewer.wait()
 
     def text(self, part: str) -> str:
         return html.unescape(re.sub("<[^>]*>", "", self.control(part).value))
@@ -76,7 +82,14 @@ class Hands:
 
     @property
     def page(self) -> str:
-        return "".join(each.value for each in self.control("body").children for each in each.children)
+        parts = [part for pane in self.control("body").children for part in pane.children]
+        return "".join(part.value for part in parts if isinstance(part, ipywidgets.HTML))
+
+    @property
+    def editor(self) -> ipywidgets.Textarea | None:
+        """Where the answer is corrected; None if it is not shown."""
+        pane = self.control("editor")
+        return None if pane.layout.display == "none" else pane.children[0]
 
     @property
     def file(self) -> dict[str, Judgement]:
@@ -137,6 +150,101 @@ def test_a_judged_record_shows_its_judgement_and_can_be_judged_again(hands):
     assert hands.control("note").value == "clumsy <b>"
     hands.click("3", "Reject")
     assert hands.file[IDS[0]] == Judgement(False, (2, 3), "clumsy <b>")
+
+
+def test_a_correction_by_hand_stays_when_the_record_is_accepted_once_more(data, tmp_path):
+    path = tmp_path / "quay.yaml"
+    path.write_text(f"{IDS[0]}: {{judgement: accept, correction: x, corrects: 5e1f}}\n{IDS[1]}: later\n")
+    hands = Hands(data, path)
+    assert hands.shown == IDS[2] and "2 judged (40 %) · 1 accepted · 0 rejected · 1 later" in hands.text("progress")
+    hands.type("show", "later")
+    assert hands.shown == IDS[1] and hands.status == "judged: later"
+    hands.type("show", "accepted")
+    assert hands.shown == IDS[0] and hands.status == "judged: accept with a correction"
+    assert hands.editor.value == "x"
+    hands.type("note", "a slip")
+    hands.click("Accept")
+    answer = digest_of(record(1)["response"])  # the reviewer saw the correction of this answer
+    assert hands.file[IDS[0]] == Judgement(True, note="a slip", correction="x", corrects=answer)
+    hands.click("Undo")
+    assert hands.file[IDS[0]] == Judgement(True, correction="x", corrects="5e1f")
+
+
+def test_later_is_saved_with_its_note_and_undone(hands):
+    hands.type("note", "ask Ben")
+    hands.click("Later")
+    assert hands.file[IDS[0]] == Judgement(None, note="ask Ben") and hands.shown == IDS[1]
+    hands.click("Undo")
+    assert hands.file == {} and hands.control("note").value == "ask Ben"
+
+
+def test_an_answer_is_accepted_as_corrected_and_shown_so(hands):
+    answer = record(1)["response"]
+    hands.click("Correct")
+    assert hands.editor.value == answer
+    hands.editor.value = f"{answer}\n\nIt is **seven**, see [here](https://example.org)."
+    assert "<strong>seven</strong>" in hands.page
+    assert "It is **seven**" in hands.text("difference") and "<ins>" in hands.control("difference").value
+    assert "link" in hands.text("findings")  # of the answer as it is corrected
+    corrected = hands.editor.value
+    hands.send("accept")
+    expected = Judgement(True, correction=corrected, corrects=digest_of(answer))
+    assert hands.file[IDS[0]] == expected
+    assert hands.shown == IDS[1] and hands.editor is None
+    hands.click("Undo")
+    assert hands.file == {} and hands.editor.value == corrected
+    hands.click("Accept")
+    assert hands.file[IDS[0]] == expected
+
+
+def test_what_is_typed_in_the_editor_stays_with_its_record(hands):
+    hands.click("Correct")
+    hands.editor.value = "better"
+    hands.click("Next →")
+    assert hands.editor is None
+    hands.click("← Previous")
+    assert hands.editor.value == "better"
+    hands.click("Correct")
+    assert hands.editor is None and "opens your correction again" in hands.status
+    hands.click("Next →", "← Previous")
+    assert hands.editor is None
+    hands.click("Correct")
+    assert hands.editor.value == "better"
+    hands.click("Correct", "Accept")  # as it is shown, without the correction
+    assert hands.file[IDS[0]] == Judgement(True)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_correction_is_not_saved(hands, text):
+    hands.click("Correct")
+    hands.editor.value = text
+    hands.click("Accept")
+    assert "the corrected answer is empty" in hands.status and not hands.judgements.exists()
+
+
+@pytest.mark.parametrize(("verdict", "accepted"), [("Reject", False), ("Later", None)])
+def test_a_correction_is_dropped_only_when_asked_twice(hands, verdict, accepted):
+    hands.click("Correct")
+    hands.editor.value = "better"
+    hands.click(verdict)
+    assert "once more" in hands.status and not hands.judgements.exists()
+    hands.click(verdict)
+    assert hands.file[IDS[0]] == Judgement(accepted)
+    hands.click("← Previous")
+    assert hands.editor is None
+
+
+def test_an_unchanged_correction_is_none(hands):
+    hands.click("Correct", "Accept")
+    assert hands.file[IDS[0]] == Judgement(True)
+
+
+def test_a_verdict_that_was_sent_before_the_editor_was_seen_is_dropped(hands):
+    [keyboard] = [each for each in hands.controls() if hasattr(each, "shown")]
+    before = keyboard.shown
+    hands.click("Correct")
+    hands.send("accept", shown=before)
+    assert not hands.judgements.exists()
 
 
 def test_undo_reverts_one_judgement_after_the_other(hands):
@@ -407,7 +515,7 @@ def test_the_same_seed_gives_the_same_random_order(hands):
 
 
 @pytest.mark.slow
-def test_the_order_by_uncertainty_is_offered_when_there_is_enough_to_learn_from(tmp_path):
+def test_the_learnt_orders_are_offered_when_there_is_enough_to_learn_from(tmp_path):
     data, path = tmp_path / "data.jsonl", tmp_path / "j.yaml"
     data.write_bytes(jsonl(*(record(n, question=n) for n in range(FEWEST + 10))))
     path.write_text(
@@ -420,9 +528,10 @@ def test_the_order_by_uncertainty_is_offered_when_there_is_enough_to_learn_from(
     assert BY_UNCERTAINTY in hands.control("order").options
     assert hands.control("order").value == "file order"
     assert hands.status == f"saved accept · {shown}"
-    hands.type("order", BY_UNCERTAINTY)
-    assert hands.status == ""
-    assert hands.shown not in hands.file
+    for order in (BY_UNCERTAINTY, BY_LIKELIHOOD):
+        hands.type("order", order)
+        assert hands.status == ""
+        assert hands.shown not in hands.file
 
 
 def test_progress_shows_pace_and_time_left(hands):
@@ -777,3 +886,110 @@ def test_two_reviewers_overwrite_only_what_they_have_seen(data, tmp_path):
         record_id: set() for record_id in IDS
     }
     assert sum(before == "asked" for _, before, _ in steps_taken) > 20, "too few conflicts to test anything"
+
+
+# ---- several reviewers, and models -----------------------------------------------------------------------------------
+
+
+def test_a_reviewer_has_a_file_of_her_own(data, tmp_path):
+    shared = tmp_path / "quay.yaml"
+    shared.write_text(f"{IDS[0]}: reject\n")
+    hands = Hands(data, shared, reviewer="ann")
+    assert hands.shown == IDS[0] and hands.status == ""
+    hands.click("Accept")
+    assert load_judgements(tmp_path / "quay.ann.yaml") == {IDS[0]: Judgement(True)}
+    assert shared.read_text() == f"{IDS[0]}: reject\n"
+
+
+@pytest.mark.parametrize("name", ["", "../ann", "a b", "-", "."])
+def test_a_reviewer_whose_name_cannot_name_a_file_is_told_so(data, tmp_path, name):
+    hands = Hands(data, tmp_path / "quay.yaml", reviewer=name)
+    assert hands.status == f"reviewer={name!r}: give a name of letters, digits, `-` and `_`, such as ann"
+
+
+@pytest.fixture
+def two_files(tmp_path) -> list[Path]:
+    """Ann and Ben agree on 1 and 2, differ on 3 and 5, and each has one of the others alone."""
+    ann, ben = tmp_path / "ann.yaml", tmp_path / "ben.yaml"
+    ann.write_text(f"{IDS[0]}: accept\n{IDS[1]}: reject\n{IDS[2]}: accept\n{IDS[3]}: accept\n{IDS[4]}: reject\n")
+    ben.write_text(
+        f"{IDS[0]}: accept\n{IDS[1]}: {{judgement: reject, criteria: [2]}}\nhttps://{IDS[4]}: accept\n"
+        f"{IDS[2]}: {{judgement: reject, criteria: [4], note: names <Bob>}}\n"
+    )
+    return [ann, ben]
+
+
+def test_disputes_shows_what_reviewers_differ_on_and_writes_a_third_file(data, tmp_path, two_files):
+    before = [path.read_bytes() for path in two_files]
+    hands = Hands(data, tmp_path / "third.yaml", disputes=two_files)
+    assert hands.shown == IDS[2]
+    assert hands.text("reviews") == "ann acceptben reject 4: names <Bob>"
+    assert hands.text("progress").startswith("record 1 of 2 · 0 judged (0 %)")
+    hands.click("Accept")
+    assert hands.shown == IDS[4]
+    hands.click("Reject")
+    assert hands.status.endswith("all judged: 1 accepted, 1 rejected")
+    assert hands.file == {IDS[2]: Judgement(True), IDS[4]: Judgement(False)}
+    assert [path.read_bytes() for path in two_files] == before
+    hands.type("goto", "1")
+    assert hands.shown == IDS[2]
+    hands.type("goto", IDS[0])
+    assert hands.status == f"{IDS[0]}: is not one of the 2 records to review here" and hands.shown == IDS[2]
+
+
+def test_two_corrections_of_an_answer_are_a_dispute(data, tmp_path, two_files):
+    for path, text in zip(two_files, "xy", strict=True):
+        path.write_text(f"{IDS[1]}: {{judgement: accept, correction: {text}, corrects: 0}}\n{IDS[0]}: accept\n")
+    assert Hands(data, tmp_path / "third.yaml", disputes=two_files).shown == IDS[1]
+
+
+def test_reviewers_who_agree_have_no_disputes(data, tmp_path, two_files):
+    two_files[1].write_bytes(two_files[0].read_bytes())
+    hands = Hands(data, tmp_path / "third.yaml", disputes=two_files)
+    assert hands.status == "no record here is in dispute" and hands.text("about") == ""
+    hands.click("Accept")
+    assert not hands.judgements.exists()
+
+
+def test_disputes_needs_two_files_besides_the_one_to_write_to(data, tmp_path, two_files):
+    ann, ben = two_files
+    assert "alone differs from nobody" in Hands(data, tmp_path / "third.yaml", disputes=ann).status
+    assert f"{ann}: is the file to write to as well" in Hands(data, ann, disputes=[ann, ben]).status
+    assert "gone.yaml: no such file" in Hands(data, tmp_path / "t.yaml", disputes=[ann, tmp_path / "gone.yaml"]).status
+
+
+@pytest.fixture
+def by_model(tmp_path) -> Path:
+    path = tmp_path / "model.yaml"
+    path.write_text(f"{IDS[0]}: {{judgement: reject, criteria: [6], note: links, model: tiny}}\n")
+    return path
+
+
+def test_a_model_is_shown_only_after_the_reviewer(data, tmp_path, by_model):
+    hands = Hands(data, tmp_path / "mine.yaml", models=by_model)
+    assert hands.shown == IDS[0] and "links" not in hands.text("reviews") + hands.status
+    hands.click("Accept")
+    assert hands.status == f"saved accept · {IDS[0]} · tiny reject 6: links"
+    assert hands.text("reviews") == ""
+    hands.click("← Previous")
+    assert hands.text("reviews") == "model reject 6: links"
+    assert hands.file == {IDS[0]: Judgement(True)}
+
+
+def test_suggestions_of_a_model_are_shown_before_on_request_and_fill_in_nothing(data, tmp_path, by_model):
+    hands = Hands(data, tmp_path / "mine.yaml", models=[by_model], suggest=True)
+    assert hands.text("reviews") == "model reject 6: links"
+    assert not hands.button("6").value and hands.control("note").value == ""
+
+
+@pytest.mark.parametrize("suggest", [False, True])
+def test_what_a_model_says_in_the_reviewer_s_own_file_is_not_judged_yet(data, by_model, suggest):
+    text = by_model.read_text()
+    hands = Hands(data, by_model, suggest=suggest)
+    assert hands.shown == IDS[0] and "0 judged" in hands.text("progress")
+    assert hands.text("reviews") == ("tiny reject 6: links" if suggest else "") and not hands.button("6").value
+    hands.click("Accept")
+    assert hands.file == {IDS[0]: Judgement(True)}
+    assert hands.status == f"saved accept · {IDS[0]} · tiny reject 6: links"
+    hands.click("Undo")
+    assert by_model.read_text() == text

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from review.judgements import Judgement, load_judgements
+from review.judgements import Judgement, digest_of, load_judgements
 from tests import needs
 from tests.conftest import ROOT, jsonl, record, run_script
 
@@ -253,6 +253,44 @@ def test_by_keys(lab):
     reviewer.sees_record(9)
     reviewer.press("a")
     assert set(reviewer.saved("accept", 9)) == {IDS[0], IDS[8]}
+
+
+def test_an_answer_is_corrected_by_keys(lab, page):
+    text = "Answer 1. A bowline makes a **lope**.\n\nIt holds under load."
+    reviewer = lab(record(1, question=1, response=text), *(record(n, question=n) for n in range(2, 10)))
+    reviewer.focus()
+    reviewer.press("e")
+    editor = reviewer.part("editor").locator("textarea")
+    expect(editor).to_be_focused()
+    expect(editor).to_have_value(text)
+    expect(reviewer.part("question")).to_be_hidden()
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("a r x e\n\n")  # keys of the viewer elsewhere
+    expect(reviewer.part("answer").locator("p").first).to_have_text("a r x e")
+    editor.fill(text.replace("lope", "loop"))
+    expect(reviewer.part("answer").locator("strong")).to_have_text("loop")
+    expect(reviewer.part("difference").locator("del")).to_have_text("lope")
+    page.screenshot(path=SCREENSHOTS / "viewer-editor.png")
+    for part in (reviewer.part("editor"), editor, reviewer.part("difference")):
+        assert part.evaluate("part => part.scrollWidth <= part.clientWidth")
+    assert box(editor)["height"] > 250
+    reviewer.press("Escape")
+    expect(reviewer.widget).to_be_focused()
+    reviewer.press("n")
+    reviewer.sees_record(2)
+    reviewer.press("p")
+    expect(editor).to_have_value(text.replace("lope", "loop"))
+    expect(reviewer.widget).to_be_focused()  # keys judge until `e` or a click
+    reviewer.press("a")
+    [judgement] = reviewer.saved("accept with a correction", 1).values()
+    assert judgement == Judgement(True, correction=text.replace("lope", "loop"), corrects=digest_of(text))
+    reviewer.sees_record(2)
+    expect(reviewer.part("editor")).to_be_hidden()
+    page.wait_for_timeout(500)
+    reviewer.press("c")
+    page.keyboard.type("ask Ben")
+    reviewer.press("Enter", "l")
+    assert reviewer.saved("later: ask Ben", 2)[IDS[1]] == Judgement(None, note="ask Ben")
 
 
 def test_a_double_click_judges_one_record(lab):
@@ -753,8 +791,11 @@ def test_text_can_be_read_in_both_themes(lab, theme):
     reviewer.page.locator("#jupyterlab-splash").wait_for(state="detached")  # it fades over the page with the theme
     SCREENSHOTS.mkdir(exist_ok=True)
     reviewer.page.screenshot(path=SCREENSHOTS / f"viewer-{theme.lower()}.png")
+    reviewer.press("v", "6")
+    expect(reviewer.part("criterion-6")).to_have_class(re.compile("mod-active"))
     contrasts = reviewer.page.evaluate(CONTRASTS)
-    assert len(contrasts) > 30
+    assert len(contrasts) > 50
+    assert contrasts.keys() >= {"Accept (a)", "Reject (r)", "6 link", "Next → (n)", "number 4", "number 6"}
     assert {text: contrast for text, contrast in contrasts.items() if contrast < 4.5} == {}
 
 
@@ -771,15 +812,21 @@ CONTRASTS = """() => {
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const found = {};
+    const measure = (name, node, pseudo) => {
+        const behind = [];
+        for (let each = node; each; each = each.parentElement) behind.unshift(getComputedStyle(each).backgroundColor);
+        const colour = getComputedStyle(node, pseudo).color;
+        const back = luminance(over(behind)), front = luminance(over([...behind, colour]));
+        found[name] = (Math.max(back, front) + 0.05) / (Math.min(back, front) + 0.05);
+    };
+    document.querySelectorAll(".review mark[data-criteria]").forEach((mark) =>
+        measure(`number ${mark.dataset.criteria}`, mark, "::before"));
     const walker = document.createTreeWalker(document.querySelector(".review"), NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const text = walker.currentNode.data.trim(), node = walker.currentNode.parentElement;
-        const ignored = "style, [disabled], .review-keys, .jupyter-button";
+        const ignored = "style, [disabled], .review-keys";
         if (!text || !node.checkVisibility() || node.closest(ignored)) continue;
-        const behind = [];
-        for (let each = node; each; each = each.parentElement) behind.unshift(getComputedStyle(each).backgroundColor);
-        const back = luminance(over(behind)), front = luminance(over([...behind, getComputedStyle(node).color]));
-        found[text.slice(0, 40)] = (Math.max(back, front) + 0.05) / (Math.min(back, front) + 0.05);
+        measure(text.slice(0, 40), node);
     }
     return found;
 }"""
@@ -859,6 +906,39 @@ def test_notebook_7(lab):
     reviewer.press("n")
     reviewer.sees_record(5)
     expect(reviewer.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
+
+
+SLOW = """
+import time
+from pathlib import Path
+import viewer.widget as widget
+find_problems = widget.find_problems
+def slowly(record):
+    while record.get("meta", {}).get("answer_id", 0) > 5 and not Path("go").exists():
+        time.sleep(0.1)
+    return find_problems(record)
+widget.find_problems = slowly
+widget.Viewer("data.jsonl", "judgements.yaml")
+"""
+
+
+def test_a_filter_that_searches_for_long_lets_the_reviewer_go_on(page, server, root, folder):
+    """Nothing against criterion 2 is found, and the sixth record takes as long as the test wants."""
+    (folder / "data.jsonl").write_bytes(jsonl(*(record(n, question=n) for n in range(1, 10))))
+    write_notebook(folder / "review.ipynb", SLOW)
+    reviewer = opened(page, server, root, folder / "review.ipynb")
+    reviewer.sees_record(1)
+    reviewer.click("More")
+    findings = reviewer.part("findings-filter").locator("select")
+    findings.select_option("criterion 2")
+    reviewer.click("Accept")
+    assert reviewer.saved("accept", 1) == {IDS[0]: Judgement(True)}
+    findings.select_option("findings: all")
+    reviewer.click("Next →")
+    reviewer.sees_record(2)
+    findings.select_option("criterion 2")
+    (folder / "go").touch()
+    reviewer.sees("status", "no record that matches the filter")
 
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])

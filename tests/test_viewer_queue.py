@@ -10,9 +10,10 @@ import pytest
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile, load_judgements
 from tests.conftest import ROOT, jsonl, record
+from viewer.learnt_orders import FEWEST, least_certain_first, most_likely_good_first
 from viewer.queue import BREAK, PACE_OVER, SHOW, Filter, Pace, Queue
+from viewer.record_facts import RecordFacts
 from viewer.record_file import RecordFile
-from viewer.uncertainty import FEWEST, least_sure_first
 
 SITE = "quay.stackexchange.com/a"
 ACCEPT, REJECT = Judgement(True), Judgement(False, (4,), "why")
@@ -57,8 +58,8 @@ def shown(queue: Queue, step: int = 1) -> list[int]:
 def test_file_order_is_the_first_and_comes_back(queue_of):
     queue = queue_of(*TEN)
     assert shown(queue) == list(range(10)) and shown(queue, -1) == list(range(9, -1, -1))
-    queue.order_at_random(1)
-    queue.order_by_file()
+    queue.order = queue.at_random(1)
+    queue.order = queue.by_file()
     assert shown(queue) == list(range(10))
 
 
@@ -66,7 +67,7 @@ def test_random_order_has_all_records_and_depends_on_the_seed_alone(queue_of):
     queue = queue_of(*TEN)
     orders = []
     for seed in (1, 2, 1):
-        queue.order_at_random(seed)
+        queue.order = queue.at_random(seed)
         orders.append(shown(queue))
         assert shown(queue, -1) == orders[-1][::-1]
     assert orders[0] == orders[2] != orders[1] and sorted(orders[0]) == sorted(orders[1]) == list(range(10))
@@ -78,7 +79,7 @@ def test_order_by_score_has_the_highest_first_and_records_without_a_score_last(q
     records = [record(number, meta={"answer_score": score}) for number, score in enumerate(scores)]
     records.append(record(8, score=5) | {"meta": {}})
     queue, progress = queue_of(*records), []
-    queue.order_by_score(progress.append)
+    queue.order = queue.by_score(progress.append)
     assert shown(queue) == [2, 4, 0, 7, 6, 3, 1, 5, 8] and progress == [0]
 
 
@@ -90,17 +91,42 @@ def test_order_by_uncertainty_has_those_between_accepted_and_rejected_first(queu
     records = [record(number, response=text) for number, text in enumerate(responses)]
     judgements = "".join(f"{SITE}/{number}: {'accept' if number % 2 else 'reject'}\n" for number in range(FEWEST))
     queue = queue_of(*records, judgements=judgements)
-    queue.order_by_uncertainty(0)
+    queue.order = queue.by_uncertainty(0)
     order = shown(queue)
     assert set(order[:3]) == {80, 81, 82} and set(order[3:33]) == set(range(FEWEST, 80))
     assert order[33:] == list(range(FEWEST)), "judged records come last, in file order"
 
 
+@pytest.mark.slow
+def test_order_by_likelihood_has_those_like_the_accepted_first(queue_of):
+    knots, blog = "a bowline holds well when the rope is dry", "my own blog says more about it, see there"
+    records = [record(number, response=knots if number % 2 else blog) for number in range(80)]
+    judgements = "".join(f"{SITE}/{number}: {'accept' if number % 2 else 'reject'}\n" for number in range(FEWEST))
+    queue = queue_of(*records, judgements=judgements + f"{SITE}/51: later\n")
+    queue.order = queue.by_likelihood(0)
+    order = shown(queue)
+    assert order[:14] == list(range(53, 80, 2)) and order[14:29] == list(range(50, 80, 2))
+    assert order[29:] == [*range(FEWEST), 51], "judged records come last, also those to be judged later"
+
+
+@pytest.mark.slow
+def test_the_learnt_orders_know_what_the_machine_finds(queue_of):
+    """All answers have the same words; those that are rejected have a finding of criterion 4."""
+    queue = queue_of(*(record(number, response="the same") for number in range(60)))
+    facts = RecordFacts(queue.records, lambda each: [Finding(4)] * (each["meta"]["answer_id"] % 2))
+    calls: list[int] = []
+    judged = {number: number % 2 == 0 for number in range(FEWEST)}
+    assert most_likely_good_first(facts, judged, 0, calls.append) == [50, 52, 54, 56, 58, 51, 53, 55, 57, 59]
+    assert calls == list(range(60)), "each computation of findings can be ended"
+
+
 UNCERTAIN = """
 import sys
+from viewer.record_facts import RecordFacts
 from viewer.record_file import RecordFile
-from viewer.uncertainty import least_sure_first
-print(least_sure_first(RecordFile(sys.argv[1]), {number: number % 3 > 0 for number in range(60)}, 3))
+from viewer.record_facts import RecordFacts
+from viewer.learnt_orders import least_certain_first
+print(least_certain_first(RecordFacts(RecordFile(sys.argv[1])), {number: number % 3 > 0 for number in range(60)}, 3))
 """
 
 
@@ -108,16 +134,18 @@ print(least_sure_first(RecordFile(sys.argv[1]), {number: number % 3 > 0 for numb
 def test_order_by_uncertainty_is_the_same_in_every_process(sample_records):
     command = [sys.executable, "-c", UNCERTAIN, sample_records]
     order = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-    assert order == least_sure_first(RecordFile(sample_records), {number: number % 3 > 0 for number in range(60)}, 3)
+    assert order == least_certain_first(
+        RecordFacts(RecordFile(sample_records)), {number: number % 3 > 0 for number in range(60)}, 3
+    )
     assert sorted(order) == list(range(60, 98)) != order
 
 
 def test_order_by_uncertainty_draws_from_many_records(queue_of, monkeypatch):
-    monkeypatch.setattr("viewer.uncertainty.SCORED", 20)
+    monkeypatch.setattr("viewer.learnt_orders.SCORED", 20)
     records = [record(number) for number in range(200)]
     judged = {number: number % 2 == 0 for number in range(FEWEST)}
     queue = queue_of(*records)
-    first, again, other = (least_sure_first(queue.records, judged, seed) for seed in (1, 1, 2))
+    first, again, other = (least_certain_first(queue.facts, judged, seed) for seed in (1, 1, 2))
     assert first == again and len(set(first)) == 20 and set(first) != set(other)
     assert not set(first) & judged.keys()
 
@@ -135,10 +163,10 @@ def test_order_by_uncertainty_needs_accepted_and_rejected_records(queue_of, word
     judgements = "".join(f"{SITE}/{number}: {word}\n" for number, word in enumerate(words))
     queue = queue_of(*(record(number) for number in range(60)), judgements=judgements)
     if reason is None:
-        queue.order_by_uncertainty(0)
+        queue.order = queue.by_uncertainty(0)
     else:
         with pytest.raises(InputError, match=reason):
-            queue.order_by_uncertainty(0)
+            queue.order = queue.by_uncertainty(0)
     assert sorted(shown(queue)) == list(range(60))
 
 
@@ -146,16 +174,16 @@ def test_missing_scikit_learn_is_reported(queue_of, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)  # as Python marks what cannot be imported
     queue = queue_of(*TEN)
     with pytest.raises(InputError, match="needs scikit-learn: pip install scikit-learn"):
-        least_sure_first(queue.records, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
+        least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
 
 
 def test_any_responses_can_be_put_in_order_by_uncertainty(queue_of):
     """Empty ones, ones without a word, equal ones, and lines that are not records."""
     records = [record(number, response=("", "!", "?" * 30_000)[number % 3]) for number in range(60)]
     queue = queue_of(*records, {"no": "record"})
-    order = least_sure_first(queue.records, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
+    order = least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
     assert sorted(order) == list(range(FEWEST, 61))
-    assert least_sure_first(queue.records, {number: number % 2 == 0 for number in range(61)}, 0) == []
+    assert least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(61)}, 0) == []
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -179,7 +207,7 @@ def test_filter_by_judgement(queue_of, show, numbers):
     queue = queue_of(*TEN, judgements=JUDGED)
     queue.filter = Filter(show)
     assert shown(queue) == numbers and shown(queue, -1) == numbers[::-1]
-    queue.order_at_random(4)
+    queue.order = queue.at_random(4)
     assert sorted(shown(queue)) == numbers
     assert show in SHOW
 
@@ -199,7 +227,8 @@ def test_filter_by_text_searches_question_and_answer_and_ignores_case(queue_of):
 
 
 def test_filter_by_findings(queue_of):
-    queue = queue_of(*TEN, find_problems=lambda record: [Finding(4), Finding(record["meta"]["answer_id"])])
+    queue = queue_of(*TEN)
+    queue.facts = RecordFacts(queue.records, lambda record: [Finding(4), Finding(record["meta"]["answer_id"])])
     for criteria, numbers in (({2, 7}, [2, 7]), ({4}, list(range(10))), ({1}, [1])):
         queue.filter = Filter(criteria=frozenset(criteria))
         assert shown(queue) == numbers
@@ -349,6 +378,18 @@ def test_edits_by_hand_are_seen(queue_of, tmp_path):
     for attempt in (queue.refresh, lambda: queue.judge(0, ACCEPT, seen=None)):
         with pytest.raises(InputError, match=r"judgements.yaml:1: the judgement is 'maybe'"):
             attempt()
+
+
+def test_what_is_to_be_judged_later_is_not_shown_again_by_itself(queue_of):
+    words = ["accept", "reject"] * (FEWEST // 2) + ["later"] * 5
+    lines = "".join(f"{SITE}/{number}: {word}\n" for number, word in enumerate(words))
+    queue = queue_of(*map(record, range(FEWEST + 10)), judgements=lines)
+    assert queue.next_unjudged(0) == FEWEST + 5
+    assert (queue.standing().later, queue.standing().judged) == (5, FEWEST + 5)
+    queue.order = queue.by_uncertainty(0)
+    assert set(shown(queue)[:5]) == set(range(FEWEST + 5, FEWEST + 10))
+    queue.filter = Filter("later")
+    assert shown(queue) == list(range(FEWEST, FEWEST + 5))
 
 
 def test_standing_counts_only_records_of_the_file(queue_of):

@@ -18,12 +18,15 @@ from viewer.render import Page
 
 FOLDER = Path(__file__).parent
 ANY_FINDING = frozenset(CRITERIA)
-BY_FILE, AT_RANDOM, BY_SCORE, BY_UNCERTAINTY = "file order", "random", "by score", "least certain"
+BY_FILE, AT_RANDOM, BY_SCORE = "file order", "random", "by score"
+BY_LIKELIHOOD, BY_UNCERTAINTY = LEARNT = "most likely good", "least certain"  # once there are judgements to learn from
 KEYS = {  # by key: the button that it presses, or the field that it moves to, as its class without `review-`
     "a": "accept",
     "r": "reject",
     "x": "as-found",
     "s": "skip",
+    "l": "later",
+    "e": "edit",
     "z": "undo",
     "Z": "redo",
     "b": "recent",
@@ -52,6 +55,8 @@ HELP = (
     ("a", "accept"),
     ("r", "reject"),
     ("x", "reject with what the machine found"),
+    ("e", "correct the answer, and back"),
+    ("l", "to be judged later"),
     ("s", "skip"),
     ("z Z", "undo, redo"),
     ("b", "back to a recent judgement"),
@@ -82,6 +87,8 @@ LABELS = {  # of the buttons
     "accept": "Accept",
     "reject": "Reject",
     "as-found": "As found",
+    "edit": "Correct",
+    "later": "Later",
     "previous": "← Previous",
     "next": "Next →",
     "next-unjudged": "Next unjudged",
@@ -93,6 +100,7 @@ LABELS = {  # of the buttons
     "overwrite": "Save mine",
     "keep": "Keep theirs",
 }
+JUDGING = ["accept", "reject", "as-found", "later", "overwrite"]  # the buttons that save a judgement
 IN_SHORT = {  # the criteria, as what an answer that does not meet them is
     1: "digresses",
     2: "English",
@@ -116,6 +124,7 @@ class Keyboard(anywidget.AnyWidget):
     _esm = FOLDER / "keyboard.js"
     actions = traitlets.Dict(KEYS).tag(sync=True)
     buttons = traitlets.List(list(LABELS)).tag(sync=True)
+    judging = traitlets.List(JUDGING).tag(sync=True)
     record = traitlets.Int(-1).tag(sync=True)  # the number of the record on show
     shown = traitlets.Int(0).tag(sync=True)  # grows each time that a record, or a conflict, is shown
 
@@ -126,6 +135,20 @@ class Heartbeat(anywidget.AnyWidget):
     _esm = FOLDER / "heartbeat.js"
 
 
+# What is entered for a record. The kernel may handle the change of a field after the judgement that was made with it,
+# when the next record is shown: without an echo, the browser keeps the field of that record as it is.
+class Note(w.Text):  # type: ignore[misc] # ipywidgets has no types
+    value = traitlets.Unicode("").tag(sync=True, echo_update=False)
+
+
+class Criterion(w.ToggleButton):  # type: ignore[misc]
+    value = traitlets.Bool(False).tag(sync=True, echo_update=False)
+
+
+class Editor(w.Textarea):  # type: ignore[misc]
+    value = traitlets.Unicode("").tag(sync=True, echo_update=False)
+
+
 class Controls:
     """All widgets of the viewer: buttons by action, fields and texts; `widget` contains them all."""
 
@@ -133,7 +156,7 @@ class Controls:
         """`seed` is the first value of its field."""
         self.buttons = {action: _button(action) for action in LABELS}
         self.criteria = {number: _criterion(number) for number in CRITERIA}
-        self.note = _text("note", "optional note (c)")
+        self.note = _text("note", "optional note (c)", Note)
         self.goto = _text("goto", "number or id (g)")
         self.search = _text("search", "search text (/)")
         self.show_only = _dropdown("show", [(f"show: {word}", word) for word in SHOW])
@@ -145,12 +168,18 @@ class Controls:
         self.seed.add_class("review-seed")
         self.recent = _dropdown("recent", [])
         self.show_recent([])
+        self.correction = Editor()
+        self._difference = _html("difference")
         self._more = _toggle("more", "More (v)", "the filters, the orders and the keys")
         self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
         self.images = _toggle("images", "Images (i)", "load this post's images from the network")
         self.keyboard = Keyboard()
         self._status, self._progress, self._about = _html("status"), _html("progress"), _html("about")
         self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
+        self._reviews = _html("reviews")
+        self._question_pane = _pane("question", self._question)
+        self._editor_pane = _pane("editor", self.correction, self._difference)
+        self.show_editor(False)
         self._conflict = _html("conflict-text")
         self._conflict_bar = _bar(self._conflict, self.buttons["overwrite"], self.buttons["keep"])
         self._conflict_bar.add_class("review-conflict")
@@ -159,8 +188,9 @@ class Controls:
 
     def _layout(self) -> w.VBox:
         buttons = self.buttons
-        judging = _bar(buttons["accept"], buttons["reject"], buttons["as-found"], *self.criteria.values())
-        moves = ("previous", "next", "next-unjudged", "skip", "undo", "redo")
+        verdicts = ("accept", "edit", "reject", "as-found")
+        judging = _bar(*(buttons[name] for name in verdicts), *self.criteria.values())
+        moves = ("previous", "next", "next-unjudged", "skip", "later", "undo", "redo")
         moving = _bar(self.note, *(buttons[name] for name in moves), self._more)
         choosing = _bar(
             self.goto,
@@ -178,7 +208,8 @@ class Controls:
         choosing.add_class("review-choosing")
         divider = w.Box()
         divider.add_class("review-divider")
-        body = w.Box([_pane("question", self._question), divider, _pane("answer", self._findings, self._answer)])
+        answer_pane = _pane("answer", self._reviews, self._findings, self._answer)
+        body = w.Box([self._question_pane, self._editor_pane, divider, answer_pane])
         body.add_class("review-body")
         style = w.HTML(f"<style>{(FOLDER / 'style.css').read_text('utf-8')}</style>", layout=w.Layout(display="none"))
         heartbeat = Heartbeat()
@@ -214,6 +245,24 @@ class Controls:
         self._answer.value = f'<div class="{post}" dir="auto">{page.answer}</div>'
         self._findings.value = page.findings
 
+    def show_reviews(self, html: str) -> None:
+        """Show the judgements of others above the answer."""
+        self._reviews.value = html
+
+    @property
+    def editing(self) -> bool:
+        """Whether the answer is shown as it is corrected, beside the editor."""
+        return bool(self._editor_pane.layout.display != "none")
+
+    def show_editor(self, shown: bool) -> None:
+        """Show the editor in the place of the question, or the question."""
+        self._editor_pane.layout.display = None if shown else "none"
+        self._question_pane.layout.display = "none" if shown else None
+
+    def show_difference(self, html: str) -> None:
+        """Show what the correction changes, below it."""
+        self._difference.value = f'<div class="review-post">{html}</div>'
+
     def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
         """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
         self.recent.options = [("recent judgements", None), *judged]
@@ -224,16 +273,17 @@ class Controls:
         self._conflict.value = html or ""
         self._conflict_bar.layout.display = "none" if html is None else None
 
-    def show_progress(self, number: int | None, standing: Standing) -> None:
-        """Show the number of the record, counted from 0, and how far the review is."""
+    def show_progress(self, place: int | None, standing: Standing) -> None:
+        """Show the place of the record, counted from 1, and how far the review is."""
         accepted, rejected = (
             100 * count / max(standing.records, 1) for count in (standing.accepted, standing.rejected)
         )
         parts = [
-            f"record {number + 1:,} of {standing.records:,}" if number is not None else "",
-            f"{standing.judged:,} judged ({accepted + rejected:.0f} %)",
+            f"record {place:,} of {standing.records:,}" if place is not None else "",
+            f"{standing.judged:,} judged ({100 * standing.judged / max(standing.records, 1):.0f} %)",
             f"{standing.accepted:,} accepted",
             f"{standing.rejected:,} rejected",
+            f"{standing.later:,} later" if standing.later else "",
         ]
         if standing.pace is not None and standing.seconds_left is not None:
             parts += [f"{standing.pace:.1f} a minute", f"{_duration(standing.seconds_left)} left"]
@@ -247,7 +297,7 @@ def judgement_html(judgement: Judgement | None) -> str:
     """A judgement in words, such as `reject 4, 6: links to a blog`."""
     if judgement is None:
         return "not judged"
-    word = "accept" if judgement.accepted else "reject"
+    word = f"{judgement.word}{' with a correction' if judgement.correction else ''}"
     criteria = f" {', '.join(map(str, judgement.criteria))}" if judgement.criteria else ""
     return escape(f"{word}{criteria}{f': {judgement.note}' if judgement.note else ''}")
 
@@ -266,13 +316,14 @@ def _button(action: str) -> w.Button:
 
 
 def _criterion(number: int) -> w.ToggleButton:
-    toggle = _toggle(f"criterion-{number}", f"{number} {IN_SHORT[number]}", f"{number}. {CRITERIA[number]}")
+    name, label, tooltip = f"criterion-{number}", f"{number} {IN_SHORT[number]}", f"{number}. {CRITERIA[number]}"
+    toggle = _toggle(name, label, tooltip, Criterion)
     toggle.add_class("review-criterion")
     return toggle
 
 
-def _toggle(name: str, label: str, tooltip: str) -> w.ToggleButton:
-    toggle = w.ToggleButton(description=label, tooltip=tooltip)
+def _toggle(name: str, label: str, tooltip: str, kind: type[w.ToggleButton] = w.ToggleButton) -> w.ToggleButton:
+    toggle = kind(description=label, tooltip=tooltip)
     toggle.add_class(f"review-{name}")
     return toggle
 
@@ -283,8 +334,8 @@ def _html(name: str, value: str = "") -> w.HTML:
     return html
 
 
-def _text(name: str, placeholder: str) -> w.Text:
-    text = w.Text(placeholder=placeholder, continuous_update=False)
+def _text(name: str, placeholder: str, kind: type[w.Text] = w.Text) -> w.Text:
+    text = kind(placeholder=placeholder, continuous_update=False)
     text.add_class(f"review-{name}")
     return text
 

@@ -6,7 +6,6 @@
 const TYPING = "input, textarea";
 const FIELD = "input, textarea, select";
 const STEPS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End", "PageUp", "PageDown"]; // in a list
-const JUDGING = ["accept", "reject", "as-found", "overwrite"];
 const FINDINGS = "mark[data-criteria], pre.finding, div.finding";
 const NO_KERNEL = ".review-unanswered, .jupyter-widgets-disconnected"; // see heartbeat.js
 
@@ -33,8 +32,11 @@ function render({ model, el }) {
   whenAttached(() => {
     const root = el.closest(".review");
     const toTop = () => root.querySelectorAll(".review-pane").forEach((pane) => (pane.scrollTop = 0));
-    const onAnswer = () => root.dispatchEvent(new Event("review-answer", { bubbles: true }));
-    for (const [event, act] of [["change:record", toTop], ["msg:custom", onAnswer]]) {
+    const onMessage = (message) => {
+      if (message === "edit") whenShown(editorOf(root), (editor) => editor.focus());
+      else root.dispatchEvent(new Event("review-answer", { bubbles: true }));
+    };
+    for (const [event, act] of [["change:record", toTop], ["msg:custom", onMessage]]) {
       model.on(event, act);
       signal.addEventListener("abort", () => model.off(event, act));
     }
@@ -44,6 +46,15 @@ function render({ model, el }) {
     if (signal.aborted) return;
     if (el.closest(".review")) begin();
     else requestAnimationFrame(() => whenAttached(begin));
+  }
+
+  function whenShown(element, act, frames = 60) {
+    if (element.checkVisibility()) act(element);
+    else if (frames && !signal.aborted) requestAnimationFrame(() => whenShown(element, act, frames - 1));
+  }
+
+  function editorOf(root) {
+    return root.querySelector(".review-editor textarea");
   }
 
   // Keeps every key that is pressed in the viewer from the notebook, whose command mode would cut the cell at `x`, turn
@@ -76,7 +87,8 @@ function render({ model, el }) {
     const isInList = event.target.matches("select");
     if (event.target.closest(TYPING) || (isInList && event.key === "Escape")) {
       // the field itself sends what was typed, when it loses the focus
-      if (event.key === "Escape" || event.key === "Enter") root.focus();
+      const isEnd = event.key === "Escape" || (event.key === "Enter" && !event.target.matches("textarea"));
+      if (isEnd) root.focus();
       return;
     }
     if (event.key === "Escape") {
@@ -218,7 +230,7 @@ function render({ model, el }) {
       // The kernel may handle messages in several threads, so the button's own could overtake those of the fields.
       event.stopPropagation();
       // a double click must not judge the next record unseen
-      if (event.detail < 2 || !JUDGING.includes(action)) send(action, root);
+      if (event.detail < 2 || !model.get("judging").includes(action)) send(action, root);
     }
     if (event.isTrusted) setTimeout(() => takeFocus(root)); // after the notebook has taken it
   }
@@ -231,7 +243,9 @@ function render({ model, el }) {
   function send(action, root) {
     const note = root.querySelector(".review-note input").value;
     const criteria = [...root.querySelectorAll(".review-criterion.mod-active")].map((toggle) => parseInt(toggle.textContent));
-    model.send({ action, note, criteria, shown: model.get("shown") });
+    const editor = editorOf(root);
+    const correction = editor.checkVisibility() ? editor.value : null;
+    model.send({ action, note, criteria, correction, shown: model.get("shown") });
   }
 
   return () => listeners.abort();

@@ -5,33 +5,26 @@ from __future__ import annotations
 import random
 import time
 from array import array
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile
+from viewer.learnt_orders import least_certain_first, most_likely_good_first
+from viewer.record_facts import BETWEEN_CALLS, OnProgress, RecordFacts, bits_of
 from viewer.record_file import RecordFile
-from viewer.uncertainty import least_sure_first
 
-BETWEEN_CALLS = 1_000  # records between two calls of a progress callback
 TEXT = ("instruction", "response")  # the fields that the filter by text searches
 MOST_ANSWERS = 200  # before and after a record that are looked through for answers to its question
 PACE_OVER = 20  # judgements
 BREAK = 300  # seconds without a judgement that do not count as work
-Show = Literal["all", "judged", "unjudged", "accepted", "rejected"]
+Show = Literal["all", "judged", "unjudged", "accepted", "rejected", "later"]
 SHOW: tuple[Show, ...] = get_args(Show)
-
-OnProgress = Callable[[int], object]  # called with the number of records done; an exception from it ends the search
-
-
-class HasCriterion(Protocol):
-    """What the queue needs of a finding of review.criteria."""
-
-    @property
-    def criterion(self) -> int: ...
+LearntOrder = Callable[[RecordFacts, Mapping[int, bool], int, OnProgress], list[int]]
+SHOWN_AS: dict[bool | None, Show] = {True: "accepted", False: "rejected", None: "later"}
 
 
 @dataclass(frozen=True)
@@ -50,12 +43,13 @@ class Standing:
     records: int
     accepted: int
     rejected: int
+    later: int
     pace: float | None
     seconds_left: float | None
 
     @property
     def judged(self) -> int:
-        return self.accepted + self.rejected
+        return self.accepted + self.rejected + self.later
 
 
 class Change(NamedTuple):
@@ -74,21 +68,28 @@ class Queue:
         self,
         records: RecordFile,
         judgements: JudgementFile,
-        find_problems: Callable[[dict[str, Any]], Collection[HasCriterion]] = lambda record: (),
+        facts: RecordFacts | None = None,
         clock: Callable[[], float] = time.monotonic,
+        only: Collection[str] | None = None,
     ):
-        """`find_problems` returns a record's findings, for the filter by criteria; `clock` is in seconds, for the pace.
+        """`facts` are those of the records, which have no findings without them; `clock` is in seconds, for the pace.
 
-        Raises InputError if the judgement file is invalid.
+        `only` has the ids of the records to review, None for all. Raises InputError if the judgement file is invalid.
         """
         self.records = records
         self.filter = Filter()
         self._file = judgements
-        self._find_problems = find_problems
+        self.facts = facts or RecordFacts(records)
         self._pace = Pace(clock)
-        self._order: Sequence[int] = range(len(records))
+        self.order: Sequence[int] = range(len(records))  # in which the records are shown
         self._numbers: dict[str, int | None] = {}  # by judged id; None for ids that are not in the data
-        self._judged: dict[int, Judgement] = {}
+        self._numbered: Sequence[int] = range(len(records))  # the records to review, by their place
+        self._is_wanted: Container[int] = self._numbered
+        if only is not None:
+            self._numbered = sorted(set(records.numbers_of(only).values()))
+            self._is_wanted = frozenset(self._numbered)
+        self._judged: dict[int, Judgement] = {}  # by persons
+        self._by_model: dict[int, Judgement] = {}  # in the same file, which a person's judgements replace
         self._done: list[Change] = []  # what undo reverts
         self._undone: list[Change] = []  # what redo repeats
         self.refresh()
@@ -102,21 +103,28 @@ class Queue:
         judgements = self._file.read()
         if new := judgements.keys() - self._numbers.keys():
             self._numbers |= dict.fromkeys(new) | self.records.numbers_of(new)
-        self._judged = {}
+        judged, by_model = dict[int, Judgement](), dict[int, Judgement]()
         for record_id, judgement in judgements.items():
             number = self._numbers[record_id]
-            if number is not None:
-                self._judged[number] = judgement
+            if number is not None and number in self._is_wanted:
+                (by_model if judgement.model else judged)[number] = judgement
+        self._judged, self._by_model = judged, by_model  # at once, because a search may read them on its own thread
 
     def judgement(self, number: int) -> Judgement | None:
+        """A person's judgement."""
         return self._judged.get(number)
+
+    def by_model(self, number: int) -> Judgement | None:
+        """A model's judgement in the same file, where no person has judged."""
+        return self._by_model.get(number)
 
     def judge(self, number: int, judgement: Judgement | None, *, seen: Judgement | None) -> Judgement | None:
         """Write a judgement, or remove it with None; the file has it on return.
 
-        `seen` is the record's judgement as the reviewer saw it. Returns and raises like JudgementFile.judge.
+        `seen` is a person's judgement of it as the reviewer saw it. Returns and raises like JudgementFile.judge.
         """
         record_id = self.records[number]["id"]
+        seen = seen or self._by_model.get(number)
         written = self._file.judge(record_id, judgement, seen=seen)
         if judgement is not None:
             self._pace.count()
@@ -177,43 +185,50 @@ class Queue:
         return last
 
     def standing(self) -> Standing:
-        accepted = sum(judgement.accepted for judgement in self._judged.values())
-        pace, left = self._pace.per_minute(), len(self.records) - len(self._judged)
-        return Standing(
-            len(self.records), accepted, len(self._judged) - accepted, pace, 60 * left / pace if pace else None
-        )
+        words = Counter(judgement.accepted for judgement in self._judged.values())
+        total = len(self._numbered)
+        pace, left = self._pace.per_minute(), total - len(self._judged)
+        seconds_left = 60 * left / pace if pace else None
+        return Standing(total, words[True], words[False], words[None], pace, seconds_left)
 
     # ------------------------------------------------------------------------------------------------------------------
     # orders
     # ------------------------------------------------------------------------------------------------------------------
 
-    def order_by_file(self) -> None:
-        self._order = range(len(self.records))
+    # Each returns the numbers of all records, for `order`: what takes long is done on another thread.
 
-    def order_at_random(self, seed: int) -> None:
+    def by_file(self) -> Sequence[int]:
+        return range(len(self.records))
+
+    def at_random(self, seed: int) -> Sequence[int]:
         """The order depends on the seed and on the number of records."""
         order = array("Q", range(len(self.records)))
         random.Random(seed).shuffle(order)
-        self._order = order
+        return order
 
-    def order_by_score(self, on_progress: OnProgress = lambda done: None) -> None:
-        """Highest meta.answer_score first, equal ones in file order, records without one last. Reads all records."""
-        scores = array("d")
-        for number, record in enumerate(self.records):
-            if number % BETWEEN_CALLS == 0:
-                on_progress(number)
-            scores.append(_score(record))
-        self._order = array("Q", sorted(range(len(scores)), key=lambda number: -scores[number]))
+    def by_score(self, on_progress: OnProgress = lambda done: None) -> Sequence[int]:
+        """Highest meta.answer_score first, equal ones in file order, records without one last."""
+        scores = self.facts.scores(on_progress)
+        return array("Q", sorted(range(len(scores)), key=lambda number: -scores[number]))
 
-    def order_by_uncertainty(self, seed: int) -> None:
-        """First the unjudged records that a model is least certain about (viewer/uncertainty.py), then the rest.
+    def by_uncertainty(self, seed: int, on_progress: OnProgress = lambda done: None) -> Sequence[int]:
+        """First the unjudged records that a model is least certain about (viewer/learnt_orders.py), then the rest.
 
-        Raises InputError like least_sure_first.
+        Raises InputError like least_certain_first.
         """
-        accepted = {number: judgement.accepted for number, judgement in self._judged.items()}
-        first = least_sure_first(self.records, accepted, seed)
+        return self._learnt(least_certain_first, seed, on_progress)
+
+    def by_likelihood(self, seed: int, on_progress: OnProgress = lambda done: None) -> Sequence[int]:
+        """First the unjudged records that are most likely good by the same model, then the rest; raises likewise."""
+        return self._learnt(most_likely_good_first, seed, on_progress)
+
+    def _learnt(self, ordered_by: LearntOrder, seed: int, on_progress: OnProgress) -> Sequence[int]:
+        judged = self._judged
+        accepted = {number: each.accepted for number, each in judged.items() if each.accepted is not None}
+        first = ordered_by(self.facts, accepted, seed, on_progress)
+        first = [number for number in first if number not in judged]  # to be judged later
         ordered = set(first)
-        self._order = array("Q", first + [number for number in range(len(self.records)) if number not in ordered])
+        return array("Q", first + [number for number in range(len(self.records)) if number not in ordered])
 
     # ------------------------------------------------------------------------------------------------------------------
     # moving
@@ -221,55 +236,81 @@ class Queue:
 
     def first(self, on_progress: OnProgress = lambda done: None) -> int | None:
         """The first record that matches the filter."""
-        return self._search(range(len(self._order)), self.filter, on_progress)
+        return self._search(range(len(self.order)), self.filter, on_progress)
 
     def next(self, number: int, step: int = 1, on_progress: OnProgress = lambda done: None) -> int | None:
         """The next record (`step` 1) or the previous one (-1) that matches the filter; None if there is none.
 
-        `on_progress` is called for every thousand records searched, and may raise to end a long search.
+        `on_progress` is called for every thousand records searched, and for each whose findings have to be computed; it
+        may raise to end a long search.
         """
         return self._search(self._onward(number, step), self.filter, on_progress)
 
-    def next_unjudged(self, number: int, on_progress: OnProgress = lambda done: None) -> int | None:
-        """The next record without a judgement that matches the rest of the filter; wraps around at the end."""
-        place = self._order.index(number)
-        places = chain(range(place + 1, len(self._order)), range(place + 1))
-        return self._search(places, replace(self.filter, show="unjudged"), on_progress)
+    def next_unjudged(
+        self, number: int, on_progress: OnProgress = lambda done: None, skipped: Collection[int] = ()
+    ) -> int | None:
+        """The next record without a judgement that matches the rest of the filter; wraps around at the end.
+
+        Of the skipped ones, the first if there is no other.
+        """
+        place = self.order.index(number)
+        places = chain(range(place + 1, len(self.order)), range(place + 1))
+        wanted, first_skipped = replace(self.filter, show="unjudged"), None
+        while (found := self._search(places, wanted, on_progress)) in skipped and found is not None:
+            first_skipped = found if first_skipped is None else first_skipped
+        return first_skipped if found is None else found
+
+    def place(self, number: int) -> int:
+        """The place of a record among those to review, in the file's order, from 1."""
+        return self._numbered.index(number) + 1
 
     def go_to(self, text: str) -> int:
-        """The record with this id or address, or with this number from 1; raises InputError if there is none."""
-        wanted = text.strip()
+        """The record with this id or address, or with this place; raises InputError if there is none to review."""
+        wanted, total = text.strip(), len(self._numbered)
         number = self.records.number_of(wanted)
-        if number is None and wanted.isascii() and wanted.isdigit() and len(wanted) < 20:
-            number = int(wanted) - 1
-        if number is None or not 0 <= number < len(self.records):
-            raise InputError(f"{wanted or 'nothing'}: is neither an id nor a number from 1 to {len(self.records):,}")
+        if number is None and wanted.isascii() and wanted.isdigit() and len(wanted) < 20 and 0 < int(wanted) <= total:
+            number = self._numbered[int(wanted) - 1]
+        if number is None:
+            raise InputError(f"{wanted or 'nothing'}: is neither an id nor a number from 1 to {total:,}")
+        if number not in self._is_wanted:
+            raise InputError(f"{wanted}: is not one of the {total:,} records to review here")
         return number
 
     def _onward(self, number: int, step: int) -> range:
-        place = self._order.index(number)
-        return range(place + step, len(self._order) if step > 0 else -1, step)
+        place = self.order.index(number)
+        return range(place + step, len(self.order) if step > 0 else -1, step)
 
     def _search(self, places: Iterable[int], wanted: Filter, on_progress: OnProgress) -> int | None:
-        for done, place in enumerate(places):
-            if done % BETWEEN_CALLS == BETWEEN_CALLS - 1:
-                on_progress(done + 1)
-            if self._matches(self._order[place], wanted):
-                return self._order[place]
+        order, bits = self.order, bits_of(wanted.criteria)
+        for done, place in enumerate(places, 1):
+            if done % BETWEEN_CALLS == 0:
+                on_progress(done)
+            number = order[place]
+            is_known = self.facts.is_known(number)
+            if bits and is_known and not self.facts.findings(number) & bits:
+                continue
+            if not self._matches(number, wanted):
+                continue
+            if not bits or is_known:
+                return number
+            on_progress(done)
+            if self.facts.findings(number) & bits:
+                return number
         return None
 
     def _matches(self, number: int, wanted: Filter) -> bool:
+        """Whether a record matches all of a filter but its criteria."""
+        if number not in self._is_wanted:
+            return False
         judgement = self._judged.get(number)
         if wanted.show != "all":
-            word = "unjudged" if judgement is None else "accepted" if judgement.accepted else "rejected"
+            word = SHOWN_AS[judgement.accepted] if judgement else "unjudged"
             if word != wanted.show and (wanted.show != "judged" or judgement is None):
                 return False
-        if not wanted.text and not wanted.criteria:
+        if not wanted.text:
             return True
         record = self.records.peek(number)
-        if record is None or not any(wanted.text.casefold() in record[part].casefold() for part in TEXT):
-            return False
-        return not wanted.criteria or any(each.criterion in wanted.criteria for each in self._find_problems(record))
+        return record is not None and any(wanted.text.casefold() in record[part].casefold() for part in TEXT)
 
 
 class Pace:
@@ -296,8 +337,3 @@ class Pace:
 
 def _question(record: dict[str, Any] | None) -> tuple[Any, str] | None:
     return (record["meta"].get("question_url"), record["instruction"]) if record else None
-
-
-def _score(record: dict[str, Any] | None) -> float:
-    score = record["meta"].get("answer_score") if record else None
-    return score if isinstance(score, int) else float("-inf")

@@ -32,26 +32,24 @@ PLAIN_ID_FIRST = re.compile(rb'\s*\{\s*"id"\s*:\s*"([^"\\/#]+(?:/[^"\\/#]+){0,3}
 class RecordFile:
     """A `.jsonl` file of records, numbered from 0 in the file's order; blank lines have no number.
 
-    A `.jsonl.gz` or `.jsonl.zst` is decompressed once, into a temporary file that is deleted on `close`.
+    A `.jsonl.gz` or `.jsonl.zst` is decompressed once, into a temporary file that is deleted with this object. It
+    has no `close`, because threads may be reading.
     """
 
     def __init__(self, path: str | Path):
         """Raises InputError if the file is missing or damaged; a line is checked when it is read."""
         require_input(path)
         self.path = Path(path)
-        self._state = self._stat()
+        self.state = self._stat()  # of the file: when it is the same, so are the records
         self._file = _plain_file(self.path)
         self._starts, self._hashes, self._blanks = _index(self._file)
-
-    def close(self) -> None:
-        self._file.close()
 
     def __len__(self) -> int:
         return len(self._hashes)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """The record; raises InputError with file and line if it is invalid, and if the file has changed since."""
-        if self._stat() != self._state:
+        if self._stat() != self.state:
             raise InputError(f"{self.path}: has changed since it was opened; reload it")
         line = number + 1 + bisect_right(self._blanks, number)
         return parse_record(self._lines(number, number + 1), f"{self.path}:{line}")

@@ -9,23 +9,38 @@ shows is read from the two files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from functools import partial
 from html import escape
 from pathlib import Path
 from threading import RLock, Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from records.errors import InputError
 from review.criteria import Finding, find_problems
-from review.judgements import ConflictError, Judgement, JudgementFile
-from viewer.controls import AT_RANDOM, BY_SCORE, BY_UNCERTAINTY, RECENT, Controls, judgement_html
+from review.judgements import ConflictError, Judgement, JudgementFile, digest_of
+from viewer.controls import (
+    AT_RANDOM,
+    BY_LIKELIHOOD,
+    BY_SCORE,
+    BY_UNCERTAINTY,
+    JUDGING,
+    LEARNT,
+    RECENT,
+    Controls,
+    judgement_html,
+)
+from viewer.difference import difference_html
+from viewer.learnt_orders import FEWEST
+from viewer.other_reviews import OtherReviews, own_file
 from viewer.queue import Change, Filter, Queue
+from viewer.record_facts import OnProgress, facts_in_background
 from viewer.record_file import RecordFile
 from viewer.render import Page, has_images, render
-from viewer.uncertainty import FEWEST
+from viewer.searches import Searches
 
-JUDGING = {"accept", "reject", "as-found", "overwrite"}
+Result = TypeVar("Result")
 
 
 class Draft(NamedTuple):
@@ -33,12 +48,14 @@ class Draft(NamedTuple):
 
     note: str
     criteria: tuple[int, ...]
+    correction: str | None  # the answer as it was changed in the editor
+    editing: bool  # whether the editor is open
 
 
 class Conflict(NamedTuple):
     """A judgement that was not saved, because the record's judgement has changed since it was shown."""
 
-    accepted: bool  # the reviewer's judgement
+    accepted: bool | None  # the reviewer's judgement
     theirs: Judgement | None  # the one in the file
 
 
@@ -48,12 +65,30 @@ class Viewer:
     data_path       records, `.jsonl`, `.jsonl.gz` or `.jsonl.zst`
     judgement_path  YAML; neither it nor its folder need exist
     seed            for the order `random`
+    reviewer        the name of one of several reviewers, who judges into a file of her own: cstheory.ann.yaml
+                    beside cstheory.yaml
+    disputes        judgement files of two or more reviewers: only the records on which they differ are shown, with
+                    their judgements and notes
+    models          judgement files of models, whose judgements are shown once the reviewer has judged
+    suggest         show the judgements of models before that, although they influence the reviewer's
 
     The widget reports a bad file in one line, with what to do, and continues when it is corrected.
     """
 
-    def __init__(self, data_path: str | Path, judgement_path: str | Path, *, seed: int = 0):
+    def __init__(
+        self,
+        data_path: str | Path,
+        judgement_path: str | Path,
+        *,
+        seed: int = 0,
+        reviewer: str | None = None,
+        disputes: str | Path | Sequence[str | Path] = (),
+        models: str | Path | Sequence[str | Path] = (),
+        suggest: bool = False,
+    ):
         self._data_path, self._judgement_path = Path(data_path), Path(judgement_path)
+        self._reviewer, self._suggest = reviewer, suggest
+        self._disputes, self._models = _paths(disputes), _paths(models)
         self._opened: Queue | None = None  # None until both files are open
         self._number: int | None = None  # of the record on show
         self._skipped: set[int] = set()
@@ -65,6 +100,8 @@ class Viewer:
         self._asked = False  # whether to accept the record on show in spite of its chosen criteria
         self._setting = False  # True while this object, not the reviewer, changes a field
         self._lock = RLock()  # JupyterLab lets the kernel handle messages of different controls in different threads
+        self._news = ""  # that is told while a search goes on
+        self._searches = Searches(self._lock, self._try, self._tell_searched)
         self._controls = Controls(seed)
         self.widget = self._controls.widget
         self._connect()
@@ -73,6 +110,12 @@ class Viewer:
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.widget._repr_mimebundle_(**options)
+
+    def wait(self, *, for_background: bool = False) -> None:
+        """Wait until the record is shown that was asked for last, or until all findings are known; for programs."""
+        self._searches.wait()
+        if for_background:
+            self._queue.facts.wait()
 
     # ---- the controls ------------------------------------------------------------------------------------------------
 
@@ -89,6 +132,8 @@ class Viewer:
             "undo": self._undo,
             "redo": self._redo,
             "as-found": self._reject_as_found,
+            "later": self._later,
+            "edit": self._edit,
             "others": self._show_others,
             "reload": self._reload,
             "overwrite": self._overwrite,
@@ -105,6 +150,7 @@ class Viewer:
             (controls.seed, self._order_changed),
             (controls.goto, self._go_to),
             (controls.recent, self._go_to_recent),
+            (controls.correction, self._render),
             (controls.raw, self._render),
             (controls.images, self._render),
         ):
@@ -127,6 +173,8 @@ class Viewer:
         def act() -> None:
             if message["shown"] == self._controls.keyboard.shown:
                 self._fill(message["note"], message["criteria"])
+                if message["correction"] is not None:  # the editor is open
+                    self._set(self._controls.correction, message["correction"])
             elif message["action"] in JUDGING:
                 return  # sent before the browser showed this record, or this conflict
             self._actions[message["action"]]()
@@ -138,7 +186,7 @@ class Viewer:
 
         If the files are not open yet, this only opens them: the action was not meant for the record that then appears.
         """
-        with self._lock:
+        with self._lock, self._opened.facts.paused() if self._opened else nullcontext():
             try:
                 if self._opened is None:
                     self._open()
@@ -162,24 +210,21 @@ class Viewer:
 
     def _open(self, record_id: str | None = None) -> None:
         """Open the files, and show the record with this id, or the first one without a judgement."""
+        self._searches.abandon()
         records = RecordFile(self._data_path)
         if not len(records):
             raise InputError(f"{self._data_path}: has no records; run the step that writes it")
-        queue = Queue(records, JudgementFile(self._judgement_path), find_problems)
-        self._put_in_order(queue)
+        path = own_file(self._judgement_path, self._reviewer)
+        others = OtherReviews(self._disputes, self._models, path)
+        facts = facts_in_background(records, find_problems)
+        queue = Queue(records, JudgementFile(path), facts, only=others.in_dispute if self._disputes else None)
         queue.filter = self._filter()
-        number = queue.records.number_of(record_id) if record_id else None
-        if number is None:
-            number = queue.first()
-            if number is not None and queue.judgement(number) is not None:
-                unjudged = queue.next_unjudged(number)
-                number = number if unjudged is None else unjudged
-        self._opened = queue
-        self._show(number)
+        self._opened, self._others, self._number, self._record = queue, others, None, None
+        self._put_in_order(lambda: self._show_first(record_id, unjudged=True))
 
     def _reload(self) -> None:
         """Open both files again, and show the same record if it is still there."""
-        self._queue.records.close()
+        self._keep_draft()
         self._opened = None
         self._open(self._record["id"] if self._record else None)
 
@@ -187,46 +232,76 @@ class Viewer:
 
     def _accept(self) -> None:
         chosen = self._entered().criteria
-        if chosen and not self._asked and (self._seen is None or chosen != self._seen.criteria):
-            self._asked = True
-            raise InputError(
-                f"not saved: criteria {', '.join(map(str, chosen))} are chosen; once more to accept anyway"
-            )
-        if self._seen and not self._seen.accepted and self._entered().note == self._seen.note:
+        if chosen and (self._seen is None or chosen != self._seen.criteria):
+            self._ask_once(f"criteria {', '.join(map(str, chosen))} are chosen; once more to accept anyway")
+        if self._seen and self._seen.accepted is False and self._entered().note == self._seen.note:
             self._set(self._controls.note, "")  # it says why the record was rejected
         self._judge(True, self._seen)
 
     def _reject(self) -> None:
+        self._drop_correction("reject")
         self._judge(False, self._seen)
+
+    def _later(self) -> None:
+        self._drop_correction("leave it for later")
+        self._judge(None, self._seen)
+
+    def _drop_correction(self, verdict: str) -> None:
+        """Ask before a correction is lost, because only accepted answers have one."""
+        if self._correction() and self._entered().correction != self._judged().correction:
+            self._ask_once(f"the answer is being corrected; once more to {verdict} without the correction")
+
+    def _ask_once(self, message: str) -> None:
+        """Raise InputError with the message, unless it was raised for the record on show before."""
+        if not self._asked:
+            self._asked = True
+            raise InputError(f"not saved: {message}")
 
     def _reject_as_found(self) -> None:
         found = {finding.criterion for finding in self._findings}
         if not found:
             raise InputError("not saved: the machine found nothing in this answer")
         self._fill(self._controls.note.value, found)
-        self._judge(False, self._seen)
+        self._reject()
 
     def _entered(self) -> Draft:
-        """The note and the criteria in the fields."""
-        toggles = self._controls.criteria.items()
-        return Draft(self._controls.note.value.strip(), tuple(number for number, toggle in toggles if toggle.value))
+        """What the fields have."""
+        controls = self._controls
+        criteria = tuple(number for number, toggle in controls.criteria.items() if toggle.value)
+        text = controls.correction.value
+        changed = self._record is not None and text != self._record["response"]
+        return Draft(controls.note.value.strip(), criteria, text if changed else None, controls.editing)
+
+    def _correction(self) -> str:
+        """The answer as it is corrected; empty if it is not. Raises InputError if nothing is left of it."""
+        entered = self._entered()
+        if not entered.editing or entered.correction is None:
+            return ""
+        if not entered.correction.strip():
+            raise InputError("not saved: the corrected answer is empty; `e` shows the answer as it is")
+        return entered.correction
+
+    def _judged(self) -> Draft:
+        """What the fields have for the judgement that was shown."""
+        return _draft_of(self._seen) if self._seen else Draft("", (), None, False)
 
     def _keep_draft(self) -> None:
         """Keep what was entered for the record on show, if it is not what its judgement says."""
         if self._record is not None:
-            seen = Draft(self._seen.note, self._seen.criteria) if self._seen else Draft("", ())
-            if self._entered() != seen:
+            if self._entered() != self._judged():
                 self._drafts[self._record["id"]] = self._entered()
             else:
                 self._drafts.pop(self._record["id"], None)
 
-    def _judge(self, accepted: bool, seen: Judgement | None) -> None:
+    def _judge(self, accepted: bool | None, seen: Judgement | None) -> None:
         """Save a judgement with the note and the criteria of the fields; show a conflict if the file has not `seen`."""
         if self._number is None or self._record is None:
             raise InputError("no record is shown, so there is nothing to judge")
-        note, criteria = self._entered()
-        judgement = Judgement(accepted, () if accepted else criteria, note)
-        outcome = "saved"
+        note, criteria, *_ = self._entered()
+        correction = self._correction() if accepted else ""
+        corrects = digest_of(self._record["response"]) if correction else ""
+        judgement = Judgement(accepted, () if accepted else criteria, note, correction=correction, corrects=corrects)
+        outcome, said = "saved", self._said_by_models(self._number)
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
         except ConflictError as error:
@@ -238,15 +313,14 @@ class Viewer:
         self._show_progress()
         record_id = self._record["id"]
         self._drafts.pop(record_id, None)
-        self._fill(judgement.note, judgement.criteria)
-        self._advance()
+        self._fill_from(_draft_of(judgement))
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
-        self._controls.tell(" · ".join(filter(None, [saved, self._all_judged()])))
+        self._advance(" · ".join(filter(None, [saved, said, self._all_judged()])))
 
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
         self._conflict = conflict
-        mine = "accept" if conflict.accepted else "reject"
+        mine = Judgement(conflict.accepted).word
         if conflict.theirs is None:
             news = "someone else removed the judgement that you saw"
         else:
@@ -275,15 +349,17 @@ class Viewer:
         if self._record is not None:
             self._drafts.pop(self._record["id"], None)
         self._show(self._number, keep_draft=False)
-        self._advance()
-        self._controls.tell(f"left unchanged: {judgement_html(conflict.theirs)}")
+        self._advance(f"left unchanged: {judgement_html(conflict.theirs)}")
 
-    def _advance(self) -> None:
-        """Show the next record to judge: an unjudged one, unless the reviewer is going through judged ones."""
+    def _advance(self, news: str) -> None:
+        """Tell the news, and show the next record to judge: unjudged, unless the reviewer goes through judged ones."""
         if self._controls.show_only.value in ("all", "unjudged"):
-            self._next_unjudged()
+            self._next_unjudged(news)
         else:
-            self._move(1)
+            self._move(1, news)
+        if self._searches.going_on:  # otherwise it is told already, with the next record
+            self._news = news
+            self._controls.tell(news)
 
     def _undo(self) -> None:
         self._turn(self._queue.undo, "undone", "nothing to undo: no judgement was made since the viewer was opened")
@@ -304,10 +380,23 @@ class Viewer:
             raise InputError(otherwise)
         self._keep_draft()
         self._drafts.pop(change.record_id, None)
-        if turn == self._queue.undo and change.before is None and change.after is not None:
-            self._drafts[change.record_id] = Draft(change.after.note, change.after.criteria)
+        if turn == self._queue.undo and (change.before is None or change.before.model) and change.after is not None:
+            self._drafts[change.record_id] = _draft_of(change.after)
         self._show(change.number, keep_draft=False)
         self._controls.tell(f'<b class="review-saved">{done}</b> {escape(change.record_id)}')
+
+    def _edit(self) -> None:
+        """Open the editor for the answer, or close it, which shows the answer as it is; what was typed stays in it."""
+        if self._record is None:
+            raise InputError("no record is shown, so there is nothing to correct")
+        self._controls.show_editor(not self._controls.editing)
+        self._asked = False
+        self._render()
+        self._controls.keyboard.shown += 1
+        if self._controls.editing:
+            self._controls.keyboard.send("edit")
+        elif self._controls.correction.value != self._record["response"]:
+            self._controls.tell("the answer as it is; `e` opens your correction again")
 
     # ---- moving ------------------------------------------------------------------------------------------------------
 
@@ -316,38 +405,59 @@ class Viewer:
             self._skipped.add(self._number)
         self._next_unjudged()
 
-    def _move(self, step: int) -> None:
-        if self._number is None:
-            number = self._queue.first(self._searching)
+    def _move(self, step: int, news: str = "") -> None:
+        """Show the next record or the previous one; `news` is told with it."""
+        queue, number = self._queue, self._number
+        otherwise = news or ("this is the last record" if step > 0 else "this is the first record")
+        if number is None:
+            self._find(queue.first, lambda found: self._show_found(found, otherwise, news))
         else:
-            number = self._queue.next(self._number, step, self._searching)
-        self._show_found(number, "this is the last record" if step > 0 else "this is the first record")
+            search = partial(queue.next, number, step)
+            self._find(search, lambda found: self._show_found(found, otherwise, news))
 
-    def _next_unjudged(self) -> None:
+    def _next_unjudged(self, news: str = "") -> None:
         """Show the next record without a judgement; skipped ones only when there are no others."""
-        self._queue.refresh()
-        if self._number is None:
-            self._move(1)
+        queue, number = self._queue, self._number
+        queue.refresh()
+        if number is None:
+            self._move(1, news)
             return
-        first = number = self._queue.next_unjudged(self._number, self._searching)
-        while number is not None and number in self._skipped:
-            number = self._queue.next_unjudged(number, self._searching)
-            if number == first:
+
+        def show(found: int | None) -> None:
+            if found in self._skipped:
                 self._skipped.clear()
-        self._show_found(number, self._all_judged() or "no other unjudged record")
+            self._show_found(found, news or self._all_judged() or "no other unjudged record", news)
+
+        self._find(partial(queue.next_unjudged, number, skipped=frozenset(self._skipped)), show)
 
     def _all_judged(self) -> str:
         """The counts, once there is nothing left to judge; empty before."""
         standing = self._queue.standing()
         if standing.judged < standing.records:
             return ""
-        return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected"
+        later = f", {standing.later:,} later" if standing.later else ""
+        return f"all judged: {standing.accepted:,} accepted, {standing.rejected:,} rejected{later}"
 
-    def _show_found(self, number: int | None, otherwise: str) -> None:
-        if number is None:
-            self._controls.tell(otherwise if self._filter() == Filter() else f"{otherwise} that matches the filter")
-        else:
+    def _find(self, search: Callable[[OnProgress], Result], then: Callable[[Result], None]) -> None:
+        """Search, which another search ends, and do something with the result."""
+        queue, self._news = self._queue, ""
+
+        def alone(on_progress: OnProgress) -> Result:
+            with queue.facts.paused():
+                return search(on_progress)
+
+        self._searches.run(alone, then)
+
+    def _show_found(self, number: int | None, otherwise: str, news: str = "") -> None:
+        """Show a record, and tell the news with it; tell something else if none was found."""
+        if number is not None:
             self._show(number)
+            if news:
+                self._controls.tell(news)
+        elif otherwise == news or self._filter() == Filter():
+            self._controls.tell(otherwise)
+        else:
+            self._controls.tell(f"{otherwise} that matches the filter")
 
     def _go_to(self) -> None:
         wanted = self._controls.goto.value
@@ -360,12 +470,30 @@ class Viewer:
         if number is not None:
             self._show(number)
 
-    def _show_first(self) -> None:
-        """Show the first record that matches the filter, and none if none does."""
-        number = self._queue.first(self._searching)
-        if number is None:
-            self._show(None)
-        self._show_found(number, "no record")
+    def _show_first(self, record_id: str | None = None, *, unjudged: bool = False) -> None:
+        """Show the first record that matches the filter, and none if none does.
+
+        record_id  show this one instead if it is there
+        unjudged   show the first one without a judgement if there is any
+        """
+        queue = self._queue
+
+        def search(on_progress: OnProgress) -> int | None:
+            number = queue.records.number_of(record_id) if record_id else None
+            if number is None:
+                number = queue.first(on_progress)
+                if unjudged and number is not None and queue.judgement(number) is not None:
+                    left = queue.next_unjudged(number, on_progress)
+                    return number if left is None else left
+            return number
+
+        def show(number: int | None) -> None:
+            if number is None:
+                self._show(None)
+            nothing = "no record" if queue.standing().records else "no record here is in dispute"
+            self._show_found(number, nothing)
+
+        self._find(search, show)
 
     def _filter(self) -> Filter:
         controls = self._controls
@@ -377,22 +505,31 @@ class Viewer:
         self._show_first()
 
     def _order_changed(self) -> None:
-        self._put_in_order(self._queue)
-        self._show_first()
+        self._put_in_order(self._show_first)
 
-    def _put_in_order(self, queue: Queue) -> None:
-        order, seed = self._controls.order.value, self._controls.seed.value
-        if order == AT_RANDOM:
-            queue.order_at_random(seed)
-        elif order == BY_SCORE:
-            queue.order_by_score(self._searching)
-        elif order == BY_UNCERTAINTY:
-            queue.order_by_uncertainty(seed)
-        else:
-            queue.order_by_file()
+    def _put_in_order(self, then: Callable[[], None]) -> None:
+        """Put the records in the order that is chosen, and go on."""
+        queue, order, seed = self._queue, self._controls.order.value, self._controls.seed.value
 
-    def _searching(self, done: int) -> None:
-        self._controls.tell(f"{done:,} records searched …")
+        def search(on_progress: OnProgress) -> Sequence[int]:
+            if order == AT_RANDOM:
+                return queue.at_random(seed)
+            if order == BY_SCORE:
+                return queue.by_score(on_progress)
+            if order == BY_UNCERTAINTY:
+                return queue.by_uncertainty(seed, on_progress)
+            if order == BY_LIKELIHOOD:
+                return queue.by_likelihood(seed, on_progress)
+            return queue.by_file()
+
+        def use(found: Sequence[int]) -> None:
+            queue.order = found
+            then()
+
+        self._find(search, use)
+
+    def _tell_searched(self, done: int) -> None:
+        self._controls.tell(" · ".join(filter(None, [self._news, f"{done:,} records searched …"])))
 
     # ---- showing -----------------------------------------------------------------------------------------------------
 
@@ -401,6 +538,7 @@ class Viewer:
 
         What is entered for the record on show so far is kept. Raises InputError if one of the files cannot be read.
         """
+        self._searches.abandon()
         if keep_draft:
             self._keep_draft()
         self._asked = False
@@ -414,8 +552,8 @@ class Viewer:
                 self._findings = find_problems(self._record)
             self._queue.refresh()
         finally:
-            self._render()
             self._show_judgement()
+            self._render()
             self._show_progress()
             self._controls.keyboard.record = -1 if number is None else number
             self._controls.keyboard.shown += 1
@@ -424,10 +562,36 @@ class Viewer:
         page = Page("", "", "", "")
         if self._record is not None:
             raw, images = self._controls.raw.value, self._controls.images
-            page = render(self._record, self._findings, raw=raw, images=images.value)
+            page = render(*self._as_edited(), raw=raw, images=images.value)
             page = page._replace(about=" · ".join(filter(None, [page.about, self._place_among_answers()])))
             images.disabled = not has_images(self._record)
         self._controls.show_page(page)
+
+    def _show_reviews(self) -> None:
+        """Show what others say of the record: models only after the reviewer, unless their suggestions are wanted."""
+        may_see = self._suggest or self._seen is not None
+        html = self._others.html(self._record["id"], models=may_see) if self._record else ""
+        said = self._number is not None and self._queue.by_model(self._number)
+        if said and may_see:
+            html += f"<ul><li>{_by_model(said)}</li></ul>"
+        self._controls.show_reviews(html)
+
+    def _said_by_models(self, number: int) -> str:
+        """What models say of a record, in a line."""
+        said = [review.judgement for review in self._others.of_models(self._queue.records[number]["id"])]
+        if judgement := self._queue.by_model(number):
+            said.append(judgement)
+        return " · ".join(map(_by_model, said))
+
+    def _as_edited(self) -> tuple[dict[str, Any], list[Finding]]:
+        """The record as it is being corrected, and what the machine finds in it; the record itself if it is not."""
+        assert self._record is not None
+        if not self._controls.editing:
+            return self._record, self._findings
+        text = self._controls.correction.value
+        self._controls.show_difference(difference_html(self._record["response"], text))
+        edited = {**self._record, "response": text}
+        return edited, find_problems(edited)
 
     def _place_among_answers(self) -> str:
         assert self._number is not None
@@ -448,16 +612,16 @@ class Viewer:
 
     def _show_judgement(self) -> None:
         self._seen = self._queue.judgement(self._number) if self._number is not None else None
-        self._fill(self._seen.note if self._seen else "", self._seen.criteria if self._seen else ())
         draft = self._drafts.get(self._record["id"]) if self._record else None
-        if draft:
-            self._fill(*draft)
+        self._fill_from(draft or self._judged())
         if self._seen:
             self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>")
+        self._show_reviews()
 
     def _show_progress(self) -> None:
         standing = self._queue.standing()
-        self._controls.show_progress(self._number, standing)
+        place = None if self._number is None else self._queue.place(self._number)
+        self._controls.show_progress(place, standing)
         self._setting = True
         self._controls.show_recent(
             (f"{judgement_html(change.after)} · {change.record_id}", change.number)
@@ -465,13 +629,19 @@ class Viewer:
         )
         self._setting = False
         order = self._controls.order
-        can_learn = standing.judged >= FEWEST and standing.accepted and standing.rejected
-        if can_learn and BY_UNCERTAINTY not in order.options:
+        can_learn = standing.accepted + standing.rejected >= FEWEST and standing.accepted and standing.rejected
+        if can_learn and BY_LIKELIHOOD not in order.options:
             chosen = order.value
             self._setting = True
-            order.options = [*order.options, BY_UNCERTAINTY]
+            order.options = [*order.options, *LEARNT]
             order.value = chosen
             self._setting = False
+
+    def _fill_from(self, draft: Draft) -> None:
+        self._fill(draft.note, draft.criteria)
+        answer = self._record["response"] if self._record else ""
+        self._set(self._controls.correction, answer if draft.correction is None else draft.correction)
+        self._controls.show_editor(draft.editing)
 
     def _fill(self, note: str, criteria: Collection[int]) -> None:
         self._set(self._controls.note, note)
@@ -483,6 +653,19 @@ class Viewer:
         self._setting = True
         field.value = value
         self._setting = False
+
+
+def _paths(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [paths] if isinstance(paths, (str, Path)) else list(paths)
+
+
+def _by_model(judgement: Judgement) -> str:
+    return f"<b>{escape(judgement.model or 'a model')}</b> {judgement_html(judgement)}"
+
+
+def _draft_of(judgement: Judgement) -> Draft:
+    """What the fields have for a judgement."""
+    return Draft(judgement.note, judgement.criteria, judgement.correction or None, bool(judgement.correction))
 
 
 def _load_language_model() -> None:

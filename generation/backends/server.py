@@ -191,10 +191,11 @@ class ServerBackend:
     async def _attempt(self, client: openai.AsyncOpenAI, request: Request, settings: Settings) -> Generation:
         """Raises _TemporaryError, or InputError if nothing will be answered."""
         try:
-            body = await self._send(client, request, settings)
+            async with asyncio.timeout(self.timeout):  # the client's own begins anew with each byte
+                body = await self._send(client, request, settings)
         except openai.APIStatusError as error:
             return self._refused(error.status_code, error.response.text, _wait_asked_for(error.response.headers))
-        except openai.APITimeoutError:
+        except (openai.APITimeoutError, TimeoutError):
             raise _TemporaryError(f"no answer within {self.timeout} s (--timeout)") from None
         except openai.APIConnectionError as error:
             if type(error.__cause__).__name__ in BROKEN_OFF:

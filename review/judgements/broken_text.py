@@ -28,7 +28,7 @@ DOCUMENT = re.compile(r"(---|\.\.\.)\s*(#|$)|%[A-Z]+ ")  # a line that begins or
 CONTINUES = re.compile(r"[]},]|:\s")  # a line that belongs to the one above, however little it is indented
 NAME_ALONE = re.compile(r"([^#]|(?<=\S)#)*:\s*(#|$)")
 WITHOUT_COLON = re.compile(
-    r"(?P<name>[^\s'\"{#?][^\s'\"{]*?)(?P<colon>\s*:?\s*)(?P<value>(accept|reject)(?=\s*(#|$))|{.*)"
+    r"(?P<name>[^\s'\"{#?][^\s'\"{]*?)(?P<colon>\s*:?\s*)(?P<value>(accept|reject|later)(?=\s*(#|$))|{.*)"
 )
 
 

@@ -11,7 +11,9 @@ import yaml
 from review.judgements.judgement import FIELDS, Judgement
 from review.judgements.judgement_reading import Entry
 
+BLOCK_INDENT = "  "
 LINE_BREAK = re.compile("[\n\r\x85\u2028\u2029]")  # as in YAML 1.1
+NEXT_FIELD = re.compile(r"[ \t]*(\r\n|\n)[ \t]*[^\s#]")
 WHITE_SPACE = " \t\n\r\x85\u2028\u2029"
 
 
@@ -26,8 +28,13 @@ def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _OneLine.add_representer(str, _represent)
 
 
-def new_entry(record_id: str, judgement: Judgement) -> str:
-    """An entry: `<id>: accept`, or `<id>: {judgement: reject, criteria: [4], note: ..}`."""
+def new_entry(record_id: str, judgement: Judgement, indent: str = "", line_end: str = "\n") -> str:
+    """An entry: `<id>: accept`, or `<id>: {judgement: reject, criteria: [4], note: ..}`.
+
+    With a correction, it is one field a line, below the id; `indent` is that of the entry.
+    """
+    if judgement.correction:
+        return f"{_yaml(record_id)}:{_block_of(judgement, indent, line_end)}"
     return f"{_yaml(record_id)}: {_yaml(_plain(judgement))}"
 
 
@@ -40,9 +47,20 @@ def changed_entry(text: str, entry: Entry, judgement: Judgement, line_end: str) 
         return _with_fields(text, entry.value, _fields(entry.judgement), _fields(judgement), line_end)
     start, end = entry.key.end_mark.index, entry.value.start_mark.index
     between = text[start:end]
+    after = text[end_of(entry.value, text) :]
     if re.fullmatch(r":\s+", between):  # even if the value began on its own line
+        if judgement.correction:
+            return _with_block(text[:start], after, judgement, line_end)
         between = ": "
-    return text[:start] + between + _yaml(_plain(judgement)) + text[end_of(entry.value, text) :]
+    return text[:start] + between + _yaml(_plain(judgement)) + after
+
+
+def _with_block(key: str, after: str, judgement: Judgement, line_end: str) -> str:
+    """An entry with a correction; a comment behind the judgement is behind the id then, or it would be text."""
+    broken = LINE_BREAK.search(after)
+    comment, rest = (after[: broken.start()], after[broken.start() :]) if broken else (after, "")
+    indent = key[: len(key) - len(key.lstrip(" "))]
+    return f"{key}:{comment.rstrip()}{_block_of(judgement, indent, line_end)}{rest}"
 
 
 def end_of(node: yaml.Node, text: str) -> int:
@@ -63,8 +81,49 @@ def _plain(judgement: Judgement) -> Any:
 
 
 def _fields(judgement: Judgement) -> dict[str, Any]:
-    word = "accept" if judgement.accepted else "reject"
-    return {"judgement": word, "criteria": list(judgement.criteria), "note": judgement.note, "model": judgement.model}
+    return {
+        "judgement": judgement.word,
+        "criteria": list(judgement.criteria),
+        "note": judgement.note,
+        "model": judgement.model,
+        "correction": judgement.correction,
+        "corrects": judgement.corrects,
+    }
+
+
+def _block_of(judgement: Judgement, indent: str, line_end: str) -> str:
+    """The judgement below its id, one field a line.
+
+    The last is not a text of several lines, to which blank lines and comments behind the entry could belong.
+    """
+    deeper = indent + BLOCK_INDENT
+    lines = [
+        f"{name}: {_lines_of(value, deeper, line_end) if name == 'correction' else _yaml(value)}"
+        for name, value in _fields(judgement).items()
+        if value or name == "corrects"
+    ]
+    return "".join(f"{line_end}{deeper}{line}" for line in lines)
+
+
+def _lines_of(text: str, indent: str, line_end: str) -> str:
+    """A text as YAML's literal block, line by line below `indent`; what that cannot hold is quoted, on one line."""
+    body = text.removesuffix("\n")
+    if body.endswith(tuple(WHITE_SPACE)):  # nobody would see it
+        return _yaml(text)
+    end = "-" if body == text else ""
+    begin = str(len(BLOCK_INDENT)) if body[:1].isspace() else ""  # or the first line would say how deep all are
+    lines = [f"{indent}{BLOCK_INDENT}{line}" if line else "" for line in body.split("\n")]
+    block = line_end.join([f"|{begin}{end}", *lines])
+    return block if _read(f"{indent}text: {block}{line_end}") == text else _yaml(text)
+
+
+def _read(entry: str) -> Any:
+    """The text of an entry's value; None if it is not YAML."""
+    try:
+        root: Any = yaml.compose(entry, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return None
+    return root.value[0][1].value
 
 
 def _yaml(value: Any) -> str:
@@ -106,6 +165,13 @@ def _with_fields(
     """The text with changed fields replaced in place, and new ones inserted after the word."""
     nodes = {name.value: (name, field) for name, field in value.value}
     edits, missing = [], []  # edits: start, end, new text
+    indent = " " * value.start_mark.column
+
+    def written(name: str, before_field: bool) -> str:
+        """A field's value; before_field: the next line is another field, so that this one may have several lines."""
+        block = name == "correction" and before_field and not value.flow_style and after[name]
+        return _lines_of(after[name], indent, line_end) if block else _yaml(after[name])
+
     for name in FIELDS:
         if after[name] == before[name]:
             continue
@@ -113,9 +179,10 @@ def _with_fields(
             end = end_of(nodes[name][1], text)
             start = min(nodes[name][1].start_mark.index, end)
             space = " " if start == end else ""  # an empty `note:`
-            edits.append((start, end, space + _yaml(after[name])))
+            before_field = bool(NEXT_FIELD.match(text, end))
+            edits.append((start, end, space + written(name, before_field)))
         else:
-            missing.append(f"{name}: {_yaml(after[name])}")
+            missing.append(f"{name}: {written(name, 'corrects' not in nodes)}")
     if missing:
         name, word = nodes["judgement"]
         place, between = end_of(word, text), ", "

@@ -62,7 +62,9 @@ class JudgementFile:
             if earlier != seen:
                 raise ConflictError(record_id, earlier)
             if judgement is not None:
-                judgement = replace(judgement, note=SURROGATE.sub("\N{REPLACEMENT CHARACTER}", judgement.note))
+                texts = judgement.note, judgement.correction
+                note, correction = (SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) for text in texts)
+                judgement = replace(judgement, note=note, correction=correction)
             if judgement != earlier:
                 self._data = None  # so that the file is read again if the rest fails
                 text.put(record_id, judgement)

@@ -25,9 +25,10 @@ from review.judgements.broken_text import (
 from review.judgements.judgement import CRITERIA, EXAMPLE, FIELDS, WORDS, Judgement
 from review.judgements.record_ids import record_id_of
 
-FORM = "a judgement is `accept`, `reject` or {judgement: reject, criteria: [4], note: ..}"
+FORM = "a judgement is `accept`, `reject`, `later` or {judgement: reject, criteria: [4], note: ..}"
 ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 MOST = 50  # mistakes reported of a file
+MISSPELT = tuple(name for name in FIELDS if name != "model")  # which is too short to tell
 NEAR = 0.8  # difflib's ratio, from which on a field is misspelt: "critera" 0.93, "judgment" 0.94, "notes" 0.89
 
 
@@ -67,9 +68,10 @@ def load_judgement_files(paths: Iterable[str]) -> dict[str, dict[str, Judgement]
 def load_judgements(path: str | Path) -> dict[str, Judgement]:
     """The judgements of a file by record id, in the file's order; an empty file has none.
 
-    Raises MistakesError with file and line of each mistake: text that is not YAML, a word that is neither accept nor
-    reject, a record that is judged twice, criteria other than 1 to 7, a misspelt field or one without a value. Other
-    fields than FIELDS are the reviewer's own. Raises InputError if there is no file.
+    Raises MistakesError with file and line of each mistake: text that is not YAML, a word that is not accept, reject
+    or later, a record that is judged twice, criteria other than 1 to 7, a misspelt field or one without a value, a
+    correction of an answer that is not accepted. Other fields than FIELDS are the reviewer's own. Raises InputError if
+    there is no file.
     """
     try:
         data = Path(path).read_bytes()
@@ -162,13 +164,15 @@ class _Reader:
             if len(self.mistakes) == mistakes:
                 self._mistake(id_node, "has no `judgement:`; write {judgement: reject, ..} or just the word")
             return Judgement(False, line=line)
-        return Judgement(
-            self._accepted(fields["judgement"]),
-            self._criteria(fields["criteria"]) if "criteria" in fields else (),
-            self._note(fields["note"]) if "note" in fields else "",
-            line,
-            self._note(fields["model"], "model") if "model" in fields else "",
+        accepted = self._accepted(fields["judgement"])
+        criteria = self._criteria(fields["criteria"]) if "criteria" in fields else ()
+        note, model, correction, corrects = (
+            self._note(fields[name], name) if name in fields else ""
+            for name in ("note", "model", "correction", "corrects")
         )
+        if correction and not accepted and len(self.mistakes) == mistakes:
+            self._mistake(fields["correction"], "only an accepted answer has a correction; write `judgement: accept`")
+        return Judgement(accepted, criteria, note, line, model, correction, corrects if correction else "")
 
     def _fields(self, node: yaml.MappingNode) -> dict[str, yaml.Node]:
         fields: dict[str, yaml.Node] = {}
@@ -183,15 +187,16 @@ class _Reader:
             fields[meant or key.value] = value
         return fields
 
-    def _accepted(self, node: yaml.Node, id_node: yaml.Node | None = None) -> bool:
-        if node.value not in WORDS:
+    def _accepted(self, node: yaml.Node, id_node: yaml.Node | None = None) -> bool | None:
+        if not isinstance(node, yaml.ScalarNode) or node.value not in WORDS:
             if _goes_on(node):
                 self._mistake(node, "is a part of the judgement above, being indented; begin a comment with #", below=1)
                 return False
             word = repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or a mapping"
             no_colon = missing_colon(self._text, id_node.start_mark.index) if id_node else None
-            self._mistake(node, no_colon or f"the judgement is {word}; write accept or reject")
-        return bool(node.value == "accept")
+            self._mistake(node, no_colon or f"the judgement is {word}; write accept, reject or later")
+            return False
+        return WORDS[node.value]
 
     def _criteria(self, node: yaml.Node) -> tuple[int, ...]:
         numbers = [item.value for item in node.value] if isinstance(node, yaml.SequenceNode) else [node.value]
@@ -200,7 +205,7 @@ class _Reader:
         self._mistake(node, "criteria must be numbers from 1 to 7, as in criteria: [4, 6]")
         return ()
 
-    def _note(self, node: yaml.Node, name: str = "note") -> str:
+    def _note(self, node: yaml.Node, name: str) -> str:
         if isinstance(node, yaml.ScalarNode):
             return str(node.value)
         self._mistake(node, f'the {name} is a list or a mapping; write text with brackets or braces in "double quotes"')
@@ -234,5 +239,5 @@ def _goes_on(node: yaml.Node) -> bool:
 @lru_cache
 def _misspelt(name: str) -> str | None:
     """The field that a name misspells, as critera misspells criteria; None for any other name."""
-    near = get_close_matches(name.lower(), FIELDS[:3], n=1, cutoff=NEAR)
+    near = get_close_matches(name.lower(), MISSPELT, n=1, cutoff=NEAR)
     return near[0] if near and name not in FIELDS else None

@@ -117,6 +117,7 @@ class JudgementText:
     def put(self, record_id: str, judgement: Judgement | None) -> None:
         """Change, add or remove an entry; raises InputError if the result would not be read as intended."""
         known = record_id_of(record_id)
+        self.block_scalars |= judgement is not None and judgement.correction != ""
         if judgement is None:
             self._remove(known)
         elif known in self.place:
@@ -129,7 +130,7 @@ class JudgementText:
         if before and not LINE_BREAK.match(before[-1]):
             before += self.line_end
             self.parts.append(self.line_end)
-        text = self.indent + new_entry(written, judgement) + self.line_end
+        text = self.indent + new_entry(written, judgement, self.indent, self.line_end) + self.line_end
         self._check(text, record_id, judgement)
         self.place[record_id] = len(self.parts)
         self.parts.append(text)
@@ -181,7 +182,8 @@ def _lines_in(text: str) -> int:
 def _moved(judgement: Judgement, lines: int) -> Judgement:
     if not lines:
         return judgement
-    return Judgement(judgement.accepted, judgement.criteria, judgement.note, judgement.line + lines)
+    one = judgement  # written out because dataclasses.replace takes twice the time, of thousands of judgements
+    return Judgement(one.accepted, one.criteria, one.note, one.line + lines, one.model, one.correction, one.corrects)
 
 
 def _common_prefix(one: str, other: str) -> int:
