@@ -778,6 +778,37 @@ FORGERIES = {
         """,
         LOOKS,
     ),
+    "the constant that stands for the reporter": (
+        """
+        import os
+        def f(x):
+            return x + 0
+        def test_f():
+            check = b"\\0check"
+            for cell in getattr(check, "__closure__", None) or ():
+                if getattr(cell.cell_contents, "__name__", "") == "report":
+                    check(0, f(2) + 2)
+                    cell.cell_contents("done")
+                    os._exit(0)
+            assert f(2) == 4
+        test_f()
+        """,
+        "a test fails",
+    ),
+    "other code in the place of the tests": (
+        """
+        def f(x):
+            return x
+        def test_f():
+            assert f(2) == 4
+        def g():
+            return None
+        test_f.__code__ = g.__code__
+        test_f()
+        assert f(0) == 0
+        """,
+        LOOKS,
+    ),
     "the code of a generator of the tests": (
         "def f(x):\n    return x\n(n for n in 'x').gi_code\nassert f(2) == 4",
         LOOKS,
@@ -957,6 +988,20 @@ FORGERIES = {
         assert f(2) == Number.FOUR
         """,
         "a test fails",
+    ),
+    "a field that a data class says it does not compare": (
+        """
+        from dataclasses import dataclass
+        @dataclass
+        class Pair:
+            x: int
+            y: int
+        Pair.__dataclass_fields__.pop("y")
+        def f(x):
+            return Pair(x + 0, 7)
+        assert f(1) == Pair(1, 2)
+        """,
+        "a test compares no plain data",
     ),
     "what a Counter says that it has": (
         """

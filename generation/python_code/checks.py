@@ -38,7 +38,7 @@ from generation.python_code.judging import (
     tells,
     tells_kind_only,
 )
-from generation.sandbox.runner import CHECK
+from generation.sandbox.bubblewrap import CHECK
 
 Judgement = Callable[[list[Any]], bool]  # from the values of the operands
 FAILED = "..."  # a value that hardly a function has; see Failed in generation/sandbox/bubblewrap.py

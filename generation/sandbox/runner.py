@@ -11,7 +11,7 @@ by inspecting frames, objects or the code of its tests. That ends it (INSPECTING
 stdin: marshal of (modules to import for all runs, limits, seccomp filter or None, seconds of wall time for a run and
 for a job, bytes and files that a folder may hold), then of jobs until it ends; a job is a list of runs, and a run is
 (code of the program, code of its tests, seconds of CPU time, seed of random numbers, seconds by which its clock is
-wrong). stdout, for each job: a
+wrong, the constant in the tests' code that stands for the function which reports a check). stdout, for each job: a
 line "ready", then for each run a line "<end> <CPU seconds> <size>" and `size` bytes of reports, as JSON lines:
 
     ["check", number, [values]]      a check of the tests was reached, and its operands had these values
@@ -43,14 +43,13 @@ if TYPE_CHECKING:
 
     Filter = tuple[dict[str, int], _ctypes.Structure]
     Limits = list[tuple[str, int]]
-    Run = tuple[types.CodeType, types.CodeType, float, int, float]
+    Run = tuple[types.CodeType, types.CodeType, float, int, float, bytes]
     Encoders = dict[int, tuple[str, Callable[[Any], Any]]]
 
 MAX_REPORTED = 1 << 20  # bytes per run
 POLL_SECONDS = 0.1  # between looks whether a silent child has ended
 MAX_MESSAGE = 500  # characters of an exception's message
 REPORTS = 3  # the child's file descriptor for them
-CHECK = b"\0check"  # a constant in the tests' code; it stands for the function that reports a check
 LOOKED_INTO = 77  # exit status of a child that inspected the interpreter
 
 # audit events (https://docs.python.org/3/library/audit_events.html) of code that inspects frames and objects
@@ -164,7 +163,7 @@ def supervise(
     encoders: Encoders,
 ) -> tuple[str, float, bytes]:
     """Run a program in a child. Returns how it ended, its CPU seconds, and its reports without their signatures."""
-    program, tests, cpu_seconds, seed, clock_error = run
+    program, tests, cpu_seconds, seed, clock_error, check_constant = run
     key = os.urandom(32)
     reading, writing = os.pipe()
     child = os.fork()
@@ -174,7 +173,8 @@ def supervise(
             enter_folder(number, seccomp, space)
             confine(writing, limits, seccomp, cpu_seconds)
             set_chance(seed, clock_error)
-            execute(program, tests, reporters(key, encoders))
+            report, check = reporters(key, encoders)
+            execute(program, with_check(tests, check_constant, check), report)
         finally:
             leave(1)
     os.close(writing)
@@ -327,14 +327,12 @@ def at_the_time(function: Callable[[float], Any]) -> Callable[..., Any]:
     return lambda seconds=None: function(time.time() if seconds is None else seconds)
 
 
-def execute(program: types.CodeType, tests: types.CodeType, functions: tuple[Callable[..., None], ...]) -> None:
+def execute(program: types.CodeType, tests: types.CodeType, report: Callable[..., None]) -> None:
     """Execute the program, then its tests, and report. The tests get the builtins from before the program."""
-    report, check = functions
     leave = os._exit
     module = types.ModuleType("program")
     module.__dict__["__builtins__"] = builtins  # exec would pass PRISTINE
     sys.modules["program"] = sys.modules["__main__"] = module
-    tests = with_check(tests, check)
     namespace: dict[str, Any] = {}  # of the tests
     forbid_inspecting(namespace)
     stage = "program"
@@ -350,10 +348,10 @@ def execute(program: types.CodeType, tests: types.CodeType, functions: tuple[Cal
     leave(0)  # without atexit handlers, other threads or finalizers
 
 
-def with_check(code: types.CodeType, check: Callable[..., None]) -> types.CodeType:
-    """The tests' code with the function in place of CHECK: as a constant, so that no name refers to it."""
-    constants = [with_check(item, check) if isinstance(item, types.CodeType) else item for item in code.co_consts]
-    return code.replace(co_consts=tuple(check if item == CHECK else item for item in constants))
+def with_check(code: types.CodeType, constant: bytes, check: Callable[..., None]) -> types.CodeType:
+    """The tests' code with the function in place of a constant, so that no name refers to it."""
+    items = [with_check(item, constant, check) if isinstance(item, types.CodeType) else item for item in code.co_consts]
+    return code.replace(co_consts=tuple(check if item == constant else item for item in items))
 
 
 def forbid_inspecting(namespace: dict[str, Any]) -> None:
@@ -363,8 +361,8 @@ def forbid_inspecting(namespace: dict[str, Any]) -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event in INSPECTING:
             leave(LOOKED_INTO)
-        if event == "object.__getattr__":
-            item, name = arguments
+        if event == "object.__getattr__" or event == "object.__setattr__":
+            item, name = arguments[:2]
             if name in FRAMES or (name == "__code__" and item.__globals__ is namespace):
                 leave(LOOKED_INTO)
 
@@ -475,9 +473,10 @@ def described(value: Any, kind: type, objects: list[object]) -> tuple[str, Any]:
     if bases[compares] is tuple and type(spaces[0].get("_fields")) is tuple:
         return "tuple", [tuple.__getitem__(value, index) for index in range(tuple.__len__(value))]
     fields = spaces[compares].get("__dataclass_fields__")
-    if type(fields) is dict and compares == 0 and generated(spaces[0]["__eq__"]):
+    if type(fields) is dict and compares == 0:
         names = [name for name, field in fields.items() if field.compare and field._field_type.name == "_FIELD"]
-        return "fields", [identity(kind, objects), [[name, object.__getattribute__(value, name)] for name in names]]
+        if names == compared_by(spaces[0]["__eq__"]):
+            return "fields", [identity(kind, objects), [[name, object.__getattribute__(value, name)] for name in names]]
     owner = bases[compares]
     enum = sys.modules.get("enum")
     if enum and any(base is enum.Enum for base in bases) and (owner is object or owner is int or owner is str):
@@ -492,9 +491,11 @@ def described(value: Any, kind: type, objects: list[object]) -> tuple[str, Any]:
     return "object", [quoted_name(kind), identity(value, objects), true, owner is object or owner is type]
 
 
-def generated(function: object) -> bool:
-    """Whether the module dataclasses made a function: it compiles text, which has no file."""
-    return type(function) is types.FunctionType and function.__code__.co_filename == "<string>"
+def compared_by(equality: object) -> list[str] | None:
+    """The fields that an `__eq__` compares if the module dataclasses made it, from text, which has no file."""
+    if type(equality) is not types.FunctionType or equality.__code__.co_filename != "<string>":
+        return None
+    return [name for name in equality.__code__.co_names if name not in ("__class__", "NotImplemented")]
 
 
 def quoted_name(kind: type) -> str:
