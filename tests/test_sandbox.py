@@ -1001,7 +1001,20 @@ FORGERIES = {
             return Pair(x + 0, 7)
         assert f(1) == Pair(1, 2)
         """,
-        "a test compares no plain data",
+        "a test fails",
+    ),
+    "objects that are equal to each other": (
+        """
+        class Number:
+            def __init__(self, value):
+                self.value = value
+            def __eq__(self, other):
+                return True
+        def f(x):
+            return Number(x + 0)
+        assert f(2) == Number(4)
+        """,
+        UNNOTICED,
     ),
     "what a Counter says that it has": (
         """

@@ -84,7 +84,8 @@ def imports_test_module(statement: ast.stmt) -> bool:
 
 def is_fixture(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.FunctionDef) and any(
-        ast.unparse(decorator).startswith(("pytest.fixture", "fixture")) for decorator in statement.decorator_list
+        ast.unparse(decorator).partition("(")[0] in ("pytest.fixture", "fixture")
+        for decorator in statement.decorator_list
     )
 
 
@@ -136,7 +137,7 @@ def calls_of_function(
     for parameter in required:
         if parameter.arg not in given and (made := fixture_value(parameter.arg, fixtures)):
             given[parameter.arg] = made
-    if not {parameter.arg for parameter in required} <= given.keys():
+    if not {parameter.arg for parameter in required} <= given.keys() <= {parameter.arg for parameter in parameters}:
         return []
     call = awaited(test, f"{name}({', '.join(f'{name}={value}' for name, value in given.items())})")
     lines = [" " * depth + line for depth, line in enumerate([*reversed(loops), call])]  # the lowest is the outermost

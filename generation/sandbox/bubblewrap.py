@@ -334,19 +334,23 @@ class NotPlain(Exception):  # noqa: N818 - whether it is an error depends on the
 
 @dataclass(frozen=True, eq=False)
 class Opaque:
-    """An object in the sandbox. Only its identity and its truth are known here."""
+    """An object in the sandbox. Known here: its identity, its truth, and which others of its class it is equal to."""
 
     kind: str
     number: int  # the same for the same object
     true: bool
     unique: bool  # whether it is equal to itself only
+    equal: list[int] = field(default_factory=list)  # numbers of others that came before it in the check
 
     def __bool__(self) -> bool:
         return self.true
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Opaque) and self.number == other.number:
-            return True
+        if isinstance(other, Opaque):
+            if self.number == other.number:
+                return True
+            if self.kind == other.kind and not (self.unique or other.unique):
+                return other.number in self.equal or self.number in other.equal
         if not self.unique or (isinstance(other, Opaque) and not other.unique):
             raise NotPlain(self.kind)
         return False

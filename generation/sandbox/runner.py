@@ -374,7 +374,7 @@ def reporters(key: bytes, encoders: Encoders) -> tuple[Callable[..., None], Call
     """Two functions: one reports anything, the other the operands of a check."""
     write = os.write
     order = 0
-    objects: list[object] = []  # that were reported; kept, so that no two have the same address
+    objects = Objects()
 
     def send(text: str) -> None:
         nonlocal order
@@ -385,6 +385,7 @@ def reporters(key: bytes, encoders: Encoders) -> tuple[Callable[..., None], Call
         send(encoded(list(parts), encoders, objects))
 
     def check(number: int, *values: object) -> None:
+        objects.in_check = []
         try:
             text = encoded(list(values), encoders, objects)
         except RecursionError as error:
@@ -403,6 +404,35 @@ def message_of(error: BaseException) -> str:
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
+class Objects:
+    """The objects that were reported, each with a number. They are kept, so that no two have the same address."""
+
+    def __init__(self) -> None:
+        self.known: list[object] = []
+        self.in_check: list[int] = []  # those with an __eq__ of their own in the check at hand
+
+    def number(self, value: object) -> int:
+        """A number for an object, the same whenever it is reported again."""
+        for number, other in enumerate(self.known):
+            if other is value:
+                return number
+        self.known.append(value)
+        return len(self.known) - 1
+
+    def equal_to(self, value: object) -> list[int]:
+        """The objects of the same class that were reported before in this check and say that they are equal."""
+        equal = []
+        for number in self.in_check:
+            other = self.known[number]
+            try:
+                if type(other) is type(value) and other == value:
+                    equal.append(number)
+            except Exception:  # noqa: BLE001 - from the untrusted code's own __eq__
+                pass
+        self.in_check.append(self.number(value))
+        return equal
+
+
 def value_encoders() -> Encoders:
     """How values of the standard library's types are made of simpler ones, for those whose modules are imported.
 
@@ -433,12 +463,12 @@ def value_encoders() -> Encoders:
     return {id(kind): (name, kind.__str__ if encode is str else encode) for name, kind, encode in kinds}
 
 
-def encoded(value: Any, encoders: Encoders, objects: list[object]) -> str:
+def encoded(value: Any, encoders: Encoders, objects: Objects) -> str:
     """A value as JSON. What JSON lacks becomes an object with one item, named after the type.
 
     Values of the program's own classes are described by what the process that judges can compare: the fields of named
     tuples and data classes, the names of enumerations, the identity of everything else. No code of these classes
-    runs here, except for the truth of the last.
+    runs here, except for the truth of the last, and whether two of the same class in a check are equal.
     """
     kind = type(value)
     if value is None or kind is bool:
@@ -465,7 +495,7 @@ def encoded(value: Any, encoders: Encoders, objects: list[object]) -> str:
     return f'{{"{name}":{encoded(parts, encoders, objects)}}}'
 
 
-def described(value: Any, kind: type, objects: list[object]) -> tuple[str, Any]:
+def described(value: Any, kind: type, objects: Objects) -> tuple[str, Any]:
     """The form and the parts of a value of a class of the program."""
     bases = type.__dict__["__mro__"].__get__(kind)
     spaces = [type.__dict__["__dict__"].__get__(base) for base in bases]
@@ -476,19 +506,21 @@ def described(value: Any, kind: type, objects: list[object]) -> tuple[str, Any]:
     if type(fields) is dict and compares == 0:
         names = [name for name, field in fields.items() if field.compare and field._field_type.name == "_FIELD"]
         if names == compared_by(spaces[0]["__eq__"]):
-            return "fields", [identity(kind, objects), [[name, object.__getattribute__(value, name)] for name in names]]
+            return "fields", [objects.number(kind), [[name, object.__getattribute__(value, name)] for name in names]]
     owner = bases[compares]
     enum = sys.modules.get("enum")
     if enum and any(base is enum.Enum for base in bases) and (owner is object or owner is int or owner is str):
         member = object.__getattribute__(value, "__dict__")
         if owner is object:
-            return "fields", [identity(kind, objects), [[member["_name_"], identity(value, objects)]]]
+            return "fields", [objects.number(kind), [[member["_name_"], objects.number(value)]]]
         return "plain", int.__index__(value) if owner is int else str.__str__(value)
     try:
         true = bool(value)
     except Exception:  # noqa: BLE001 - from the untrusted code's own __bool__
         true = True
-    return "object", [quoted_name(kind), identity(value, objects), true, owner is object or owner is type]
+    unique = owner is object or owner is type
+    equal = [] if unique else objects.equal_to(value)
+    return "object", [quoted_name(kind), objects.number(value), true, unique, equal]
 
 
 def compared_by(equality: object) -> list[str] | None:
@@ -500,15 +532,6 @@ def compared_by(equality: object) -> list[str] | None:
 
 def quoted_name(kind: type) -> str:
     return str(type.__dict__["__name__"].__get__(kind))
-
-
-def identity(value: object, objects: list[object]) -> int:
-    """A number for an object, the same whenever it is reported again."""
-    for number, other in enumerate(objects):
-        if other is value:
-            return number
-    objects.append(value)
-    return len(objects) - 1
 
 
 if __name__ == "__main__":
