@@ -647,6 +647,26 @@ HONEST = {
         if __name__ == "__main__":
             sys.exit(main())
         """,
+    "a function whose mutants crash the other one": """
+        from itertools import groupby
+        def f(text):
+            return [(c, len(list(group))) for c, group in groupby(text)]
+        def g(pairs):
+            return "".join(c * n for c, n in pairs)
+        for text in ("", "aab"):
+            assert g(f(text)) == text
+        assert f("aab") == [("a", 2), ("b", 1)]
+        """,
+    "a helper that compares": """
+        def close(a, b):
+            return abs(a - b) < 1e-9
+        def f(x):
+            return x / 2
+        assert close(f(9), 4.5)
+        half = f(4)
+        assert close(half, 2)
+        """,
+    "a long number": f"def f():\n    return 0x{'f' * 3600} - 1\nassert f() % 16 == 14 and f() == 2 ** 14400 - 2",
     "two functions and what builds their arguments": """
         class Node:
             def __init__(self, value, next=None):
