@@ -64,11 +64,12 @@ class ParsedResponse:
     html: list[Span] = field(default_factory=list)  # tags, and lines of blocks of them
     quotes: list[Span] = field(default_factory=list)  # block quotes, the outermost
     links: list[Link] = field(default_factory=list)  # the outer before the inner
+    participants: Sequence[str] = ()  # names of the thread's other authors
 
     @staticmethod
-    def of(instruction: str, response: str) -> ParsedResponse:
+    def of(instruction: str, response: str, participants: Sequence[str] = ()) -> ParsedResponse:
         """Parse a response; never raises on odd text."""
-        parsed = ParsedResponse(instruction, response)
+        parsed = ParsedResponse(instruction, response, participants=participants)
         parsed._read_events()
         parsed._read_math()
         return parsed
