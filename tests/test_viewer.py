@@ -284,7 +284,7 @@ def test_controls_may_act_in_several_threads(hands):
     for thread in threads:
         thread.join()
     assert set(hands.file) == set(IDS)
-    assert "5 judged (100 %)" in hands.text("progress")
+    assert "all judged · 5 accepted" in hands.text("progress")
 
 
 def test_every_key_is_explained_and_has_a_control(hands):
@@ -428,7 +428,7 @@ def test_skipped_records_come_last(hands):
     assert hands.shown == IDS[0]
     hands.click("Accept", "Accept")
     assert set(hands.file) == set(IDS)
-    assert "5 judged (100 %)" in hands.text("progress")
+    assert "all judged · 5 accepted" in hands.text("progress")
 
 
 def test_the_viewer_says_when_everything_is_judged(hands):

@@ -315,7 +315,7 @@ class Viewer:
         self._drafts.pop(record_id, None)
         self._fill_from(_draft_of(judgement))
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
-        self._advance(" · ".join(filter(None, [self._all_judged(), saved, said])))
+        self._advance(" · ".join(filter(None, [saved, said, self._all_judged()])))
 
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
