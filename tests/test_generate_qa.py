@@ -227,6 +227,7 @@ REJECTED = {
     "question: copied from the prompt": {
         "question": "Why did the engineer of the Ellgate bridge hang its deck from steel chains?"
     },
+    "question: about an example of the prompt": {"question": "Why was the Ellgate bridge put out for walkers to use?"},
     "question: is a fragment": {"question": "Why the lamp of Teld?"},
     "question: below 4 words": {"question": "Why did Teld?"},
     "question: above 40 words": {"question": f"Why was the lamp of Teld put out {'again and again ' * 12}?"},
@@ -292,6 +293,7 @@ def test_every_reason_of_the_recipe_is_tested():
         "not self-contained",
         "nothing but a draft",
         "copied from the prompt",
+        "about an example of the prompt",
         "cut at max_tokens",
         "does not begin with its word",
         "has not one question mark, at its end",
