@@ -20,7 +20,7 @@ needs.package("torch", "torch")
 needs.package("transformers", "generate")
 
 import generate_qa
-from generation.qa.recipe import PROMPTS, RECIPE
+from generation.qa.recipe import CHAT_PROMPTS, PROMPTS, RECIPE, read_prompts
 from tests import tiny_models
 from tests.conftest import ROOT, Run, assert_one_line_error, jsonl, record, run_script, table
 from tests.model_server import KEY, Fault, ModelServer, Reply
@@ -302,6 +302,14 @@ def test_every_reason_of_the_recipe_is_tested():
     for word in words:
         assert f'"{word}"' in source + evaluations
         assert any(reason.endswith(f": {word}") for reason in REJECTED)
+
+
+@pytest.mark.parametrize("folder", [PROMPTS, CHAT_PROMPTS])
+def test_each_example_of_a_question_is_about_another_passage(folder):
+    """After two about one passage, a small model asks about that passage, whatever it is given."""
+    turns = read_prompts(folder, folder == CHAT_PROMPTS)["question"].turns
+    passages = re.findall(r"^Passage: (.*)", "\n".join(turns), re.M)
+    assert len(set(passages)) == len(passages) == 4 and passages[-1] == "{passage}"
 
 
 def test_a_dropped_question_skips_the_remaining_steps_and_keeps_its_texts_and_scores(notes, tmp_path):

@@ -188,7 +188,9 @@ def test_tokens_that_are_too_unlikely_to_be_sorted_are_outside_the_nucleus(top_p
     drawn = local._TokenChoice(list(range(64)), Settings(1, temperature=0.8, top_p=top_p))._sample(logprobs)
     likely, order = (logprobs / 0.8).softmax(-1).sort(descending=True, stable=True)
     for row in range(64):
-        inside = [share for share, at in zip(likely[row], likely[row].cumsum(0) - likely[row], strict=True) if at < top_p]
+        inside = [
+            share for share, at in zip(likely[row], likely[row].cumsum(0) - likely[row], strict=True) if at < top_p
+        ]
         up_to = torch.stack(inside).cumsum(0)
         rank = int(torch.searchsorted(up_to, random.Random(row).random() * up_to[-1], right=True))
         assert drawn[row].item() == order[row, rank].item()

@@ -255,7 +255,7 @@ def _is_copied(text: str, template: Template) -> bool:
 
 
 def _is_about_an_example(candidate: QuestionCandidate, template: Template) -> bool:
-    """Whether more words of a question are found only in the prompt, as those of its examples are, than in the passage."""
+    """Whether more of a question's words are only in the prompt, as those of its examples, than in the passage."""
     question, passage = candidate.texts["question"], candidate.passage.body
     in_either = share_found(question, " ".join([passage, *template.turns]))
     return in_either > 2 * share_found(question, passage)
