@@ -159,6 +159,9 @@ def _check_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | Non
         return "declined"
     if outside := word_count_outside(answer, limits.answer_words):
         return outside
+    question = candidate.texts["question"]
+    if " or " not in question and share_found(answer, question) == 1:
+        return "repeats the question"
     candidate.scores["found"] = share_found(answer, candidate.passage.body)
     return _below(candidate, "found", limits.min_found, "found in the passage")
 
