@@ -20,7 +20,7 @@ needs.package("torch", "torch")
 needs.package("transformers", "generate")
 
 import generate_qa
-from generation.qa.recipe import PROMPTS, RECIPE
+from generation.qa.recipe import CHAT_PROMPTS, PROMPTS, RECIPE, read_prompts
 from tests import tiny_models
 from tests.conftest import ROOT, Run, assert_one_line_error, jsonl, record, run_script, table
 from tests.model_server import KEY, Fault, ModelServer, Reply
@@ -227,6 +227,7 @@ REJECTED = {
     "question: copied from the prompt": {
         "question": "Why did the engineer of the Ellgate bridge hang its deck from steel chains?"
     },
+    "question: about an example of the prompt": {"question": "Why was the Ellgate bridge put out for walkers to use?"},
     "question: is a fragment": {"question": "Why the lamp of Teld?"},
     "question: below 4 words": {"question": "Why did Teld?"},
     "question: above 40 words": {"question": f"Why was the lamp of Teld put out {'again and again ' * 12}?"},
@@ -234,6 +235,7 @@ REJECTED = {
     "answer: empty": {"answer": ""},
     "answer: declined": {"answer": "unanswerable"},
     "answer: above 40 words": {"answer": "oil had grown dear " * 11},
+    "answer: repeats the question": {"answer": "because the lamp was put out"},
     "answer: cut at max_tokens": {"answer": Reply("because oil had", -0.1, "length")},
     "answer: below 0.7 found in the passage": {"answer": "because a storm broke the glass"},
     "asked back: empty": {"asked_back": ""},
@@ -292,7 +294,9 @@ def test_every_reason_of_the_recipe_is_tested():
         "not self-contained",
         "nothing but a draft",
         "copied from the prompt",
+        "about an example of the prompt",
         "cut at max_tokens",
+        "repeats the question",
         "does not begin with its word",
         "has not one question mark, at its end",
         "is a fragment",
@@ -300,6 +304,14 @@ def test_every_reason_of_the_recipe_is_tested():
     for word in words:
         assert f'"{word}"' in source + evaluations
         assert any(reason.endswith(f": {word}") for reason in REJECTED)
+
+
+@pytest.mark.parametrize("folder", [PROMPTS, CHAT_PROMPTS])
+def test_each_example_of_a_question_is_about_another_passage(folder):
+    """After two about one passage, a small model asks about that passage, whatever it is given."""
+    turns = read_prompts(folder, folder == CHAT_PROMPTS)["question"].turns
+    passages = re.findall(r"^Passage: (.*)", "\n".join(turns), re.M)
+    assert len(set(passages)) == len(passages) == 4 and passages[-1] == "{passage}"
 
 
 def test_a_dropped_question_skips_the_remaining_steps_and_keeps_its_texts_and_scores(notes, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -180,6 +181,21 @@ def test_tokens_are_drawn_as_often_as_they_are_likely(folders):
     assert sum(abs(drawn[token] / count - share / total) for token, share in nucleus.items()) / 2 < 0.06
 
 
+@pytest.mark.parametrize("top_p", [0.5, 0.95, 0.9999, 1.0])
+def test_tokens_that_are_too_unlikely_to_be_sorted_are_outside_the_nucleus(top_p):
+    """Against nucleus sampling with all tokens sorted; many of these are equally likely."""
+    logprobs = (torch.randn(64, 3000, generator=torch.Generator().manual_seed(5)) * 3).round(decimals=1).log_softmax(-1)
+    drawn = local._TokenChoice(list(range(64)), Settings(1, temperature=0.8, top_p=top_p))._sample(logprobs)
+    likely, order = (logprobs / 0.8).softmax(-1).sort(descending=True, stable=True)
+    for row in range(64):
+        inside = [
+            share for share, at in zip(likely[row], likely[row].cumsum(0) - likely[row], strict=True) if at < top_p
+        ]
+        up_to = torch.stack(inside).cumsum(0)
+        rank = int(torch.searchsorted(up_to, random.Random(row).random() * up_to[-1], right=True))
+        assert drawn[row].item() == order[row, rank].item()
+
+
 def test_a_tiny_top_p_is_greedy(folder):
     sampled = generate(folder, PROMPTS, Settings(8, temperature=1.0, top_p=1e-6))
     assert texts(sampled) == texts(generate(folder, PROMPTS, Settings(8)))
@@ -191,6 +207,33 @@ def test_a_tiny_top_p_is_greedy(folder):
 def test_a_text_that_reaches_max_tokens_ends_by_length(folder):
     for generation in generate(folder, PROMPTS, Settings(3)):
         assert generation.finish_reason == "length" and generation.tokens <= 3
+
+
+def test_a_text_that_repeats_itself_ends_early_and_counts_as_cut_off(folders, monkeypatch):
+    folder, settings = folders["encoder-decoder"], Settings(100)
+    monkeypatch.setattr(local, "LOOP", 1000)
+    whole = generate(folder, PROMPTS, settings)
+    monkeypatch.setattr(local, "LOOP", 32)
+    ended = generate(folder, PROMPTS, settings)
+    for one, uncut in zip(ended, whole, strict=True):
+        assert 32 <= one.tokens < 100 and uncut.text.startswith(one.text)
+        assert one.finish_reason == uncut.finish_reason == "length"
+    assert texts(ended) == texts(generate(folder, PROMPTS, settings, batch_size=1))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "loops"),
+    [
+        ([5] * 128, True),
+        ([9, 8, 7, *range(32), *[*range(32)] * 3], True),
+        ([*range(33)] * 4, False),
+        ([*[1, 2, 3] * 42, 1, 9], False),
+        ([5] * 127, False),
+        ([*[5] * 128, 6], False),
+    ],
+)
+def test_a_loop_is_a_short_sequence_over_and_over(tokens, loops):
+    assert local._is_loop(tokens) is loops
 
 
 def test_a_stop_string_ends_a_text_and_is_not_in_it(folder):

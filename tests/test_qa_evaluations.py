@@ -72,6 +72,8 @@ def test_repetition_is_the_share_of_repeated_word_sequences():
         ("How much oil burnt in one night?", "How"),
         ("How deep is the bay?", "How"),
         ("who keeps the lamp? ", "Who"),
+        ("What's the height of the lamp?", "What"),
+        ("Where’s the lamp of Orrin?", "Where"),
     ],
 )
 def test_whole_questions_are_well_formed(question, kind):
@@ -83,6 +85,7 @@ def test_whole_questions_are_well_formed(question, kind):
     [
         ("When were the tracks taken up?", "Why", "does not begin with its word"),
         ("In which year were the tracks taken up?", "When", "does not begin with its word"),
+        ("Who’s the?", "Who", "is a fragment"),
         ("Whose lamp is red?", "Who", "does not begin with its word"),
         ("", "Who", "does not begin with its word"),
         ("Who keeps the lamp", "Who", "has not one question mark, at its end"),

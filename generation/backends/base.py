@@ -69,7 +69,7 @@ class Generation(NamedTuple):
         float | None
     )  # mean of the tokens' own, before temperature and top_p; None without tokens or from the server
     tokens: int  # not counting those that hold only a stop string or the end of the text
-    finish_reason: str  # "stop", "length" (reached max_tokens), one of LOST (no text), or another of the server's
+    finish_reason: str  # "stop", "length" (max_tokens, or a loop), one of LOST (no text), or another of the server's
     problem: str = ""  # why there is no text, in the server's words
 
     @property

@@ -43,6 +43,7 @@ from records.errors import InputError
 
 CARD = "README.md"  # a model card: YAML between lines of dashes, then text
 CHUNK = 1 << 22
+LOOP = 128  # tokens of which the last three quarters repeat what is before them: such a text goes on to its limit
 
 
 class LocalBackend:
@@ -128,7 +129,7 @@ class LocalBackend:
         # the text begins after the prompt; an encoder-decoder's after its start token
         first = padded["input_ids"].shape[1] if self.causal else 1
         choice = _TokenChoice(seeds, settings)
-        stop = _StopStrings(self.tokenizer, settings.stop, first, len(prompts))
+        endings = _Endings(self.tokenizer, settings.stop, first, len(prompts))
         try:
             with torch.inference_mode():
                 rows = self.model.generate(
@@ -137,7 +138,7 @@ class LocalBackend:
                     max_new_tokens=settings.max_tokens,
                     do_sample=False,  # _TokenChoice leaves one token to choose
                     logits_processor=LogitsProcessorList([choice]),
-                    stopping_criteria=StoppingCriteriaList([stop]),
+                    stopping_criteria=StoppingCriteriaList([endings]),
                 )
         except torch.OutOfMemoryError:
             raise InputError(f"out of memory on {self.device}; give a --batch_size below {self.batch_size}") from None
@@ -147,7 +148,7 @@ class LocalBackend:
         tokens = rows[:, first:].tolist()
         return [
             self._generation(row[:length], row_logprobs, settings)
-            for row, row_logprobs, length in zip(tokens, logprobs.tolist(), stop.lengths, strict=True)
+            for row, row_logprobs, length in zip(tokens, logprobs.tolist(), endings.lengths, strict=True)
         ]
 
     def _generation(self, row: list[int], logprobs: list[float], settings: Settings) -> Generation:
@@ -156,7 +157,8 @@ class LocalBackend:
         written = self._text(row)
         begin, finish = answer_span(written)
         text = cut_at(written[begin:finish], settings.stop)
-        stopped = end is not None or text != written[begin:finish] or len(row) < settings.max_tokens
+        endless = len(row) == settings.max_tokens or _is_loop(row)
+        stopped = end is not None or text != written[begin:finish] or not endless
         # the tokens of the text: not those of reasoning before it, nor those of the stop string only
         counts = range(len(row) + 1)
         last = bisect_left(counts, begin + len(text), key=lambda count: len(self._text(row[:count])))
@@ -187,7 +189,12 @@ class _TokenChoice:
     def _sample(self, logprobs: torch.Tensor) -> torch.Tensor:
         """Draw one token for each row by nucleus sampling (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751),
         with a number in [0, 1) from the row's own random generator."""
-        likely, order = (logprobs / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        likely = (logprobs / self.temperature).softmax(-1)
+        # those below this are not among the first that have top_p, even if all of them are together: not worth sorting
+        least = (1 - self.top_p) / likely.shape[-1]
+        order = likely.topk(int((likely >= least).sum(-1).max())).indices.sort(dim=-1).values
+        likely, at = likely.gather(1, order).sort(dim=-1, descending=True, stable=True)
+        order = order.gather(1, at)
         inside = likely.cumsum(-1) - likely < self.top_p
         up_to = likely.where(inside, 0).cumsum(-1)
         drawn = torch.tensor([[row.random()] for row in self.random], device=logprobs.device) * up_to[:, -1:]
@@ -195,8 +202,8 @@ class _TokenChoice:
         return order.gather(1, torch.minimum(rank, inside.sum(-1, keepdim=True) - 1))  # a draw may be rounded up to 1
 
 
-class _StopStrings:
-    """A stopping criterion that ends a row once its text, without the prompt, contains a stop string."""
+class _Endings:
+    """A stopping criterion that ends a row once its text, without the prompt, contains a stop string or is a loop."""
 
     def __init__(self, tokenizer: Any, stop: tuple[str, ...], first: int, rows: int):
         self.tokenizer, self.stop, self.first = tokenizer, stop, first
@@ -210,7 +217,17 @@ class _StopStrings:
             for row, tokens in enumerate(written[:, -self.tail :].tolist()):
                 if self.lengths[row] is None and any(string in self.tokenizer.decode(tokens) for string in self.stop):
                     self.lengths[row] = written.shape[1]
+        if written.shape[1] % (LOOP // 8) == 0:
+            for row, tokens in enumerate(written[:, -LOOP:].tolist()):
+                if self.lengths[row] is None and _is_loop(tokens):
+                    self.lengths[row] = written.shape[1]
         return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)
+
+
+def _is_loop(tokens: list[int]) -> bool:
+    """Whether the last LOOP tokens are a sequence of at most a quarter of them, over and over."""
+    tail = tokens[-LOOP:]
+    return len(tail) == LOOP and any(tail[period:] == tail[:-period] for period in range(1, LOOP // 4 + 1))
 
 
 @contextmanager

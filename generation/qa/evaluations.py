@@ -138,7 +138,7 @@ def _repaired(stem: str) -> str:
 # ---- questions -------------------------------------------------------------------------------------------------------
 def why_malformed(question: str, kind: str) -> str | None:
     """Why this is not a complete question of its kind, or None if it is."""
-    words = words_of(question)
+    words = words_of(re.sub(r"^(\w+)['’]s\b", r"\1 is", question))  # What's = What is
     if not words or words[0] != kind.lower():
         return "does not begin with its word"
     if question.count("?") != 1 or not question.rstrip().endswith("?"):

@@ -159,6 +159,9 @@ def _check_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | Non
         return "declined"
     if outside := word_count_outside(answer, limits.answer_words):
         return outside
+    question = candidate.texts["question"]
+    if " or " not in question and share_found(answer, question) == 1:
+        return "repeats the question"
     candidate.scores["found"] = share_found(answer, candidate.passage.body)
     return _below(candidate, "found", limits.min_found, "found in the passage")
 
@@ -237,6 +240,8 @@ def ask(
             if not problem and _is_copied(candidate.texts[step.name], template):
                 problem = "copied from the prompt"
             problem = problem or step.evaluate(candidate, limits)
+            if not problem and step.name == "question" and _is_about_an_example(candidate, template):
+                problem = "about an example of the prompt"
             candidate.problem = problem and f"{step.name.replace('_', ' ')}: {problem}"
     return candidates
 
@@ -250,6 +255,13 @@ def _after_beginning(beginning: str, written: str) -> str:
 def _is_copied(text: str, template: Template) -> bool:
     """Whether a text is one of the examples in its prompt, which small models like to repeat."""
     return len(text.split()) > FEW_WORDS and any(text in turn for turn in template.turns)
+
+
+def _is_about_an_example(candidate: QuestionCandidate, template: Template) -> bool:
+    """Whether more of a question's words are only in the prompt, as those of its examples, than in the passage."""
+    question, passage = candidate.texts["question"], candidate.passage.body
+    in_either = share_found(question, " ".join([passage, *template.turns]))
+    return in_either > 2 * share_found(question, passage)
 
 
 def _why_unusable(candidate: QuestionCandidate, step: str, generation: Generation) -> str | None:
