@@ -30,6 +30,7 @@ from generation.qa.evaluations import (
     declines,
     is_english,
     mentions_the_text,
+    only_repeats,
     points_outside,
     repetition,
     says_yes,
@@ -159,8 +160,7 @@ def _check_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | Non
         return "declined"
     if outside := word_count_outside(answer, limits.answer_words):
         return outside
-    question = candidate.texts["question"]
-    if " or " not in question and share_found(answer, question) == 1:
+    if only_repeats(answer, candidate.texts["question"]):
         return "repeats the question"
     candidate.scores["found"] = share_found(answer, candidate.passage.body)
     return _below(candidate, "found", limits.min_found, "found in the passage")
