@@ -167,7 +167,12 @@ def _check_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | Non
 
 
 def _check_asked_back(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
-    candidate.scores["agreement"] = token_f1(candidate.texts["question"], candidate.texts["asked_back"])
+    asked_back = candidate.texts["asked_back"]
+    if problem := why_malformed(asked_back, candidate.kind):
+        return problem
+    if only_repeats(candidate.texts["answer"], asked_back):  # it would agree with any question about the same thing
+        return "contains the answer"
+    candidate.scores["agreement"] = token_f1(candidate.texts["question"], asked_back)
     return _below(candidate, "agreement", limits.min_agreement, "agreement with the question")
 
 
