@@ -20,6 +20,7 @@ COMMANDS = (
     ("benchmarks.repairs",),
     ("benchmarks.criteria",),
     ("benchmarks.recipe",),
+    ("benchmarks.learnt",),
     ("benchmarks.quality", "duplicates"),
     ("benchmarks.quality", "contamination"),
     ("benchmarks.quality", "personal_data"),

@@ -29,6 +29,7 @@ from stackdump.cluster import Cluster
 from stackdump.convert import Conversion
 from stackdump.local_dumps import local_dumps
 from stackdump.options import BODY_SOURCES
+from stackdump.run_sites import WORKER_NICENESS
 
 
 def arguments() -> argparse.Namespace:
@@ -60,7 +61,9 @@ def main() -> None:
         n_workers=args.workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     ) as cluster:
         for _ in range(args.rounds):
-            sides["processes"].append(turn(lambda: make_pool(args.workers), dump_path, args.workers, args.body_source))
+            sides["processes"].append(
+                turn(lambda: make_pool(args.workers, WORKER_NICENESS), dump_path, args.workers, args.body_source)
+            )
             sides["cluster"].append(
                 turn(lambda: Cluster(cluster.scheduler_address), dump_path, args.workers, args.body_source)
             )

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.dumps import ROOT, add_dumps, distinct_records
 from judging.trust import wilson
-from review.criteria import CRITERIA, RULES, Finding, ParsedResponse, find_problems, language
+from review.criteria import CRITERIA, RULES, Finding, find_problems, language, parse
 
 LABELS = Path(__file__).parent / "labels" / "criteria.jsonl"
 SPLITS = ("dev", "held_out", "tune", "test")
@@ -78,7 +78,7 @@ def main() -> None:
 
 def read_answers(dumps: Path) -> dict[str, dict[str, Any]]:
     """The records of all answers in the archives, by id; from the last one of several dumps of a site."""
-    return distinct_records(dumps, "--no_authors")
+    return distinct_records(dumps)
 
 
 def show_split(split: str, labels: list[Label], found: dict[str, list[Finding]]) -> None:
@@ -116,7 +116,7 @@ def show_rate(records: list[dict[str, Any]]) -> None:
     ):
         started = time.process_time()
         for record in records:
-            parsed = ParsedResponse.of(record["instruction"], record["response"])
+            parsed = parse(record)
             for rule in rules:
                 list(rule(parsed))
         print(f"{name:22}{len(records) / (time.process_time() - started):>8,.0f} records a CPU second")

@@ -55,11 +55,29 @@ STAGES: tuple[tuple[str, Callable[[Answer], bool]], ...] = (
 )
 
 
+class Labelled(NamedTuple):
+    """A labelled answer as it is, and as the repairs leave it."""
+
+    split: str
+    before: Answer
+    after: Answer
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_dumps(parser)
     args = parser.parse_args()
-    records = read_answers(args.dumps)
+    labelled, verdicts = read_labelled(read_answers(args.dumps))
+    for name, splits in (("all", SPLITS), ("test", ("test",))):
+        chosen = [each for each in labelled if each.split in splits]
+        show_stages(f"{name}: {len(chosen)} answers", [each.before for each in chosen], [each.after for each in chosen])
+    for reading in ("tuning", "measure"):
+        show_verdicts(reading, [row for row in verdicts if row["reading"] == reading])
+
+
+def read_labelled(records: dict[str, dict[str, Any]]) -> tuple[list[Labelled], list[dict[str, Any]]]:
+    """The answers that were labelled at random, and the verdicts on repaired ones; both without those that are to be
+    read again, which are reported."""
     labels = [label for label in map(_label, _lines(LABELS)) if label.drawn == "random" and label.id in records]
     read = {row["id"]: row for row in _lines(READ)}
     repaired = repairs_of(records, {label.id for label in labels} | (read.keys() & records.keys()))
@@ -71,20 +89,14 @@ def main() -> None:
             f"{len(stale | unread)} repaired answers are to be read again: {sorted(stale | unread)[:5]}",
             file=sys.stderr,
         )
-    for name, splits in (("all", SPLITS), ("test", ("test",))):
-        chosen = [label for label in labels if label.split in splits and label.id not in stale | unread]
-        before = [answer(records[label.id], label.fails, best) for label in chosen]
-        after = [
-            answer(
-                repaired.get(label.id, records[label.id]),
-                read[label.id]["fails"] if label.id in repaired else label.fails,
-                best,
-            )
-            for label in chosen
-        ]
-        show_stages(f"{name}: {len(chosen)} answers", before, after)
-    for reading in ("tuning", "measure"):
-        show_verdicts(reading, [row for name, row in read.items() if row["reading"] == reading and name not in stale])
+    labelled = []
+    for label in labels:
+        if label.id not in stale | unread:
+            before = answer(records[label.id], label.fails, best)
+            is_repaired = label.id in repaired
+            after = answer(repaired[label.id], read[label.id]["fails"], best) if is_repaired else before
+            labelled.append(Labelled(label.split, before, after))
+    return labelled, [row for name, row in read.items() if name not in stale]
 
 
 def _lines(path: Path) -> Iterable[dict[str, Any]]:

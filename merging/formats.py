@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from merging import preference_rows
+from merging.preference_rows import origin
 from merging.splits import NAME, Splits
 from merging.tuples import FILE_NAME, FILE_NAME_OF_SPLIT, IDS, Parts, entry
 from merging.writers import JsonLines, JsonList, Parquet, require_pyarrow
@@ -131,14 +132,6 @@ class Shape(NamedTuple):
     row: Callable[[dict[str, Any]], dict[str, Any]]  # makes a row of a record
     columns: dict[str, str]  # types by name, as writers.Parquet takes them
     text: type[JsonLines] | type[JsonList]
-
-
-def origin(record: dict[str, Any]) -> dict[str, Any]:
-    """Where a row comes from.
-
-    `meta` is a JSON string: each source has its own fields, so the type of a struct would depend on the sources.
-    """
-    return {"source": record["source"], "id": record["id"], "meta": orjson.dumps(record["meta"]).decode()}
 
 
 def prompt_messages(record: dict[str, Any], system: str | None) -> list[dict[str, str]]:

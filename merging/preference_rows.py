@@ -52,8 +52,13 @@ def messages(text: str) -> list[Message]:
 
 
 def origin(record: Row) -> Row:
-    """`meta` is a JSON string: each source has its own fields, so the type of a struct would depend on the sources."""
-    return {"source": record["source"], "id": record["id"], "meta": orjson.dumps(record["meta"]).decode()}
+    """Where a row of any format comes from.
+
+    `meta` is a JSON string: each source has its own fields, so the type of a struct would depend on the sources. The
+    thread's other authors are left out: they wrote nothing of the row, and step 2b, which needs them, is over.
+    """
+    meta = {name: value for name, value in record["meta"].items() if not name.endswith("participants")}
+    return {"source": record["source"], "id": record["id"], "meta": orjson.dumps(meta).decode()}
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------------

@@ -23,9 +23,6 @@ from typing import TypeVar
 from records.errors import LostError
 
 CALLS_PER_WORKER = 2  # submitted ahead: the one that it works on, and the next
-# Workers have a lower priority than the decoder that feeds them: sharing a core with a worker, it needed half as much
-# CPU time again, because its tables leave the caches at every switch, and everybody waits for it.
-WORKER_NICENESS = 10  # as in nice(1)
 # Up to this much freed memory is kept for the next batch: returning it to the system and asking for it again took a
 # twentieth of the CPU time.
 KEPT_FREE_BYTES = 1 << 24  # per process
@@ -36,9 +33,10 @@ Given = TypeVar("Given")
 Result = TypeVar("Result")
 
 
-def make_pool(workers: int) -> Executor:
+def make_pool(workers: int, niceness: int = 0) -> Executor:
     """A pool of worker processes, or for one worker a thread of this process.
 
+    niceness: as in nice(1), added to that of this process, for workers that something more urgent feeds.
     Best called before any thread is started: see `_start_method`.
     """
     with suppress(OSError, AttributeError):  # another C library than glibc
@@ -48,7 +46,7 @@ def make_pool(workers: int) -> Executor:
     if workers == 1:
         return ThreadPoolExecutor(1)
     context = multiprocessing.get_context(_start_method())
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(niceness,))
     pool.submit(int).result()  # starts the workers now, before the caller starts a thread
     return pool
 
@@ -66,8 +64,8 @@ def _start_method() -> str:
     return "fork" if threads == 1 else "spawn"
 
 
-def _begin_worker() -> None:
-    os.nice(WORKER_NICENESS)
+def _begin_worker(niceness: int) -> None:
+    os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import orjson
 
 from stackdump.lookup import Lookup
-from stackdump.pair_record import make_record
+from stackdump.pair_record import make_record, thread_authors
 from stackdump.posts import COMMUNITY, Post, Style, from_line, instruction
 
 OWN_MARKDOWN, SAME_DOCUMENT = (
@@ -60,25 +63,30 @@ class Range:
         counts: Counter[str] = Counter()
         questions, answers = self._by_id(counts)
         lines: list[bytes] = []
-        last, asked = -1, b""
-        for answer in sorted(answers.values(), key=_order):
-            question = questions.get(answer.question_id)
-            if question is None:
-                counts["orphans"] += 1
-                continue
+        for question_id, thread in groupby(sorted(answers.values(), key=_order), attrgetter("question_id")):
+            lines += self._lines(questions.get(question_id), list(thread), counts)
+        counts["pairs"] = len(lines)
+        return Joined(b"".join(lines), counts, self.size)
+
+    def _lines(self, question: Post | None, answers: list[Post], counts: Counter[str]) -> Iterator[bytes]:
+        """The records of a question's answers."""
+        if question is None:
+            counts["orphans"] += len(answers)
+            return
+        authors = thread_authors([question, *answers], self.names)
+        asked = None
+        for answer in answers:
             response = self._answer_text(answer, counts)
             if response == EMPTY:
                 counts["without text"] += 1
                 continue
-            if question.id != last:
-                last, asked = question.id, self._question_text(question, counts)
+            if asked is None:
+                asked = self._question_text(question, counts)
             if asked == EMPTY:
                 counts["to a question without text"] += 1
                 continue
-            record = make_record(self.style.site, asked, response, question, answer, self.names)
-            lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-        counts["pairs"] = len(lines)
-        return Joined(b"".join(lines), counts, self.size)
+            record = make_record(self.style.site, asked, response, question, answer, self.names, authors)
+            yield orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
     def _by_id(self, counts: Counter[str]) -> tuple[dict[int, Post], dict[int, Post]]:
         """The questions and the answers, of several with the same id the first, without those that look planted."""

@@ -18,6 +18,10 @@ from stackdump.forecast import check_disk, describe, forecast
 from stackdump.options import Options
 from stackdump.sites import Site
 
+# Workers have a lower priority than the decoder that feeds them: sharing a core with a worker, it needed half as much
+# CPU time again, because its tables leave the caches at every switch, and everybody waits for it.
+WORKER_NICENESS = 10  # as in nice(1)
+
 Tell = Callable[[str], None]
 
 
@@ -30,7 +34,7 @@ def run_sites(chosen: dict[Site, Dump], options: Options, stopped: threading.Eve
     try_writing(options.destdir)
     if options.keep_archive and isinstance(options.destdir, Path):
         chosen = {site: _kept(dump, options.destdir / site.folder) for site, dump in chosen.items()}
-    pool = Cluster(options.scheduler, tell) if options.scheduler else make_pool(options.workers)
+    pool = Cluster(options.scheduler, tell) if options.scheduler else make_pool(options.workers, WORKER_NICENESS)
     threads = pool.workers if isinstance(pool, Cluster) else options.workers
     side_by_side = ThreadPoolExecutor(min(options.workers, len(chosen)))
     senders = ThreadPoolExecutor(threads)

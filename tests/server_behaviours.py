@@ -5,6 +5,7 @@ Three passages of the scripted model, 18 questions: `good` ones are kept, or the
 `quick` take a minute, or are tested by themselves; `python -m benchmarks.servers` runs all.
 """
 
+import itertools
 import json
 import sys
 import time
@@ -83,11 +84,11 @@ def error(status: int, message: str, code: Any = None, headers: dict[str, str] |
     return Fault(status, json.dumps({"error": {"message": message, "type": "t", "code": code}}), headers or {})
 
 
-def changed(asked: Asked, change: Callable[[dict[str, Any]], None], reply: Reply | None = None) -> Fault:
-    """A good completion after a change."""
-    whole = completion(asked, reply or Reply(good(asked)))
+def changed(asked: Asked, change: Callable[[dict[str, Any]], None], before: str = "") -> Fault:
+    """A good completion after a change, with something before it."""
+    whole = completion(asked, Reply(good(asked)))
     change(whole)
-    return Fault(200, json.dumps(whole))
+    return Fault(200, before + json.dumps(whole))
 
 
 def choice_with(asked: Asked, **fields: Any) -> Fault:
@@ -162,9 +163,17 @@ WRITTEN = {
     "an answer tag": around("<think>no</think><answer>", "</answer>"),
     "a draft that is taken back": around("Why was it so? no\n\nWait, that is wrong. Corrected:\n\n"),
     "a draft and a final version": around("Draft: it is so, no\n\n**Final answer:** "),
+    "the end of its turn": around("", "<|im_end|>"),
+    "the end of the text": around("", "</s></s>"),
     "several answers": lambda asked: f"1. unanswerable\n2. no\n\n{good(asked).strip()}",
 }
-END_TO_END = {"a bold label", "a think block", "a draft that is taken back"}
+END_TO_END = {
+    "a bold label",
+    "a think block",
+    "a draft that is taken back",
+    "the end of its turn",
+    "the end of the text",
+}
 for name, answer in WRITTEN.items():
     behaviour(f"the model writes {name}", quick=name in END_TO_END)(answer)
 
@@ -273,7 +282,48 @@ def _(asked):
     return choice_with(asked, finish_reason="error", error={"code": 502, "message": "upstream"})
 
 
-behaviour("one passage: status 500", WITHOUT_BORIN)(on_borin(error(500, "CUDA error")))
+BODY = json.dumps({"choices": [{"text": "x" * 99}]})
+BROKEN = {
+    "status 500": error(500, "CUDA error"),
+    "JSON that is nested too deep": Fault(200, "[" * 100_000),
+    "an error that is nested too deep": Fault(400, "[" * 100_000),
+    "the connection breaks off": Fault(200, BODY, cut=True),
+    "gzip that is none": Fault(200, BODY, {"Content-Encoding": "gzip"}),
+}
+for what, fault in BROKEN.items():
+    behaviour(f"one passage: {what}", WITHOUT_BORIN)(on_borin(fault))
+
+
+def on_one_answer(fault: Fault) -> Callable[[Asked], Answer]:
+    """One prompt of a later step is answered like this, when others have been answered."""
+
+    def answer(asked):
+        last = asked.prompt.rpartition("\n\n")[2]
+        return fault if "Borin" in last and "\nQuestion: Who" in last and "Short" in last else good(asked)
+
+    return answer
+
+
+REFUSED_ONE = {
+    "404 of a proxy": Fault(404, "<html>404 page not found</html>"),
+    "401 of a proxy": error(401, "session expired"),
+    "402, OpenRouter": error(402, "This request requires more credits, or fewer max_tokens."),
+}
+for what, fault in REFUSED_ONE.items():
+    behaviour(f"one answer: {what}", 17)(on_one_answer(fault))
+behaviour("one answer: 503 for ever", 17, flags=["--patience", "0.02"])(
+    on_one_answer(error(503, "busy", None, {"Retry-After": "soon"}))
+)
+
+
+def after_answers(count: int, fault: Fault) -> Callable[[Asked], Answer]:
+    numbers = itertools.count()
+    return lambda asked: good(asked) if next(numbers) < count else fault
+
+
+behaviour("no credit after 30 answers", line="check what your account may use")(
+    after_answers(30, error(402, "Insufficient credits"))
+)
 
 
 @behaviour("one answer without log-probabilities", 17)
@@ -325,6 +375,27 @@ def _(asked):
         del whole["usage"]
 
     return changed(asked, change)
+
+
+@behaviour("a log-probability of 400 digits", line="not a completion", flags=["--patience", "0.02"])
+def _(asked):
+    return changed(asked, lambda whole: whole["choices"][0]["logprobs"]["content"][0].update(logprob=-(10**400)))
+
+
+@behaviour("a mark of the byte order")
+def _(asked):
+    return changed(asked, lambda whole: None, before="\ufeff")
+
+
+@behaviour("OpenRouter: comments while it waits")
+def _(asked):
+    return changed(asked, lambda whole: None, before=": OPENROUTER PROCESSING\n\n" * 2)
+
+
+@behaviour("a stream whose events have numbers")
+def _(asked):
+    stream = streamed(asked, -0.1)
+    return stream._replace(body="id: 1\n" + stream.body.replace("\n", "\r\n"))
 
 
 behaviour("OpenAI: log-probabilities of -9999")(lambda asked: Reply(good(asked), -9999.0))

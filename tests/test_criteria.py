@@ -12,11 +12,22 @@ from hypothesis import strategies as st
 from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
 from review.criteria import CRITERIA, ParsedResponse, find_problems
 from review.criteria.parsed_response import GONE, OBJECT
+from review.criteria.rules import rule
 from review.criteria.word_lists import FOLDER, entries
+from review.judgements import Judgement
+from review.learnt_criteria import Judged, learn
 from tests import needs
 from tests.conftest import ROOT, record
 
 QUESTION = "Which knot?\n\nWhich knot holds a boat?"
+
+
+def named(response: str, *participants: str, question: str = QUESTION) -> bool:
+    """Whether criterion 4 finds something in a thread with these other authors, and nothing without them."""
+    row = record(instruction=question, response=response)
+    assert not [finding for finding in find_problems(row) if finding.criterion == 4], response
+    row["meta"]["participants"] = list(participants)
+    return any(finding.criterion == 4 for finding in find_problems(row))
 
 
 def reasons(response: str, criterion: int, question: str = QUESTION) -> list[str]:
@@ -315,6 +326,77 @@ def test_what_says_nothing_about_the_author_is_left_alone(response):
     assert found(response, 4) == []
 
 
+@pytest.mark.parametrize(
+    ("response", "participant"),
+    [
+        ("As Michael suggested, a bowline holds.", "Michael"),
+        ("As Michael has rightly put it, a bowline holds.", "Michael Quay"),
+        ("A bowline, like Michael Quay already mentioned.", "Michael Quay"),
+        ("Michael Quay's solution slips when it is wet.", "Michael Quay"),
+        ("See Michael's list for the other knots.", "Michael Quay"),
+        ("After all I agree with Eric's.", "Eric"),
+        ("My thoughts are along the same lines as Kim's.", "Kim Mole"),
+        ("Michael is right, a bowline holds.", "Michael"),
+        ("Good call Mike. A bowline holds.", "Mike Stone"),
+        ("Thanks to Åsa, I tied a bowline.", "Åsa"),
+        ("Sorantis, please note that knots slip.", "Sorantis"),
+        ("The answer by [phpguy](#1) is correct.", "phpguy"),
+        ("A bowline, similar to what user7 proposed and tied.", "user7"),
+        ("In addition to mindcrime's answer, take a bowline.", "mindcrime"),
+        ("Take a bowline (as already explained by SQLServerSteve).", "SQLServerSteve"),
+        ("What [Ann](#1) described holds.", "Ann"),
+    ],
+)
+def test_another_author_of_the_thread_is_found_by_name(response, participant):
+    assert named(response, "Zed", participant)
+    assert not named(response, "Zed", participant[:2])
+
+
+@pytest.mark.parametrize(
+    ("response", "participant"),
+    [
+        ("As will suggest itself, what will said answers do? I agree with will.", "will"),
+        ("As Will suggests, Will's list is what will said.", "Will"),
+        ("Your code mentioned a bowline, and the code's answer is as the code said.", "code"),
+        ("As the Jordan solution shows, Jordan's solution holds.", "Jordan"),
+        ("What C suggested, C's list, as C said.", "C"),
+        ("David Chalmers mentioned it, as David Chalmers says.", "David Schwartz"),
+        ("That is the proof of Thomas Mole's solution.", "Mole"),
+        ("He wrote: “I agree with Eric here, and Eric is right.”", "Eric"),
+        ("```\nas Eric suggested\n```\n\nTake a bowline, the best of knots.", "Eric"),
+        ("> as Eric suggested\n\nTake a bowline, the best of knots.", "Eric"),
+        ("Ericson's solution, as Ericson suggested.", "Eric"),
+        ("Eric's boat is moored by Eric.", "Eric"),
+        ("It ran as the student said, and the student's answer holds.", "student"),
+        ("It ran as 42 said.", "42"),
+        ("My terdon solution holds: every terdon's solution slips.", "terdon"),
+        ("Take a bowline.", ""),
+    ],
+)
+def test_a_name_that_is_another_word_or_person_is_left_alone(response, participant):
+    assert not named(response, participant)
+
+
+def test_a_name_that_is_in_the_question_is_its_topic():
+    assert named("As Alma suggested, a bowline.", "Alma")
+    assert not named("As Alma suggested, a bowline.", "Alma", question="Which knot?\n\nAlma and Bo tie boats.")
+
+
+@pytest.mark.parametrize(
+    "meta", [{}, {"participants": None}, {"participants": "Eric"}, {"participants": [7, None, ""]}]
+)
+def test_participants_of_another_form_are_ignored(meta):
+    assert find_problems(record(response="As Eric suggested, take a bowline.", meta=meta)) == []
+
+
+def test_a_name_is_marked_once_where_another_rule_finds_it_too():
+    row = record(response="Thanks to Eric. I second Eric's answer.", meta={"participants": ["Eric"]})
+    assert [row["response"][each.start : each.end] for each in find_problems(row)] == [
+        "Thanks to Eric",
+        "Eric's answer",
+    ]
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # 5: it is complete
 # ----------------------------------------------------------------------------------------------------------------------
@@ -379,6 +461,9 @@ def test_complete_answers_are_left_alone(response):
         ("> see https://example.org", ["https://example.org"]),
         ('<a href="https://example.org">it</a>', ['<a href="https://example.org">']),
         ("🚤 ⚓ https://example.org 🚤", ["https://example.org"]),
+        ("I highly recommend wolframalpha.com for it.", ["wolframalpha.com"]),
+        ("Look at the news (climate.nasa.gov), or at php.net:", ["climate.nasa.gov", "php.net"]),
+        ("See *quay-knots.co.uk*. It is good.", ["quay-knots.co.uk"]),
     ],
 )
 def test_addresses_are_found_in_their_places(response, spans):
@@ -395,6 +480,12 @@ def test_addresses_are_found_in_their_places(response, spans):
         "[the table below](#table), <harbour@example.org>, [write](mailto:harbour@example.org)",
         "It maps user.yourdomain.com/a to http://localhost:8080/a, i.e. and/or e.g. 1/2.",
         "The path is C:/windows/system.com.",
+        "Edit main.py, README.md, run.sh, java.io, logo.ai and a.b.c, then see np.info.",
+        "Call foo.com() or foo.net(1), set port.com=1 and port.net = $port.com, with -quay.com and x.c.",
+        "The package com.quay.net and org.apache.com, in asp.net or vb.net, or Amazon.com.",
+        "Redirect name.domain.com to your-domain.org, or example.com to mail.example.co.uk.",
+        "Write to harbour@example.org, harbour.quay@quay.org.",
+        "`wolframalpha.com`",
         "$https://x$",
     ],
 )
@@ -564,18 +655,29 @@ def test_nothing_is_found_inside_code(text):
         "[a](b)",
         "|a",
         "Bob's answer ",
+        "Bob ",
+        "bo7 ",
+        "as Bob often ",
+        "\n ",
         "İ ",
         "🚤",
     ],
 )
 def test_hostile_text_is_checked_in_linear_time(piece):
     """Rules that take quadratic time would need hours for these."""
-    find_problems({"instruction": "", "response": piece * (200_000 // len(piece)) + " edit answer comment"})
+    response = piece * (200_000 // len(piece)) + " edit answer comment Bob bo7"
+    find_problems({"instruction": "", "response": response, "meta": {"participants": ["Bob Bo", "bo7"]}})
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # the labels of real answers
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_patterns_of_a_rule_keep_their_order_and_where_they_may_begin():
+    """Those that begin where a word does are tried together: the first that fits wins, and others begin anywhere."""
+    found = rule("a reason", ["a"], r"\bab\b", r"\ba", "c", r"\bd").pattern
+    assert [match[0] for match in found.finditer("ab abx cab xd d")] == ["ab", "a", "c", "d"]
 
 
 def test_labels_are_ids_and_judgements_without_text():
@@ -616,3 +718,17 @@ def test_what_is_found_in_real_answers_is_right(real_answers):
             judged = [label for label in labels if label.split == split and label.covers(criterion)]
             flagged = [label for label in judged if finds(found[label.id], criterion)]
             assert sum(criterion in label.fails for label in flagged) >= 0.95 * len(flagged), (split, criterion)
+
+
+@pytest.mark.slow
+@needs.shared("archive.org")
+def test_what_a_model_of_the_labels_finds_likely_is_accepted_more_often(real_answers):
+    """Cross-validated, without `test`."""
+    labels = [Label(**json.loads(line)) for line in LABELS.read_text("utf-8").splitlines()]
+    judged = [
+        Judged(real_answers[label.id], Judgement(not label.fails, tuple(label.fails)))
+        for label in labels
+        if label.split != "test" and label.drawn == "random"
+    ]
+    every, *_, likely = [point for point in learn(judged, [4, 6]).curve if point.kept >= 80]
+    assert likely.kept < every.kept / 2 and likely.accepted / likely.kept > every.accepted / every.kept + 0.03

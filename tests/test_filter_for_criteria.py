@@ -39,6 +39,12 @@ def test_records_with_findings_of_the_criteria_given_are_dropped(tmp_path):
     assert ids(run(tmp_path, "--drop", "1, 2,3,7,7")[1]) == [1, 2, 3, 4, 5, 6]
 
 
+def test_names_of_the_threads_other_authors_count(tmp_path):
+    response = "As Michael suggested, take the bowline."
+    named = [record(1, response=response, meta={"participants": ["Michael Quay"]}), record(2, response=response)]
+    assert ids(run(tmp_path, "--drop", "4", "--workers", "2", records=named)[1]) == [2]
+
+
 def test_kept_records_without_annotate_are_the_same_bytes(tmp_path):
     line = json.dumps(RECORDS[0], indent=None, separators=(" , ", " : ")).encode() + b"  "
     odd = line.replace(b'"kept" : 1', b'"kept" : 1.50e1, "big": 123456789012345678901234567890')

@@ -70,6 +70,7 @@ BAD = {  # for each reason, an answer that is dropped for it
     "looks into the interpreter": DOUBLE.replace("    return", "    __import__('gc').get_objects()\n    return"),
     "not deterministic": DOUBLE.replace("== 1\n", "== 1 and hash('x') != 2\n"),
     "no mutant is noticed by the tests": "def f(xs):\n    return xs[0]\nassert f([3]) == 3\n```",
+    "all its tests have the same answer": "def even(n):\n    return n != 3\nassert even(4)\nassert even(6)\n```",
     "a function that is there already": RENAMED,
 }
 IN_ORDER = {"doubling": DOUBLE, "tripling": TRIPLE, **{f"bad: {reason}": answer for reason, answer in BAD.items()}}

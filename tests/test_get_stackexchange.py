@@ -112,6 +112,35 @@ def test_names_come_from_users_and_deleted_users_names_from_their_posts(tmp_path
     assert {record["meta"]["answer_author"] for record in named} == {None, "user4 & co"}
 
 
+def test_participants_are_the_other_authors_of_the_thread_asker_first(tmp_path):
+    posts = [
+        question(1, OwnerUserId=1),
+        answer(2, 1, OwnerUserId=2, Score=1),
+        answer(3, 1, OwnerUserId=3, Score=5),
+        answer(4, 1, OwnerUserId=1, Score=9),  # the asker's own
+        answer(5, 1, OwnerUserId=2, Score=0, Body=""),
+        answer(6, 1, OwnerUserId=8, Score=2),  # without a name
+        question(7, OwnerUserId=4),
+        answer(8, 7, OwnerUserId=5),
+        answer(9, 99, OwnerUserId=6),  # an orphan
+        question(10, OwnerUserId=8),
+        answer(11, 10, OwnerUserId=9),
+    ]
+    users = [{"Id": n, "DisplayName": name} for n, name in enumerate("Ada Bo Cy Di Ed Flo".split(), 1)]
+    named = {r["meta"]["answer_id"]: " ".join(r["meta"]["participants"]) for r in convert(tmp_path, posts, users=users)}
+    assert named == {4: "Cy Bo", 3: "Ada Bo", 6: "Ada Cy Bo", 2: "Ada Cy", 8: "Di", 11: ""}
+    unnamed = convert(tmp_path, posts, "--no_authors", users=users)
+    assert {tuple(record["meta"]["participants"]) for record in unnamed} == {()}
+
+
+def test_a_thread_of_many_names_a_hundred_of_them_in_each_record(tmp_path):
+    posts = [question(1), *(answer(n, 1, OwnerUserId=n, Score=-n) for n in range(2, 140))]
+    users = [{"Id": n, "DisplayName": f"user{n}"} for n in range(2, 140)]
+    records = convert(tmp_path, posts, users=users)
+    assert len(records) == 138 and {len(record["meta"]["participants"]) for record in records} == {100}
+    assert records[0]["meta"]["participants"] == [f"user{n}" for n in range(3, 103)]
+
+
 def test_what_makes_no_pair_is_counted_and_left_out(tmp_path):
     posts = [
         question(1),

@@ -117,6 +117,12 @@ def test_integers_beyond_64_bits_stay_what_they_are_in_every_format(merge, tmp_p
         assert metas == [each["meta"] for each in given]
 
 
+def test_the_thread_s_other_authors_are_not_published(merge, tmp_path):
+    merge(record(1, meta={"participants": ["Ann Anchor"]}), more=("--formats", "messages", "alpaca"))
+    files = [path for path in (tmp_path / "made").rglob("*") if path.is_file()]
+    assert files and not [path for path in files if b"Ann Anchor" in path.read_bytes()]
+
+
 @pytest.mark.parametrize("number", [0, -1, 1 << 63, (1 << 64) - 1, -(1 << 63), 1.5, 1e300, -1e300])
 def test_other_numbers_are_decoded_as_such(number):
     decoded = decode(json.dumps({"a": [number]}).encode())["a"][0]

@@ -46,6 +46,7 @@ PROGRAM_RAISES = "the program raises an exception"
 EARLY = "ends before its tests are done"
 TOO_LONG = "takes too long"
 LOOKS = "looks into the interpreter"
+UNNOTICED = "no mutant is noticed by the tests"
 
 
 MARKED = f"{bubblewrap.START}  # started by {os.getpid()}"  # tells this process's sandboxes from all others
@@ -423,6 +424,121 @@ def test_a_program_finds_nothing_of_one_that_ran_in_its_sandbox_before(sandbox):
     assert kind == (1, tuple(modules))
 
 
+# What a program may leave for the next one in its sandbox, if it gets that far; each ends with True.
+LEFT = {
+    "changed builtins": "import builtins; builtins.len = builtins.abs = lambda _: 0; return True",
+    "changed modules": """
+        for module in list(sys.modules.values()):
+            for name in ("dumps", "sqrt", "getcwd", "listdir", "Counter", "sleep"):
+                if hasattr(module, name):
+                    setattr(module, name, print)
+        return True""",
+    "modules of other names": "sys.modules['json'] = sys.modules['math'] = sys.modules['os'] = sys; return True",
+    "hooks": """
+        sys.meta_path.insert(0, object()); sys.path.insert(0, "."); sys.excepthook = os._exit
+        gc.callbacks.append(lambda *_: os._exit(0))
+        return True""",
+    "handlers at the exit": "atexit.register(lambda: os.write(3, b'x')); return True",
+    "a thread": """
+        try:
+            _thread.start_new_thread(time.sleep, (9,))
+        except RuntimeError:
+            pass
+        return True""",
+    "a masked and a pending signal": """
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(range(1, 32)) - {9, 19})
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        return True""",
+    "a signal for process 1 when input comes": """
+        a, b = socket.socketpair()
+        for number in (signal.SIGKILL, signal.SIGSTOP, 0):
+            fcntl.fcntl(a, 10, number)  # F_SETSIG
+            fcntl.fcntl(a, fcntl.F_SETOWN, 1)
+            fcntl.fcntl(a, fcntl.F_SETFL, os.O_ASYNC)
+            b.send(b"x")
+        return True""",
+    "locks": """
+        for path in ("/dev/null", os.__file__):
+            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
+        return True""",
+    "a listener": "s = socket.socket(socket.AF_UNIX); s.bind('\\0left'); s.listen(); return True",
+    "file descriptors in a socket that nobody reads": """
+        a, b = socket.socketpair()
+        for _ in range(100):  # the report's pipe too, which the kernel then keeps open for a while
+            try:
+                socket.send_fds(a, [b"x"], [a.fileno(), b.fileno(), 3])
+            except OSError:
+                break
+        return True""",
+    "files and another folder": """
+        for folder in (".", os.environ["HOME"], os.environ["TMPDIR"], "/", "/tmp", "/dev/shm", "/dev"):
+            try:
+                open(os.path.join(folder, "left"), "w").close()
+            except OSError:
+                pass
+        os.mkdir("d"); os.chdir("d"); os.umask(0o777)
+        return True""",
+    "limits and the environment": """
+        resource.setrlimit(resource.RLIMIT_NOFILE, (10, 10)); resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        os.environ.clear(); os.environ["TZ"] = "UTC"; time.tzset()
+        sys.setrecursionlimit(100); sys.set_int_max_str_digits(0)
+        return True""",
+}
+STATE = """
+    import atexit, builtins, collections, fcntl, gc, json, math, os, resource, signal, socket, sys, _thread, time
+    def state():
+        null = os.open("/dev/null", os.O_RDONLY)
+        fcntl.flock(null, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        reached = socket.socket(socket.AF_UNIX).connect_ex("\\0left")
+        try:
+            os.kill(-1, 0)
+        except OSError as error:
+            others = error.errno
+        names = [(module, name, id(value)) for module in ("builtins", "json", "math", "os", "collections", "socket")
+                 for name, value in vars(sys.modules[module]).items() if callable(value) and "urandom" not in name]
+        return [sorted(os.environ.items()), os.umask(0o22), os.getcwd(), os.listdir("."), os.listdir("/"), reached,
+                others, hash(tuple(names)), sorted(sys.modules), len(sys.meta_path), sys.path, gc.callbacks,
+                [resource.getrlimit(kind) for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)],
+                sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))), signal.getitimer(signal.ITIMER_REAL),
+                len(signal.sigpending()), [n for n in range(3, 64) if n != null and is_open(n)], time.localtime(0)[3],
+                sys.getrecursionlimit(), sys.get_int_max_str_digits(), os.stat("/dev/null").st_mode]
+    def is_open(number):
+        try:
+            return bool(os.fstat(number))
+        except OSError:
+            return False
+    assert state() == 1
+    """
+
+
+def test_a_program_leaves_nothing_for_the_next_in_its_sandbox(sandbox):
+    modules = ["collections", "json", "math", "os", "socket", "time"]
+    imports = textwrap.dedent(STATE).splitlines()[1]
+
+    def program_of(code: str) -> Program:
+        sample = make_sample(code)
+        return Program(compiled(sample.program), compiled(sample.tests), CPU_SECONDS)
+
+    witness = program_of(textwrap.dedent(STATE))
+    [untouched] = sandbox.run([witness], 1, modules)
+    assert untouched.reports[0][0] == "check", untouched
+    found = {}
+    for what, code in LEFT.items():
+        body = textwrap.indent(textwrap.dedent(code).strip(), "    ")
+        leaving = program_of(f"{imports}\ndef f():\n{body}\nassert f()")
+        left, same_job = sandbox.run([leaving, witness], 1, modules)
+        [next_job] = sandbox.run([witness], 1, modules)
+        found[what] = left.end, same_job.reports == untouched.reports, next_job.reports == untouched.reports
+    assert {what: outcome for what, outcome in found.items() if outcome != ("exit-0", True, True)} == {}
+
+
+def test_a_verdict_does_not_depend_on_how_many_programs_ran_before(sandbox):
+    code = "import os\ndef f():\n    return os.getpid()\nassert f() == os.getpid()"
+    sandbox.close()
+    assert [verdict(sandbox, code) for _ in range(3)] == ["not deterministic"] * 3
+
+
 def test_modules_of_one_sample_are_not_there_for_the_next(sandbox):
     sample = make_sample("import sys\ndef f():\n    return 'xml.dom' in sys.modules\nassert f() == False")
     program = Program(compiled(sample.program), compiled(sample.tests), CPU_SECONDS)
@@ -521,6 +637,15 @@ def test_cpu_time_is_limited_by_a_timer_and_then_by_the_kernel(first, most, sand
     sample = make_sample(f"import signal\ndef f():\n    {first}\n    while True: pass\nassert f()")
     [outcome] = patient.run([Program(compiled(sample.program), compiled(sample.tests), 0.2)], seed=1)
     assert outcome.end == "cpu" and 0.1 < outcome.cpu_seconds < most
+
+
+def test_the_runs_of_a_job_have_a_limit_of_time_together(sandbox):
+    hasty = Sandbox(Limits(wall_seconds=1.5, job_seconds=1.0), sandbox.bwrap, sandbox.seccomp)
+    sample = make_sample("import time\ndef f():\n    return time.sleep(0.3)\nassert f() is None")
+    program = Program(compiled(sample.program), compiled(sample.tests), CPU_SECONDS)
+    ends = [outcome.end for outcome in hasty.run([program] * 8, seed=1)]
+    hasty.close()
+    assert (ends[0], ends[-1]) == ("exit-0", "wall")
 
 
 def test_recursion_beyond_the_stack_ends_only_the_program(sandbox):
@@ -653,6 +778,37 @@ FORGERIES = {
         """,
         LOOKS,
     ),
+    "the constant that stands for the reporter": (
+        """
+        import os
+        def f(x):
+            return x + 0
+        def test_f():
+            check = b"\\0check"
+            for cell in getattr(check, "__closure__", None) or ():
+                if getattr(cell.cell_contents, "__name__", "") == "report":
+                    check(0, f(2) + 2)
+                    cell.cell_contents("done")
+                    os._exit(0)
+            assert f(2) == 4
+        test_f()
+        """,
+        "a test fails",
+    ),
+    "other code in the place of the tests": (
+        """
+        def f(x):
+            return x
+        def test_f():
+            assert f(2) == 4
+        def g():
+            return None
+        test_f.__code__ = g.__code__
+        test_f()
+        assert f(0) == 0
+        """,
+        LOOKS,
+    ),
     "the code of a generator of the tests": (
         "def f(x):\n    return x\n(n for n in 'x').gi_code\nassert f(2) == 4",
         LOOKS,
@@ -725,6 +881,164 @@ FORGERIES = {
         assert f(0) == 0
         """,
         PROGRAM_RAISES,
+    ),
+    "the answers in its own docstring": (
+        '''
+        import re
+        def f(x):
+            """Double.
+
+            >>> f(2)
+            4
+            """
+            return int(re.search(r"f[(]%d[)][^0-9]*([0-9]+)" % x, f.__doc__)[1])
+        ''',
+        RAISES,
+    ),
+    "a comparison in a module": (
+        """
+        import math
+        def f(x):
+            return x + 0
+        def close(a, b):
+            return True
+        math.isclose = close
+        def g(): pass
+        assert math.isclose(f(2), 4)
+        """,
+        UNNOTICED,
+    ),
+    "a number that is close to all others": (
+        """
+        class Number:
+            def __sub__(self, other):
+                return 0
+        def f(x):
+            return Number()
+        assert abs(f(2) - 4) < 1e-9
+        """,
+        UNNOTICED,
+    ),
+    "the builtins of the tests": (
+        """
+        def f(x):
+            return x + 0
+        def zero(v):
+            return 0
+        def prepare(test):
+            test.__globals__["__builtins__"]["abs"] = zero
+        def test_f():
+            assert abs(f(2) - 4) < 1e-9
+        prepare(test_f)
+        test_f()
+        """,
+        UNNOTICED,
+    ),
+    "another function that the tests call in its place": (
+        """
+        def f(x):
+            return x + 0
+        def right(x):
+            return 2 * x
+        def test_f():
+            globals()["f"] = right
+            assert f(2) == 4
+        test_f()
+        """,
+        UNNOTICED,
+    ),
+    "what a printed example is read from": (
+        '''
+        import io
+        class Shown(io.StringIO):
+            def getvalue(self):
+                return "4\\n"
+        io.StringIO = Shown
+        def f(x):
+            """Double.
+
+            >>> f(2)
+            4
+            """
+            return x + 0
+        ''',
+        UNNOTICED,
+    ),
+    "the value that a member of an enumeration claims": (
+        """
+        import enum
+        class Word(str, enum.Enum):
+            TWO = "two"
+        def f(x):
+            Word.TWO.__dict__["_value_"] = "four"
+            return Word.TWO
+        assert f(2) == "four"
+        """,
+        "a test fails",
+    ),
+    "the name that a member of an enumeration claims": (
+        """
+        import enum
+        class Number(enum.Enum):
+            TWO = 2
+            FOUR = 4
+        def f(x):
+            Number.TWO.__dict__["_name_"] = "FOUR"
+            return Number.TWO
+        assert f(2) == Number.FOUR
+        """,
+        "a test fails",
+    ),
+    "a field that a data class says it does not compare": (
+        """
+        from dataclasses import dataclass
+        @dataclass
+        class Pair:
+            x: int
+            y: int
+        Pair.__dataclass_fields__.pop("y")
+        def f(x):
+            return Pair(x + 0, 7)
+        assert f(1) == Pair(1, 2)
+        """,
+        "a test fails",
+    ),
+    "objects that are equal to each other": (
+        """
+        class Number:
+            def __init__(self, value):
+                self.value = value
+            def __eq__(self, other):
+                return True
+        def f(x):
+            return Number(x + 0)
+        assert f(2) == Number(4)
+        """,
+        UNNOTICED,
+    ),
+    "what a Counter says that it has": (
+        """
+        from collections import Counter
+        Counter.keys = lambda self: ["a"]
+        Counter.__iter__ = lambda self: iter(["a"])
+        Counter.__getitem__ = lambda self, key: 2
+        def f(text):
+            return Counter()
+        def g(): pass
+        assert f("aa") == {"a": 2}
+        """,
+        "a test fails",
+    ),
+    "the limits of the mutants": (
+        """
+        import resource, signal
+        def f(xs):
+            if resource.getrlimit(resource.RLIMIT_CPU)[0] < 4 or signal.getitimer(signal.ITIMER_PROF)[0] < 1:
+                return 99
+            return xs[0]
+        assert f([3]) == 3
+        """,
+        "not deterministic",
     ),
     "a mark for the mutants": (
         """

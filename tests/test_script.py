@@ -250,7 +250,7 @@ FLAGS = {
     "filter_for_score.py": "inputpath destpath min_answer_votes accepted_only min_question_votes"
     " max_answers_per_question sites exclude_sites created_after created_before min_response_chars max_response_chars"
     " tags exclude_tags licenses",
-    "filter_by_human.py": "inputpath destpath judgement_file keep_unjudged agreement",
+    "filter_by_human.py": "inputpath destpath judgement_file resolved keep_unjudged agreement",
     "merge_datasets.py": "inputpath mix destpath dropped_path skip_bad seed max_per_source formats split pair parts"
     " system separator max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
     " decontaminate_field ngram max_tokens special_tokens pii tokenizer push public yes",

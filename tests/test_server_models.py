@@ -195,7 +195,7 @@ SHORT = 0.02  # minutes: two or three attempts
         (Fault(422, "no\njson"), "answers 422 (no json)"),
         (Fault(body="<html>"), "the answer is not a completion"),
         (Fault(body='{"choices": [{"text": 7, "finish_reason": "stop"}]}'), "the answer is not a completion"),
-        (Fault(cut=True), "check --base_url, and that the server is running"),
+        (Fault(cut=True), "breaks off its answer"),
         (Fault(seconds=1.5), "no answer within 1 s"),
     ],
     ids=lambda value: f"{value.status}" if isinstance(value, Fault) else "",

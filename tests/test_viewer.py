@@ -14,10 +14,10 @@ import ipywidgets
 import pytest
 
 from review.judgements import Judgement, digest_of, load_judgements
+from review.learner import FEWEST
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
 from viewer.controls import BY_LIKELIHOOD, BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
-from viewer.learnt_orders import FEWEST
 
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
 
@@ -284,7 +284,7 @@ def test_controls_may_act_in_several_threads(hands):
     for thread in threads:
         thread.join()
     assert set(hands.file) == set(IDS)
-    assert "5 judged (100 %)" in hands.text("progress")
+    assert "all judged · 5 accepted" in hands.text("progress")
 
 
 def test_every_key_is_explained_and_has_a_control(hands):
@@ -428,7 +428,7 @@ def test_skipped_records_come_last(hands):
     assert hands.shown == IDS[0]
     hands.click("Accept", "Accept")
     assert set(hands.file) == set(IDS)
-    assert "5 judged (100 %)" in hands.text("progress")
+    assert "all judged · 5 accepted" in hands.text("progress")
 
 
 def test_the_viewer_says_when_everything_is_judged(hands):

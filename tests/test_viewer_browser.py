@@ -267,6 +267,11 @@ def test_an_answer_is_corrected_by_keys(lab, page):
     page.keyboard.press("Control+Home")
     page.keyboard.type("a r x e\n\n")  # keys of the viewer elsewhere
     expect(reviewer.part("answer").locator("p").first).to_have_text("a r x e")
+    before = editor.input_value()
+    for _ in range(5):  # JupyterLab must not take the line break, however fast it comes
+        page.keyboard.press("Control+End")
+        page.keyboard.press("Enter")
+    expect(editor).to_have_value(before + "\n" * 5)
     editor.fill(text.replace("lope", "loop"))
     expect(reviewer.part("answer").locator("strong")).to_have_text("loop")
     expect(reviewer.part("difference").locator("del")).to_have_text("lope")

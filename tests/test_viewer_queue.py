@@ -9,8 +9,9 @@ import pytest
 
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile, load_judgements
+from review.learner import FEWEST
 from tests.conftest import ROOT, jsonl, record
-from viewer.learnt_orders import FEWEST, least_certain_first, most_likely_good_first
+from viewer.learnt_orders import least_certain_first, most_likely_good_first
 from viewer.queue import BREAK, PACE_OVER, SHOW, Filter, Pace, Queue
 from viewer.record_facts import RecordFacts
 from viewer.record_file import RecordFile

@@ -188,8 +188,7 @@ class Controls:
 
     def _layout(self) -> w.VBox:
         buttons = self.buttons
-        verdicts = ("accept", "edit", "reject", "as-found")
-        judging = _bar(*(buttons[name] for name in verdicts), *self.criteria.values())
+        judging = _bar(buttons["accept"], buttons["reject"], buttons["as-found"], *self.criteria.values())
         moves = ("previous", "next", "next-unjudged", "skip", "later", "undo", "redo")
         moving = _bar(self.note, *(buttons[name] for name in moves), self._more)
         choosing = _bar(
@@ -202,6 +201,7 @@ class Controls:
             self.seed,
             self.raw,
             self.images,
+            buttons["edit"],
             buttons["others"],
             buttons["reload"],
         )
@@ -278,9 +278,10 @@ class Controls:
         accepted, rejected = (
             100 * count / max(standing.records, 1) for count in (standing.accepted, standing.rejected)
         )
+        share = 100 * standing.judged / max(standing.records, 1)
         parts = [
             f"record {place:,} of {standing.records:,}" if place is not None else "",
-            f"{standing.judged:,} judged ({100 * standing.judged / max(standing.records, 1):.0f} %)",
+            "all judged" if standing.judged == standing.records else f"{standing.judged:,} judged ({share:.0f} %)",
             f"{standing.accepted:,} accepted",
             f"{standing.rejected:,} rejected",
             f"{standing.later:,} later" if standing.later else "",

@@ -138,6 +138,8 @@ function render({ model, el }) {
   function passOn(event) {
     if (event.getModifierState("AltGraph")) return; // it types a character
     if (!document.body.dispatchEvent(new KeyboardEvent(event.type, event))) event.preventDefault();
+    // Until the key is released, JupyterLab takes a line break for what the key inserts, and prevents it.
+    document.body.dispatchEvent(new KeyboardEvent("keyup", event));
   }
 
   function scroll(event, root) {

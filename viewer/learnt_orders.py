@@ -1,35 +1,21 @@
 """Orders by a model of the judgements so far: first what it is least certain about, or first what is most likely good.
 
 Uncertainty sampling and relevance sampling (Lewis and Gale, "A sequential algorithm for training text classifiers",
-SIGIR 1994) with logistic regression on the words of the response (TF-IDF), a few counts, and the criteria of which the
-machine finds something. The model is trained each time the order is chosen. Only the order leaves this module: a
-prediction that the reviewer saw would influence the judgement. benchmarks/orders.py measures what the orders save.
+SIGIR 1994) with the classifier of review/learner.py. The model is trained each time the order is chosen. Only the order
+leaves this module: a prediction that the reviewer saw would influence the judgement. benchmarks/orders.py measures what
+the orders save.
 """
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from records.errors import InputError
+from review.learner import CHARS, FEWEST, LEARNT, Sample, classifier
 from viewer.record_facts import BETWEEN_CALLS, OnProgress, RecordFacts
 
-FEWEST = 50  # judgements to learn from
 SCORED = 5_000  # unjudged records at most, drawn with the seed: more than a person judges before asking again
-LEARNT = 5_000  # judged records at most, drawn with the seed too
-COUNTED = ("\n\n", "`", "$", "://", "@", "?")  # paragraphs, code, math, links, names, questions
-CRITERIA = range(1, 8)
-WORDS = 2**17  # and pairs of words, identified by their hashes
-CHARS = 20_000  # of a response: enough to learn from, and a bound for hostile ones
-
-
-class Sample(NamedTuple):
-    """What the model knows of a record."""
-
-    response: str
-    findings: int  # bits, as of RecordFacts
 
 
 def least_certain_first(
@@ -62,7 +48,7 @@ def _predicted(
             f"this order needs accepted and rejected records to learn from, and all {len(judged)} judgements are the "
             "same"
         )
-    model = _model()
+    model = classifier()
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     draw = random.Random(seed)
@@ -79,42 +65,6 @@ def _predicted(
         model.fit(samples[: len(learnt)], [judged[number] for number in learnt])
         predictions = model.predict_proba(samples[len(learnt) :])[:, 1]
     return list(zip(unjudged, map(float, predictions), strict=True))
-
-
-def _model() -> Any:
-    """An untrained scikit-learn classifier of samples; raises InputError if scikit-learn is missing."""
-    try:  # imported late, because it takes more than a second
-        from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline, make_union
-        from sklearn.preprocessing import FunctionTransformer, StandardScaler
-    except ImportError:
-        raise InputError("this order needs scikit-learn: pip install scikit-learn") from None
-    # hashes need no vocabulary, so memory is bounded and no text is too odd
-    words = HashingVectorizer(ngram_range=(1, 2), norm=None, alternate_sign=False, n_features=WORDS)
-    counts = make_pipeline(FunctionTransformer(_counts), StandardScaler())
-    features = make_union(make_pipeline(FunctionTransformer(_responses), words, TfidfTransformer()), counts)
-    return make_pipeline(features, LogisticRegression(class_weight="balanced", max_iter=1000))
-
-
-def _responses(samples: list[Sample]) -> list[str]:
-    return [sample.response for sample in samples]
-
-
-def _counts(samples: list[Sample]) -> list[list[float]]:
-    """Features other than words.
-
-    The length of a response, how often it contains each of COUNTED, and whether the machine finds something against
-    each criterion.
-    """
-    return [
-        [
-            math.log1p(len(text)),
-            *(math.log1p(text.count(each)) for each in COUNTED),
-            *(float(findings >> criterion & 1) for criterion in CRITERIA),
-        ]
-        for text, findings in samples
-    ]
 
 
 def _drawn(numbers: list[int], most: int, draw: random.Random) -> list[int]:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import ConflictError, Judgement, JudgementFile, digest_of
+from review.learner import FEWEST
 from viewer.controls import (
     AT_RANDOM,
     BY_LIKELIHOOD,
@@ -32,7 +33,6 @@ from viewer.controls import (
     judgement_html,
 )
 from viewer.difference import difference_html
-from viewer.learnt_orders import FEWEST
 from viewer.other_reviews import OtherReviews, own_file
 from viewer.queue import Change, Filter, Queue
 from viewer.record_facts import OnProgress, facts_in_background

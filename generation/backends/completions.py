@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 _CUT = {"length", "max_tokens", "max_output_tokens"}
 _FILTERED = {"content_filter", "content-filter", "safety", "recitation", "prohibited_content", "blocklist", "refusal"}
 _REASONING = ("reasoning_content", "reasoning", "thinking")
+_COMMENTS = re.compile(r"\A\ufeff?\s*(?::[^\n]*\s*)*")  # what proxies send while the model is at work
+_EVENTS = ("data:", "event:", "id:", "retry:")  # the fields of server-sent events
+NOT_A_COMPLETION = (ValueError, AttributeError, LookupError, TypeError, OverflowError, RecursionError)
 _WORDS = ("message", "msg", "detail", "error", "error_message")
 
 
@@ -39,8 +43,9 @@ class Completion:
 
 
 def parse_completion(body: str) -> Completion:
-    """Raises ValueError, AttributeError, LookupError or TypeError if the body is not a completion."""
-    read = _joined_stream(body) if body.lstrip().startswith(("data:", "event:", ":")) else json.loads(body)
+    """Raises one of NOT_A_COMPLETION if the body is none."""
+    body = _COMMENTS.sub("", body)
+    read = _joined_stream(body) if body.startswith(_EVENTS) else json.loads(body)
     if error := read.get("error"):
         return Completion(error=_error(error))
     choice = read["choices"][0]

@@ -19,11 +19,12 @@ _CLOSING = re.compile(
     rf"</{_NAME}>|\[/THINK\]|<\|END_THINKING\|>|◁/think▷|{_FINAL_CHANNEL}|<channel\|>|(?-i:assistantfinal)", re.I | re.S
 )
 _ANSWER = re.compile(r"\s*(?:<(answer|response|output)>|<\|START_RESPONSE\|>)", re.I)
-_END = re.compile(r"</(?:answer|response|output)>|<\|(?:END_RESPONSE|return|end|im_end|eot_id)\|>", re.I)
+_END_OF_TURN = r"<\|(?:END_RESPONSE|return|end|im_end|eot_id|end_of_text|endoftext)\|>|<end_of_turn>|(?:\s*</s>)+\s*\Z"
+_END = re.compile(rf"</(?:answer|response|output)>|{_END_OF_TURN}", re.I)
 
 
 def answer_span(text: str) -> tuple[int, int]:
-    """Where the answer begins and ends: the whole text if there is no reasoning before it.
+    """Where the answer begins and ends: the whole turn if there is no reasoning before it.
 
     Empty if the reasoning does not end.
     """
@@ -34,7 +35,8 @@ def answer_span(text: str) -> tuple[int, int]:
     start = closings[-1].end() if closings else 0
     wrapped = _ANSWER.match(text, start)
     if not closings and not wrapped:
-        return 0, len(text)
+        end = re.search(_END_OF_TURN, text)
+        return 0, end.start() if end else len(text)
     start = wrapped.end() if wrapped else start
     end = _END.search(text, start)
     start += len(text[start:]) - len(text[start:].lstrip())

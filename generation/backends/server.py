@@ -6,10 +6,10 @@ Base models are called at /v1/completions, chat models at /v1/chat/completions. 
                                                 time of --patience: then the run ends
     it fails on one prompt, or sends no JSON    asked again a few times; then that text is lost, if others are answered
     it refuses a prompt                         that text is lost, with the server's words
-    it refuses the key, the model or to be paid the run ends
+    it refuses the key, the model or to be paid the run ends, unless it has answered others
 
-A run also ends after REFUSED_IN_A_ROW lost texts. Whether the same seed gives the same text is up to the server; the
-cache makes up for it.
+A run also ends after REFUSED_IN_A_ROW lost texts, or DENIED_IN_A_ROW of the last kind. Whether the same seed gives the
+same text is up to the server; the cache makes up for it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from generation.backends.base import (
     cut_at,
     seed_of,
 )
-from generation.backends.completions import Completion, parse_completion, words_of
+from generation.backends.completions import NOT_A_COMPLETION, Completion, parse_completion, words_of
 from generation.backends.reasoning import answer_span
 from records.errors import InputError
 from records.script import tell
@@ -48,16 +48,19 @@ from records.script import tell
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds; each is twice the one before
 ATTEMPTS = 4  # on a prompt on which the server fails while it answers others
 REFUSED_IN_A_ROW = 50  # eight passages with all six kinds of questions; a run that gets nothing ends before
+DENIED_IN_A_ROW = 12  # two passages
 NO_KEY = "none"  # the client insists on a key; servers without keys ignore it
 LONGEST_WORDS = 400  # characters of a server's message
 
-HINTS = {  # statuses with which no prompt will be answered
+HINTS = {  # statuses with which usually no prompt is answered
     401: "check OPENAI_API_KEY",
     402: "check what your account may use",
     404: "check --model and --base_url, which usually ends in /v1, and whether --chat is right",
     405: "check --base_url, which usually ends in /v1",
 }
 BUSY = {429, 503, 529}  # whatever the prompt
+# what the client's HTTP package, which is httpx or a successor, calls it when the connection stood
+BROKEN_OFF = {"RemoteProtocolError", "ReadError", "DecodingError"}
 TEMPORARY = {408, 409, 425, *BUSY}  # and 5xx
 _NO_CREDIT = re.compile(r"insufficient_quota|credit balance|insufficient (?:credits|balance)", re.I)
 _TOO_LONG = re.compile(
@@ -71,9 +74,10 @@ _TOO_LONG = re.compile(
 class _TemporaryError(Exception):
     """The server may answer the same request later."""
 
-    def __init__(self, words: str, hint: str = "", *, busy: bool = False, wait: float = 0):
+    def __init__(self, words: str, hint: str = "", *, busy: bool = False, limited: bool = False, wait: float = 0):
         super().__init__(words)
-        self.hint, self.busy, self.wait = hint, busy, wait  # seconds for which the server asks
+        self.hint, self.busy, self.limited = hint, busy, limited  # by a rate, of all prompts
+        self.wait = wait  # seconds for which the server asks
 
 
 class ServerBackend:
@@ -107,7 +111,7 @@ class ServerBackend:
         self.patience = patience * 60
         self.chat, self.logprobs, self.fields = chat, logprobs, fields
         self.key = os.environ.get("OPENAI_API_KEY") or NO_KEY
-        self._answers = self._lost_in_a_row = 0
+        self._answers = self._lost_in_a_row = self._denied_in_a_row = 0
         self._heard = 0.0  # when the server last answered
         self._told = False  # that it does not answer
         self._gave_up = False  # on a prompt, after all patience
@@ -143,6 +147,7 @@ class ServerBackend:
             return
         if not generation.lost:
             self._answers += 1
+            self._denied_in_a_row = 0
         self._lost_in_a_row = self._lost_in_a_row + 1 if generation.lost else 0
         if self._lost_in_a_row >= REFUSED_IN_A_ROW:
             raise self._failure(f"no text for {self._lost_in_a_row} prompts in a row, the last: {generation.problem}")
@@ -160,17 +165,20 @@ class ServerBackend:
                 few = not trouble.busy and (self._answers or self._gave_up)
                 if few and attempt >= ATTEMPTS:
                     return self._without_text(FAILED, str(trouble))
-                if not await self._pause(attempt, max(troubled, self._heard) + self.patience, trouble):
+                if not await self._pause(attempt, troubled, trouble):
                     self._gave_up = True
                     return self._without_text(FAILED, str(trouble))
         raise AssertionError
 
-    async def _pause(self, attempt: int, until: float, trouble: _TemporaryError) -> bool:
-        """Wait before the next attempt; False if that would be after `until`, or InputError if the server is busy."""
+    async def _pause(self, attempt: int, troubled: float, trouble: _TemporaryError) -> bool:
+        """Wait before the next attempt at a prompt that has been in trouble since then.
+
+        False if that would be beyond the patience, or InputError if the server is busy and not only with this prompt.
+        """
         pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(1, 1.2)
         pause = max(pause, trouble.wait)
-        if time.monotonic() + pause > until:
-            if not trouble.busy:
+        if time.monotonic() + pause > max(troubled, self._heard) + self.patience:
+            if not trouble.busy or (self._heard > troubled and not trouble.limited):
                 return False
             asks = f", asks to wait {trouble.wait:.0f} s" if trouble.wait else ""
             raise self._failure(f"{trouble}{asks}", trouble.hint or "give a longer --patience")
@@ -190,11 +198,13 @@ class ServerBackend:
         except (openai.APITimeoutError, TimeoutError):
             raise _TemporaryError(f"no answer within {self.timeout} s (--timeout)") from None
         except openai.APIConnectionError as error:
+            if type(error.__cause__).__name__ in BROKEN_OFF:
+                raise _TemporaryError(f"breaks off its answer ({error.__cause__})") from None
             hint = "check --base_url, and that the server is running"
             raise _TemporaryError(f"cannot be reached ({error.__cause__ or error})", hint, busy=True) from None
         try:
             completion = parse_completion(body)
-        except (ValueError, AttributeError, LookupError, TypeError) as error:
+        except NOT_A_COMPLETION as error:
             problem = f"the answer is not a completion ({type(error).__name__}: {error})"
             raise _TemporaryError(problem) from None
         if completion.error is not None:
@@ -227,12 +237,15 @@ class ServerBackend:
         """A generation without text, if the prompt is the reason. Raises _TemporaryError or InputError if it is not."""
         words = f"answers {status} ({words_of(body)[:LONGEST_WORDS]})"
         if status in HINTS or (status == 429 and _NO_CREDIT.search(body)):
-            raise self._failure(words, HINTS.get(status, HINTS[402]))
+            self._denied_in_a_row += 1
+            if not self._answers or self._denied_in_a_row >= DENIED_IN_A_ROW:
+                raise self._failure(words, HINTS.get(status, HINTS[402]))
+            return self._without_text(REFUSED, words)
         if status == 413 or (status not in TEMPORARY and _TOO_LONG.search(body)):
             return self._without_text(PROMPT_TOO_LONG, words)
         if status in TEMPORARY or status >= 500:
             hint = "give fewer --connections, or a longer --patience" if status == 429 else ""
-            raise _TemporaryError(words, hint, busy=status in BUSY, wait=wait)
+            raise _TemporaryError(words, hint, busy=status in BUSY, limited=status == 429, wait=wait)
         return self._without_text(REFUSED, words)
 
     def _generation(self, completion: Completion, settings: Settings) -> Generation:

@@ -169,14 +169,18 @@ def fenced_blocks(text: str, begin: int) -> list[Block]:
 
 
 def block_body(text: str, opening: re.Match[str]) -> tuple[str, int]:
-    """The text in a fenced block, and where the block ends. A docstring may have fences too."""
+    """The text in a fenced block, and where the block ends. A docstring may have fences too.
+
+    The last line of a block that is not closed may be cut off, so it is left out.
+    """
     body = opening.end() + 1
     closings = [
         closing
         for closing in _FENCE.finditer(text, body)
         if not closing[3] and closing[2].startswith(opening[2]) and len(closing[1]) <= len(opening[1]) + 3
     ]
-    ends = [(closing.start(), closing.end()) for closing in closings[:MAX_ATTEMPTS]] or [(len(text), len(text))]
+    ends = [(closing.start(), closing.end()) for closing in closings[:MAX_ATTEMPTS]]
+    ends = ends or [(max(body, text.rfind("\n") + 1), len(text))]
     for end, after in ends:
         if parses(code := textwrap.dedent(text[body:end])):
             return code, after

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from generation.python_code.answers import Rejected, extract
+from generation.python_code.answers import MAX_CODE, Rejected, extract
 from generation.python_code.samples import digest, instruction, make_sample, split_tests
 from generation.python_code.verification import verify
 from generation.sandbox.bubblewrap import Sandbox, SandboxError, open_ways
@@ -196,6 +196,7 @@ def serve() -> None:
     if sys.platform.startswith("linux"):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")  # about the code, such as invalid escapes
+    sys.set_int_max_str_digits(2 * MAX_CODE)  # of numbers in the code, which is written out
     work = pickle.load(stdin)
     threading.Thread(target=receive, args=(stdin, questions), daemon=True).start()
     while True:

@@ -27,9 +27,18 @@ from generation.python_code.frameworks import (
     parsed,
     starts_runner,
     without_approx,
+    without_exit,
 )
-from generation.python_code.judging import assertion_holds, is_literal, literal, operands_in_order, tells
-from generation.sandbox.runner import CHECK
+from generation.python_code.judging import (
+    asks,
+    assertion_holds,
+    is_literal,
+    literal,
+    operands_in_order,
+    tells,
+    tells_kind_only,
+)
+from generation.sandbox.bubblewrap import CHECK
 
 Judgement = Callable[[list[Any]], bool]  # from the values of the operands
 FAILED = "..."  # a value that hardly a function has; see Failed in generation/sandbox/bubblewrap.py
@@ -41,6 +50,7 @@ class Check(NamedTuple):
 
     holds: Judgement
     is_test: Judgement  # whether it tells what a value is
+    asks: bool = False  # whether it only asks functions of the program for yes or no
 
 
 def has_asserts(statement: ast.stmt) -> bool:
@@ -61,7 +71,7 @@ def make_checks(program: list[ast.stmt], tests: list[ast.stmt]) -> tuple[ast.Mod
 
     Modifies `tests`. Raises ValueError if an example is malformed, SyntaxError if it is not Python.
     """
-    maker = _CheckMaker()
+    maker = _CheckMaker({node.name for node in program if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)})
     tests = [
         test for test in tests if not (starts_runner(test) or is_idle_guard(test, tests)) or imports_unittest(test)
     ]
@@ -69,6 +79,12 @@ def make_checks(program: list[ast.stmt], tests: list[ast.stmt]) -> tuple[ast.Mod
     body = [statement for text in docstrings(program) for statement in maker.examples(text)]
     body += maker.visit_all(tests) + calls
     return ast.fix_missing_locations(ast.Module(body, [])), maker.checks
+
+
+def is_check(statement: ast.Expr) -> bool:
+    """Whether a statement reports the values of a check."""
+    call = statement.value
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Constant) and call.func.value == CHECK
 
 
 def imports_unittest(statement: ast.stmt) -> bool:
@@ -99,12 +115,15 @@ def docstrings(statements: list[ast.stmt]) -> Iterator[str]:
 class _CheckMaker(ast.NodeTransformer):
     """Replaces asserts and examples by calls that report, and collects the checks."""
 
-    def __init__(self) -> None:
+    def __init__(self, functions: set[str]) -> None:
+        self.functions = functions  # of the program
         self.checks: list[Check] = []
         self.caught = 0  # depth of `try` blocks in which a failing assertion would be caught
 
-    def check(self, holds: Judgement, is_test: Judgement, operands: list[ast.expr]) -> ast.stmt:
-        self.checks.append(Check(holds, is_test))
+    def check(
+        self, holds: Judgement, is_test: Judgement, operands: list[ast.expr], asking: ast.expr | None = None
+    ) -> ast.stmt:
+        self.checks.append(Check(holds, is_test, asking is not None and asks(asking, self.functions)))
         number = ast.Constant(len(self.checks) - 1)
         return ast.Expr(ast.Call(ast.Constant(CHECK), [number, *operands], []))
 
@@ -119,7 +138,7 @@ class _CheckMaker(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> ast.AST:
         if is_main_guard(node):
-            node.body = [statement for statement in node.body if not starts_runner(statement)] or [ast.Pass()]
+            node.body = [each for each in without_exit(node.body) if not starts_runner(each)] or [ast.Pass()]
         return self.generic_visit(node)
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
@@ -170,7 +189,7 @@ class _CheckMaker(ast.NodeTransformer):
                 operand = ast.Name(name, ast.Load())
             operands.append(operand)
         is_test = never if self.caught else partial(assertion_tells, test)
-        return [*statements, self.check(partial(assertion_holds, test), is_test, operands)]
+        return [*statements, self.check(partial(assertion_holds, test), is_test, operands, test)]
 
     def examples(self, text: str) -> Iterator[ast.stmt]:
         """The examples in a docstring, as statements."""
@@ -185,10 +204,12 @@ class _CheckMaker(ast.NodeTransformer):
 
     def check_shown(self, statements: list[ast.stmt], example: doctest.Example) -> Iterator[ast.stmt]:
         """The check of an example that shows something: its value, and what it prints with the value."""
+        asking = None
         if isinstance(statements[-1], ast.Expr):
+            asking = statements[-1].value
             [assignment] = parsed("__value__ = None")
             assert isinstance(assignment, ast.Assign)
-            assignment.value = statements[-1].value
+            assignment.value = asking
             statements = [*statements[:-1], assignment, *parsed("__value__ is None or print(repr(__value__))")]
         *prepare, attempt = parsed(
             "import io, sys\n__value__, __shown__, __stdout__ = None, io.StringIO(), sys.stdout\n"
@@ -199,7 +220,7 @@ class _CheckMaker(ast.NodeTransformer):
         operands = parsed("(__value__, __shown__.getvalue())")[0]
         assert isinstance(operands, ast.Expr) and isinstance(operands.value, ast.Tuple)
         yield from [*prepare, attempt]
-        yield self.check(partial(example_holds, example), partial(example_tells, example), operands.value.elts)
+        yield self.check(partial(example_holds, example), partial(example_tells, example), operands.value.elts, asking)
 
     def check_raises(self, statements: list[ast.stmt], names: str, bound: str = "__error__") -> ast.stmt:
         """The check that statements end with an exception of one of these names."""
@@ -257,8 +278,8 @@ def example_holds(example: doctest.Example, values: list[Any]) -> bool:
 def example_tells(example: doctest.Example, values: list[Any]) -> bool:
     """Whether an example shows a value: not only `...`, nor the answer to a question about its kind."""
     shown = example.want.replace("...", "") if example.options.get(doctest.ELLIPSIS) else example.want
-    if example.want.strip() not in ("True", "False"):
-        return bool(re.search(r"\w", shown)) or shown == example.want
     statements = parsed(example.source)
     test = statements[-1].value if isinstance(statements[-1], ast.Expr) else ast.Constant(None)
+    if example.want.strip() not in ("True", "False"):
+        return not tells_kind_only(test) and (bool(re.search(r"\w", shown)) or shown == example.want)
     return tells(test, negated=example.want.strip() == "False")

@@ -36,6 +36,7 @@ OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.NotIn: ast.In,
 }
 KIND_ONLY = {"isinstance", "issubclass", "callable", "hasattr", "bool", "type", "id", "len"}
+KIND_METHODS = {name for name in vars(str) if name.startswith("is")}  # isdigit, isupper, ..
 MAX_TOLERANCE = 0.01  # relative to the expected value, or absolute for values up to 1
 TOLERANCES = {"rel_tol", "abs_tol"}
 
@@ -129,6 +130,20 @@ def tells(test: ast.expr, values: Iterator[Any] | None = None, negated: bool = F
     return type(value) is bool and not tells_kind_only(test)
 
 
+def asks(test: ast.expr, functions: set[str]) -> bool:
+    """Whether a test only asks functions for yes or no: `is_even(4)`, `not is_even(3)`, `is_even(4) is True`."""
+    match test:
+        case ast.BoolOp(values=parts):
+            return all(asks(part, functions) for part in parts)
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return asks(part, functions)
+        case ast.Compare(left=part, ops=[ast.Eq() | ast.Is()], comparators=[ast.Constant(value=bool())]):
+            return asks(part, functions)
+        case ast.Call(func=ast.Name(name), args=arguments):
+            return name in functions and all(map(is_literal, arguments))  # not `is_close(f(2), 4)`
+    return False
+
+
 def pair_tells(left: ast.expr, op: ast.cmpop, right: ast.expr, negated: bool) -> bool:
     """Whether a comparison of two terms tells what one of them is."""
     kind = OPPOSITES.get(type(op), type(op)) if negated else type(op)
@@ -140,8 +155,15 @@ def pair_tells(left: ast.expr, op: ast.cmpop, right: ast.expr, negated: bool) ->
                 return tells(one, negated=not other.value)
         return not tells_kind_only(left) and not tells_kind_only(right)
     if kind is ast.In:
-        return is_literal(left) or not (is_literal(right) or is_call_of(right, {"range"}))
+        return is_literal(left) or not (is_literal(right) or is_range(right))
     return kind in (ast.Lt, ast.LtE, ast.Gt, ast.GtE) and is_close(left, kind, right)
+
+
+def is_range(container: ast.expr) -> bool:
+    """Whether an expression makes many values for an answer to be one of: `range(9)`, `[n * n for n in ..]`."""
+    if is_call_of(container, {"list", "set", "tuple", "sorted", "frozenset"}):
+        return is_literal(container.args[0]) or is_range(container.args[0])
+    return is_call_of(container, {"range"}) or isinstance(container, ast.ListComp | ast.SetComp | ast.GeneratorExp)
 
 
 def is_close(left: ast.expr, kind: type[ast.cmpop], right: ast.expr) -> bool:
@@ -156,8 +178,11 @@ def is_close(left: ast.expr, kind: type[ast.cmpop], right: ast.expr) -> bool:
 
 def tells_kind_only(term: ast.expr) -> bool:
     """Whether an expression has the same value for most values of the same kind."""
-    if isinstance(term, ast.Attribute):
-        return term.attr in ("__class__", "__name__", "__doc__")
+    match term:
+        case ast.Attribute(attr=name):
+            return name in ("__class__", "__name__", "__doc__")
+        case ast.Call(func=ast.Attribute(attr=name)) if name in KIND_METHODS:
+            return True
     if is_call_of(term, {"all", "any"}) and isinstance(term.args[0], ast.GeneratorExp | ast.ListComp):
         return not tells(term.args[0].elt) and not repeats_range(term.args[0])
     if is_call_of(term, {"isclose"}):

@@ -10,8 +10,8 @@ Computer 11(4), 1978. Leaving out a call is from PIT (https://pitest.org/quickst
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -40,6 +40,8 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.RShift: ast.LShift,
 }
 
+Item = TypeVar("Item")
+
 UNCHANGED = ("annotation", "returns", "decorator_list")  # fields of AST nodes that are not mutated
 
 
@@ -49,7 +51,7 @@ class Change(NamedTuple):
     node: ast.AST
     field: str
     value: Any
-    crude: bool = False  # a result is left out: nearly every test notices that
+    crude: bool = False  # a result is left out, or another constant: nearly every test notices that
 
 
 class Mutant(NamedTuple):
@@ -57,26 +59,33 @@ class Mutant(NamedTuple):
 
     program: ast.Module
     crude: bool
+    definition: str  # the function or class of the program that has the fault
 
 
-def mutants(program: ast.Module, most: int) -> Iterator[Mutant]:
-    """A program with one fault at a time in its functions: at most `most`, spread evenly over the program.
+def mutants(program: ast.Module, most: int, within: Collection[str] = ()) -> Iterator[Mutant]:
+    """A program with one fault at a time in its functions: at most `most`, spread evenly over the program, or over
+    the functions and classes `within`.
 
     The program itself is changed, and changed back when the next mutant is asked for. A quarter of the faults are
     crude ones, or more if there are few others.
     """
-    found = list(changes(program))
-    crude = [change for change in found if change.crude]
-    fine = [change for change in found if not change.crude]
+    found = [
+        (change, definition)
+        for statement in program.body
+        if (definition := getattr(statement, "name", "")) in within or not within
+        for change in changes(statement)
+    ]
+    crude = [each for each in found if each[0].crude]
+    fine = [each for each in found if not each[0].crude]
     fine_count = min(len(fine), max(most - most // 4, most - len(crude)))
-    for change in [*spread(fine, fine_count), *spread(crude, min(len(crude), most - fine_count))]:
+    for change, definition in [*spread(fine, fine_count), *spread(crude, min(len(crude), most - fine_count))]:
         before = getattr(change.node, change.field)
         setattr(change.node, change.field, change.value)
-        yield Mutant(ast.fix_missing_locations(program), change.crude)
+        yield Mutant(ast.fix_missing_locations(program), change.crude, definition)
         setattr(change.node, change.field, before)
 
 
-def spread(items: list[Change], count: int) -> list[Change]:
+def spread(items: list[Item], count: int) -> list[Item]:
     """`count` of the items, evenly."""
     return [items[index * len(items) // count] for index in range(count)]
 
@@ -94,7 +103,8 @@ def changes(node: ast.AST, in_function: bool = False) -> Iterator[Change]:
                 changed = [*value[:index], inner, *value[index + 1 :]] if isinstance(value, list) else inner
                 yield Change(node, name, changed)
             if isinstance(child, ast.AST) and not is_text(child):
-                yield from changes(child, in_function)
+                whole = isinstance(node, ast.Return) and isinstance(child, ast.Constant)
+                yield from (change._replace(crude=change.crude or whole) for change in changes(child, in_function))
 
 
 def instead_of_call(node: object) -> ast.expr | None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from generation.python_code.answers import MAX_CODE, NoPython, Rejected, parse
-from generation.python_code.checks import Check, has_asserts, make_checks
-from generation.python_code.frameworks import imports_test_module, is_main_guard, starts_runner
+from generation.python_code.checks import Check, has_asserts, is_check, make_checks
+from generation.python_code.frameworks import imports_test_module, is_fixture, is_main_guard
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -44,7 +44,8 @@ def make_sample(code: str, more_tests: str = "") -> Sample:
         raise Rejected("defines a function twice", twice)
     lines = code.split("\n")
     apart = {line for test in tests for line in range(_first_line(test), (test.end_lineno or 0) + 1)}
-    begin = min((_first_line(test) for test in tests if not starts_runner(test)), default=len(lines) + 1)
+    end = max(statement.end_lineno or 0 for statement in program.body)
+    begin = min((line for test in tests if (line := _first_line(test)) > end), default=len(lines) + 1)
     all_tests = [test for test in tests + parse(more_tests).body if not imports_program(test, program)]
     if redefined := bound_outside(all_tests) & defined_names(program):
         raise Rejected("its tests redefine the program", ", ".join(sorted(redefined)))
@@ -56,16 +57,18 @@ def make_sample(code: str, more_tests: str = "") -> Sample:
         raise Rejected("an example in a docstring cannot be read", str(error)) from None
     if not checks:
         raise Rejected("no test")
+    remove_examples(program)
     program_lines = [line for number, line in enumerate(lines[: begin - 1], 1) if number not in apart]
-    imports = [ast.unparse(test) for test in tests if starts_runner(test) and _first_line(test) < begin]
-    parts = ["\n".join(imports), "\n".join(lines[begin - 1 :]).strip("\n"), more_tests.strip("\n")]
+    among = [ast.unparse(test) for test in tests if _first_line(test) < begin]  # the program's statements
+    parts = ["\n".join(among), "\n".join(lines[begin - 1 :]).strip("\n"), more_tests.strip("\n")]
     test_code = "\n".join(filter(None, parts))
     return Sample(_without_trailing_comments(program_lines), test_code, program, module, checks, digest(program))
 
 
 def split_tests(code: str) -> tuple[ast.Module, list[ast.stmt]]:
-    """The program and its tests: imports of test frameworks, and all from the first assert outside a function on, or
-    from what prepares it.
+    """The program and its tests: imports and fixtures of test frameworks, and all from the first assert outside a
+    function on, or from what prepares it. If nothing is defined before the tests, the program is what comes between
+    and after them.
 
     Raises Rejected if the code is not Python.
     """
@@ -77,9 +80,20 @@ def split_tests(code: str) -> tuple[ast.Module, list[ast.stmt]]:
     if not any(map(has_asserts, statements[first:])):  # what is left does not prepare tests, but runs the program
         guards = (index for index, statement in enumerate(statements) if is_main_guard(statement))
         first = next(guards, len(statements))
-    frameworks = [statement for statement in statements[:first] if imports_test_module(statement)]
+    frameworks = [each for each in statements[:first] if imports_test_module(each) or is_fixture(each)]
     program = [statement for statement in statements[:first] if statement not in frameworks]
-    return ast.Module(program, []), frameworks + statements[first:]
+    tests = frameworks + statements[first:]
+    if not any(isinstance(statement, _DEFINITIONS) for statement in program):
+        later = [statement for statement in statements[first:] if belongs_to_program(statement)]
+        program, tests = program + later, [test for test in tests if test not in later]
+    return ast.Module(program, []), tests
+
+
+def belongs_to_program(statement: ast.stmt) -> bool:
+    """Whether a statement among the tests is the program's: an import, or a definition without asserts."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return not imports_test_module(statement)
+    return isinstance(statement, _DEFINITIONS) and not (has_asserts(statement) or is_fixture(statement))
 
 
 def prepares_tests(statement: ast.stmt, before: list[ast.stmt]) -> bool:
@@ -129,6 +143,15 @@ def imports_program(statement: ast.stmt, program: ast.Module) -> bool:
         and statement.module not in sys.stdlib_module_names
         and {alias.name for alias in statement.names if not alias.asname} <= defined_names(program) | {"*"}
     )
+
+
+def remove_examples(program: ast.Module) -> None:
+    """Take the examples out of the docstrings, so that a program cannot read there what its tests expect."""
+    for node in ast.walk(program):
+        if isinstance(node, _DEFINITIONS):
+            match node.body[0]:
+                case ast.Expr(value=ast.Constant(value=str(text)) as docstring):
+                    docstring.value = text.partition(">>>")[0]
 
 
 def are_in_table(tests: list[ast.stmt], program: ast.Module) -> bool:
@@ -217,6 +240,19 @@ def instruction(sample: Sample) -> str:
     kind = "async " if isinstance(tested, ast.AsyncFunctionDef) else ""
     signature = f"{kind}{tested.name}({ast.unparse(tested.args)}){returns}"
     return f"Write a Python function `{signature}` that does the following:\n\n{task}"
+
+
+def used_definitions(sample: Sample) -> set[str]:
+    """The functions and classes whose values the tests use; not those that they only call as statements."""
+    names: set[str] = set()
+    waiting: list[ast.AST] = [sample.tests]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif not isinstance(node, ast.Expr) or is_check(node):
+            waiting += ast.iter_child_nodes(node)
+    return names & defined_names(sample.program) or {tested_definition(sample).name}
 
 
 def tested_definition(sample: Sample) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef:

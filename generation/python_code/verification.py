@@ -4,19 +4,25 @@ A sample is run in two sandboxes, in a new process and folder each time. They di
 depend on (see Sandbox.run). Its mutants run in the second, and the program itself again with other random numbers and
 at other times if it asks for these. It is verified if all runs reach the end and report the same values, at least one
 check that tells what a value is is reached, every check that is reached holds, and such a check fails for at least one
-mutant: a mutant that crashes says nothing about the tests.
+mutant of each function and class whose values the tests use, or all mutants of some of these crash: a mutant that
+crashes says nothing about the tests.
 
 What a verdict is worth: generation/sandbox/bubblewrap.py limits what a program can reach. The tests run in the
 program's process, so what a verdict rests on is that the values that this process reports are those of its functions:
 
 * The kernel reports how it ended.
-* Expected values that are literals are known only here, and are compared here with Python's own comparisons.
+* Expected values that are literals, and the examples in docstrings, are known only here, and are compared here with
+  Python's own comparisons.
+* What a program puts in the place of a comparison, such as another math.isclose, does not depend on its functions, so
+  their faults are not noticed.
 * Reports are signed with a key that is not in the program's reach, unless it inspects frames, objects or the code of
   its tests, which ends it (generation/sandbox/runner.py).
 
 A program that takes over its interpreter nevertheless, with ctypes for example, can report values that it does not
-compute. Like one whose functions know the arguments and results of the tests, it would have to contain these values:
-it would have been written to deceive this verification. Models that write code do not do that; a person could.
+compute. Like one whose functions know the arguments and results of the tests, or take them from the variables of the
+tests, it would have to contain these values; and one that finds out that it was changed, by a value of its own, can
+fail tests that notice nothing. Both would have been written to deceive this verification. Models that write code do
+not do that; a person could.
 
 A time limit can make two runs of the same sample differ only if it needs about as much time as it is allowed; for a
 mutant that is ten times the CPU time of the program.
@@ -34,8 +40,8 @@ from typing import Any, NamedTuple
 
 from generation.python_code.answers import Rejected
 from generation.python_code.checks import Check
-from generation.python_code.mutants import mutants
-from generation.python_code.samples import Sample
+from generation.python_code.mutants import Mutant, mutants
+from generation.python_code.samples import Sample, used_definitions
 from generation.sandbox.bubblewrap import Fields, NotPlain, Outcome, Program, Sandbox
 from generation.sandbox.runner import LOOKED_INTO
 
@@ -84,41 +90,74 @@ def verify(sample: Sample, sandbox: Sandbox) -> Verified:
     modules = sorted(SHARED_MODULES & used | ({"random"} if used & RANDOM_MODULES else set()))
     [first] = sandbox.run([program], seed=1, modules=modules)
     require_passed(first, sample.checks)
-    if not any(tests_of(first, sample.checks)):
+    telling = list(tests_of(first, sample.checks))
+    if not telling:
         raise Rejected("no test tells what a value is")
+    answers = {value for _, values in telling for value in values if type(value) is bool}
+    if all(check.asks for check, _ in telling) and len(answers) == 1:
+        raise Rejected("all its tests have the same answer")  # a function that always says so would pass them
 
-    seconds = min(CPU_SECONDS, max(MIN_MUTANT_SECONDS, MUTANT_FACTOR * first.cpu_seconds))
-    repeated = [program._replace(seed=1, clock_error=EARLIER), *variants(program, used)]
-    changed = changed_programs(sample, program._replace(cpu_seconds=seconds), MUTANTS)
-    outcomes = sandbox.run([*repeated, *(each for each, _ in changed)], seed=2, modules=modules)
-    for outcome in outcomes[: len(repeated)]:
+    # One repetition has the limits of the mutants, and all have other process numbers than the first run, because the
+    # mutants come before them: a program that depends on these is not verified.
+    limited = program._replace(cpu_seconds=min(CPU_SECONDS, max(MIN_MUTANT_SECONDS, MUTANT_FACTOR * first.cpu_seconds)))
+    repeated = [limited._replace(seed=1, clock_error=EARLIER), *variants(program, used)]
+    changed = changed_programs(sample, limited, MUTANTS)
+    outcomes = sandbox.run([*(each for each, _ in changed), *repeated], seed=2, modules=modules)
+    for outcome in outcomes[len(changed) :]:
         require_same(outcome, first, sample.checks)
     # that a result is missing is noticed by a test that compares it with anything, so that has to be several things
     crude_counts = len(atoms_of(first, sample.checks)) > 1
-    noticed = noticed_faults(outcomes[len(repeated) :], changed, sample.checks)
-    if not (crude_counts and noticed) and all(noticed) and len(changed) >= MUTANTS:
-        changed = changed_programs(sample, program._replace(cpu_seconds=seconds), MORE_MUTANTS)
-        outcomes = sandbox.run([each for each, _ in changed], seed=2, modules=modules)
-        noticed = noticed_faults(outcomes, changed, sample.checks)
-    if not (crude_counts and noticed) and all(noticed):
+    trials = judge_mutants(changed, outcomes, sample.checks, crude_counts)
+    noticed = 0
+    for name in sorted(used_definitions(sample)):
+        if len(changed) == MUTANTS and not any(trial.counts for trial in trials_in(name, trials)):
+            more = changed_programs(sample, limited, MORE_MUTANTS, name)
+            outcomes = sandbox.run([each for each, _ in more], seed=2, modules=modules)
+            trials |= judge_mutants(more, outcomes, sample.checks, crude_counts)
+        own = trials_in(name, trials)
+        noticed += any(trial.counts for trial in own)
+        if any(trial.survives for trial in own) and not any(trial.counts for trial in own):
+            raise Rejected("no mutant is noticed by the tests", f"none of {name}")
+    if not noticed:
         raise Rejected("no mutant is noticed by the tests")
-    return Verified(len(first.reports) - 1, len(changed), len(noticed))
+    return Verified(len(first.reports) - 1, len(trials), sum(trial.noticed for trial in trials.values()))
 
 
-def changed_programs(sample: Sample, program: Program, most: int) -> list[tuple[Program, bool]]:
-    """The mutants of a program that can be compiled, and whether their faults are crude."""
+class Trial(NamedTuple):
+    """What became of a mutant."""
+
+    definition: str  # the function or class of the program that has the fault
+    noticed: bool  # by a test
+    counts: bool  # noticed, and not by every test that compares anything
+    survives: bool  # passes all tests, instead of crashing
+
+
+def changed_programs(sample: Sample, program: Program, most: int, *within: str) -> list[tuple[Program, Mutant]]:
+    """The mutants of a program that can be compiled, or of some of its functions and classes."""
     changed = []
-    for mutant in mutants(sample.program, most):
+    for mutant in mutants(sample.program, most, within):
         with suppress(Rejected):
-            changed.append((program._replace(code=compiled(mutant.program)), mutant.crude))
+            changed.append((program._replace(code=compiled(mutant.program)), mutant))
     return changed
 
 
-def noticed_faults(outcomes: list[Outcome], changed: list[tuple[Program, bool]], checks: list[Check]) -> list[bool]:
-    """For each mutant that a test noticed, whether its fault is crude."""
+def judge_mutants(
+    changed: list[tuple[Program, Mutant]], outcomes: list[Outcome], checks: list[Check], crude_counts: bool
+) -> dict[CodeType, Trial]:
+    """The trials of mutants, by their code: the same mutant may be run twice. There may be more outcomes."""
     if any(outcome.end == "lost" for outcome in outcomes):
         raise Rejected(ENDS["lost"])
-    return [crude for outcome, (_, crude) in zip(outcomes, changed, strict=True) if is_noticed(outcome, checks)]
+    trials = {}
+    for (program, mutant), outcome in zip(changed, outcomes, strict=False):
+        noticed = is_noticed(outcome, checks)
+        counts = noticed and (crude_counts or not mutant.crude)
+        survives = outcome.reports[-1:] == [["done"]] and not noticed
+        trials[program.code] = Trial(mutant.definition, noticed, counts, survives)
+    return trials
+
+
+def trials_in(name: str, trials: dict[CodeType, Trial]) -> list[Trial]:
+    return [trial for trial in trials.values() if trial.definition == name]
 
 
 def variants(program: Program, used: set[str]) -> list[Program]:
@@ -223,17 +262,17 @@ def shown(values: list[object]) -> str:
         return "values that are too long to show"
 
 
-def tests_of(outcome: Outcome, checks: list[Check]) -> Iterator[list[Any]]:
-    """The values of the checks of a passed run that tell what a value is."""
+def tests_of(outcome: Outcome, checks: list[Check]) -> Iterator[tuple[Check, list[Any]]]:
+    """The checks of a passed run that tell what a value is, with their values."""
     for report in outcome.reports:
         match report:
             case ["check", int(number), list(values)] if is_test(checks[number], values):
-                yield values
+                yield checks[number], values
 
 
 def atoms_of(outcome: Outcome, checks: list[Check]) -> set[str]:
     """The different simple values that tests compare in a passed run."""
-    return {atom for values in tests_of(outcome, checks) for atom in atoms(values)}
+    return {atom for _, values in tests_of(outcome, checks) for atom in atoms(values)}
 
 
 def atoms(value: Any) -> Iterator[str]:

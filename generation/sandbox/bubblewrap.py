@@ -16,7 +16,8 @@ What is closed, and by what:
     privileges      bubblewrap: a user namespace; the runner drops its one capability, to mount, before a program
                     starts; seccomp: only the system calls that functions need (ALLOWED)
     environment     none of our variables are passed on
-    time, memory    resource limits on the one process there is; a wall clock outside of it
+    time, memory    resource limits on the one process there is; a wall clock outside of it, for each program and for
+                    all of a call
     disk            the size and the number of files of the folder; seccomp: no extended attributes
     output          to /dev/null; the reports of the tests are cut off at 1 MB
     reports         generation/sandbox/runner.py
@@ -64,9 +65,9 @@ from pathlib import Path, PurePosixPath
 from types import CodeType
 from typing import IO, Any, NamedTuple
 
-from generation.sandbox.runner import CHECK
 from records.errors import InputError
 
+CHECK = b"check" + os.urandom(16)  # a constant that only this process can put into code
 RUNNER = Path(__file__).with_name("runner.py")
 RUNNER_CODE = marshal.dumps(compile(RUNNER.read_text("utf-8"), str(RUNNER), "exec", dont_inherit=True))
 START = "import marshal, sys; exec(marshal.load(sys.stdin.buffer))"  # compiled beforehand, which saves a millisecond
@@ -125,6 +126,7 @@ class Limits:
     file_count: int = 4_000  # in the folder; each takes kernel memory
     open_files: int = 64
     wall_seconds: float = 8.0
+    job_seconds: float = 60.0  # of wall time, for all runs of a call together: a program may sleep in each
 
     def as_resources(self) -> list[tuple[str, int]]:
         """The limits by their names in the module `resource`, except CPU time, which each program sets."""
@@ -214,7 +216,8 @@ class Supervisor:
     """generation/sandbox/runner.py in a new sandbox. It ends with this object, and with the thread that made it."""
 
     def __init__(self, sandbox: Sandbox, seed: int, modules: Sequence[str]):
-        self._wall_seconds = sandbox.limits.wall_seconds
+        limits = sandbox.limits
+        self._longest = SECONDS_TO_START + limits.job_seconds + limits.wall_seconds
         folder = f"/run-{seed}" if sandbox.bwrap else tempfile.mkdtemp(prefix=f"run-{seed}-")
         python = [PYTHON, "-S", "-s", "-P", "-B", "-c", START]
         process = subprocess.Popen(
@@ -234,16 +237,17 @@ class Supervisor:
         )
         self._process = process
         self.stop = weakref.finalize(self, end, process, None if sandbox.bwrap else folder)
-        space = (sandbox.limits.files, sandbox.limits.file_count)
-        settings = (list(modules), sandbox.limits.as_resources(), sandbox.seccomp, self._wall_seconds, space)
+        seconds = (limits.wall_seconds, limits.job_seconds)
+        space = (limits.files, limits.file_count)
+        settings = (list(modules), limits.as_resources(), sandbox.seccomp, *seconds, space)
         self._send(RUNNER_CODE + marshal.dumps(settings))
 
     def run(self, programs: Sequence[Program]) -> list[Outcome] | None:
         """How the programs ended, as far as the sandbox outlives them; None if it is not there."""
-        timer = threading.Timer(SECONDS_TO_START + len(programs) * self._wall_seconds, self._process.kill)
+        timer = threading.Timer(self._longest, self._process.kill)
         timer.start()
         try:
-            self._send(marshal.dumps([tuple(program) for program in programs]))
+            self._send(marshal.dumps([(*program, CHECK) for program in programs]))
             assert self._process.stdout
             if self._process.stdout.readline() != b"ready\n":
                 return None
@@ -330,19 +334,23 @@ class NotPlain(Exception):  # noqa: N818 - whether it is an error depends on the
 
 @dataclass(frozen=True, eq=False)
 class Opaque:
-    """An object in the sandbox. Only its identity and its truth are known here."""
+    """An object in the sandbox. Known here: its identity, its truth, and which others of its class it is equal to."""
 
     kind: str
     number: int  # the same for the same object
     true: bool
     unique: bool  # whether it is equal to itself only
+    equal: list[int] = field(default_factory=list)  # numbers of others that came before it in the check
 
     def __bool__(self) -> bool:
         return self.true
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Opaque) and self.number == other.number:
-            return True
+        if isinstance(other, Opaque):
+            if self.number == other.number:
+                return True
+            if self.kind == other.kind and not (self.unique or other.unique):
+                return other.number in self.equal or self.number in other.equal
         if not self.unique or (isinstance(other, Opaque) and not other.unique):
             raise NotPlain(self.kind)
         return False

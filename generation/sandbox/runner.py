@@ -8,9 +8,10 @@ pipe that are signed, in their order, with a key drawn for this run: whoever rea
 a line that is left out or comes twice is noticed. The key is in variables of functions that the child can reach only
 by inspecting frames, objects or the code of its tests. That ends it (INSPECTING), except through ctypes.
 
-stdin: marshal of (modules to import for all runs, limits, seccomp filter or None, seconds of wall time, bytes and files
-that a folder may hold), then of jobs until it ends; a job is a list of runs, and a run is (code of the program, code of
-its tests, seconds of CPU time, seed of random numbers, seconds by which its clock is wrong). stdout, for each job: a
+stdin: marshal of (modules to import for all runs, limits, seccomp filter or None, seconds of wall time for a run and
+for a job, bytes and files that a folder may hold), then of jobs until it ends; a job is a list of runs, and a run is
+(code of the program, code of its tests, seconds of CPU time, seed of random numbers, seconds by which its clock is
+wrong, the constant in the tests' code that stands for the function which reports a check). stdout, for each job: a
 line "ready", then for each run a line "<end> <CPU seconds> <size>" and `size` bytes of reports, as JSON lines:
 
     ["check", number, [values]]      a check of the tests was reached, and its operands had these values
@@ -42,13 +43,13 @@ if TYPE_CHECKING:
 
     Filter = tuple[dict[str, int], _ctypes.Structure]
     Limits = list[tuple[str, int]]
-    Run = tuple[types.CodeType, types.CodeType, float, int, float]
+    Run = tuple[types.CodeType, types.CodeType, float, int, float, bytes]
     Encoders = dict[int, tuple[str, Callable[[Any], Any]]]
 
 MAX_REPORTED = 1 << 20  # bytes per run
+POLL_SECONDS = 0.1  # between looks whether a silent child has ended
 MAX_MESSAGE = 500  # characters of an exception's message
 REPORTS = 3  # the child's file descriptor for them
-CHECK = b"\0check"  # a constant in the tests' code; it stands for the function that reports a check
 LOOKED_INTO = 77  # exit status of a child that inspected the interpreter
 
 # audit events (https://docs.python.org/3/library/audit_events.html) of code that inspects frames and objects
@@ -81,7 +82,7 @@ PRISTINE = __builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 # ---- the supervisor --------------------------------------------------------------------------------------------------
 def main() -> None:
-    modules, limits, seccomp, wall_seconds, space = marshal.load(sys.stdin.buffer)
+    modules, limits, seccomp, wall_seconds, job_seconds, space = marshal.load(sys.stdin.buffer)
     for name in modules:
         __import__(name)
     prepare_modules()
@@ -94,8 +95,10 @@ def main() -> None:
     while (runs := next_job()) is not None:
         answer.write(b"ready\n")
         answer.flush()
+        deadline = time.monotonic() + job_seconds
         for number, run in enumerate(runs):
-            end, used, reports = supervise(number, run, limits, seccomp, wall_seconds, space, encoders)
+            seconds = min(wall_seconds, deadline - time.monotonic())
+            end, used, reports = supervise(number, run, limits, seccomp, seconds, space, encoders)
             answer.write(b"%s %.6f %d\n%s" % (end.encode(), used, len(reports), reports))
             answer.flush()
 
@@ -160,7 +163,7 @@ def supervise(
     encoders: Encoders,
 ) -> tuple[str, float, bytes]:
     """Run a program in a child. Returns how it ended, its CPU seconds, and its reports without their signatures."""
-    program, tests, cpu_seconds, seed, clock_error = run
+    program, tests, cpu_seconds, seed, clock_error, check_constant = run
     key = os.urandom(32)
     reading, writing = os.pipe()
     child = os.fork()
@@ -170,11 +173,12 @@ def supervise(
             enter_folder(number, seccomp, space)
             confine(writing, limits, seccomp, cpu_seconds)
             set_chance(seed, clock_error)
-            execute(program, tests, reporters(key, encoders))
+            report, check = reporters(key, encoders)
+            execute(program, with_check(tests, check_constant, check), report)
         finally:
             leave(1)
     os.close(writing)
-    reports, end = read_to_the_end(reading, time.monotonic() + wall_seconds)
+    reports, end = read_to_the_end(reading, child, time.monotonic() + wall_seconds)
     os.close(reading)
     kill(child)
     _, status, usage = os.wait4(child, 0)
@@ -204,12 +208,16 @@ def describe_status(status: int, out_of_time: bool) -> str:
     return "killed" if number == signals.SIGKILL else f"signal-{number}"
 
 
-def read_to_the_end(reading: int, deadline: float) -> tuple[bytes, str]:
-    """What comes through a pipe, and why reading stopped early: "wall" or "output", "" if it did not."""
+def read_to_the_end(reading: int, child: int, deadline: float) -> tuple[bytes, str]:
+    """What comes through a pipe from a child, and why reading stopped early: "wall" or "output", "" if it did not.
+
+    The pipe may stay open without the child: the kernel keeps what is sent to a socket that nobody reads for a while.
+    """
     chunks: list[bytes] = []
     size = 0
+    ended = False
     while (left := deadline - time.monotonic()) > 0:
-        if select.select([reading], [], [], left)[0]:
+        if select.select([reading], [], [], 0 if ended else min(left, POLL_SECONDS))[0]:
             chunk = os.read(reading, 1 << 16)
             if not chunk:
                 return b"".join(chunks), ""
@@ -217,7 +225,18 @@ def read_to_the_end(reading: int, deadline: float) -> tuple[bytes, str]:
             size += len(chunk)
             if size > MAX_REPORTED:
                 return b"", "output"
+        elif ended:
+            return b"".join(chunks), ""
+        else:
+            ended = has_ended(child)
     return b"", "wall"
+
+
+def has_ended(child: int) -> bool:
+    """Whether a child is a zombie. False where the system cannot tell without reaping it: macOS before Python 3.13."""
+    if not hasattr(os, "waitid"):
+        return False
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def kill(child: int) -> None:
@@ -308,14 +327,12 @@ def at_the_time(function: Callable[[float], Any]) -> Callable[..., Any]:
     return lambda seconds=None: function(time.time() if seconds is None else seconds)
 
 
-def execute(program: types.CodeType, tests: types.CodeType, functions: tuple[Callable[..., None], ...]) -> None:
+def execute(program: types.CodeType, tests: types.CodeType, report: Callable[..., None]) -> None:
     """Execute the program, then its tests, and report. The tests get the builtins from before the program."""
-    report, check = functions
     leave = os._exit
     module = types.ModuleType("program")
     module.__dict__["__builtins__"] = builtins  # exec would pass PRISTINE
     sys.modules["program"] = sys.modules["__main__"] = module
-    tests = with_check(tests, check)
     namespace: dict[str, Any] = {}  # of the tests
     forbid_inspecting(namespace)
     stage = "program"
@@ -331,10 +348,10 @@ def execute(program: types.CodeType, tests: types.CodeType, functions: tuple[Cal
     leave(0)  # without atexit handlers, other threads or finalizers
 
 
-def with_check(code: types.CodeType, check: Callable[..., None]) -> types.CodeType:
-    """The tests' code with the function in place of CHECK: as a constant, so that no name refers to it."""
-    constants = [with_check(item, check) if isinstance(item, types.CodeType) else item for item in code.co_consts]
-    return code.replace(co_consts=tuple(check if item == CHECK else item for item in constants))
+def with_check(code: types.CodeType, constant: bytes, check: Callable[..., None]) -> types.CodeType:
+    """The tests' code with the function in place of a constant, so that no name refers to it."""
+    items = [with_check(item, constant, check) if isinstance(item, types.CodeType) else item for item in code.co_consts]
+    return code.replace(co_consts=tuple(check if item == constant else item for item in items))
 
 
 def forbid_inspecting(namespace: dict[str, Any]) -> None:
@@ -344,8 +361,8 @@ def forbid_inspecting(namespace: dict[str, Any]) -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event in INSPECTING:
             leave(LOOKED_INTO)
-        if event == "object.__getattr__":
-            item, name = arguments
+        if event == "object.__getattr__" or event == "object.__setattr__":
+            item, name = arguments[:2]
             if name in FRAMES or (name == "__code__" and item.__globals__ is namespace):
                 leave(LOOKED_INTO)
 
@@ -357,7 +374,7 @@ def reporters(key: bytes, encoders: Encoders) -> tuple[Callable[..., None], Call
     """Two functions: one reports anything, the other the operands of a check."""
     write = os.write
     order = 0
-    objects: list[object] = []  # that were reported; kept, so that no two have the same address
+    objects = Objects()
 
     def send(text: str) -> None:
         nonlocal order
@@ -368,6 +385,7 @@ def reporters(key: bytes, encoders: Encoders) -> tuple[Callable[..., None], Call
         send(encoded(list(parts), encoders, objects))
 
     def check(number: int, *values: object) -> None:
+        objects.in_check = []
         try:
             text = encoded(list(values), encoders, objects)
         except RecursionError as error:
@@ -386,6 +404,35 @@ def message_of(error: BaseException) -> str:
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------
+class Objects:
+    """The objects that were reported, each with a number. They are kept, so that no two have the same address."""
+
+    def __init__(self) -> None:
+        self.known: list[object] = []
+        self.in_check: list[int] = []  # those with an __eq__ of their own in the check at hand
+
+    def number(self, value: object) -> int:
+        """A number for an object, the same whenever it is reported again."""
+        for number, other in enumerate(self.known):
+            if other is value:
+                return number
+        self.known.append(value)
+        return len(self.known) - 1
+
+    def equal_to(self, value: object) -> list[int]:
+        """The objects of the same class that were reported before in this check and say that they are equal."""
+        equal = []
+        for number in self.in_check:
+            other = self.known[number]
+            try:
+                if type(other) is type(value) and other == value:
+                    equal.append(number)
+            except Exception:  # noqa: BLE001 - from the untrusted code's own __eq__
+                pass
+        self.in_check.append(self.number(value))
+        return equal
+
+
 def value_encoders() -> Encoders:
     """How values of the standard library's types are made of simpler ones, for those whose modules are imported.
 
@@ -397,7 +444,7 @@ def value_encoders() -> Encoders:
         ("builtins", "complex", lambda value: [value.real, value.imag]),
         ("builtins", "range", lambda value: [value.start, value.stop, value.step]),
         ("builtins", "dict", lambda value: [[key, item] for key, item in value.items()]),
-        ("collections", "Counter", lambda value: [[key, item] for key, item in dict(value).items()]),
+        ("collections", "Counter", lambda value: [[key, item] for key, item in dict.items(value)]),
         ("collections", "defaultdict", lambda value: [[key, item] for key, item in dict(value).items()]),
         ("collections", "OrderedDict", lambda value: [[key, item] for key, item in dict(value).items()]),
         ("collections", "deque", list),
@@ -412,15 +459,16 @@ def value_encoders() -> Encoders:
         ("uuid", "UUID", str),
     ]
     modules = {**sys.modules, "builtins": builtins}
-    return {id(getattr(modules[module], name)): (name, encode) for module, name, encode in known if module in modules}
+    kinds = [(name, getattr(modules[module], name), encode) for module, name, encode in known if module in modules]
+    return {id(kind): (name, kind.__str__ if encode is str else encode) for name, kind, encode in kinds}
 
 
-def encoded(value: Any, encoders: Encoders, objects: list[object]) -> str:
+def encoded(value: Any, encoders: Encoders, objects: Objects) -> str:
     """A value as JSON. What JSON lacks becomes an object with one item, named after the type.
 
     Values of the program's own classes are described by what the process that judges can compare: the fields of named
     tuples and data classes, the names of enumerations, the identity of everything else. No code of these classes
-    runs here, except for the truth of the last.
+    runs here, except for the truth of the last, and whether two of the same class in a check are equal.
     """
     kind = type(value)
     if value is None or kind is bool:
@@ -447,7 +495,7 @@ def encoded(value: Any, encoders: Encoders, objects: list[object]) -> str:
     return f'{{"{name}":{encoded(parts, encoders, objects)}}}'
 
 
-def described(value: Any, kind: type, objects: list[object]) -> tuple[str, Any]:
+def described(value: Any, kind: type, objects: Objects) -> tuple[str, Any]:
     """The form and the parts of a value of a class of the program."""
     bases = type.__dict__["__mro__"].__get__(kind)
     spaces = [type.__dict__["__dict__"].__get__(base) for base in bases]
@@ -455,39 +503,35 @@ def described(value: Any, kind: type, objects: list[object]) -> tuple[str, Any]:
     if bases[compares] is tuple and type(spaces[0].get("_fields")) is tuple:
         return "tuple", [tuple.__getitem__(value, index) for index in range(tuple.__len__(value))]
     fields = spaces[compares].get("__dataclass_fields__")
-    if type(fields) is dict and compares == 0 and generated(spaces[0]["__eq__"]):
+    if type(fields) is dict and compares == 0:
         names = [name for name, field in fields.items() if field.compare and field._field_type.name == "_FIELD"]
-        return "fields", [identity(kind, objects), [[name, object.__getattribute__(value, name)] for name in names]]
+        if names == compared_by(spaces[0]["__eq__"]):
+            return "fields", [objects.number(kind), [[name, object.__getattribute__(value, name)] for name in names]]
     owner = bases[compares]
     enum = sys.modules.get("enum")
     if enum and any(base is enum.Enum for base in bases) and (owner is object or owner is int or owner is str):
         member = object.__getattribute__(value, "__dict__")
         if owner is object:
-            return "fields", [identity(kind, objects), [["name", member["_name_"]]]]
-        return "plain", member["_value_"]
+            return "fields", [objects.number(kind), [[member["_name_"], objects.number(value)]]]
+        return "plain", int.__index__(value) if owner is int else str.__str__(value)
     try:
         true = bool(value)
     except Exception:  # noqa: BLE001 - from the untrusted code's own __bool__
         true = True
-    return "object", [quoted_name(kind), identity(value, objects), true, owner is object or owner is type]
+    unique = owner is object or owner is type
+    equal = [] if unique else objects.equal_to(value)
+    return "object", [quoted_name(kind), objects.number(value), true, unique, equal]
 
 
-def generated(function: object) -> bool:
-    """Whether the module dataclasses made a function: it compiles text, which has no file."""
-    return type(function) is types.FunctionType and function.__code__.co_filename == "<string>"
+def compared_by(equality: object) -> list[str] | None:
+    """The fields that an `__eq__` compares if the module dataclasses made it, from text, which has no file."""
+    if type(equality) is not types.FunctionType or equality.__code__.co_filename != "<string>":
+        return None
+    return [name for name in equality.__code__.co_names if name not in ("__class__", "NotImplemented")]
 
 
 def quoted_name(kind: type) -> str:
     return str(type.__dict__["__name__"].__get__(kind))
-
-
-def identity(value: object, objects: list[object]) -> int:
-    """A number for an object, the same whenever it is reported again."""
-    for number, other in enumerate(objects):
-        if other is value:
-            return number
-    objects.append(value)
-    return len(objects) - 1
 
 
 if __name__ == "__main__":

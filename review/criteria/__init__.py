@@ -15,7 +15,7 @@ from typing import Any
 from review.criteria import author, completeness, directness, images, language, links, markup, references
 from review.criteria.parsed_response import Finding, ParsedResponse
 
-__all__ = ["CRITERIA", "Finding", "ParsedResponse", "find_in_all", "find_problems"]
+__all__ = ["CRITERIA", "Finding", "ParsedResponse", "find_in_all", "find_problems", "parse"]
 
 CRITERIA = {
     1: "It directly addresses the question, with minimal tangents and digressions.",
@@ -41,9 +41,16 @@ RULES = (
 
 def find_problems(record: dict[str, Any]) -> list[Finding]:
     """The findings of a record, sorted by start, then by criterion; never raises on odd text."""
-    parsed = ParsedResponse.of(record["instruction"], record["response"])
+    parsed = parse(record)
     findings = [finding for rule in RULES for finding in rule(parsed)]
     return sorted(findings, key=lambda finding: (finding.start, finding.criterion, finding.end))
+
+
+def parse(record: dict[str, Any]) -> ParsedResponse:
+    """The response of a record, parsed for the rules."""
+    names = record.get("meta", {}).get("participants")
+    participants = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return ParsedResponse.of(record["instruction"], record["response"], participants)
 
 
 def find_in_all(records: Iterable[dict[str, Any]]) -> list[list[Finding]]:

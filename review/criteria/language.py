@@ -28,7 +28,7 @@ _LIKE_ENGLISH = ("en", "pcm", "jam", "sco")  # Nigerian Pidgin, Jamaican Creole 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
     words = parsed.own_lower.split()
-    if not words or sum(word in _ENGLISH for word in words) >= ENGLISH_WORDS * len(words):
+    if not words or sum(map(_ENGLISH.__contains__, words)) >= ENGLISH_WORDS * len(words):
         return
     text = " ".join(_ADDRESS.sub(" ", parsed.own).replace(OBJECT, " ").split())[:MOST_CHARACTERS]
     if len(_LETTER.findall(text)) >= FEWEST_LETTERS and _probability_of_english(text) < UNLIKELY:

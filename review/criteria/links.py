@@ -1,4 +1,4 @@
-"""Criterion 6, no URLs: links, images and bare addresses, but not those in code, e-mail addresses and anchors."""
+"""Criterion 6, no URLs: links, images, addresses and domains, but not those in code, e-mail addresses and anchors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from review.criteria.parsed_response import Finding, Link, ParsedResponse, blanked
+from review.criteria.word_lists import any_of
 
 CRITERION = 6
 
@@ -16,6 +17,12 @@ ADDRESS = re.compile(
     r"|(?<![\w.@/-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca)/[~\w][^\s<>\ufffc]*"
 )
 MAY_HOLD_ADDRESS = re.compile(r"://|www\.|\.[a-z]{2,3}/")
+# A host name alone, in lower case: "Amazon.com" is rather a company's name. Not an attribute, as in "a.com()".
+_BARE_DOMAIN = re.compile(
+    rf"(?<![\w.@/\\$#%:-])[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*\.{any_of('top_level_domains')}(?![\w@/(\[-]|\.\w| *=)"
+)
+_NOT_A_DOMAIN = re.compile(any_of("not_domains"))
+_MAY_HOLD_DOMAIN = re.compile(rf"[a-z0-9]\.{any_of('top_level_domains')}\b")
 _TRAILING = ".,:;!?)]'\"*_"  # punctuation of the sentence around an address
 HTML_ADDRESS = re.compile(r"<(?:a|(?P<image>img))\b[^>]*?(?:href|src)\s*=", re.I)
 # Example hosts: "user.yourdomain.com/path", "http://localhost:8080".
@@ -38,6 +45,10 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
         for match in ADDRESS.finditer(blanked(parsed.prose, parsed.links)):
             if not _PLACEHOLDER.match(match[0]):
                 yield Finding(CRITERION, "address", match.start(), match.start() + len(match[0].rstrip(_TRAILING)))
+    if _MAY_HOLD_DOMAIN.search(parsed.prose):
+        for match in _BARE_DOMAIN.finditer(blanked(parsed.prose, parsed.links)):
+            if not _NOT_A_DOMAIN.fullmatch(match[0]):
+                yield Finding(CRITERION, "address", *match.span())
 
 
 def _is_url(link: Link) -> bool:

@@ -64,11 +64,12 @@ class ParsedResponse:
     html: list[Span] = field(default_factory=list)  # tags, and lines of blocks of them
     quotes: list[Span] = field(default_factory=list)  # block quotes, the outermost
     links: list[Link] = field(default_factory=list)  # the outer before the inner
+    participants: Sequence[str] = ()  # names of the thread's other authors
 
     @staticmethod
-    def of(instruction: str, response: str) -> ParsedResponse:
+    def of(instruction: str, response: str, participants: Sequence[str] = ()) -> ParsedResponse:
         """Parse a response; never raises on odd text."""
-        parsed = ParsedResponse(instruction, response)
+        parsed = ParsedResponse(instruction, response, participants=participants)
         parsed._read_events()
         parsed._read_math()
         return parsed
@@ -91,7 +92,7 @@ class ParsedResponse:
     def _read_events(self) -> None:
         text = SURROGATE.sub("\ufffd", self.response)  # which the parser, written in Rust, does not accept
         place = characters_by_byte(text)
-        characters = list(_filled(text, GONE))
+        pieces, done = [], 0  # of the prose, and how much of the text they are
         quote_end = 0  # of the outermost quote around the events
         for event, where in pyromark.events_with_range(text, options=OPTIONS):
             kind, value = next(iter(event.items())) if isinstance(event, dict) else (event, None)
@@ -106,7 +107,8 @@ class ParsedResponse:
                 elif tag in ("Link", "Image"):
                     self.links.append(Link(start, end, attributes["dest_url"], tag == "Image"))
             elif kind == "Text":
-                characters[start:end] = text[start:end]
+                pieces += [_filled(text[done:start], GONE), text[start:end]]
+                done = end
             elif kind == "Code":
                 self.code.append(Span(start, end))
             elif kind in ("InlineMath", "DisplayMath"):
@@ -114,7 +116,7 @@ class ParsedResponse:
             elif kind in ("InlineHtml", "Html"):
                 self.html.append(Span(start, end))
         images = [link for link in self.links if link.is_image]  # whose alternative texts are not prose
-        prose = blanked("".join(characters), images)
+        prose = blanked("".join([*pieces, _filled(text[done:], GONE)]), images)
         self.prose = blanked(prose, self.code + self.math, OBJECT)
 
     def _read_math(self) -> None:
@@ -129,12 +131,13 @@ class ParsedResponse:
 
 def blanked(text: str, spans: Iterable[Span | Link], character: str = GONE) -> str:
     """The text with each character of the spans replaced, except for newlines."""
-    characters = None
-    for span in spans:
-        if characters is None:
-            characters = list(text)
-        characters[span.start : span.end] = _filled(text[span.start : span.end], character)
-    return text if characters is None else "".join(characters)
+    pieces, done = [], 0
+    for start, end, *_ in sorted(spans):
+        if end > done:
+            start = max(start, done)
+            pieces += [text[done:start], _filled(text[start:end], character)]
+            done = end
+    return "".join([*pieces, text[done:]]) if pieces else text
 
 
 def _filled(text: str, character: str) -> str:

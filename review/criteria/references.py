@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from review.criteria import participants
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse, Span
 from review.criteria.rules import find_by_rules, is_quoted, rule
 from review.criteria.word_lists import any_of, entries
@@ -163,7 +164,11 @@ _AT_NOUN = re.compile(
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    yield from find_by_rules(RULES, CRITERION, parsed, _is_not_a_reference)
+    found = list(find_by_rules(RULES, CRITERION, parsed, _is_not_a_reference))
+    yield from found
+    for finding in participants.find(parsed):
+        if not any(finding.start < other.end and other.start < finding.end for other in found):
+            yield finding
     yield from _links(parsed)
     for start, end in edit_marks(parsed):
         yield Finding(CRITERION, "tells of an edit", start, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from review.criteria.parsed_response import Finding, ParsedResponse, Span
@@ -24,10 +25,20 @@ class Rule(NamedTuple):
 def rule(reason: str, hints: Iterable[str], *patterns: str) -> Rule:
     """A rule that matches any of the patterns.
 
-    A space in a pattern is any white space, and " ?" any or none.
+    A space in a pattern is any white space, and " ?" any or none. A pattern that begins with `\\b` has all its
+    alternatives in groups.
     """
-    pattern = "|".join(patterns).replace(" ?", r"\s*").replace(" ", r"\s+")
+    pattern = "|".join(_words_together(patterns)).replace(" ?", r"\s*").replace(" ", r"\s+")
     return Rule(reason, tuple(hints), re.compile(pattern))
+
+
+def _words_together(patterns: Iterable[str]) -> Iterator[str]:
+    r"""The same alternatives, with one `\b` before all that follow each other and begin with one.
+
+    So a search tries them only where a word begins or ends: a quarter of the time, for a rule with others too."""
+    for at_word, group in groupby(patterns, key=lambda pattern: pattern.startswith(r"\b")):
+        joined = "|".join(pattern.removeprefix(r"\b") for pattern in group)
+        yield rf"\b(?:{joined})" if at_word else joined
 
 
 def is_quoted(text: str, match: re.Match[str]) -> bool:
@@ -58,13 +69,14 @@ def find_by_rules(
 
 def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:
     """The parts of the answer's own prose that are close to a hint, in order and apart from each other."""
-    if not any(hint in parsed.own_lower for hint in hints):
+    text = parsed.own_lower
+    places = sorted([place for hint in hints if hint in text for place in _places(text, hint)])
+    if not places:
         return
     whole = Span(0, len(parsed.own))
-    if min(map(len, hints)) < SHORTEST_LOCAL_HINT or len(parsed.own_lower) != whole.end:
+    if min(map(len, hints)) < SHORTEST_LOCAL_HINT or len(text) != whole.end:
         yield whole
         return
-    places = sorted(place for hint in hints for place in _places(parsed.own_lower, hint))
     start = end = max(0, places[0] - REACH)
     for place in places:
         if place - REACH > end:
@@ -74,8 +86,10 @@ def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:
     yield Span(start, end)
 
 
-def _places(text: str, word: str) -> Iterator[int]:
+def _places(text: str, word: str) -> list[int]:
+    places = []
     place = text.find(word)
     while place >= 0:
-        yield place
+        places.append(place)
         place = text.find(word, place + 1)
+    return places

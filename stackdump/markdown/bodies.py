@@ -23,7 +23,7 @@ _BR_OR_COMMENT = re.compile("<br|<BR|<!--")
 _COMMENT = re.compile(r"<!--(?!-?>)[^<>]*?-->")
 _LINE_SPACE = re.compile("[ \t\n\v\f\x1c-\x1e\x85\u2028\u2029]+")  # white space but for spaces of other widths
 _NOT_TEXT = re.compile("[\0\x01]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def html_to_markdown(
@@ -45,7 +45,7 @@ def html_to_markdown(
         invisible = not html.isascii() and bool(has_invisible(html))
         writer = Writer(Options(math, find_math, dollar, base_url, False, keep_nbsp, invisible))
         text = html
-        if _BR_OR_COMMENT.search(text):
+        if _BR_OR_COMMENT.search(text):  # (the regex goes from `<` to `<`: a third of the time of three `in`)
             text = _COMMENT.sub("", _BR.sub(BREAK, text))
         writer.run(TOKEN.split(text))
     except IllNestedError:
@@ -65,7 +65,8 @@ def text_to_markdown(text: str, math: bool, *, dollar: str = "$", keep_nbsp: boo
             pieces += [escape(text[pos:start], math), markdown]
             pos = end
     pieces.append(escape(text[pos:], math))
-    relax(pieces, range(0, len(pieces), 2), [], [], one_line=True)
+    if any("\\" in piece for piece in pieces):
+        relax(pieces, range(0, len(pieces), 2), [], [], one_line=True)
     line = "".join(pieces)
     return escape_line_starts(line) if line[:1] in MAY_START_BLOCK else line
 

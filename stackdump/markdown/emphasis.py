@@ -56,6 +56,10 @@ def misread(
     links: (start, end) of the links' labels, in order, inside which delimiters are paired among themselves.
     others: (start, end) of runs of the same character that are meant to be text."""
     runs = _runs(text, pairs)
+    if not others and len(runs) == 2 * len(pairs):
+        openings = {pair.opening for pair in pairs}
+        if all(run.opens == (run.start in openings) != run.closes for run in runs):
+            return []  # nearly always: each can only do what it is meant to, and elements are nested
     if others:
         runs = sorted([*runs, *(Run(text, start, end) for start, end in others)], key=lambda run: run.start)
     run_at = {offset: n for n, run in enumerate(runs) for offset in range(run.start, run.end)}

@@ -13,11 +13,11 @@ FORMULA: Final = "\x01"  # stands for a formula of several lines until then
 # ---- invisible spaces -----------------------------------------------------------------------------------------
 
 # Unicode's spaces (category Zs) other than the plain one, such as U+00A0, the no-break space; and those of no width.
-INVISIBLE: Final = "\xa0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff"
 _WIDE_SPACES: Final = dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
 _NO_WIDTH: Final = dict.fromkeys([0x200B, 0x2060, 0xFEFF], "")
 _PLAIN: Final = str.maketrans({**_WIDE_SPACES, **_NO_WIDTH})
-SPACES: Final = WS + "".join(map(chr, [*_WIDE_SPACES, *_NO_WIDTH]))
+INVISIBLE: Final = "".join(map(chr, [*_WIDE_SPACES, *_NO_WIDTH]))
+SPACES: Final = WS + INVISIBLE
 has_invisible: Final = re.compile(f"[{INVISIBLE}]").search
 _INVISIBLE_SPACES: Final = re.compile(f"[ \t]*[{INVISIBLE}][ \t{INVISIBLE}]*")
 # What Stack Exchange's editor once put into long words: a non-joiner, with the space of no width that follows it.
@@ -134,7 +134,7 @@ def escape_end(markdown: str, chars: str) -> str:
 # later line that would be one of those that may interrupt a paragraph (of numbered lists: only 1), an underline, or the
 # row of dashes of a table.
 _LINE_START: Final = re.compile(
-    r"""(?m: ^ ) (?:
+    r"""(?:
         (1 | \A \d{1,9}) (?= [.)] (?: [ \t\n] | \Z ) )
       | (?= [-+*] (?: [ \t\n] | \Z ) | > | \#{1,6} (?: [ \t\n] | \Z ) | ~~~
           | (?: (?: - [ \t]*+ ){3,}+ | (?: \* [ \t]*+ ){3,}+ | (?: _ [ \t]*+ ){3,}+ ) (?: \n | \Z )
@@ -148,11 +148,18 @@ _LINE_START: Final = re.compile(
 HARD_BREAK: Final = re.compile(rf"(?:(?<![{WS}])[{WS}]++)?{BREAK}[{WS}]*+")
 PARAGRAPH_END: Final = re.compile(f"{BREAK}[{WS}{INVISIBLE}]*{BREAK}[{WS}{INVISIBLE}{BREAK}]*")  # <br><br>
 MAY_START_BLOCK: Final = frozenset("-+*>#_~[0123456789")
+_MAY_START_LINE: Final = MAY_START_BLOCK | frozenset("=|:")  # a later one also of an underline or a row of dashes
 
 
 def escape_line_starts(text: str) -> str:
     """Lines of a paragraph that begin like another block begin with an escape."""
-    return _LINE_START.sub(lambda m: f"{m[1] or ''}\\", text)
+    lines, start = text.split("\n"), 0
+    for n, line in enumerate(lines):
+        if line[:1] in _MAY_START_LINE and (found := _LINE_START.match(text, start)):
+            number = found[1] or ""
+            lines[n] = f"{number}\\{line[len(number) :]}"
+        start += len(line) + 1
+    return "\n".join(lines)
 
 
 def join_lines(text: str) -> str:
@@ -164,7 +171,10 @@ def join_lines(text: str) -> str:
 
 def write_breaks(text: str, as_: str) -> str:
     """The hard breaks in a paragraph, with the white space around them, written `as_`."""
-    return HARD_BREAK.sub(lambda _: as_, text)
+    first, *others = text.split(BREAK)
+    if not others:
+        return text
+    return as_.join([first.rstrip(WS), *[part.strip(WS) for part in others[:-1]], others[-1].lstrip(WS)])
 
 
 # ---- code -----------------------------------------------------------------------------------------------------

@@ -31,13 +31,7 @@ MAX_NUMBER: Final = 999_999_999  # of a list item, in CommonMark
 
 _CONTAINERS: Final = frozenset(["", "li", "blockquote", "div", "td"])
 _SPACE: Final = WS + BREAK
-_SPECIAL: Final = {
-    (math, invisible): re.compile(
-        rf"[\\`*_\[\]<>&~{BREAK}{'$' if math else ''}{INVISIBLE if invisible else ''}]"
-    ).search
-    for math in (False, True)
-    for invisible in (False, True)
-}
+_SPECIAL: Final = "\\`*_[]<>&~" + BREAK  # what may need care in a text, besides dollars and invisible spaces
 _TAG: Final = re.compile(r"<(/?[A-Za-z][^\s/<>]*)([^<>]*)>")
 _ATTRIBUTES: Final = re.compile(r'(?:\s+[^\s"\'<>/=]+(?:="[^"]*")?)*+\s*/?')
 _ANY_TAG: Final = re.compile(r"<[^<>]*>")
@@ -83,7 +77,7 @@ class Writer(Paragraph):
 
     def __init__(self, options: Options):
         super().__init__(options)
-        self.special = _SPECIAL[options.math, options.invisible]
+        self.special = _SPECIAL + ("$" if options.math else "") + (INVISIBLE if options.invisible else "")
         self.tokens: list[str] = []
         self.out: list[str] = []
         self.lead, self.prefix, self.gap = "", "", "\n\n"
@@ -98,12 +92,17 @@ class Writer(Paragraph):
     def run(self, tokens: list[str]) -> None:
         self.tokens = tokens
         self.has_values = self.trusted and any(tag.startswith("<li value=") for tag in tokens[1::2])
-        line, special, exact = self.line, self.special, _EXACT
+        # Nearly every text lacks most of them, so those that none of the texts has are not looked for in each.
+        texts = "".join(tokens[::2])
+        special = [char for char in self.special if char in texts]
+        line, exact = self.line, _EXACT
         text, i, n = tokens[0], 1, len(tokens)
         while True:
             if text and (line or not text.isspace() or text.strip(SPACES)):  # (such as a line separator)
-                if special(text):
-                    self.text(text)
+                for char in special:
+                    if char in text:
+                        self.text(text)
+                        break
                 else:
                     line.append(text)
             if i >= n:
