@@ -7,6 +7,7 @@ from generation.qa.evaluations import (
     declines,
     is_english,
     mentions_the_text,
+    only_repeats,
     points_outside,
     repetition,
     says_yes,
@@ -56,6 +57,22 @@ def test_repetition_is_the_share_of_repeated_word_sequences():
     assert repetition("one two three four one two three four") == pytest.approx(1 - 4 / 5)
     assert repetition("and so on " * 50) > 0.9
     assert repetition("too short") == repetition("") == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "repeats"),
+    [
+        ("the keeper", "Who is the keeper?", True),
+        ("A lamp is a lamp, and it is a lamp.", "What is the lamp?", True),
+        ("when the lamps are lit", "When is a lamp lit?", True),
+        ("when a lamp is lit at dusk", "When is a lamp lit?", False),
+        ("oil", "What does the lamp burn, oil or gas?", False),
+        ("there, under it", "Where is the lamp?", False),
+        ("", "Where is the lamp?", False),
+    ],
+)
+def test_an_answer_that_only_repeats_its_question(answer, question, repeats):
+    assert only_repeats(answer, question) is repeats
 
 
 # ---- questions -------------------------------------------------------------------------------------------------------

@@ -204,6 +204,13 @@ def declines(answer: str) -> bool:
     return bool(_DECLINED.search(" ".join(words_of(answer))))
 
 
+def only_repeats(answer: str, question: str) -> bool:
+    """Whether all content words of a short answer are in its question, which gives nothing to choose from."""
+    words = [word for word in _compared(answer) if word not in _FUNCTION_WORDS | _PERSONAL]
+    asked = _compared(question)
+    return bool(words) and "or" not in asked and set(_stems(words)) <= set(_stems(asked))
+
+
 def says_yes(answer: str) -> bool:
     """Whether an answer begins with yes, or says yes later and never no."""
     verdicts = [_VERDICTS[word] for word in words_of(answer) if word in _VERDICTS]

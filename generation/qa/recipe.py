@@ -30,6 +30,7 @@ from generation.qa.evaluations import (
     declines,
     is_english,
     mentions_the_text,
+    only_repeats,
     points_outside,
     repetition,
     says_yes,
@@ -159,15 +160,19 @@ def _check_answer(candidate: QuestionCandidate, limits: Thresholds) -> str | Non
         return "declined"
     if outside := word_count_outside(answer, limits.answer_words):
         return outside
-    question = candidate.texts["question"]
-    if " or " not in question and share_found(answer, question) == 1:
+    if only_repeats(answer, candidate.texts["question"]):
         return "repeats the question"
     candidate.scores["found"] = share_found(answer, candidate.passage.body)
     return _below(candidate, "found", limits.min_found, "found in the passage")
 
 
 def _check_asked_back(candidate: QuestionCandidate, limits: Thresholds) -> str | None:
-    candidate.scores["agreement"] = token_f1(candidate.texts["question"], candidate.texts["asked_back"])
+    asked_back = candidate.texts["asked_back"]
+    if problem := why_malformed(asked_back, candidate.kind):
+        return problem
+    if only_repeats(candidate.texts["answer"], asked_back):  # it would agree with any question about the same thing
+        return "contains the answer"
+    candidate.scores["agreement"] = token_f1(candidate.texts["question"], asked_back)
     return _below(candidate, "agreement", limits.min_agreement, "agreement with the question")
 
 
