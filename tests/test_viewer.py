@@ -245,6 +245,7 @@ def test_a_verdict_that_was_sent_before_the_editor_was_seen_is_dropped(hands):
     hands.click("Correct")
     hands.send("accept", shown=before)
     assert not hands.judgements.exists()
+    assert hands.status == "pressed before this was on show, so nothing is saved: press again"
 
 
 def test_undo_reverts_one_judgement_after_the_other(hands):

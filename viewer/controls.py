@@ -234,6 +234,11 @@ class Controls:
         """Show a message on the status line."""
         self._status.value = html
 
+    def tell_also(self, message: str) -> None:
+        """Show a message after the one on the status line, once."""
+        if not self._status.value.endswith(message):
+            self.tell(" · ".join(filter(None, [self._status.value, message])))
+
     def tell_error(self, message: str) -> None:
         """Show an error on the status line, as text."""
         self.tell(f'<span class="review-error" title="{escape(message)}">{escape(" ".join(message.split()))}</span>')

@@ -175,8 +175,9 @@ class Viewer:
                 self._fill(message["note"], message["criteria"])
                 if message["correction"] is not None:  # the editor is open
                     self._set(self._controls.correction, message["correction"])
-            elif message["action"] in JUDGING:
-                return  # sent before the browser showed this record, or this conflict
+            elif message["action"] in JUDGING:  # sent before the browser showed this record, or this conflict
+                self._controls.tell_also("pressed before this was on show, so nothing is saved: press again")
+                return
             self._actions[message["action"]]()
 
         self._try(act)
