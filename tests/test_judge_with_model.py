@@ -216,7 +216,7 @@ def test_special_tokens_do_not_reach_the_model_and_can_be_quoted(tmp_path):
 
 
 def test_a_run_with_a_call_for_each_criterion_is_resumed_in_the_middle_of_an_answer(tmp_path):
-    run, _ = judge({(1, 5): Fault(401)}, tmp_path, *EACH, "--connections", "1")
+    run, _ = judge({(1, 5): Fault(429)}, tmp_path, *EACH, "--connections", "1", "--patience", "0")
     assert run.status == 1 and not (tmp_path / "model.yaml").exists()
     run, server = judge({}, tmp_path, *EACH)
     assert run.status == 0 and len(server.prompts) == 17, run.stderr
@@ -228,7 +228,7 @@ def test_a_run_with_a_call_for_each_criterion_is_resumed_in_the_middle_of_an_ans
 
 
 def test_an_interrupted_run_asks_only_for_the_rest(tmp_path):
-    run, _ = judge({2: Fault(401)}, tmp_path, "--connections", "1")
+    run, _ = judge({2: Fault(429)}, tmp_path, "--connections", "1", "--patience", "0")
     assert run.status == 1 and run.stderr.count("error:") == 1
     assert not (tmp_path / "model.yaml").exists()
     run, server = judge({}, tmp_path)
