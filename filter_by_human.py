@@ -26,6 +26,7 @@ from review.agreement import (
     LATER,
     NOT_JUDGED,
     REJECTED,
+    SHOWN,
     Agreement,
     JointAgreement,
     Review,
@@ -95,8 +96,12 @@ def main() -> None:
     files = {path: loaded[path] for path in [*args.judgement_file, *resolving]}
     reviews: Mapping[str, Collection[Review]] = reviews_of({path: loaded[path] for path in args.judgement_file})
     unknown, in_dispute, verdicts, tally = reviews_of(files), disputes_of(reviews), Counter[str](), Tally()
+    ignored: list[str] = []
     if args.resolved:
-        reviews = resolve(reviews, args.resolved, loaded[args.resolved])
+        all_reviews, reviews = reviews, resolve(reviews, args.resolved, loaded[args.resolved])
+        ignored = [
+            each for each in all_reviews if has_correction(all_reviews[each]) and accepts_as_it_was(reviews[each])
+        ]
     disputes = disputes_of(reviews)
     agreed = agreement_of(compared) if args.agreement is not None else None
     corrections, not_corrected = 0, list[str]()
@@ -139,6 +144,9 @@ def main() -> None:
     show_unknown(unknown, sum(map(len, files.values())))
     for record_id, judgements in disputes.items():
         tell(f"{record_id} is rejected: {judgements}")
+    if ignored:
+        answers = f"{len(ignored):,} answer{'s' if len(ignored) > 1 else ''}"
+        tell(f"{args.resolved} accepts {answers} as it was, which others corrected: {', '.join(ignored[:SHOWN])}")
     if len(disputes) < len(in_dispute):
         tell(f"{args.resolved} decides {len(in_dispute) - len(disputes):,} of {len(in_dispute):,} records in dispute")
     if disputes:
@@ -165,6 +173,14 @@ def main() -> None:
 def disputes_of(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
     """What those who decide differ on, as text by record id."""
     return disputed({record_id: deciding(each) for record_id, each in reviews.items()})
+
+
+def has_correction(reviews: Collection[Review]) -> bool:
+    return any(review.judgement.correction for review in deciding(reviews))
+
+
+def accepts_as_it_was(reviews: Collection[Review]) -> bool:
+    return decide(reviews) == ACCEPTED and not has_correction(reviews)
 
 
 def refuse(reviews: Mapping[str, Collection[Review]], inputpath: list[str]) -> NoReturn:

@@ -35,7 +35,7 @@ from records.script import Tally, add_paths, positive, run, script_parser, show_
 from records.workers import make_pool, map_batches
 from review.criteria import CRITERIA, Finding, find_in_all
 from review.criteria.annotation import annotated, as_json
-from review.judgements import Judgement, load_judgements
+from review.judgements import Judgement, load_persons_judgements, record_id_of
 from review.learnt_criteria import FEWEST_QUESTIONS, HINT, Judged, LearntCriteria, Prediction, learn
 
 BATCH = 100  # records that a worker gets at a time: about 0.05 s of work
@@ -81,9 +81,11 @@ def arguments() -> argparse.Namespace:
     add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)")
     args = parser.parse_args()
     if not args.drop and not args.annotate and args.keep_likely is None:
-        parser.error("give --drop with the criteria to drop records for, as in --drop 4,6, or --annotate, or both")
+        parser.error(
+            "give --drop with the criteria to drop records for, as in --drop 4,6, --annotate, or --keep_likely"
+        )
     if args.dropped_path and not args.drop and args.keep_likely is None:
-        parser.error("--dropped_path does nothing without --drop")
+        parser.error("--dropped_path does nothing without --drop or --keep_likely")
     if not args.learn_from and (args.keep_likely is not None or args.learn_records):
         parser.error("--keep_likely and --learn_records need --learn_from with your judgements")
     if args.learn_from and STANDARD_STREAM in (args.learn_records or args.inputpath):
@@ -109,7 +111,7 @@ def criteria(text: str) -> tuple[int, ...]:
 
 def main() -> None:
     args = arguments()
-    judgements = persons_judgements(args.learn_from) if args.learn_from else {}
+    judgements = load_persons_judgements(args.learn_from) if args.learn_from else {}
     learnt_files = [args.learn_from, *(args.learn_records or [])] if args.learn_from else []
     check_outputs([*args.inputpath, *learnt_files], record_outputs(args.destpath, args.dropped_path))
     tally, found = Tally(), Counter[str]()
@@ -144,22 +146,21 @@ def main() -> None:
         show_table("records with findings, by criterion and reason", sorted(found.items()))
 
 
-def persons_judgements(path: str) -> dict[str, Judgement]:
-    return {record_id: judgement for record_id, judgement in load_judgements(path).items() if not judgement.model}
-
-
 def learn_from(args: argparse.Namespace, judgements: dict[str, Judgement]) -> LearntCriteria:
     """A model of the judgements; says how often it is right."""
     paths = args.learn_records or args.inputpath
-    records = (row.record for row in read_with_progress(paths) if row.record["id"] in judgements)
+    records = (row.record for row in read_with_progress(paths))
+    judged = {
+        name: Judged(each, judgements[name]) for each in records if (name := record_id_of(each["id"])) in judgements
+    }
     try:
-        learnt = learn((Judged(record, judgements[record["id"]]) for record in records), args.drop)
+        learnt = learn(judged.values(), args.drop)
     except InputError as error:
-        raise InputError(f"{args.learn_from}: {error} in {' '.join(paths)}") from None
+        raise InputError(f"{args.learn_from} with {' '.join(paths)}: {error}") from None
     if args.keep_likely is not None and not learnt.curve:
         raise InputError(
             f"{args.learn_from}: --keep_likely needs {FEWEST_QUESTIONS} questions with an accepted answer and "
-            f"{FEWEST_QUESTIONS} with a rejected one; judge more, or leave it out"
+            f"{FEWEST_QUESTIONS} with a rejected one, and an answer that --drop leaves; judge more, or leave it out"
         )
     tell(f"learnt from {learnt.judged:,} judgements of {args.learn_from}; each was predicted by a model without it:")
     for line in learnt.describe():
@@ -179,7 +180,7 @@ def predicted(
         if learnt:
             said = learnt.predict([row.record for row, _ in batch], [findings for _, findings in batch])
         for (row, findings), (accepted, by_model) in zip(batch, said, strict=True):
-            if row.record["id"] in judgements:
+            if record_id_of(row.record["id"]) in judgements:
                 yield row, findings, 1.0
             else:
                 yield row, findings + by_model, 1.0 if accepted is None else accepted

@@ -29,14 +29,13 @@ from generation.prompt_template import Template
 from judging.signed_file import require_replaceable, write_signed
 from judging.trust import ACCEPT, Trust, agreement_by_claim, trust_by_claim, trusted_part
 from judging.verdicts import PROMPTS, Dropped, Verdict, put_together, read_prompt, read_verdict, request_for
-from records.errors import InputError
 from records.file_io import report_path, write_report
 from records.output_checks import RECORDS, check_outputs, record_outputs
 from records.record import read_with_progress
 from records.script import Tally, add_paths, run, script_parser, tell
 from review.agreement import Agreement
 from review.criteria import CRITERIA
-from review.judgements import Judgement, load_judgements, record_id_of
+from review.judgements import Judgement, load_persons_judgements, record_id_of
 
 CHARACTERS_PER_TOKEN = 4  # of English, roughly
 Criteria = tuple[int, ...]
@@ -92,7 +91,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    persons = {path: load_person(path) for path in (args.agreement, args.calibrate) if path}
+    persons = {path: load_persons_judgements(path) for path in (args.agreement, args.calibrate) if path}
     cache = find_cache_path(args.cache, args.destpath)
     inputs = [*args.inputpath, args.prompt, *persons]
     outputs = record_outputs(args.destpath, cache=cache)
@@ -113,6 +112,15 @@ def main() -> None:
     written = choose(judgements, persons[args.calibrate], trusted, tally) if args.calibrate else judgements
     for _ in written:
         tally.keep()
+    tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
+    if args.calls == "each":
+        counted.show("verdicts on these records, one for each criterion", "verdicts")
+    tell(
+        f"{model.asked:,} calls and {model.known:,} known answers, {tokens:,} tokens of answers, {seconds:,.1f} seconds"
+    )
+    show_agreement(agreed)
+    show_trust(trust, trusted)
+    counted.require_kept("verdicts", "give a model that can write the JSON asked for, or another --prompt")
     write_signed(args.destpath, written)
     if report := report_path(args.destpath):
         figures = {
@@ -126,16 +134,6 @@ def main() -> None:
         options = {**vars(args), "cache": cache}
         write_report(report, {"options": options, "model": asdict(model.info), **tally.as_dict(), **figures})
 
-    tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
-    if args.calls == "each":
-        counted.show("verdicts on these records, one for each criterion", "verdicts")
-    tell(
-        f"{model.asked:,} calls and {model.known:,} known answers, {tokens:,} tokens of answers, {seconds:,.1f} seconds"
-    )
-    show_agreement(agreed)
-    show_trust(trust, trusted)
-    counted.require_kept("verdicts", "give a model that can write the JSON asked for, or another --prompt")
-
 
 def read_unique(paths: list[str], tally: Tally) -> dict[str, dict[str, Any]]:
     """The records by id; those with the id of an earlier one are counted as dropped."""
@@ -147,15 +145,6 @@ def read_unique(paths: list[str], tally: Tally) -> dict[str, dict[str, Any]]:
         else:
             records[record_id] = row.record
     return records
-
-
-def load_person(path: str) -> dict[str, Judgement]:
-    """The judgements by persons in a file. Raises InputError if all in it are a model's."""
-    judgements = load_judgements(path)
-    by_person = {record_id: judgement for record_id, judgement in judgements.items() if not judgement.model}
-    if judgements and not by_person:
-        raise InputError(f"{path}: has judgements by models alone; give a person's file")
-    return by_person
 
 
 def ask(

@@ -31,6 +31,8 @@ def corrected(row: RecordLine, reviews: Collection[Review]) -> RecordLine:
     or if two reviewers have corrected it in two ways, and InputError if the line cannot be rewritten without loss.
     """
     corrections = [review for review in deciding(reviews) if review.judgement.correction]
+    if not corrections:
+        return row
     answer, digest = row.record["response"], digest_of(row.record["response"])
     for review in corrections:
         if review.judgement.corrects != digest and review.judgement.correction != answer:
@@ -41,7 +43,7 @@ def corrected(row: RecordLine, reviews: Collection[Review]) -> RecordLine:
     if len(texts) > 1:
         places = " and ".join(review.place for review in corrections)
         raise NotCorrectedError(DIFFERENT, f"{places}: {row.record['id']} is {DIFFERENT}; keep one of the corrections")
-    if not texts or texts == {answer}:
+    if texts == {answer}:
         return row
     raw = rewritten(row, lambda record: _correct(record, corrections[0]), "cannot be corrected", "take the row out")
     return row._replace(record=decode(raw), raw=raw)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from records.errors import InputError
 
 FEWEST = 50  # judgements to learn from
-LEARNT = 5_000  # judged records at most
+MOST_LEARNT = 5_000  # judged records at most
 COUNTED = ("\n\n", "`", "$", "://", "@", "?")  # paragraphs, code, math, links, names, questions
 FIRST_PERSON = tuple(
     map(re.compile, (r"\bI\b", r"\b(?:my|me|myself|My)\b", r"\bI(?:['’]ve| have|['’]d| had| was| am|['’]m)\b"))

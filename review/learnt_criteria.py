@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import Judgement
-from review.learner import CHARS, FEWEST, LEARNT, Sample, features, regression
+from review.learner import CHARS, FEWEST, MOST_LEARNT, Sample, features, regression
 
 ACCEPTED = 0  # among the numbers of criteria: whether an answer is accepted
 LEARNT_CRITERIA = (1, 2, 4, 5)  # of the others, rules find nearly all that there is
@@ -136,11 +136,13 @@ class LearntCriteria:
 
 
 def learn(judged: Iterable[Judged], drop: Iterable[int]) -> LearntCriteria:
-    """Learn from a person's judgements, the first LEARNT of them; raises InputError if there are too few.
+    """Learn from a person's judgements, the first MOST_LEARNT of them; raises InputError if there are too few.
 
     drop: the criteria whose findings by the rules drop an answer before the model decides.
     """
-    known = [each for each in judged if each.judgement.accepted is not None and not each.judgement.correction][:LEARNT]
+    known = [each for each in judged if each.judgement.accepted is not None and not each.judgement.correction][
+        :MOST_LEARNT
+    ]
     if len(known) < FEWEST:
         raise InputError(f"needs {FEWEST} judgements of the records to learn from, and has {len(known)}")
     found = [find_problems(dict(each.record)) for each in known]

@@ -306,6 +306,17 @@ def test_what_resolves_a_dispute_decides_alone_and_the_rest_stays_rejected(tmp_p
     assert (counts["judgements"], counts["ids_in_dispute"], counts["disputes_resolved"]) == (14, 2, 1)
 
 
+def test_a_correction_that_a_decision_leaves_out_is_reported(tmp_path):
+    digest = digest_of(RECORDS[0]["response"])
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(f"{SITE}/1: accept\n")
+    corrected = f"{SITE}/1: {{judgement: accept, correction: Better., corrects: {digest}}}\n"
+    run = judge(tmp_path, corrected, "--resolved", str(resolved))
+    assert f"{resolved} accepts 1 answer as it was, which others corrected: {SITE}/1" in run.stderr
+    [line] = (tmp_path / "out.jsonl").read_bytes().splitlines()
+    assert json.loads(line)["response"] == RECORDS[0]["response"]
+
+
 def test_a_model_s_word_on_a_dispute_counts_where_nobody_else_has_judged(tmp_path, second):
     resolved = tmp_path / "resolved.yaml"
     resolved.write_text(f"{SITE}/5: {{judgement: accept, model: m}}\n{SITE}/2: later\n")

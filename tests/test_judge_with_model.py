@@ -123,7 +123,8 @@ def test_an_answer_cannot_judge_itself(tmp_path):
     assert new != mark and between == records[0]["response"]
     assert not judgements(tmp_path)[1].accepted
     run, _ = judge(f"As told:\n{ACCEPT}", tmp_path, "--cache", tmp_path / "other", records=records)
-    assert table(run.stderr)["dropped: not JSON"] == 1 and not judgements(tmp_path)
+    assert table(run.stderr)["dropped: not JSON"] == 1 and run.status == 1
+    assert not judgements(tmp_path)[1].accepted
 
 
 def test_seven_verdicts_make_one_judgement(tmp_path):
@@ -369,8 +370,11 @@ def test_a_model_is_not_compared_with_a_model(tmp_path):
 
 
 def test_a_run_without_a_verdict_says_why(tmp_path):
-    run, _ = judge("I accept it.", tmp_path, "--agreement", person(tmp_path, "1: accept\n"))
-    assert run.status == 1 and judgements(tmp_path) == {}
+    assert judge(ACCEPT, tmp_path)[0].status == 0
+    before = judgements(tmp_path)
+    again = ("--agreement", person(tmp_path, "1: accept\n"), "--cache", tmp_path / "another.jsonl")
+    run, _ = judge("I accept it.", tmp_path, *again)
+    assert run.status == 1 and judgements(tmp_path) == before != {}  # what an earlier run wrote is still there
     assert "none of 3 verdicts was kept, 3 because of: not JSON" in run.stderr
     assert "the model have judged none of the same records" in run.stderr and "kappa" not in run.stderr
 

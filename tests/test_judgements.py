@@ -87,6 +87,7 @@ def test_a_correction_is_text_in_any_form(load, fields, correction, corrects):
             "only an accepted answer has a correction; write `judgement: accept`",
         ),
         ("  judgement: later\n  correction: x", 3, "only an accepted answer has a correction"),
+        ("  judgement: accept\n  note: x\n  correction: ' '", 4, "the correction is empty"),
         ("  correction: |\n    a: [\n    b", 1, "has no `judgement:`"),
         ("  judgement: accept\n  note: x\n  correction: [x]", 4, "the correction is a list or a mapping"),
         ("  judgement: accept\n  corrected: x", 3, "corrected is not a field; write corrects, or"),

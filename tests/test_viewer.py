@@ -160,9 +160,12 @@ def test_a_correction_by_hand_stays_when_the_record_is_accepted_once_more(data, 
     hands.type("show", "later")
     assert hands.shown == IDS[1] and hands.status == "judged: later"
     hands.type("show", "accepted")
-    assert hands.shown == IDS[0] and hands.status == "judged: accept with a correction"
+    stale = ", but the correction is of another answer than this"
+    assert hands.shown == IDS[0] and hands.status == f"judged: accept with a correction{stale}"
     assert hands.editor.value == "x"
     hands.type("note", "a slip")
+    hands.click("Accept")
+    assert "once more to accept it for this one" in hands.status
     hands.click("Accept")
     answer = digest_of(record(1)["response"])  # the reviewer saw the correction of this answer
     assert hands.file[IDS[0]] == Judgement(True, note="a slip", correction="x", corrects=answer)
@@ -232,6 +235,8 @@ def test_a_correction_is_dropped_only_when_asked_twice(hands, verdict, accepted)
     assert hands.file[IDS[0]] == Judgement(accepted)
     hands.click("← Previous")
     assert hands.editor is None
+    hands.click("Undo")
+    assert hands.file == {} and hands.editor.value == "better"
 
 
 def test_an_unchanged_correction_is_none(hands):
@@ -276,6 +281,19 @@ def test_a_judgement_sent_before_its_record_was_seen_does_nothing(hands, action)
     hands.send(action, shown=0)
     assert not hands.judgements.exists()
     assert hands.shown == IDS[0]
+
+
+def test_a_reload_that_fails_keeps_the_record_and_what_was_entered(hands):
+    hands.click("Next →")
+    hands.type("note", "why")
+    hands.judgements.parent.mkdir(exist_ok=True)
+    hands.judgements.write_text(f"{IDS[0]}: acept\n")
+    hands.click("Reload")
+    assert "acept" in hands.status
+    hands.type("note", "why not")
+    hands.judgements.write_text("")
+    hands.click("Next →")  # opens the files
+    assert hands.shown == IDS[1] and hands.control("note").value == "why not"
 
 
 def test_controls_may_act_in_several_threads(hands):

@@ -180,6 +180,24 @@ def test_an_order_that_takes_long_is_used_when_it_is_known(path, tmp_path, monke
     assert hands.shown.endswith("/a/13")
 
 
+def test_a_judgement_does_not_lose_the_order_that_is_being_computed(path, tmp_path, monkeypatch):
+    gate, by_score = threading.Event(), Queue.by_score
+
+    def slowly(queue, on_progress):
+        if not gate.is_set():
+            assert gate.wait(60)
+            on_progress(0)
+        return by_score(queue, on_progress)
+
+    monkeypatch.setattr(Queue, "by_score", slowly)
+    hands = Hands(path, tmp_path / "j.yaml")
+    hands.control("order").value = "by score"
+    hands.button("Accept").click()
+    gate.set()
+    hands.viewer.wait()
+    assert hands.shown.endswith("/a/7")  # the next one with a score of 0, as the accepted one has
+
+
 # ---- searches alone --------------------------------------------------------------------------------------------------
 
 

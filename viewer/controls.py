@@ -300,12 +300,17 @@ class Controls:
 
 
 def judgement_html(judgement: Judgement | None) -> str:
+    """A judgement in words, as HTML."""
+    return escape(judgement_text(judgement))
+
+
+def judgement_text(judgement: Judgement | None) -> str:
     """A judgement in words, such as `reject 4, 6: links to a blog`."""
     if judgement is None:
         return "not judged"
     word = f"{judgement.word}{' with a correction' if judgement.correction else ''}"
     criteria = f" {', '.join(map(str, judgement.criteria))}" if judgement.criteria else ""
-    return escape(f"{word}{criteria}{f': {judgement.note}' if judgement.note else ''}")
+    return f"{word}{criteria}{f': {judgement.note}' if judgement.note else ''}"
 
 
 def _duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping
 
 from records.errors import InputError
-from review.learner import CHARS, FEWEST, LEARNT, Sample, classifier
+from review.learner import CHARS, FEWEST, MOST_LEARNT, Sample, classifier
 from viewer.record_facts import BETWEEN_CALLS, OnProgress, RecordFacts
 
 SCORED = 5_000  # unjudged records at most, drawn with the seed: more than a person judges before asking again
@@ -52,7 +52,7 @@ def _predicted(
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     draw = random.Random(seed)
-    learnt = _drawn(sorted(judged), LEARNT, draw)
+    learnt = _drawn(sorted(judged), MOST_LEARNT, draw)
     unjudged = _drawn([number for number in range(len(facts.records)) if number not in judged], SCORED, draw)
     if not unjudged:
         return []

@@ -149,8 +149,11 @@ class Queue:
 
     def recent(self, most: int) -> list[Change]:
         """The last judgements of this session that were not undone, the latest first, one for each record."""
-        latest = {change.number: change for change in self._done if change.after is not None}
-        return sorted(latest.values(), key=self._done.index, reverse=True)[:most]
+        latest: dict[int, Change] = {}
+        for change in reversed(self._done):
+            if change.after is not None and len(latest) < most:
+                latest.setdefault(change.number, change)
+        return list(latest.values())
 
     def undo(self) -> Change | None:
         """Revert the last judgement of this session and return it; None when there is none left.

@@ -31,6 +31,7 @@ from viewer.controls import (
     RECENT,
     Controls,
     judgement_html,
+    judgement_text,
 )
 from viewer.difference import difference_html
 from viewer.other_reviews import OtherReviews, own_file
@@ -41,6 +42,7 @@ from viewer.render import Page, has_images, render
 from viewer.searches import Searches
 
 Result = TypeVar("Result")
+Ordering = Callable[[OnProgress], Sequence[int]]
 
 
 class Draft(NamedTuple):
@@ -97,9 +99,11 @@ class Viewer:
         self._conflict: Conflict | None = None  # the one that the reviewer has to resolve
         self._findings: list[Finding] = []
         self._drafts: dict[str, Draft] = {}  # by record id
+        self._judged_with: dict[tuple[str, Judgement], Draft] = {}  # all that was entered, for undo
         self._asked = False  # whether to accept the record on show in spite of its chosen criteria
         self._setting = False  # True while this object, not the reviewer, changes a field
         self._lock = RLock()  # JupyterLab lets the kernel handle messages of different controls in different threads
+        self._ordering: Ordering | None = None  # the order that is chosen, until the records are in it
         self._news = ""  # that is told while a search goes on
         self._searches = Searches(self._lock, self._try, self._tell_searched)
         self._controls = Controls(seed)
@@ -209,8 +213,10 @@ class Viewer:
         assert self._opened is not None
         return self._opened
 
-    def _open(self, record_id: str | None = None) -> None:
-        """Open the files, and show the record with this id, or the first one without a judgement."""
+    def _open(self) -> None:
+        """Open the files, and show the same record as before, or the first one without a judgement."""
+        self._keep_draft()
+        record_id = self._record["id"] if self._record else None
         self._searches.abandon()
         records = RecordFile(self._data_path)
         if not len(records):
@@ -225,9 +231,8 @@ class Viewer:
 
     def _reload(self) -> None:
         """Open both files again, and show the same record if it is still there."""
-        self._keep_draft()
         self._opened = None
-        self._open(self._record["id"] if self._record else None)
+        self._open()
 
     # ---- judging -----------------------------------------------------------------------------------------------------
 
@@ -235,9 +240,17 @@ class Viewer:
         chosen = self._entered().criteria
         if chosen and (self._seen is None or chosen != self._seen.criteria):
             self._ask_once(f"criteria {', '.join(map(str, chosen))} are chosen; once more to accept anyway")
+        if self._is_stale() and self._correction() == self._judged().correction:
+            self._ask_once("the correction was made of another answer than this; once more to accept it for this one")
         if self._seen and self._seen.accepted is False and self._entered().note == self._seen.note:
             self._set(self._controls.note, "")  # it says why the record was rejected
         self._judge(True, self._seen)
+
+    def _is_stale(self) -> bool:
+        """Whether the correction in the file is of another answer than the one on show."""
+        if not self._seen or not self._seen.correction or self._record is None:
+            return False
+        return self._seen.corrects != digest_of(self._record["response"])
 
     def _reject(self) -> None:
         self._drop_correction("reject")
@@ -313,6 +326,7 @@ class Viewer:
         self._end_conflict()
         self._show_progress()
         record_id = self._record["id"]
+        self._judged_with[record_id, judgement] = self._entered()
         self._drafts.pop(record_id, None)
         self._fill_from(_draft_of(judgement))
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
@@ -382,7 +396,8 @@ class Viewer:
         self._keep_draft()
         self._drafts.pop(change.record_id, None)
         if turn == self._queue.undo and (change.before is None or change.before.model) and change.after is not None:
-            self._drafts[change.record_id] = _draft_of(change.after)
+            entered = self._judged_with.get((change.record_id, change.after))
+            self._drafts[change.record_id] = entered or _draft_of(change.after)
         self._show(change.number, keep_draft=False)
         self._controls.tell(f'<b class="review-saved">{done}</b> {escape(change.record_id)}')
 
@@ -441,10 +456,12 @@ class Viewer:
 
     def _find(self, search: Callable[[OnProgress], Result], then: Callable[[Result], None]) -> None:
         """Search, which another search ends, and do something with the result."""
-        queue, self._news = self._queue, ""
+        queue, ordering, self._news = self._queue, self._ordering, ""
 
         def alone(on_progress: OnProgress) -> Result:
             with queue.facts.paused():
+                if ordering:
+                    self._use_order(queue, ordering, on_progress)
                 return search(on_progress)
 
         self._searches.run(alone, then)
@@ -523,11 +540,18 @@ class Viewer:
                 return queue.by_likelihood(seed, on_progress)
             return queue.by_file()
 
-        def use(found: Sequence[int]) -> None:
-            queue.order = found
-            then()
+        self._ordering = search
+        then()
 
-        self._find(search, use)
+    def _use_order(self, queue: Queue, ordering: Ordering, on_progress: OnProgress) -> None:
+        """Put the records in an order that was chosen; if another search ends this, that one begins with it."""
+        try:
+            found = ordering(on_progress)
+        except InputError:
+            self._ordering = None  # the order stays as it was
+            raise
+        if self._ordering is ordering:  # no other has been chosen meanwhile
+            queue.order, self._ordering = found, None
 
     def _tell_searched(self, done: int) -> None:
         self._controls.tell(" · ".join(filter(None, [self._news, f"{done:,} records searched …"])))
@@ -616,7 +640,8 @@ class Viewer:
         draft = self._drafts.get(self._record["id"]) if self._record else None
         self._fill_from(draft or self._judged())
         if self._seen:
-            self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>")
+            stale = ", but the correction is of another answer than this" if self._is_stale() else ""
+            self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>{stale}")
         self._show_reviews()
 
     def _show_progress(self) -> None:
@@ -625,7 +650,7 @@ class Viewer:
         self._controls.show_progress(place, standing)
         self._setting = True
         self._controls.show_recent(
-            (f"{judgement_html(change.after)} · {change.record_id}", change.number)
+            (f"{judgement_text(change.after)} · {change.record_id}", change.number)
             for change in self._queue.recent(RECENT)
         )
         self._setting = False

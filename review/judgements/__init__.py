@@ -17,4 +17,5 @@ from review.judgements.judgement_file import ConflictError as ConflictError
 from review.judgements.judgement_file import JudgementFile as JudgementFile
 from review.judgements.judgement_reading import load_judgement_files as load_judgement_files
 from review.judgements.judgement_reading import load_judgements as load_judgements
+from review.judgements.judgement_reading import load_persons_judgements as load_persons_judgements
 from review.judgements.record_ids import record_id_of as record_id_of

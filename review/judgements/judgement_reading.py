@@ -82,6 +82,15 @@ def load_judgements(path: str | Path) -> dict[str, Judgement]:
     return {record_id: entry.judgement for record_id, entry in read_entries(data, path).items()}
 
 
+def load_persons_judgements(path: str | Path) -> dict[str, Judgement]:
+    """The judgements by persons in a file. Raises InputError like load_judgements, and if all in it are models'."""
+    judgements = load_judgements(path)
+    by_person = {record_id: judgement for record_id, judgement in judgements.items() if not judgement.model}
+    if judgements and not by_person:
+        raise InputError(f"{path}: has judgements by models alone; give a person's file")
+    return by_person
+
+
 def encoding_of(data: bytes) -> tuple[bytes, str]:
     """A file's byte order mark, which may be empty, and the encoding of what follows."""
     mark = next((mark for mark in ENCODINGS if data.startswith(mark)), b"")
@@ -170,6 +179,8 @@ class _Reader:
             self._note(fields[name], name) if name in fields else ""
             for name in ("note", "model", "correction", "corrects")
         )
+        if correction and not correction.strip():
+            self._mistake(fields["correction"], "the correction is empty; write the corrected answer, or leave it out")
         if correction and not accepted and len(self.mistakes) == mistakes:
             self._mistake(fields["correction"], "only an accepted answer has a correction; write `judgement: accept`")
         return Judgement(accepted, criteria, note, line, model, correction, corrects if correction else "")
