@@ -94,11 +94,13 @@ class Reviewer:
         return self.widget.locator(f".review-{name}")
 
     def click(self, label: str) -> None:
+        expect(self.widget).not_to_have_class(re.compile("review-unanswered"))  # as while the kernel is busy
         self.widget.get_by_role("button", name=label).click()
 
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
+            self.pressed = key
 
     def sees(self, part: str, text: str | re.Pattern[str]) -> None:
         expect(self.part(part)).to_contain_text(text)
@@ -109,8 +111,15 @@ class Reviewer:
 
     def saved(self, word: str, number: int) -> dict[str, Judgement]:
         """The judgements in the file once the widget says that this one is saved."""
-        self.sees("status", f"saved {word} · {IDS[number - 1]}")
+        self.sees_saved(re.escape(f"saved {word} · {IDS[number - 1]}"))
         return self.file()
+
+    def sees_saved(self, pattern: str) -> None:
+        """Wait for the status; a key that came before its record could be seen is pressed again, as the widget asks."""
+        self.sees("status", re.compile(f"{pattern}|press again"))
+        if "press again" in self.part("status").inner_text():
+            self.press(self.pressed)
+        self.sees("status", re.compile(pattern))
 
     def file(self) -> dict[str, Judgement]:
         path = self.folder / "judgements.yaml"
@@ -650,6 +659,8 @@ def box(locator: Locator) -> dict[str, float]:
 def test_posts_are_rendered(lab):
     reviewer = lab(*(record(n, question=n, response=f"Answer {n}. {POST}") for n in range(1, 60)))
     answer = reviewer.part("answer")
+    expect(answer.locator("tbody tr").first).to_be_visible()
+    reviewer.page.wait_for_timeout(600)  # the notebook scrolls to the viewer
     numerator, denominator = answer.locator("math").first.locator("mfrac > *").all()
     assert box(numerator)["y"] + box(numerator)["height"] <= box(denominator)["y"] + 1  # one above the other: typeset
     assert box(answer.locator("math[display=block]").first)["width"] > 300
@@ -969,7 +980,7 @@ def test_forty_records_by_keyboard(lab, app):
         else:
             reviewer.press("a")
         record_id = f"quay.stackexchange.com/a/{number}"
-        reviewer.sees("status", re.compile(f"saved .* · {re.escape(record_id)}( |$)"))
+        reviewer.sees_saved(f"saved .* · {re.escape(record_id)}( |$)")
         meant[record_id] = Judgement(not criteria, criteria, note)
         if number % 10 == 0 and number < 40:
             reviewer.press("z")
