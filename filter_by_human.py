@@ -99,9 +99,7 @@ def main() -> None:
     ignored: list[str] = []
     if args.resolved:
         all_reviews, reviews = reviews, resolve(reviews, args.resolved, loaded[args.resolved])
-        ignored = [
-            each for each in all_reviews if has_correction(all_reviews[each]) and accepts_as_it_was(reviews[each])
-        ]
+        ignored = without_corrections(all_reviews, reviews)
     disputes = disputes_of(reviews)
     agreed = agreement_of(compared) if args.agreement is not None else None
     corrections, not_corrected = 0, list[str]()
@@ -142,15 +140,7 @@ def main() -> None:
             write_report(report, {"options": vars(args), "counts": counts, **agreement_counts})
 
     show_unknown(unknown, sum(map(len, files.values())))
-    for record_id, judgements in disputes.items():
-        tell(f"{record_id} is rejected: {judgements}")
-    if ignored:
-        answers = f"{len(ignored):,} answer{'s' if len(ignored) > 1 else ''}"
-        tell(f"{args.resolved} accepts {answers} as it was, which others corrected: {', '.join(ignored[:SHOWN])}")
-    if len(disputes) < len(in_dispute):
-        tell(f"{args.resolved} decides {len(in_dispute) - len(disputes):,} of {len(in_dispute):,} records in dispute")
-    if disputes:
-        tell(f"{len(disputes):,} in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides")
+    show_disputes(disputes, len(in_dispute), ignored, args.resolved)
     for message in not_corrected:
         tell(message)
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
@@ -159,15 +149,7 @@ def main() -> None:
     if args.keep_unjudged:
         show_table("records kept by judgement", [(name, verdicts[name]) for name in (ACCEPTED, NOT_JUDGED)])
     if agreed:
-        names = list(compared)
-        title = f"agreement of {', '.join(names[:-1])} and {names[-1]}"
-        if isinstance(agreed, Agreement):
-            show_agreement(agreed, title, *(len(decided(each)) for each in compared.values()))
-        else:
-            show_joint_agreement(agreed, title)
-        for record_id, judgements in disputed(reviews_of(compared)).items():
-            if judgements != disputes.get(record_id):
-                tell(f"  {record_id}: {judgements}")
+        show_compared(agreed, compared, disputes)
 
 
 def disputes_of(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
@@ -175,12 +157,34 @@ def disputes_of(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
     return disputed({record_id: deciding(each) for record_id, each in reviews.items()})
 
 
-def has_correction(reviews: Collection[Review]) -> bool:
-    return any(review.judgement.correction for review in deciding(reviews))
+def without_corrections(
+    reviews: Mapping[str, Collection[Review]], resolved: Mapping[str, Collection[Review]]
+) -> list[str]:
+    """The records that are accepted, when disputes are resolved, without the correction that a reviewer made."""
+
+    def has_correction(of_record: Collection[Review]) -> bool:
+        return any(review.judgement.correction for review in deciding(of_record))
+
+    return [
+        record_id
+        for record_id, of_record in reviews.items()
+        if has_correction(of_record)
+        and decide(resolved[record_id]) == ACCEPTED
+        and not has_correction(resolved[record_id])
+    ]
 
 
-def accepts_as_it_was(reviews: Collection[Review]) -> bool:
-    return decide(reviews) == ACCEPTED and not has_correction(reviews)
+def show_disputes(disputes: Mapping[str, str], before: int, ignored: list[str], resolved: str | None) -> None:
+    """Print what stays in dispute, of so many records before, and what the file `resolved` decides."""
+    for record_id, judgements in disputes.items():
+        tell(f"{record_id} is rejected: {judgements}")
+    if ignored:
+        answers = f"{len(ignored):,} answer{'s' if len(ignored) > 1 else ''}"
+        tell(f"{resolved} accepts {answers} as it was, which others corrected: {', '.join(ignored[:SHOWN])}")
+    if len(disputes) < before:
+        tell(f"{resolved} decides {before - len(disputes):,} of {before:,} records in dispute")
+    if disputes:
+        tell(f"{len(disputes):,} in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides")
 
 
 def refuse(reviews: Mapping[str, Collection[Review]], inputpath: list[str]) -> NoReturn:
@@ -196,6 +200,21 @@ def refuse(reviews: Mapping[str, Collection[Review]], inputpath: list[str]) -> N
 def agreement_of(files: dict[str, dict[str, Judgement]]) -> Agreement | JointAgreement:
     """How well the reviewers of two or more files agree."""
     return agreement(*files.values()) if len(files) == 2 else joint_agreement(reviews_of(files).values())
+
+
+def show_compared(
+    agreed: Agreement | JointAgreement, compared: dict[str, dict[str, Judgement]], told: Mapping[str, str]
+) -> None:
+    """Print how well reviewers agree, and what they differ on that is not told yet."""
+    names = list(compared)
+    title = f"agreement of {', '.join(names[:-1])} and {names[-1]}"
+    if isinstance(agreed, Agreement):
+        show_agreement(agreed, title, *(len(decided(each)) for each in compared.values()))
+    else:
+        show_joint_agreement(agreed, title)
+    for record_id, judgements in disputed(reviews_of(compared)).items():
+        if judgements != told.get(record_id):
+            tell(f"  {record_id}: {judgements}")
 
 
 def show_agreement(both: Agreement, title: str, first: int, second: int) -> None:

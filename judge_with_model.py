@@ -81,7 +81,6 @@ def arguments() -> argparse.Namespace:
     )
     add_model_flags(parser, logprobs=False)
     args = parser.parse_args()
-    args.prompt = args.prompt or PROMPT_OF[args.calls]
     if args.destpath != "-" and not args.destpath.endswith((".yaml", ".yml")):
         parser.error("--destpath must end with .yaml or .yml, or be - for stdout")
     if not 0 <= args.min_precision < 1:
@@ -93,12 +92,13 @@ def main() -> None:
     args = arguments()
     persons = {path: load_persons_judgements(path) for path in (args.agreement, args.calibrate) if path}
     cache = find_cache_path(args.cache, args.destpath)
-    inputs = [*args.inputpath, args.prompt, *persons]
+    prompt_path = args.prompt or PROMPT_OF[args.calls]
+    inputs = [*args.inputpath, prompt_path, *persons]
     outputs = record_outputs(args.destpath, cache=cache)
     check_outputs(inputs, [each._replace(kind=None) if each.kind is RECORDS else each for each in outputs])
     require_replaceable(args.destpath)
     needed = {"answer"} if args.calls == "all" else {"answer", "criteria"}
-    prompt, tally, started = read_prompt(args.prompt, args.chat, needed), Tally(), time.monotonic()
+    prompt, tally, started = read_prompt(prompt_path, args.chat, needed), Tally(), time.monotonic()
     records = read_unique(args.inputpath, tally)
     with open_model(model_options(args), cache) as model:
         verdicts, tokens = ask(records, CALLS[args.calls], prompt, model)
@@ -131,7 +131,7 @@ def main() -> None:
             "agreement": {claim: each.as_dict() for claim, each in agreed.items()},
             "trust": {claim: {**asdict(each), "trusted": claim in trusted} for claim, each in trust.items()},
         }
-        options = {**vars(args), "cache": cache}
+        options = {**vars(args), "prompt": prompt_path, "cache": cache}
         write_report(report, {"options": options, "model": asdict(model.info), **tally.as_dict(), **figures})
 
 

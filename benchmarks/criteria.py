@@ -59,8 +59,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    labels = [Label(**json.loads(line)) for line in args.labels.read_text("utf-8").splitlines()]
-    records = read_answers(args.dumps)
+    labels = read_labels(args.labels)
+    records = distinct_records(args.dumps)
     missing = {label.id for label in labels} - records.keys()
     if missing:
         print(
@@ -76,9 +76,8 @@ def main() -> None:
     show_rate(list(records.values()))
 
 
-def read_answers(dumps: Path) -> dict[str, dict[str, Any]]:
-    """The records of all answers in the archives, by id; from the last one of several dumps of a site."""
-    return distinct_records(dumps)
+def read_labels(path: Path = LABELS) -> list[Label]:
+    return [Label(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
 
 
 def show_split(split: str, labels: list[Label], found: dict[str, list[Finding]]) -> None:

@@ -14,8 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from benchmarks.criteria import read_answers
-from benchmarks.dumps import add_dumps
+from benchmarks.dumps import add_dumps, distinct_records
 from benchmarks.recipe import Answer, read_labelled
 from judging.trust import wilson
 from review.criteria import find_problems
@@ -29,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_dumps(parser)
     args = parser.parse_args()
-    labelled, _ = read_labelled(read_answers(args.dumps))
+    labelled, _ = read_labelled(distinct_records(args.dumps))
     for name in ("before", "after"):
         known = [getattr(each, name) for each in labelled if each.split != "test"]
         new = [getattr(each, name) for each in labelled if each.split == "test"]

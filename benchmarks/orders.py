@@ -19,11 +19,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.criteria import LABELS, Label, read_answers
-from benchmarks.dumps import add_dumps
+from benchmarks.criteria import read_labels
+from benchmarks.dumps import add_dumps, distinct_records
 from review.criteria import find_problems
+from review.learner import bits_of
 from viewer.learnt_orders import least_certain_first, most_likely_good_first
-from viewer.record_facts import RecordFacts, bits_of
+from viewer.record_facts import RecordFacts
 from viewer.record_file import RecordFile
 
 SPLITS = 12
@@ -36,8 +37,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_dumps(parser)
     args = parser.parse_args()
-    records = read_answers(args.dumps)
-    labels = {label.id: label for label in map(_label, LABELS.read_text("utf-8").splitlines())}
+    records = distinct_records(args.dumps)
+    labels = {label.id: label for label in read_labels()}
     # in the order of the file that step 1 writes
     chosen = [name for name in records if name in labels and labels[name].drawn == "random"]
     with tempfile.TemporaryDirectory() as folder:
@@ -51,10 +52,6 @@ def main() -> None:
         show("all answers", numbers, facts, good, questions)
         left = [number for number in numbers if not facts.findings(number) & dropped]
         show("without findings of 4 and 6", left, facts, good, questions)
-
-
-def _label(line: str) -> Label:
-    return Label(**json.loads(line))
 
 
 def show(title: str, numbers: list[int], facts: RecordFacts, good: Sequence[bool], questions: Sequence[str]) -> None:

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.criteria import LABELS, SPLITS, Label, read_answers
-from benchmarks.dumps import add_dumps
+from benchmarks.criteria import SPLITS, read_labels
+from benchmarks.dumps import add_dumps, distinct_records
 from judging.trust import wilson
 from records.repair_names import FIELD
 from review.criteria import find_problems
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_dumps(parser)
     args = parser.parse_args()
-    labelled, verdicts = read_labelled(read_answers(args.dumps))
+    labelled, verdicts = read_labelled(distinct_records(args.dumps))
     for name, splits in (("all", SPLITS), ("test", ("test",))):
         chosen = [each for each in labelled if each.split in splits]
         show_stages(f"{name}: {len(chosen)} answers", [each.before for each in chosen], [each.after for each in chosen])
@@ -78,8 +78,8 @@ def main() -> None:
 def read_labelled(records: dict[str, dict[str, Any]]) -> tuple[list[Labelled], list[dict[str, Any]]]:
     """The answers that were labelled at random, and the verdicts on repaired ones; both without those that are to be
     read again, which are reported."""
-    labels = [label for label in map(_label, _lines(LABELS)) if label.drawn == "random" and label.id in records]
-    read = {row["id"]: row for row in _lines(READ)}
+    labels = [label for label in read_labels() if label.drawn == "random" and label.id in records]
+    read = {row["id"]: row for row in map(json.loads, READ.read_text("utf-8").splitlines())}
     repaired = repairs_of(records, {label.id for label in labels} | (read.keys() & records.keys()))
     best = best_answers(records.values())
     stale = {name for name, row in read.items() if name in repaired and digest(repaired[name]) != row["sha256"]}
@@ -97,14 +97,6 @@ def read_labelled(records: dict[str, dict[str, Any]]) -> tuple[list[Labelled], l
             after = answer(repaired[label.id], read[label.id]["fails"], best) if is_repaired else before
             labelled.append(Labelled(label.split, before, after))
     return labelled, [row for name, row in read.items() if name not in stale]
-
-
-def _lines(path: Path) -> Iterable[dict[str, Any]]:
-    return map(json.loads, path.read_text("utf-8").splitlines())
-
-
-def _label(row: dict[str, Any]) -> Label:
-    return Label(**row)
 
 
 def repairs_of(records: dict[str, dict[str, Any]], names: set[str]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -29,7 +29,15 @@ class Sample(NamedTuple):
     """What the model knows of a record."""
 
     response: str  # its first CHARS
-    findings: int  # the criteria with findings, as bits
+    findings: int  # the criteria with findings, as bits_of them
+
+
+def bits_of(criteria: Iterable[int]) -> int:
+    """Criteria as bits, of which criterion 1 has the second."""
+    bits = 0
+    for criterion in criteria:
+        bits |= 1 << criterion
+    return bits
 
 
 def classifier() -> Any:

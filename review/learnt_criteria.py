@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import Judgement
-from review.learner import CHARS, FEWEST, MOST_LEARNT, Sample, features, regression
+from review.learner import CHARS, FEWEST, MOST_LEARNT, Sample, bits_of, features, regression
 
 ACCEPTED = 0  # among the numbers of criteria: whether an answer is accepted
 LEARNT_CRITERIA = (1, 2, 4, 5)  # of the others, rules find nearly all that there is
@@ -156,11 +156,11 @@ def learn(judged: Iterable[Judged], drop: Iterable[int]) -> LearntCriteria:
     by_rules = [{finding.criterion for finding in of_it} for of_it in found]
     thresholds = {}
     for number in trained.keys() - {ACCEPTED}:
-        scored = trained[number].scored({place for place, numbers in enumerate(by_rules) if number not in numbers})
+        scored = trained[number].scored({place for place, of_it in enumerate(by_rules) if number not in of_it})
         for reason in (SURE, HINT) if number == DROPPING else (HINT,):
             if threshold := lowest_threshold(scored, PRECISION[reason]):
                 thresholds[number, reason] = threshold
-    left = {place for place, numbers in enumerate(by_rules) if not numbers & set(drop)}
+    left = {place for place, of_it in enumerate(by_rules) if not of_it & set(drop)}
     curve = curve_of(trained[ACCEPTED].scored(left)) if ACCEPTED in trained else []
     models = {number: one.model for number, one in trained.items()}
     return LearntCriteria(len(known), dict(sorted(thresholds.items())), curve, fitted, models)
@@ -190,7 +190,7 @@ def curve_of(scored: Sequence[tuple[float, bool]]) -> list[CurvePoint]:
 
 def sample_of(record: Mapping[str, Any], findings: Iterable[Finding]) -> Sample:
     """What a model knows of a record, given what the rules find in it."""
-    return Sample(record["response"][:CHARS], sum({1 << finding.criterion for finding in findings}))
+    return Sample(record["response"][:CHARS], bits_of(finding.criterion for finding in findings))
 
 
 def _train(number: int, judged: Sequence[Judged], matrix: Any) -> _Trained | None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_answers
+from benchmarks.criteria import LABELS, SPLITS, Label, finds, read_labels
+from benchmarks.dumps import distinct_records
 from review.criteria import CRITERIA, ParsedResponse, find_problems
 from review.criteria.parsed_response import GONE, OBJECT
 from review.criteria.rules import rule
@@ -693,7 +694,7 @@ def test_labels_are_ids_and_judgements_without_text():
 
 @pytest.fixture(scope="module")
 def real_answers():
-    return read_answers(needs.SHARED / "archive.org")
+    return distinct_records(needs.SHARED / "archive.org")
 
 
 @pytest.mark.slow
@@ -710,7 +711,7 @@ def test_tune_and_test_have_no_question_of_another_split(real_answers):
 @needs.shared("archive.org")
 def test_what_is_found_in_real_answers_is_right(real_answers):
     """At least 95 % of the findings of each criterion and split, but for `test`: no rule may be made to pass on it."""
-    labels = [Label(**json.loads(line)) for line in LABELS.read_text("utf-8").splitlines()]
+    labels = read_labels()
     labels = [label for label in labels if label.split != "test"]
     found = {label.id: find_problems(real_answers[label.id]) for label in labels}
     for split in {label.split for label in labels}:
@@ -724,7 +725,7 @@ def test_what_is_found_in_real_answers_is_right(real_answers):
 @needs.shared("archive.org")
 def test_what_a_model_of_the_labels_finds_likely_is_accepted_more_often(real_answers):
     """Cross-validated, without `test`."""
-    labels = [Label(**json.loads(line)) for line in LABELS.read_text("utf-8").splitlines()]
+    labels = read_labels()
     judged = [
         Judged(real_answers[label.id], Judgement(not label.fails, tuple(label.fails)))
         for label in labels

@@ -8,10 +8,11 @@ import pytest
 from records.errors import InputError
 from review.criteria import Finding
 from review.judgements import JudgementFile
+from review.learner import bits_of
 from tests.conftest import jsonl, record
 from tests.test_viewer import Hands
 from viewer.queue import Filter, Queue
-from viewer.record_facts import RecordFacts, bits_of, facts_in_background
+from viewer.record_facts import RecordFacts, facts_in_background
 from viewer.record_file import RecordFile
 from viewer.searches import Searches
 

@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from records.errors import InputError
 from review.judgements import ConflictError, Judgement, JudgementFile
+from review.learner import bits_of
 from viewer.learnt_orders import least_certain_first, most_likely_good_first
-from viewer.record_facts import BETWEEN_CALLS, OnProgress, RecordFacts, bits_of
+from viewer.record_facts import BETWEEN_CALLS, OnProgress, RecordFacts
 from viewer.record_file import RecordFile
 
 TEXT = ("instruction", "response")  # the fields that the filter by text searches

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import threading
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from review.learner import bits_of
 from viewer.record_file import RecordFile
 
 BETWEEN_CALLS = 1_000  # records between two calls of a progress callback
-KNOWN = 1  # the bit of a record whose findings are known; criterion 1 has the next one, and so on
+KNOWN = 1  # the bit of a record whose findings are known, which bits_of uses for no criterion
 
 OnProgress = Callable[[int], object]  # called with the number of records done; an exception from it ends the work
 
@@ -133,13 +134,6 @@ def facts_in_background(records: RecordFile, find_problems: FindProblems) -> Rec
     _kept[path] = facts
     facts.start()
     return facts
-
-
-def bits_of(criteria: Iterable[int]) -> int:
-    bits = 0
-    for criterion in criteria:
-        bits |= KNOWN << criterion
-    return bits
 
 
 def _score(record: dict[str, Any] | None) -> float:

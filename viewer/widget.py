@@ -9,8 +9,8 @@ shows is read from the two files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -648,20 +648,18 @@ class Viewer:
         standing = self._queue.standing()
         place = None if self._number is None else self._queue.place(self._number)
         self._controls.show_progress(place, standing)
-        self._setting = True
-        self._controls.show_recent(
-            (f"{judgement_text(change.after)} · {change.record_id}", change.number)
-            for change in self._queue.recent(RECENT)
-        )
-        self._setting = False
+        with self._quietly():
+            self._controls.show_recent(
+                (f"{judgement_text(change.after)} · {change.record_id}", change.number)
+                for change in self._queue.recent(RECENT)
+            )
         order = self._controls.order
         can_learn = standing.accepted + standing.rejected >= FEWEST and standing.accepted and standing.rejected
         if can_learn and BY_LIKELIHOOD not in order.options:
             chosen = order.value
-            self._setting = True
-            order.options = [*order.options, *LEARNT]
-            order.value = chosen
-            self._setting = False
+            with self._quietly():
+                order.options = [*order.options, *LEARNT]
+                order.value = chosen
 
     def _fill_from(self, draft: Draft) -> None:
         self._fill(draft.note, draft.criteria)
@@ -675,10 +673,17 @@ class Viewer:
             self._set(toggle, number in criteria)
 
     def _set(self, field: Any, value: object) -> None:
-        """Change a field without acting on the change."""
+        with self._quietly():
+            field.value = value
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Around changes of fields that are not acted on."""
         self._setting = True
-        field.value = value
-        self._setting = False
+        try:
+            yield
+        finally:
+            self._setting = False
 
 
 def _paths(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
