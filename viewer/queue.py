@@ -24,7 +24,7 @@ PACE_OVER = 20  # judgements
 BREAK = 300  # seconds without a judgement that do not count as work
 Show = Literal["all", "judged", "unjudged", "accepted", "rejected", "later"]
 SHOW: tuple[Show, ...] = get_args(Show)
-LearntOrder = Callable[[RecordFacts, Mapping[int, bool], int, OnProgress], list[int]]
+LearntOrder = Callable[[RecordFacts, Mapping[int, bool], Sequence[int], int, OnProgress], list[int]]
 SHOWN_AS: dict[bool | None, Show] = {True: "accepted", False: "rejected", None: "later"}
 
 
@@ -229,8 +229,8 @@ class Queue:
     def _learnt(self, ordered_by: LearntOrder, seed: int, on_progress: OnProgress) -> Sequence[int]:
         judged = self._judged
         accepted = {number: each.accepted for number, each in judged.items() if each.accepted is not None}
-        first = ordered_by(self.facts, accepted, seed, on_progress)
-        first = [number for number in first if number not in judged]  # to be judged later
+        unjudged = [number for number in self._numbered if number not in judged]
+        first = ordered_by(self.facts, accepted, unjudged, seed, on_progress)
         ordered = set(first)
         return array("Q", first + [number for number in range(len(self.records)) if number not in ordered])
 

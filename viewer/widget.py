@@ -21,6 +21,7 @@ from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import ConflictError, Judgement, JudgementFile, digest_of
 from review.learner import FEWEST
+from viewer.arguments import Arguments, Paths, is_seed, paths_of
 from viewer.controls import (
     AT_RANDOM,
     BY_LIKELIHOOD,
@@ -33,8 +34,8 @@ from viewer.controls import (
     judgement_html,
     judgement_text,
 )
-from viewer.difference import difference_html
-from viewer.other_reviews import OtherReviews, own_file
+from viewer.difference import correction_html, difference_html
+from viewer.other_reviews import OtherReviews, Said, reviews_html
 from viewer.queue import Change, Filter, Queue
 from viewer.record_facts import OnProgress, facts_in_background
 from viewer.record_file import RecordFile
@@ -84,13 +85,12 @@ class Viewer:
         *,
         seed: int = 0,
         reviewer: str | None = None,
-        disputes: str | Path | Sequence[str | Path] = (),
-        models: str | Path | Sequence[str | Path] = (),
+        disputes: Paths = (),
+        models: Paths = (),
         suggest: bool = False,
     ):
-        self._data_path, self._judgement_path = Path(data_path), Path(judgement_path)
-        self._reviewer, self._suggest = reviewer, suggest
-        self._disputes, self._models = _paths(disputes), _paths(models)
+        several = paths_of(disputes), paths_of(models)
+        self._given = Arguments(data_path, judgement_path, seed, reviewer, *several, suggest)
         self._opened: Queue | None = None  # None until both files are open
         self._number: int | None = None  # of the record on show
         self._skipped: set[int] = set()
@@ -106,7 +106,7 @@ class Viewer:
         self._ordering: Ordering | None = None  # the order that is chosen, until the records are in it
         self._news = ""  # that is told while a search goes on
         self._searches = Searches(self._lock, self._try, self._tell_searched)
-        self._controls = Controls(seed)
+        self._controls = Controls(seed if is_seed(seed) else 0)  # another is reported when the files are opened
         self.widget = self._controls.widget
         self._connect()
         self._try(self._open)
@@ -200,7 +200,7 @@ class Viewer:
             except InputError as error:
                 self._controls.tell_error(str(error))
             except OSError as error:
-                name = error.filename or self._judgement_path
+                name = error.filename or self._given.judgement_path
                 self._controls.tell_error(f"{name}: {error.strerror or error}")
             except Exception as error:
                 self._controls.tell_error(f"this is a bug, {type(error).__name__}: {error}")
@@ -218,13 +218,15 @@ class Viewer:
         self._keep_draft()
         record_id = self._record["id"] if self._record else None
         self._searches.abandon()
-        records = RecordFile(self._data_path)
+        given = self._given
+        given.check()
+        records = RecordFile(given.data_path)
         if not len(records):
-            raise InputError(f"{self._data_path}: has no records; run the step that writes it")
-        path = own_file(self._judgement_path, self._reviewer)
-        others = OtherReviews(self._disputes, self._models, path)
+            raise InputError(f"{given.data_path}: has no records; run the step that writes it")
+        others = OtherReviews(given.disputes, given.models, given.own_path)
         facts = facts_in_background(records, find_problems)
-        queue = Queue(records, JudgementFile(path), facts, only=others.in_dispute if self._disputes else None)
+        only = others.in_dispute if given.disputes else None
+        queue = Queue(records, JudgementFile(given.own_path), facts, only=only)
         queue.filter = self._filter()
         self._opened, self._others, self._number, self._record = queue, others, None, None
         self._put_in_order(lambda: self._show_first(record_id, unjudged=True))
@@ -315,7 +317,7 @@ class Viewer:
         correction = self._correction() if accepted else ""
         corrects = digest_of(self._record["response"]) if correction else ""
         judgement = Judgement(accepted, () if accepted else criteria, note, correction=correction, corrects=corrects)
-        outcome, said = "saved", self._said_by_models(self._number)
+        outcome, models = "saved", self._said_by_models(self._number)
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
         except ConflictError as error:
@@ -330,7 +332,8 @@ class Viewer:
         self._drafts.pop(record_id, None)
         self._fill_from(_draft_of(judgement))
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
-        self._advance(" · ".join(filter(None, [saved, said, self._all_judged()])))
+        said = [f"<b>{escape(each.model or name)}</b> {judgement_html(each)}" for name, each in models]
+        self._advance(" · ".join(filter(None, [saved, *said, self._all_judged()])))
 
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
@@ -340,7 +343,8 @@ class Viewer:
             news = "someone else removed the judgement that you saw"
         else:
             news = f"someone else judged this record <b>{judgement_html(conflict.theirs)}</b>"
-        self._controls.show_conflict(f"Not saved: meanwhile {news}. Save your <b>{mine}</b> anyway?")
+        shown = correction_html(conflict.theirs, self._record["response"]) if conflict.theirs and self._record else ""
+        self._controls.show_conflict(f"Not saved: meanwhile {news}. Save your <b>{mine}</b> anyway?{shown}")
         self._controls.keyboard.shown += 1
         self._queue.refresh()
         self._show_progress()
@@ -594,19 +598,18 @@ class Viewer:
 
     def _show_reviews(self) -> None:
         """Show what others say of the record: models only after the reviewer, unless their suggestions are wanted."""
-        may_see = self._suggest or self._seen is not None
-        html = self._others.html(self._record["id"], models=may_see) if self._record else ""
-        said = self._number is not None and self._queue.by_model(self._number)
-        if said and may_see:
-            html += f"<ul><li>{_by_model(said)}</li></ul>"
-        self._controls.show_reviews(html)
+        if self._record is None or self._number is None:
+            self._controls.show_reviews("")
+            return
+        said = self._others.of_reviewers(self._record["id"])
+        if self._given.suggest or self._seen is not None:
+            said = said + self._said_by_models(self._number)
+        self._controls.show_reviews(reviews_html(said, self._record))
 
-    def _said_by_models(self, number: int) -> str:
-        """What models say of a record, in a line."""
-        said = [review.judgement for review in self._others.of_models(self._queue.records[number]["id"])]
-        if judgement := self._queue.by_model(number):
-            said.append(judgement)
-        return " · ".join(map(_by_model, said))
+    def _said_by_models(self, number: int) -> list[Said]:
+        said = self._others.of_models(self._queue.records[number]["id"])
+        judgement = self._queue.by_model(number)
+        return [*said, Said(judgement.model, judgement)] if judgement else said
 
     def _as_edited(self) -> tuple[dict[str, Any], list[Finding]]:
         """The record as it is being corrected, and what the machine finds in it; the record itself if it is not."""
@@ -684,14 +687,6 @@ class Viewer:
             yield
         finally:
             self._setting = False
-
-
-def _paths(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    return [paths] if isinstance(paths, (str, Path)) else list(paths)
-
-
-def _by_model(judgement: Judgement) -> str:
-    return f"<b>{escape(judgement.model or 'a model')}</b> {judgement_html(judgement)}"
 
 
 def _draft_of(judgement: Judgement) -> Draft:

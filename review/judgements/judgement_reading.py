@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gc
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import yaml
 
 from records.errors import InputError, MistakesError
+from records.file_io import STANDARD_STREAM
 from records.yaml_nodes import NotYamlError, line_of, parse
 from review.judgements.braces import part_without_colon
 from review.judgements.broken_text import (
@@ -53,9 +55,17 @@ def without_collection() -> Iterator[None]:
 
 
 def load_judgement_files(paths: Iterable[str]) -> dict[str, dict[str, Judgement]]:
-    """The judgements of several files by path, as load_judgements gives them; raises with the mistakes of all files."""
-    files, mistakes = {}, list[str]()
+    """The judgements of several files by path, as load_judgements gives them; raises with the mistakes of all files.
+
+    A file that is given twice is one of the mistakes, also under another name for it.
+    """
+    files, mistakes, places = {}, list[str](), dict[str, str]()
     for path in paths:
+        first = places.setdefault(os.path.realpath(path), path)
+        if first is not path:
+            other = f" (as {first})" if first != path else ""
+            mistakes.append(f"{path}: is given twice{other}; give each judgement file once")
+            continue
         try:
             files[path] = load_judgements(path)
         except InputError as error:
@@ -71,8 +81,10 @@ def load_judgements(path: str | Path) -> dict[str, Judgement]:
     Raises MistakesError with file and line of each mistake: text that is not YAML, a word that is not accept, reject
     or later, a record that is judged twice, criteria other than 1 to 7, a misspelt field or one without a value, a
     correction of an answer that is not accepted. Other fields than FIELDS are the reviewer's own. Raises InputError if
-    there is no file.
+    there is no file, or "-" in its place.
     """
+    if path == STANDARD_STREAM:
+        raise InputError("-: judgements are not read from stdin; give the name of a judgement file")
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
