@@ -178,14 +178,14 @@ def lowest_threshold(scored: Sequence[tuple[float, bool]], precision: float) -> 
 
 
 def curve_of(scored: Sequence[tuple[float, bool]]) -> list[CurvePoint]:
-    """What thresholds keep that keep each of KEPT_SHARES, of pairs in falling order."""
-    points = []
+    """What thresholds keep that keep each of KEPT_SHARES, of pairs in falling order; each threshold once."""
+    points: dict[float, CurvePoint] = {}
     for share in KEPT_SHARES if scored else ():
         lowest = scored[max(1, round(share * len(scored))) - 1][0] if share < 1 else 0.0
         threshold = math.floor(100 * lowest) / 100  # as people type it
         kept = [is_accepted for probability, is_accepted in scored if probability >= threshold]
-        points.append(CurvePoint(threshold, len(kept), sum(kept)))
-    return points
+        points[threshold] = CurvePoint(threshold, len(kept), sum(kept))
+    return list(points.values())
 
 
 def sample_of(record: Mapping[str, Any], findings: Iterable[Finding]) -> Sample:
