@@ -957,10 +957,22 @@ def test_an_argument_of_another_kind_is_told_in_one_line(data, tmp_path, options
     assert hands.status.startswith(message) and not hands.judgements.exists()
 
 
-@pytest.mark.parametrize("wrong", [None, 3, "", ["a.jsonl", "b.jsonl"]])
+@pytest.mark.parametrize("wrong", [None, 3, "", "a\0b", ["a.jsonl", "b.jsonl"]])
 def test_a_file_that_is_no_path_is_told_in_one_line(data, tmp_path, wrong):
     assert Hands(wrong, tmp_path / "quay.yaml").status == f"data_path={wrong!r}: give the path of a file"
     assert Hands(data, wrong).status == f"judgement_path={wrong!r}: give the path of a file"
+
+
+@pytest.mark.parametrize("reviewer", [None, "ann"])
+@pytest.mark.parametrize("name", ["data.jsonl", "new.yaml.gz", ".", "folder/"])
+def test_judgements_are_not_written_to_what_is_no_yaml_file(data, tmp_path, monkeypatch, name, reviewer):
+    """Such as when the two paths are in the wrong order, or only the folder is named."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    hands = Hands(data, name, reviewer=reviewer)
+    hands.click("Accept")
+    assert hands.status == f"judgement_path={name!r}: give the path of a YAML file"
+    assert sorted(os.listdir()) == ["data.jsonl", "folder"]
 
 
 def test_none_and_generators_are_lists_of_files_too(data, tmp_path, two_files):
@@ -1042,6 +1054,7 @@ def test_disputes_needs_two_files_besides_the_one_to_write_to(data, tmp_path, tw
     twice = f"{tmp_path / 'link.yaml'}: is given twice (as {ann}); give each judgement file once"
     assert Hands(data, tmp_path / "third.yaml", disputes=[ann, tmp_path / "link.yaml"]).status == twice
     assert Hands(data, tmp_path / "third.yaml", disputes=two_files, models=tmp_path / "link.yaml").status == twice
+    assert Hands(data, tmp_path / "third.yaml", disputes=[ann, ann]).status.startswith(f"{ann}: is given twice; ")
 
 
 @pytest.fixture

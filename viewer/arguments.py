@@ -13,6 +13,7 @@ from records.errors import InputError
 
 REVIEWER = re.compile(r"\w[\w-]*")  # a name that is a part of a file's name
 LARGEST_SEED = 2**31 - 1
+RECORDS = (".jsonl", ".gz", ".zst")  # endings of files of records
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -33,6 +34,8 @@ class Arguments:
         """Raises InputError if one of them is not of its kind, or if `disputes` is a single file."""
         for name in ("data_path", "judgement_path"):
             _require_path(name, getattr(self, name))
+        if str(self.judgement_path).endswith(RECORDS) or Path(self.judgement_path).is_dir():
+            raise InputError(f"judgement_path={self.judgement_path!r}: give the path of a YAML file")
         for name in ("disputes", "models"):
             for path in getattr(self, name):
                 _require_path(name, path)
@@ -64,5 +67,5 @@ def is_seed(seed: Any) -> bool:
 
 
 def _require_path(name: str, path: Any) -> None:
-    if not isinstance(path, (str, os.PathLike)) or not str(path):
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
         raise InputError(f"{name}={path!r}: give the path of a file")

@@ -61,11 +61,12 @@ def load_judgement_files(paths: Iterable[str]) -> dict[str, dict[str, Judgement]
     """
     files, mistakes, places = {}, list[str](), dict[str, str]()
     for path in paths:
-        first = places.setdefault(os.path.realpath(path), path)
-        if first is not path:
-            other = f" (as {first})" if first != path else ""
+        place = os.path.realpath(path)
+        if place in places:
+            other = f" (as {places[place]})" if places[place] != path else ""
             mistakes.append(f"{path}: is given twice{other}; give each judgement file once")
             continue
+        places[place] = path
         try:
             files[path] = load_judgements(path)
         except InputError as error:
