@@ -87,6 +87,8 @@ def arguments() -> argparse.Namespace:
         parser.error("--destpath must end with .yaml or .yml, or be - for stdout")
     if not 0 <= args.min_precision < 1:
         parser.error("--min_precision must be from 0 to below 1")
+    if args.min_precision != parser.get_default("min_precision") and not args.calibrate:
+        parser.error("--min_precision does nothing without --calibrate")
     return args
 
 

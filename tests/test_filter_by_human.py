@@ -571,6 +571,14 @@ def test_all_mistakes_of_all_judgement_files_are_told_in_a_line_each(tmp_path, s
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_records_in_the_place_of_judgements_are_one_mistake(tmp_path):
+    (tmp_path / "data.jsonl").write_bytes(jsonl(*RECORDS))
+    run = judge(tmp_path, f"{SITE}/1: accept\n", "--judgement_file", str(tmp_path / "data.jsonl"))
+    assert_one_line_error(run, SCRIPT, f"{tmp_path / 'data.jsonl'}: has records in the place of judgements")
+    run = judge(tmp_path, f'{{"{SITE}/1": accept}}\n')
+    assert run.status == 0 and kept(tmp_path) == [1]
+
+
 def test_missing_judgement_file_is_reported(tmp_path):
     for path, message in ((tmp_path / "gone.yaml", "no such file; judge records"), (tmp_path, "Is a directory")):
         run = run_script(SCRIPT, "--inputpath", "-", "--destpath", tmp_path / "o", "--judgement_file", path)

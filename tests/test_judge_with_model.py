@@ -402,6 +402,7 @@ def test_a_run_without_a_verdict_says_why(tmp_path):
 def test_wrong_arguments(tmp_path):
     assert judge({}, tmp_path, "--calls", "some")[0].status == 2
     assert judge({}, tmp_path, "--min_precision", "1")[0].status == 2
+    assert "does nothing without --calibrate" in judge({}, tmp_path, "--min_precision", "0.9")[0].stderr
     assert judge({}, tmp_path, "--destpath", tmp_path / "model.jsonl")[0].status == 2
     assert_one_line_error(judge({}, tmp_path, "--agreement", tmp_path / "none.yaml")[0], SCRIPT, "none.yaml")
 

@@ -12,10 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
 import yaml
 
 from records.errors import InputError, MistakesError
 from records.file_io import STANDARD_STREAM
+from records.record import FIELDS as FIELDS_OF_RECORDS
 from records.yaml_nodes import NotYamlError, line_of, parse
 from review.judgements.braces import part_without_colon
 from review.judgements.broken_text import (
@@ -113,6 +115,8 @@ def encoding_of(data: bytes) -> tuple[bytes, str]:
 @without_collection()  # 20,000 judgements in half the time
 def read_entries(data: bytes, path: str | Path) -> dict[str, Entry]:
     """The entries of a judgement file's bytes by record id; raises like load_judgements, with `path` in the message."""
+    if _has_records(data):
+        raise InputError(f"{path}: has records in the place of judgements; give the judgement file")
     reader = _Reader(data)
     reader.read()
     if not reader.mistakes:
@@ -121,6 +125,15 @@ def read_entries(data: bytes, path: str | Path) -> dict[str, Entry]:
     if len(told) > MOST:
         told[MOST:] = [f"{path}: has {len(told) - MOST:,} more mistakes"]
     raise MistakesError(*told)
+
+
+def _has_records(data: bytes) -> bool:
+    """Whether the first line is a record, which is YAML too."""
+    try:
+        first = orjson.loads(data.partition(b"\n")[0])
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(first, dict) and first.keys() >= FIELDS_OF_RECORDS.keys()
 
 
 class _Reader:
