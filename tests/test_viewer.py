@@ -396,8 +396,9 @@ def test_the_last_ten_judgements_are_a_list_to_choose_from(hands):
     hands.click("Accept", "4", "Reject")
     recent = hands.control("recent")
     assert [text for text, _ in recent.options[1:]] == [f"reject 4 · {IDS[1]}", f"accept · {IDS[0]}"]
+    assert recent.label == "recent judgements"
     recent.value = 0
-    assert hands.shown == IDS[0]
+    assert hands.shown == IDS[0] and recent.label == "recent judgements"
     assert hands.status == "judged: accept"
 
 
@@ -1035,6 +1036,29 @@ def test_corrections_of_others_are_shown_as_what_they_change(data, tmp_path, two
         '<details class="review-correction"><summary>the correction, which was made of another text than this answer'
         "</summary>",
     ]
+
+
+def test_one_of_the_corrections_is_taken_from_a_list(data, tmp_path, two_files):
+    answer = record(2)["response"]
+    for path, knot in zip(two_files, ("sheet bend", "reef knot"), strict=True):
+        fields = {"judgement": "accept", "correction": answer.replace("bowline", knot), "corrects": digest_of(answer)}
+        path.write_text(f"{IDS[1]}: {json.dumps(fields)}\n")
+    hands = Hands(data, tmp_path / "third.yaml", disputes=two_files)
+    hands.click("Correct")
+    labels = [label for label, _ in hands.control("corrections").options]
+    assert labels == ["corrections of others", "take the correction of ann", "take the correction of ben"]
+    for knot in ("sheet bend", "reef knot"):
+        hands.type("corrections", answer.replace("bowline", knot))
+        assert hands.editor.value == answer.replace("bowline", knot) and hands.control("corrections").index == 0
+        assert f"<ins>{knot}</ins>" in hands.control("difference").value
+    hands.click("Accept")
+    [judgement] = hands.file.values()
+    assert judgement == Judgement(True, correction=hands.editor.value, corrects=digest_of(answer))
+
+
+def test_without_corrections_of_others_there_is_no_list_of_them(hands):
+    hands.click("Correct")
+    assert hands.control("corrections").layout.display == "none"
 
 
 def test_reviewers_who_agree_have_no_disputes(data, tmp_path, two_files):

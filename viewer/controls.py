@@ -111,6 +111,7 @@ IN_SHORT = {  # the criteria, as what an answer that does not meet them is
     7: "lost context",
 }
 RECENT = 10  # judgements in the list of those made last
+NONE_CHOSEN = -1  # in this list; of the value None it would show an empty line
 STYLES = {"accept": "success", "reject": "danger", "as-found": "danger", "overwrite": "danger"}
 NO_ANSWER = (
     "<b>No answer from the kernel:</b> it is busy, restarting or dead, so nothing can be saved. If this message stays, "
@@ -169,6 +170,7 @@ class Controls:
         self.recent = _dropdown("recent", [])
         self.show_recent([])
         self.correction = Editor()
+        self.others_corrections = _dropdown("corrections", [])
         self._difference = _html("difference")
         self._more = _toggle("more", "More (v)", "the filters, the orders and the keys")
         self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
@@ -178,7 +180,7 @@ class Controls:
         self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
         self._reviews = _html("reviews")
         self._question_pane = _pane("question", self._question)
-        self._editor_pane = _pane("editor", self.correction, self._difference)
+        self._editor_pane = _pane("editor", self.correction, self.others_corrections, self._difference)
         self.show_editor(False)
         self._conflict = _html("conflict-text")
         self._conflict_bar = _bar(self._conflict, self.buttons["overwrite"], self.buttons["keep"])
@@ -250,9 +252,12 @@ class Controls:
         self._answer.value = f'<div class="{post}" dir="auto">{page.answer}</div>'
         self._findings.value = page.findings
 
-    def show_reviews(self, html: str) -> None:
-        """Show the judgements of others above the answer."""
+    def show_reviews(self, html: str, corrections: Iterable[tuple[str, str]] = ()) -> None:
+        """Show the judgements of others above the answer, and below the editor a list of corrections by their names."""
         self._reviews.value = html
+        options = [(f"take the correction of {name}", text) for name, text in corrections]
+        self.others_corrections.options = [("corrections of others", ""), *options]
+        self.others_corrections.layout.display = None if options else "none"
 
     @property
     def editing(self) -> bool:
@@ -270,8 +275,8 @@ class Controls:
 
     def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
         """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
-        self.recent.options = [("recent judgements", None), *judged]
-        self.recent.value = None
+        self.recent.options = [("recent judgements", NONE_CHOSEN), *judged]
+        self.recent.value = NONE_CHOSEN
 
     def show_conflict(self, html: str | None) -> None:
         """Show a conflict with its two buttons, or none."""

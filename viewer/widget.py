@@ -29,6 +29,7 @@ from viewer.controls import (
     BY_UNCERTAINTY,
     JUDGING,
     LEARNT,
+    NONE_CHOSEN,
     RECENT,
     Controls,
     judgement_html,
@@ -155,6 +156,7 @@ class Viewer:
             (controls.goto, self._go_to),
             (controls.recent, self._go_to_recent),
             (controls.correction, self._render),
+            (controls.others_corrections, self._take_correction),
             (controls.raw, self._render),
             (controls.images, self._render),
         ):
@@ -418,6 +420,14 @@ class Viewer:
         elif self._controls.correction.value != self._record["response"]:
             self._controls.tell("the answer as it is; `e` opens your correction again")
 
+    def _take_correction(self) -> None:
+        """Put the correction of someone else, which was chosen, into the editor."""
+        text = self._controls.others_corrections.value
+        if text:
+            self._set(self._controls.correction, text)
+            self._set(self._controls.others_corrections, "")  # so that each can be chosen again
+            self._render()
+
     # ---- moving ------------------------------------------------------------------------------------------------------
 
     def _skip(self) -> None:
@@ -489,7 +499,7 @@ class Viewer:
 
     def _go_to_recent(self) -> None:
         number = self._controls.recent.value
-        if number is not None:
+        if number != NONE_CHOSEN:
             self._show(number)
 
     def _show_first(self, record_id: str | None = None, *, unjudged: bool = False) -> None:
@@ -598,13 +608,15 @@ class Viewer:
 
     def _show_reviews(self) -> None:
         """Show what others say of the record: models only after the reviewer, unless their suggestions are wanted."""
-        if self._record is None or self._number is None:
-            self._controls.show_reviews("")
-            return
-        said = self._others.of_reviewers(self._record["id"])
-        if self._given.suggest or self._seen is not None:
-            said = said + self._said_by_models(self._number)
-        self._controls.show_reviews(reviews_html(said, self._record))
+        with self._quietly():
+            if self._record is None or self._number is None:
+                self._controls.show_reviews("")
+                return
+            said = self._others.of_reviewers(self._record["id"])
+            if self._given.suggest or self._seen is not None:
+                said = said + self._said_by_models(self._number)
+            corrections = [(name, judgement.correction) for name, judgement in said if judgement.correction]
+            self._controls.show_reviews(reviews_html(said, self._record), corrections)
 
     def _said_by_models(self, number: int) -> list[Said]:
         said = self._others.of_models(self._queue.records[number]["id"])
