@@ -718,6 +718,17 @@ def test_a_judgement_that_someone_else_has_written_is_shown(hands):
     assert hands.button("3").value
 
 
+def test_a_judgement_file_of_other_records_is_noticed_before_one_judges_into_it(data, tmp_path):
+    path = tmp_path / "other.yaml"
+    path.write_text("other.stackexchange.com/a/1: accept\nother.stackexchange.com/a/2: reject\n")
+    hands = Hands(data, path)
+    assert hands.shown == IDS[0] and hands.status == f"none of the 2 judgements in {path} is of a record here"
+    hands.click("Accept")
+    assert hands.status == f"saved accept · {IDS[0]}"
+    hands.click("Reload")
+    assert hands.status == ""
+
+
 def test_two_viewers_on_one_file_lose_nothing(data, tmp_path):
     one, two = Hands(data, tmp_path / "j.yaml"), Hands(data, tmp_path / "j.yaml")
     two.type("goto", "4")
@@ -1064,9 +1075,13 @@ def test_without_corrections_of_others_there_is_no_list_of_them(hands):
 def test_reviewers_who_agree_have_no_disputes(data, tmp_path, two_files):
     two_files[1].write_bytes(two_files[0].read_bytes())
     hands = Hands(data, tmp_path / "third.yaml", disputes=two_files)
-    assert hands.status == "no record here is in dispute" and hands.text("about") == ""
+    assert hands.status == "no record is in dispute" and hands.text("about") == ""
     hands.click("Accept")
     assert not hands.judgements.exists()
+    two_files[0].write_text("other.stackexchange.com/a/1: accept\n")
+    two_files[1].write_text("other.stackexchange.com/a/1: reject\n")
+    hands.click("Reload")
+    assert hands.status == "the 1 records in dispute are not here"
 
 
 def test_disputes_needs_two_files_besides_the_one_to_write_to(data, tmp_path, two_files):

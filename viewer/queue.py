@@ -135,6 +135,10 @@ class Queue:
         self.refresh()
         return written
 
+    def strangers(self) -> int:
+        """The number of judgements in the file if none of them is of a record of the data, otherwise 0."""
+        return len(self._numbers) if all(number is None for number in self._numbers.values()) else 0
+
     def answers_beside(self, number: int) -> list[int]:
         """The records with the same question that stand together with this one in the file, itself included."""
         question = _question(self.records.peek(number))

@@ -231,7 +231,9 @@ class Viewer:
         queue = Queue(records, JudgementFile(given.own_path), facts, only=only)
         queue.filter = self._filter()
         self._opened, self._others, self._number, self._record = queue, others, None, None
-        self._put_in_order(lambda: self._show_first(record_id, unjudged=True))
+        strangers = queue.strangers()
+        news = f"none of the {strangers:,} judgements in {given.own_path} is of a record here" if strangers else ""
+        self._put_in_order(lambda: self._show_first(record_id, unjudged=True, news=news))
 
     def _reload(self) -> None:
         """Open both files again, and show the same record if it is still there."""
@@ -502,11 +504,12 @@ class Viewer:
         if number != NONE_CHOSEN:
             self._show(number)
 
-    def _show_first(self, record_id: str | None = None, *, unjudged: bool = False) -> None:
+    def _show_first(self, record_id: str | None = None, *, unjudged: bool = False, news: str = "") -> None:
         """Show the first record that matches the filter, and none if none does.
 
         record_id  show this one instead if it is there
         unjudged   show the first one without a judgement if there is any
+        news       is told with it
         """
         queue = self._queue
 
@@ -522,8 +525,10 @@ class Viewer:
         def show(number: int | None) -> None:
             if number is None:
                 self._show(None)
-            nothing = "no record" if queue.standing().records else "no record here is in dispute"
-            self._show_found(number, nothing)
+            nothing, disputes = "no record", len(self._others.in_dispute)
+            if not queue.standing().records:
+                nothing = f"the {disputes:,} records in dispute are not here" if disputes else "no record is in dispute"
+            self._show_found(number, nothing, news)
 
         self._find(search, show)
 
