@@ -18,7 +18,8 @@ from review.judgements import Judgement, digest_of, load_judgements
 from review.learner import FEWEST
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
-from viewer.controls import BY_LIKELIHOOD, BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
+from viewer.controls import HELP, KEYS
+from viewer.queue import BY_LIKELIHOOD, BY_SCORE, BY_UNCERTAINTY
 
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
 

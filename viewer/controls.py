@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,11 @@ import traitlets
 
 from review.criteria import CRITERIA
 from review.judgements import Judgement
-from viewer.queue import SHOW, Standing
+from viewer.queue import AT_RANDOM, BY_FILE, BY_SCORE, LEARNT, SHOW, Standing
 from viewer.render import Page
 
 FOLDER = Path(__file__).parent
 ANY_FINDING = frozenset(CRITERIA)
-BY_FILE, AT_RANDOM, BY_SCORE = "file order", "random", "by score"
-BY_LIKELIHOOD, BY_UNCERTAINTY = LEARNT = "most likely good", "least certain"  # once there are judgements to learn from
 KEYS = {  # by key: the button that it presses, or the field that it moves to, as its class without `review-`
     "a": "accept",
     "r": "reject",
@@ -155,6 +154,7 @@ class Controls:
 
     def __init__(self, seed: int):
         """`seed` is the first value of its field."""
+        self.quiet = False  # whether a field is being changed by the program, which is not acted on
         self.buttons = {action: _button(action) for action in LABELS}
         self.criteria = {number: _criterion(number) for number in CRITERIA}
         self.note = _text("note", "optional note (c)", Note)
@@ -232,6 +232,20 @@ class Controls:
         everything.add_class("review")
         return everything
 
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Around changes of fields that are not acted on."""
+        self.quiet = True
+        try:
+            yield
+        finally:
+            self.quiet = False
+
+    def set(self, field: Any, value: object) -> None:
+        """Change a field quietly."""
+        with self.quietly():
+            field.value = value
+
     def tell(self, html: str) -> None:
         """Show a message on the status line."""
         self._status.value = html
@@ -256,7 +270,8 @@ class Controls:
         """Show the judgements of others above the answer, and below the editor a list of corrections by their names."""
         self._reviews.value = html
         options = [(f"take the correction of {name}", text) for name, text in corrections]
-        self.others_corrections.options = [("corrections of others", ""), *options]
+        with self.quietly():
+            self.others_corrections.options = [("corrections of others", ""), *options]
         self.others_corrections.layout.display = None if options else "none"
 
     @property
@@ -275,8 +290,17 @@ class Controls:
 
     def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
         """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
-        self.recent.options = [("recent judgements", NONE_CHOSEN), *judged]
-        self.recent.value = NONE_CHOSEN
+        with self.quietly():
+            self.recent.options = [("recent judgements", NONE_CHOSEN), *judged]
+            self.recent.value = NONE_CHOSEN
+
+    def offer_learnt_orders(self) -> None:
+        """Add them to the list of orders, if they are not in it."""
+        if LEARNT[0] not in self.order.options:
+            chosen = self.order.value
+            with self.quietly():
+                self.order.options = [*self.order.options, *LEARNT]
+                self.order.value = chosen
 
     def show_conflict(self, html: str | None) -> None:
         """Show a conflict with its two buttons, or none."""
