@@ -140,11 +140,13 @@ def learn(judged: Iterable[Judged], drop: Iterable[int]) -> LearntCriteria:
 
     drop: the criteria whose findings by the rules drop an answer before the model decides.
     """
-    known = [each for each in judged if each.judgement.accepted is not None and not each.judgement.correction][
-        :MOST_LEARNT
-    ]
+    judged = list(judged)
+    known = [each for each in judged if each.judgement.accepted is not None and not each.judgement.correction]
     if len(known) < FEWEST:
-        raise InputError(f"needs {FEWEST} judgements of the records to learn from, and has {len(known)}")
+        others = len(judged) - len(known)
+        beside = f", beside {others:,} for later or with a correction" if others else ""
+        raise InputError(f"needs {FEWEST} judgements of the records to learn from, and has {len(known)}{beside}")
+    known = known[:MOST_LEARNT]
     found = [find_problems(dict(each.record)) for each in known]
     fitted = features()
     from threadpoolctl import threadpool_limits  # comes with scikit-learn

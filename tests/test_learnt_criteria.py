@@ -203,6 +203,25 @@ def test_too_few_judgements_and_those_of_other_records_are_reported(tmp_path):
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_why_there_is_nothing_to_learn_from_is_told(tmp_path):
+    path = judgement_file(tmp_path)
+    (tmp_path / "in.jsonl").write_bytes(jsonl(*NEW))
+    command = ("--inputpath", tmp_path / "in.jsonl", "--destpath", tmp_path / "o.jsonl", "--drop", "4")
+    done = run_script(SCRIPT, *command, "--learn_from", path)
+    error = f"{path}: none of its 100 judgements is of a record of {tmp_path / 'in.jsonl'}; give the judged records"
+    assert_one_line_error(done, SCRIPT, error)
+    (tmp_path / "in.jsonl").write_bytes(jsonl(*(each.record for each in JUDGED)))
+    path.write_text(
+        path.read_text()
+        .replace(": accept", ": later", 30)
+        .replace(": accept", ": {judgement: accept, correction: x}")
+        .replace("{judgement: reject, criteria: [4]}", "later", 1)
+    )
+    done = run_script(SCRIPT, *command, "--learn_from", path)
+    error = "needs 50 judgements of the records to learn from, and has 49, beside 51 for later or with a correction"
+    assert_one_line_error(done, SCRIPT, f"{path} with {tmp_path / 'in.jsonl'}: {error}")
+
+
 def test_nothing_is_learnt_from_a_models_judgements(tmp_path):
     path = judgement_file(tmp_path)
     path.write_text(path.read_text().replace("accept", "{judgement: accept, model: m}", 51))
