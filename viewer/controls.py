@@ -272,6 +272,7 @@ class Controls:
         options = [(f"take the correction of {name}", text) for name, text in corrections]
         with self.quietly():
             self.others_corrections.options = [("corrections of others", ""), *options]
+            self.others_corrections.value = ""
         self.others_corrections.layout.display = None if options else "none"
 
     @property

@@ -379,7 +379,6 @@ class Viewer:
         text = self._controls.others_corrections.value
         if text:
             self._controls.set(self._controls.correction, text)
-            self._controls.set(self._controls.others_corrections, "")  # so that each can be chosen again
             self._render()
 
     # ---- moving ------------------------------------------------------------------------------------------------------
