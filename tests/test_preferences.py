@@ -447,11 +447,10 @@ def test_an_input_in_the_folder_is_refused(tmp_path):
     [], ["--judgement_file", "a"], ["--inputpath", "a", "--judgement_file", "a", "--hh_rlhf", "b"],
     ["--inputpath", "a", "--min_score_gap", "0"], ["--inputpath", "a", "--judgement_file", "b", "--min_score_gap", "2"],
     ["--hh_rlhf", "a", "--accepted_bonus", "2"], ["--inputpath", "a", "--hh_rlhf_splits", "test"],
-    ["--inputpath", "a", "--resolved", "b"], ["--inputpath", "a", "--judgement_file", "b", "--resolved", "b"],
+    ["--inputpath", "a", "--resolved", "b"],
     ["--inputpath", "a", "--formats", "alpha"], ["--inputpath", "a", "--split", "train:0.5"],
 ], ids=["nothing", "no records", "labels and pairs", "gap 0", "gap of labels", "bonus of replies", "splits of answers",
-        "nothing to resolve", "resolved by the same",
-        "unknown format", "half a split"])  # fmt: skip
+        "nothing to resolve", "unknown format", "half a split"])  # fmt: skip
 def test_wrong_arguments_end_with_2_and_the_usage(tmp_path, capsys, args):
     with pytest.raises(SystemExit) as caught:
         make(tmp_path / "made", *args)
@@ -758,6 +757,14 @@ def test_an_answer_that_is_corrected_in_two_ways_gets_no_label_until_a_third_fil
     make(tmp_path / "again", *resolving, records=given)
     completions = {row["id"]: row["completion"][0]["content"] for row in rows(tmp_path / "again", "labels")}
     assert completions[given[0]["id"]] == "ben" and report(tmp_path / "again")["disputes_resolved"] == 1
+
+
+@pytest.mark.parametrize("flag", ["--judgement_file", "--resolved"])
+def test_a_judgement_file_is_given_once(tmp_path, flag):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{SITE}/a/1: accept\n")
+    with pytest.raises(InputError, match=r"a.yaml: is given twice \(as .*a.yaml\); give each judgement file once"):
+        make(tmp_path / "made", "--judgement_file", path, flag, f"{tmp_path}/./a.yaml", records=[record(1)])
 
 
 def test_bad_judgement_file_is_told_with_its_line(tmp_path):
