@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def writer() -> str:
-    return "compiled" if native.folder().is_dir() else "in Python"
+    return "compiled" if native.is_compiled() else "in Python"
 
 
 def convert(archive: Path, cores: int, memory: bool = False) -> Cost:
