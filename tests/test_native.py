@@ -22,7 +22,8 @@ from stackdump import xml_rows
 from stackdump.markdown import html_to_markdown, writer
 from stackdump.xml_rows import RowReader
 print(writer.__file__, type(xml_rows.quick_rows).__name__)
-print(*(xml_rows.parse_rows(b'  <row Id="%s" />\\r\\n' % value, "") for value in (b"&apos;\\t\\xc3\\xa9", b"&#x0;", b'" A="')))
+for value in (b"&apos;\\t\\xc3\\xa9", b"&#x0;", b'" A="'):
+    print(xml_rows.parse_rows(b'  <row Id="%s" />\\r\\n' % value, ""))
 bodies = [row.get("Body", "") for row in RowReader("posts", "Posts.xml").rows([Path(sys.argv[1]).read_bytes()])]
 bodies += ["<p>" * 60 + "$x$ \\\\ *a*", "<em><b>a</em></b>", "<ol start=7><li>a<p>b</p></ol>"]
 bodies += ["<pre><code>`</code></pre>", "\\ud800"]
