@@ -17,6 +17,8 @@ CHANGES = {
     "duplicates": 'the note "Possible Duplicate" left out',
     "notices": "notices of the site left out",
     "courtesies": "greetings, thanks, wishes and signatures left out",
+    "mentions": "words left out that credit other authors of the thread",
+    "asides": "what authors say of themselves and of their post left out",
     "edits": 'marks such as "EDIT:" left out',
     "images": "images left out that the text does not need",
     "links": "links replaced by their text, and pointers to further reading left out",

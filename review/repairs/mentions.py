@@ -1,0 +1,222 @@
+"""Words that only credit another author of the thread: "As @ben mentioned in a comment, the knot holds".
+
+Which words are about others is criterion 4's to find; here is how they must stand so that the rest stands alone. What an
+answer says with somebody or beside somebody, it also says alone. What it says against somebody, or of their answer, stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from review.criteria import references
+from review.criteria.parsed_response import OBJECT, ParsedResponse, Span, blanked
+from review.repairs.sentences import LONGEST, NO_BEGINNING, OwnText, Sentence, has_between, pattern
+from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
+
+_SAID = (
+    r"(?:mention(?:s|ed)?|not(?:ed|es)|sa(?:id|ys?)|point(?:s|ed)? (?:that |this |it )?out|suggest(?:s|ed)?|state[sd]?|"
+    r"explain(?:s|ed)?|comment(?:s|ed)?|observe[sd]?|remark(?:s|ed)?|propose[sd]?|indicate[sd]?|answered|described|discussed)"
+)
+_WHERE = (
+    r"(?: (?:it|this|already|above|below|here|too))*"
+    r"(?: (?:in|on|by|under|to) (?:[\w@'’.-]+ ){0,6}?[\w@'’.-]+){0,2}(?: (?:above|below|here|already))?"
+)
+# "as others have already pointed out", "as was noted in the comments by Ben"
+_AS_SAID = rf"[Aa]s (?:[\w@'’./+-]+ ){{0,6}}?{_SAID}{_WHERE}|[Aa]s in (?:[\w@'’-]+ ){{0,5}}(?:answers?|comments?)"
+_BESIDE = (
+    r"(?:[Ii]n addition|[Ff]urther|[Aa]dding(?: on)?|[Tt]o add(?: on)?) to|[Tt]o (?:expand (?:up)?on|elaborate on|complement|"
+    r"extend|echo)|(?:[Ee]xpanding|[Ee]laborating|[Bb]uilding|[Ff]ollowing)(?: up)? (?:up)?on|[Cc]omplementing|[Ee]xtending|[Ee]choing|"
+    r"[Mm]otivated by|[Ii]nspired by|[Bb]esides|[Aa]part from|[Aa]side from|[Oo]n top of"
+)
+
+
+_OPENER = pattern(rf"\s*(?P<words>(?:{_AS_SAID})|(?P<beside>{_BESIDE}) [^,:;.!?(){OBJECT}]{{1,100}}) ?[,:](?=\s)")
+_BEHIND_CONJUNCTION = pattern(
+    rf"\s*(?P<first>And|But|So|Yet|Because|N\.B\.:|Note:|{references.EDIT}:),?(?P<words> (?:{_AS_SAID})) ?,(?=\s)"
+)
+_BETWEEN_COMMAS = pattern(
+    rf",(?P<words> (?:{_AS_SAID}|which (?:others|(?:the )?other answers) (?:have |had )?(?:already |also )?{_SAID})) ?"
+    r"(?P<end>[,.])(?= |\Z)"
+)
+_IN_PARENTHESES = pattern(
+    r"\("
+    rf"(?P<words>{_AS_SAID}|(?:[Tt]hanks?|[Tt]hx|[Cc]redits?|[Kk]udos|[Pp]rops|[Hh]at tip|h/t|[Ss]ee|[Cc]f\.?)\b[^(){OBJECT}]{{1,80}})"
+    r"\.?\)(?=[\s.,;:!?]|\Z)"
+)
+_AGREEING = pattern(
+    r"(?P<words>(?:Yes, |Well, )?I(?: [a-z]+){0,2} agree(?: with (?:you|the idea|[^,.:;]{1,60}))? that)(?= )"
+)
+_SAID_THAT = pattern(
+    rf"(?P<words>(?:It(?:['’]s| is| was| has been) (?:already |also )?{_SAID}{_WHERE}|(?:As )?[Oo]thers(?: here)? (?:have |had )?"
+    rf"(?:already |also )?{_SAID}),? that)(?= )"
+)
+_ADDRESSED = pattern(r"(?P<words>@[\w-]+(?: [A-Z][\w-]+)?) ?[:,](?=\s)")
+_WHOLE = pattern(
+    r"(?P<thanks>(?:[Mm]any |[Bb]ig |[Ss]pecial )?(?:[Tt]hanks|[Tt]hank you|[Tt]hx|[Cc]redits?|[Kk]udos|[Pp]rops|[Hh]at tip|H/T)\b)"
+    r"|(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )|\+1\b|(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|I['’]m with\b|"
+    r"I(?:['’]ve)? (?:just )?upvoted\b|There are (?:already )?(?:[a-z]+ ){0,4}answers\b"
+)
+_PRAISE = pattern(
+    r" ?(?:(?:above|here|below) )?(?:is|was) (?:(?:excellent|great|good|nice|fine|correct|right|perfect|helpful|useful|very|really|a|the|best|one|answer) ?)+[.!]"
+)
+# The rest of a sentence that says more than whom it thanks.
+_SAYS_MORE = re.compile(
+    r"\b(?:but|because|since|that|which|however|although|though|if|when|while|so|except|who|where|and (?:I|it|you|we|the))\b|:\s"
+)
+
+# What an answer adds leans on what it adds to.
+_ADDS = re.compile(r"\W*(?:\w+\W+){0,7}?(?:another|other|further|additional(?:ly)?|more|too|as well|else)\b", re.I)
+_ALSO = re.compile(r"[^.,;:!?]{0,40}?\b(?P<also>(?:also|just)\s+)")
+_TO_SOMEBODY = re.compile(
+    r"\byou(?:r (?:answer|code|solution|example|post|comment|approach|method|version|suggestion|point|argument|claim|"
+    r"statement)|['’]re (?:right|wrong|correct)| (?:are (?:right|wrong|correct)|said|say|wrote|mention\w*|missed|"
+    r"forgot|claim\w*|asked|suggest\w*|posted))\b"
+    r"|\A\W*(?:that|this|it|its|yes|no|yeah|nope|sure|right|exactly|good|great|nice|thanks?|i|why|what|how|sorry|agreed|"
+    r"true|not|maybe|perhaps|of course|ok|okay|well|actually|but|and|you)\b",
+    re.I,
+)
+# A comma behind these parts of a sentence stays: "When it rains, as Ben said, it slips".
+_WANTS_COMMA = re.compile(
+    r"\W*(?:if|when|while|for|on|at|with|since|because|although|though|after|before|unless|besides|however|first|second|third|"
+    r"finally|also|therefore|thus|hence|of course|indeed|from|to|in)\b[^,]*\Z",
+    re.I,
+)
+_NEXT_WANTS_COMMA = re.compile(
+    r"\s*(?:so|but|and|or|because|which|who|since|while|where|although|though|not|yet|it|there|you|we|I)\b"
+)
+_NAME = re.compile(r"@[A-Za-z][\w-]+|(?<=\W)[A-Z][\w-]{2,}")
+REACH = 300  # characters after a mention in which a pronoun is for whom it names, and before one in which its sentence begins
+_PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b", re.I)
+_HINT = re.compile(
+    r"@\w|\b(?:answer|comment|other)|\bagree|\+1|\b(?:as|see|echo(?:ing)?|cf\.?|like) \W?\w|thank|kudos|credit|hat tip|h/t",
+    re.I,
+)
+
+
+class _Mention(NamedTuple):
+    """Words about others, own[start:end], and the edits that take them away; None if the rest needs them."""
+
+    start: int
+    end: int
+    edits: tuple[Edit, ...] | None
+
+
+def may_find(text: str) -> bool:
+    return _HINT.search(text) is not None
+
+
+def find(parsed: MarkdownText, names: Sequence[str] = ()) -> Found:
+    """The mentions that can go; `names` are those of the thread's other authors, as in meta.participants."""
+    response = ParsedResponse.of("", parsed.text, names)
+    findings = sorted(finding.start for finding in references.find(response))
+    if not findings:
+        return NOTHING
+    own = OwnText.of(parsed, response)
+    mentions = list(_mentions(own, findings))
+    taken = [Span(mention.start, mention.end) for mention in mentions if mention.edits]
+    named = set(_NAME.findall(blanked(own.own, taken)))
+    places = tuple(m.edits for m in mentions if m.edits and not _is_leant_on(own, m, named))
+    return Found(places, left=len(places) < len(mentions))
+
+
+def _mentions(own: OwnText, findings: list[int]) -> Iterator[_Mention]:
+    done = 0
+    for sentence in own.sentences:
+        if has_between(findings, sentence.start, sentence.end):
+            for mention in _in_sentence(own, sentence):
+                if mention.start >= done and has_between(findings, mention.start, mention.end):
+                    yield mention
+                    done = mention.end
+
+
+def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Mention]:
+    """What may be mentions in a sentence: all of it, its first words, or those between commas and in parentheses."""
+    start, end = sentence.start, sentence.end
+    words = own.words(sentence)
+    if len(words) <= LONGEST and _is_only_a_mention(words):
+        yield _Mention(start, end, own.without(sentence))
+        return
+    for first_words, edits in (
+        (_OPENER, _without_opener),
+        (_BEHIND_CONJUNCTION, _without_clause),
+        (_AGREEING, _without_agreement),
+        (_SAID_THAT, _without_opener_that),
+        (_ADDRESSED, _without_address),
+    ):
+        if match := first_words.match(own.own, start, end):
+            yield _Mention(*match.span("words"), edits(own, sentence, match))
+    for match in _IN_PARENTHESES.finditer(own.own, start, end):
+        yield _Mention(*match.span("words"), own.without_parenthesis(*match.span()))
+    for match in _BETWEEN_COMMAS.finditer(own.own, start, end):
+        yield _Mention(*match.span("words"), _without_insertion(own, sentence, match))
+
+
+def _is_only_a_mention(words: str) -> bool:
+    if words.endswith((".", "!", ")")) and (match := _WHOLE.match(words)):
+        return bool(match["thanks"]) or not (_SAYS_MORE.search(words) or OBJECT in words)
+    return _PRAISE.fullmatch(words) is not None
+
+
+def _without_opener(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
+    end = own.next_word(match.end())
+    if end >= sentence.end or NO_BEGINNING.match(own.own, end):
+        return None
+    edits = own.without_opener(sentence.start, end)
+    if not match["beside"]:
+        return edits
+    if _ADDS.match(own.own, end, sentence.end):
+        return None
+    if also := _ALSO.match(own.own, end, sentence.end):
+        edits = (*edits, Edit(*also.span("also")))
+    return edits
+
+
+def _without_clause(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
+    """Of "But, as Ben said, it slips" is left "But it slips"."""
+    end = own.next_word(match.end())
+    if end >= sentence.end or NO_BEGINNING.match(own.own, end):
+        return None
+    capital = own.capital(end) if match["first"].endswith(":") else ()
+    return (Edit(match.end("first"), end, " "), *capital)
+
+
+def _without_agreement(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
+    """At the beginning of an answer; elsewhere it may be the answer's own thread of thought."""
+    if sentence.start != 0 or NO_BEGINNING.match(own.own, match.end()):
+        return None
+    return own.without_opener(0, own.next_word(match.end("words")))
+
+
+def _without_opener_that(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
+    """What the next sentence may be against stays."""
+    return None if own.leans_back(sentence.end) else own.without_opener(sentence.start, own.next_word(match.end()))
+
+
+def _without_address(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
+    end = own.next_word(match.end())
+    if not sentence.is_first or end >= sentence.end or _TO_SOMEBODY.search(own.own, end, sentence.block_end):
+        return None
+    return own.without_opener(sentence.start, end)
+
+
+def _without_insertion(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
+    """What stands between two commas, and one of them or both."""
+    if match["end"] == ".":
+        return (Edit(match.start(), match.end() - 1),)
+    is_near = match.start() - sentence.start <= REACH
+    stays = (is_near and _WANTS_COMMA.match(own.own, sentence.start, match.start())) or _NEXT_WANTS_COMMA.match(
+        own.own, match.end()
+    )
+    return (Edit(match.start(), match.end() - bool(stays)),)
+
+
+def _is_leant_on(own: OwnText, mention: _Mention, named: set[str]) -> bool:
+    """Whether a "he" may be the one whom the mention names, or the answer has the name again."""
+    names = _NAME.findall(own.own, mention.start, mention.end)
+    if not names:
+        return False
+    paragraph = own.own.find("\n\n", mention.end, mention.end + REACH)
+    end = paragraph if paragraph >= 0 else mention.end + REACH
+    return not named.isdisjoint(names) or _PRONOUN.search(own.own, mention.end, end) is not None

@@ -1,0 +1,174 @@
+"""The sentences of an answer's own paragraphs, and the edits that take one away or its first words."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from review.criteria.parsed_response import OBJECT, ParsedResponse
+from review.repairs.verified_edits import Edit, Element, MarkdownText
+
+# Behind "e.g." or "Mike F." no sentence ends.
+_END = re.compile(
+    rf"(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bal)(?<!\bvs)(?<!\b[DM]r)(?<!\bMrs)(?<!\b[Nn]o)(?<!\bp)(?<!\bpp)(?<!\b[A-Z])"
+    rf"[.!?]+[*_\"'”’)]{{0,4}}(?=\s+[*_\"“(\[`$]{{0,3}}[A-Z0-9{OBJECT}`$@+]|\s*\Z)"
+)
+# A sentence that begins so may lean on the one before it; "I do" and "that is" are answers to it.
+_LEANS = re.compile(
+    r"\W*(?:it|its|this|that|these|those|they|them|their|there|he|she|his|her|such|both|neither|either|which|but|however|"
+    r"although|though|yet|still|so|thus|hence|therefore|then|and|or|nor|also|too|again|instead|otherwise|rather|in (?:it|"
+    r"that|this|which|fact|addition|contrast)|on the other hand|the (?:answer|comment|author|second|other|same|latter|"
+    r"former|above|only|problem|difference)|another|other|others|one (?:more|other)|more(?:over)?|further(?:more)?|besides|"
+    r"nevertheless|nonetheless|similarly|likewise|conversely|unlike|indeed|anyway|no|yes|not|because|while|"
+    r"(?:I|we) (?:only|just|also|do|did|would (?:add|only|just)|wanted|['’]?d (?:add|only|just))|"
+    r"(?:my|your|I['’]?d|I['’]ll) (?:only|just|also|add)|for (?:that|this)|as such|what)\b",
+    re.I,
+)
+_FIRST_LETTER = re.compile(r"[*_\[\"“(]{0,3}([a-z])")
+_HAS_CAPITALS = re.compile(r"[\w.]*[a-z.][A-Z_]|\w*[\d_(]")  # mRNA, e.coliK12, my_name, f(x)
+
+
+# With these words no sentence begins.
+NO_BEGINNING = re.compile(
+    r"\W*(?:but|and|or|though|although|yet|which|who|whose|whom|so that|except|then|is|are|was|were|has|have|by|to|in "
+    r"(?:his|her|their))\b|\s*\Z"
+)
+_RULE_BEFORE = re.compile(r"\s*\n\n(?:-{3,}|\*{3,}|_{3,})\Z")
+_RULE_AFTER = re.compile(r"(?:-{3,}|\*{3,}|_{3,})\n\s*")
+_BLOCKS = {"Paragraph", "List", "CodeBlock", "BlockQuote", "HtmlBlock", "Heading", "Table"}
+_SPACE = re.compile(r"\s*")
+LONGEST = 200  # characters of a sentence that may go as a whole
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    r"""A space in it is any white space, " ?" any or none."""
+    return re.compile(text.replace(" ?", r"\s*").replace(" ", r"\s+"))
+
+
+def has_between(places: list[int], start: int, end: int) -> bool:
+    """Whether one of the places, which are in order, is in start:end."""
+    first = bisect_left(places, start)
+    return first < len(places) and places[first] < end
+
+
+class Sentence(NamedTuple):
+    """text[start:end], without the space around it."""
+
+    start: int
+    end: int
+    block_end: int  # of the paragraph or list item
+    is_first: bool  # there
+    is_last: bool
+
+
+class OwnText(NamedTuple):
+    """A text with its own prose: `own` has blanks and marks instead of code, math, markup and quotations."""
+
+    text: str
+    own: str
+    sentences: Sequence[Sentence]
+
+    @staticmethod
+    def of(parsed: MarkdownText, response: ParsedResponse) -> OwnText:
+        """The same text, as parsed for the repairs and as parsed for the criteria."""
+        return OwnText(parsed.text, response.own, list(_sentences(parsed, response.own)))
+
+    def next_word(self, place: int) -> int:
+        """The first place from this one on that is no space."""
+        return _next_word(self.text, place)
+
+    def without_parenthesis(self, start: int, end: int) -> tuple[Edit, ...]:
+        """The edit that takes text[start:end] away, and the space before it."""
+        return (Edit(_stripped_end(self.text, start), end),)
+
+    def words(self, sentence: Sentence) -> str:
+        """Its own words, with one space between two; of a long sentence only the beginning."""
+        return " ".join(self.own[sentence.start : min(sentence.end, sentence.start + 4 * LONGEST)].split())
+
+    def leans_back(self, place: int) -> bool:
+        """Whether the words from here on may lean on those before."""
+        return _LEANS.match(self.own, place) is not None
+
+    def without(self, sentence: Sentence) -> tuple[Edit, ...] | None:
+        """The edit that takes a sentence away; None if what is next to it may need it, or nothing is left."""
+        before, after = _stripped_end(self.text, sentence.start), self.next_word(sentence.end)
+        if before and self.text[before - 1] in ":," or self.leans_back(sentence.end):
+            return None
+        if not (before or after < len(self.text)):
+            return None
+        if not sentence.is_last:
+            return (Edit(sentence.start, after), *self.capital(after))
+        if not sentence.is_first:
+            if self.text[before - 1] == "\\":  # a line break
+                before = _stripped_end(self.text, before - 1)
+            return (Edit(before, sentence.end),)
+        if sentence.start and self.text[sentence.start - 1] != "\n":  # an item of a list, or a quotation
+            return None
+        # A rule between it and the rest has then nothing to part.
+        if before and after == len(self.text) and (rule := _RULE_BEFORE.search(self.text, max(0, before - 20), before)):
+            return (Edit(rule.start(), len(self.text.rstrip())),)
+        if not before:
+            rule = _RULE_AFTER.match(self.text, after)
+            return (Edit(0, rule.end() if rule else after),)
+        return (Edit(before, sentence.end),)
+
+    def without_opener(self, start: int, end: int) -> tuple[Edit, ...]:
+        """The edits that take text[start:end] away and make what follows begin as a sentence does."""
+        return (Edit(start, end), *self.capital(end))
+
+    def capital(self, place: int) -> tuple[Edit, ...]:
+        """The edit that makes the word at a place begin with a capital; none where it does, or is a name in code."""
+        letter = _FIRST_LETTER.match(self.text, place)
+        if not letter or _HAS_CAPITALS.match(self.text, letter.start(1)):
+            return ()
+        return (Edit(letter.start(1), letter.end(1), letter[1].upper()),)
+
+
+def _next_word(text: str, place: int) -> int:
+    match = _SPACE.match(text, place)
+    return match.end() if match else place
+
+
+def _stripped_end(text: str, end: int) -> int:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return end
+
+
+def _sentences(parsed: MarkdownText, own: str) -> Iterator[Sentence]:
+    text = parsed.text
+    for start, end in _blocks(parsed):
+        end = _stripped_end(text, end)
+        starts, ends = [start], []
+        for match in _END.finditer(own, start, end):
+            # The end of emphasis belongs to its sentence; of other markup, for which own has blanks, none ends.
+            place = match.end()
+            while place < end and text[place] in "*_":
+                place += 1
+            if place == end or text[place].isspace():
+                ends.append(place)
+                starts.append(min(_next_word(text, place), end))
+        if not ends or ends[-1] < end:
+            ends.append(end)
+        for number, (first, last) in enumerate(zip(starts, ends, strict=False)):
+            yield Sentence(first, last, end, number == 0, number == len(ends) - 1)
+
+
+def _blocks(parsed: MarkdownText) -> Iterator[tuple[int, int]]:
+    """The paragraphs, and the texts of list items without paragraphs."""
+    start = None
+    for element, after in pairwise(parsed.elements):
+        if element.kind == "Start" and element.value == "Paragraph":
+            yield element.start, element.end
+        elif element.kind == "Start" and element.value == "Item" and not _is_block(after):
+            start = after.start
+        if start is not None and (_is_block(after) or after.kind == "End" and after.value == "Item"):
+            yield start, after.start if _is_block(after) else after.end
+            start = None
+
+
+def _is_block(element: Element) -> bool:
+    return element.kind == "Start" and element.value in _BLOCKS
