@@ -22,6 +22,7 @@ from records.record import RecordLine, read_with_progress, rewritten
 from records.repair_names import CHANGES, FIELD
 from records.script import add_paths, positive, run, script_parser, show_table
 from records.workers import make_pool, map_batches
+from review.criteria import participants
 from review.repairs import DEFAULT, REPAIRS
 from review.repairs.pairs import PROMPTS, Pair, RepairedPair, repair_all
 
@@ -94,7 +95,8 @@ def main() -> None:
 def pair_of(row: RecordLine) -> Pair:
     record = row.record
     title = record["meta"].get("title")
-    return Pair(record["instruction"], record["response"], title if isinstance(title, str) else "")
+    title = title if isinstance(title, str) else ""
+    return Pair(record["instruction"], record["response"], title, participants.names_of(record))
 
 
 def repaired_line(row: RecordLine, repaired: RepairedPair) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from review.criteria.parsed_response import Finding, ParsedResponse
 from review.criteria.rules import REACH, is_quoted
@@ -53,9 +54,15 @@ _AFTER_FIRST_NAME = re.compile(r"[a-z,;]\s+[A-Z][a-z]+ \Z")
 _NO_SURNAME = r"(?!\w|[-.]\w| (?!I\b)[A-Z][a-z])"
 
 
+def names_of(record: dict[str, Any]) -> list[str]:
+    """The names in a record's meta.participants; none if it has no list of them."""
+    names = record.get("meta", {}).get("participants")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
     """The findings; without participants there are none."""
-    named = [name for each in parsed.participants for name in forms(each) if _is_named(name, parsed)]
+    named = [name for each in parsed.participants for name in _forms(each) if _is_named(name, parsed)]
     for is_lower in (True, False):
         names = tuple(name for name in named if name.islower() == is_lower)
         for match in _pattern(names, is_lower).finditer(parsed.own) if names else ():
@@ -63,7 +70,7 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
                 yield Finding(CRITERION, REASON, *match.span())
 
 
-def forms(participant: str) -> Iterator[str]:
+def _forms(participant: str) -> Iterator[str]:
     """The whole name and the first name, without those that are likely to be something else."""
     words = participant.split()
     for name in dict.fromkeys((participant.strip(), *words[:1])):

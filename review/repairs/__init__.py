@@ -43,7 +43,7 @@ REPAIRS = {
     "links": Repair(link_text.find, link_text.may_find),
 }
 # Those whose results were read on real answers (benchmarks/labels/repairs.md); the others are too rare there.
-DEFAULT = ("courtesies", "edits", "links")
+DEFAULT = ("courtesies", "mentions", "asides", "edits", "links")
 
 
 class TextRepair(NamedTuple):

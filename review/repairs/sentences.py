@@ -78,11 +78,11 @@ class OwnText(NamedTuple):
 
     def next_word(self, place: int) -> int:
         """The first place from this one on that is no space."""
-        return _next_word(self.text, place)
+        return next_word(self.text, place)
 
     def without_parenthesis(self, start: int, end: int) -> tuple[Edit, ...]:
         """The edit that takes text[start:end] away, and the space before it."""
-        return (Edit(_stripped_end(self.text, start), end),)
+        return (Edit(stripped_end(self.text, start), end),)
 
     def words(self, sentence: Sentence) -> str:
         """Its own words, with one space between two; of a long sentence only the beginning."""
@@ -94,7 +94,7 @@ class OwnText(NamedTuple):
 
     def without(self, sentence: Sentence) -> tuple[Edit, ...] | None:
         """The edit that takes a sentence away; None if what is next to it may need it, or nothing is left."""
-        before, after = _stripped_end(self.text, sentence.start), self.next_word(sentence.end)
+        before, after = stripped_end(self.text, sentence.start), self.next_word(sentence.end)
         if before and self.text[before - 1] in ":," or self.leans_back(sentence.end):
             return None
         if not (before or after < len(self.text)):
@@ -103,7 +103,7 @@ class OwnText(NamedTuple):
             return (Edit(sentence.start, after), *self.capital(after))
         if not sentence.is_first:
             if self.text[before - 1] == "\\":  # a line break
-                before = _stripped_end(self.text, before - 1)
+                before = stripped_end(self.text, before - 1)
             return (Edit(before, sentence.end),)
         if sentence.start and self.text[sentence.start - 1] != "\n":  # an item of a list, or a quotation
             return None
@@ -127,12 +127,14 @@ class OwnText(NamedTuple):
         return (Edit(letter.start(1), letter.end(1), letter[1].upper()),)
 
 
-def _next_word(text: str, place: int) -> int:
+def next_word(text: str, place: int) -> int:
+    """The first place of a text from this one on that is no space."""
     match = _SPACE.match(text, place)
     return match.end() if match else place
 
 
-def _stripped_end(text: str, end: int) -> int:
+def stripped_end(text: str, end: int) -> int:
+    """The end of text[:end] without the space at its end."""
     while end and text[end - 1].isspace():
         end -= 1
     return end
@@ -141,7 +143,7 @@ def _stripped_end(text: str, end: int) -> int:
 def _sentences(parsed: MarkdownText, own: str) -> Iterator[Sentence]:
     text = parsed.text
     for start, end in _blocks(parsed):
-        end = _stripped_end(text, end)
+        end = stripped_end(text, end)
         starts, ends = [start], []
         for match in _END.finditer(own, start, end):
             # The end of emphasis belongs to its sentence; of other markup, for which own has blanks, none ends.
@@ -150,7 +152,7 @@ def _sentences(parsed: MarkdownText, own: str) -> Iterator[Sentence]:
                 place += 1
             if place == end or text[place].isspace():
                 ends.append(place)
-                starts.append(min(_next_word(text, place), end))
+                starts.append(min(next_word(text, place), end))
         if not ends or ends[-1] < end:
             ends.append(end)
         for number, (first, last) in enumerate(zip(starts, ends, strict=False)):
