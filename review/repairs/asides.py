@@ -7,15 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from review.criteria import author, references
 from review.criteria.parsed_response import OBJECT, ParsedResponse
-from review.repairs.sentences import LONGEST, NO_BEGINNING, OwnText, Sentence, has_between, pattern
+from review.repairs.sentences import LONGEST, NO_BEGINNING, Hints, OwnText, Sentence, has_between, pattern
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
-_HINT = re.compile(
-    r"iscl(?:aimer|osure)|\bcomment|\brep(?:utation)?\b|\bexpert|\bguru|\bspecialist|\blawyer|\bold (?:question|thread|post)|"
-    r"\blate to|\b[Ee]nglish|\bfirst (?:answer|post)|\bI(?:['’]m| am|['’]m also| work| teach| tutor)\b|\bOP\b",
+# One of them is in each aside.
+_HINTS = Hints(
+    {
+        "iscl": r"iscl(?:aimer|osure)",
+        "elf": r"elf[- ](?:plug|promo|adv)",
+        "hameless": r"hameless",
+        "comment": r"(?:a|\w(?:ed|ng|o|t|y)) comments?\b",  # extended, long, to, can't, my
+        "old ": r"old (?:question|thread|post)\b",
+        "ate to ": r"ate to (?:the |this )?(?:party|game|thread|question)",
+        "first ": r"first (?:answer|post)\b",
+        "nglish": r"(?:my (?:[a-z]+ ){0,2}English|English is)\b",
+        "I": r"I(?:['’]m| am) (?:(?:also|currently|just|still|very|only|fairly|pretty|relatively|quite|rather|kind of) )?"
+        r"(?:an? |new to\b|(?:one of )?the |(?:not|no|by no means|far from)\b[^.\n]{0,40}(?:expert|guru|lawyer|specialist)\b)",
+        "I ": r"I (?:currently |also )?(?:teach|tutor|work (?:at|for|in|as)) ",
+        "an answer": r"ost(?:ed|ing)(?: this)? as an answer",
+    }
 )
 # Sentences in which criterion 4 finds the author or a comment.
 _FOUND = pattern(
@@ -23,6 +37,7 @@ _FOUND = pattern(
     r"|(?:Note: )?(?:This|It) (?:answer )?(?:is|was|should|would|started|might|may)\b[^:;]{0,60}\bcomment\b[^:]{0,120}[.!]"
     r"|I (?:would|wouldn|['’]d|don|do not|can|could|am not|['’]m not|lack)\b[^:;]{0,90}\bcomment\b"
     r"(?:[^:;,]{0,40}|,? (?:so|hence|therefore|thus) (?:I|here|this|posting)[^:;]{0,60})[.!]"
+    r"|(?:[Ss]ince|[Aa]s|[Bb]ecause) I (?:can|could|am not|['’]m not|don|do not|lack)[^:;]{0,60}\bcomment\b[^:;]{0,30}, (?:I|this|here|so)\b[^:;]{0,60}\."
     r"|(?:Converted|Moved|Copied|Expanded|Promoted|Posted|Posting|Making)\b[^:;]{0,40}\b(?:comments?|OP)\b[^:;]{0,40}[.!]"
 )
 _CERTAIN = pattern(
@@ -52,36 +67,64 @@ _OWN_LIFE = re.compile(
     r"|\bI['’](?:ve|d)\b|\b(?:my|me|our|we)\b"
 )
 REACH = 500  # characters behind a job that are searched for it
-_IN_PARENTHESES = pattern(rf"[(](?:full )?[Dd]iscl(?:aimer|osure) ?[:,–—-][^(){OBJECT}]{{1,120}}[)](?=[\s.,;:!?]|\Z)")
+_IN_PARENTHESES = pattern(
+    r"[(](?:(?:full )?[Dd]iscl(?:aimer|osure) ?[:,–—-]|(?:[Ss]orry for the )?(?:[Ss]hameless )?[Ss]elf[- ](?:plug|promotion|advert)|"
+    r"(?:[Ss]orry for the )?[Ss]hameless plug|I(?:['’]m| am) (?:also )?(?:one of )?the (?:\w+ )?(?:authors?|maintainers?|developers?|creators?)\b)"
+    rf"[^(){OBJECT}]{{0,300}}[)](?=[\s.,;:!?]|\Z)"
+)
+# "Maybe there is a better way, I'm new to OpenGL."
+_AT_THE_END = pattern(
+    r"I(?:['’]m| am) (?:(?:still|very|also|only|fairly|pretty|relatively|quite|rather|kind of) )?"
+    r"(?:new to [^,.;:]{1,60}|(?:not an?|no) (?:\w+ ){0,2}(?:expert|guru|lawyer|specialist))(?=[.])"
+)
+_JOINED_BY = pattern(r"(?:,(?: (?:but|as|since|though|and))?|[-–—]+| (?:but|as|since|though)) \Z")
+
+
+class _Aside(NamedTuple):
+    """Words about the author or the post, own[start:end], and the edits that take them away; None if they must stay."""
+
+    start: int
+    end: int
+    edits: tuple[Edit, ...] | None
+    is_certain: bool = False  # without a finding of criterion 4
 
 
 def may_find(text: str) -> bool:
-    return _HINT.search(text) is not None
+    return _HINTS.are_in(text)
 
 
 def find(parsed: MarkdownText) -> Found:
     """The sentences and clauses about the author or the post."""
     response = ParsedResponse.of("", parsed.text)
-    own = OwnText.of(parsed, response)
+    own = OwnText(parsed, response.own)
+    sentences = own.sentences_at(_HINTS.places(parsed.text))
+    candidates = [aside for sentence in sentences for aside in _in_sentence(own, sentence)]
+    if not candidates:
+        return NOTHING
     findings = sorted(finding.start for rule in (author, references) for finding in rule.find(response))
-    asides = [aside for sentence in own.sentences for aside in _in_sentence(own, sentence, findings)]
-    places = tuple(aside for aside in asides if aside)
-    return Found(places, left=len(places) < len(asides)) if asides else NOTHING
+    asides = [aside for aside in candidates if aside.is_certain or has_between(findings, aside.start, aside.end)]
+    places = tuple(aside.edits for aside in asides if aside.edits)
+    return Found(places, left=len(places) < len(asides))
 
 
-def _in_sentence(own: OwnText, sentence: Sentence, findings: list[int]) -> Iterator[tuple[Edit, ...] | None]:
+def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Aside]:
     start, end = sentence.start, sentence.end
     words = own.words(sentence)
-    is_found = has_between(findings, start, end)
-    if len(words) <= LONGEST and (_CERTAIN.fullmatch(words) or (is_found and _FOUND.fullmatch(words))):
-        yield own.without(sentence)
-    elif is_found and _JOB.fullmatch(words):
-        yield None if _OWN_LIFE.search(own.own, end, end + REACH) else own.without(sentence)
-    elif match := _OPENER.match(own.own, start, end):
+    if len(words) <= LONGEST:
+        is_certain = _CERTAIN.fullmatch(words) is not None
+        if is_certain or _FOUND.fullmatch(words):
+            yield _Aside(start, end, own.without(sentence), is_certain)
+            return
+        if _JOB.fullmatch(words):
+            is_needed = _OWN_LIFE.search(own.own, end, end + REACH)
+            yield _Aside(start, end, None if is_needed else own.without(sentence))
+            return
+    if match := _OPENER.match(own.own, start, end):
         place = own.next_word(match.end() + (own.own[match.end()] == ","))
         stands = place < end and not NO_BEGINNING.match(own.own, place)
-        yield own.without_opener(start, place) if stands else None
-    else:
-        for match in _IN_PARENTHESES.finditer(own.own, start, end):
-            if has_between(findings, *match.span()):
-                yield own.without_parenthesis(*match.span())
+        yield _Aside(start, place, own.without_opener(start, place) if stands else None, is_certain=True)
+    for match in _IN_PARENTHESES.finditer(own.own, start, end):
+        yield _Aside(*match.span(), own.without_parenthesis(*match.span()))
+    if (match := _AT_THE_END.search(own.own, start, end)) and match.end() == end - 1:
+        if joined := _JOINED_BY.search(own.own, max(start, match.start() - 20), match.start()):
+            yield _Aside(start, end, own.without_parenthesis(joined.start(), match.end()), is_certain=True)

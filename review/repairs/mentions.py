@@ -7,12 +7,12 @@ answer says with somebody or beside somebody, it also says alone. What it says a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from review.criteria import references
 from review.criteria.parsed_response import OBJECT, ParsedResponse, Span, blanked
-from review.repairs.sentences import LONGEST, NO_BEGINNING, OwnText, Sentence, has_between, pattern
+from review.repairs.sentences import LONGEST, NO_BEGINNING, Hints, OwnText, Sentence, has_between, pattern
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
 _SAID = (
@@ -26,13 +26,10 @@ _WHERE = (
 # "as others have already pointed out", "as was noted in the comments by Ben"
 _AS_SAID = rf"[Aa]s (?:[\w@'’./+-]+ ){{0,6}}?{_SAID}{_WHERE}|[Aa]s in (?:[\w@'’-]+ ){{0,5}}(?:answers?|comments?)"
 _BESIDE = (
-    r"(?:[Ii]n addition|[Ff]urther|[Aa]dding(?: on)?|[Tt]o add(?: on)?) to|[Tt]o (?:expand (?:up)?on|elaborate on|complement|"
-    r"extend|echo)|(?:[Ee]xpanding|[Ee]laborating|[Bb]uilding|[Ff]ollowing)(?: up)? (?:up)?on|[Cc]omplementing|[Ee]xtending|[Ee]choing|"
-    r"[Mm]otivated by|[Ii]nspired by|[Bb]esides|[Aa]part from|[Aa]side from|[Oo]n top of"
+    r"(?:[Ii]n addition|[Ff]urther|[Aa]dding(?: on)?|[Tt]o add(?: on)?) to|(?:[Tt]o expand|[Ee]xpanding|[Bb]uilding) (?:up)?on|"
+    r"(?:[Tt]o echo|[Ee]choing)|[Mm]otivated by|[Ii]nspired by|[Bb]esides|[Aa]part from"
 )
-
-
-_OPENER = pattern(rf"\s*(?P<words>(?:{_AS_SAID})|(?P<beside>{_BESIDE}) [^,:;.!?(){OBJECT}]{{1,100}}) ?[,:](?=\s)")
+_OPENER = pattern(rf"\s*(?P<words>(?:{_AS_SAID})|(?P<beside>{_BESIDE}) [^,:;.!?(){OBJECT}]{{1,300}}) ?[,:](?=\s)")
 _BEHIND_CONJUNCTION = pattern(
     rf"\s*(?P<first>And|But|So|Yet|Because|N\.B\.:|Note:|{references.EDIT}:),?(?P<words> (?:{_AS_SAID})) ?,(?=\s)"
 )
@@ -42,11 +39,11 @@ _BETWEEN_COMMAS = pattern(
 )
 _IN_PARENTHESES = pattern(
     r"\("
-    rf"(?P<words>{_AS_SAID}|(?:[Tt]hanks?|[Tt]hx|[Cc]redits?|[Kk]udos|[Pp]rops|[Hh]at tip|h/t|[Ss]ee|[Cc]f\.?)\b[^(){OBJECT}]{{1,80}})"
+    rf"(?P<words>{_AS_SAID}|(?:[Tt]hanks?|[Tt]hx|[Cc]redits?|[Kk]udos|[Pp]rops|[Hh]at tip|h/t|[Ss]ee|[Cc]f\.?|in addition to)\b[^(){OBJECT}]{{1,300}})"
     r"\.?\)(?=[\s.,;:!?]|\Z)"
 )
 _AGREEING = pattern(
-    r"(?P<words>(?:Yes, |Well, )?I(?: [a-z]+){0,2} agree(?: with (?:you|the idea|[^,.:;]{1,60}))? that)(?= )"
+    r"(?P<words>(?:Yes, |Well, )?I(?: [a-z]+){0,2} agree(?: with (?:you|the idea|[^,.:;]{1,300}))? that)(?= )"
 )
 _SAID_THAT = pattern(
     rf"(?P<words>(?:It(?:['’]s| is| was| has been) (?:already |also )?{_SAID}{_WHERE}|(?:As )?[Oo]thers(?: here)? (?:have |had )?"
@@ -54,12 +51,13 @@ _SAID_THAT = pattern(
 )
 _ADDRESSED = pattern(r"(?P<words>@[\w-]+(?: [A-Z][\w-]+)?) ?[:,](?=\s)")
 _WHOLE = pattern(
-    r"(?P<thanks>(?:[Mm]any |[Bb]ig |[Ss]pecial )?(?:[Tt]hanks|[Tt]hank you|[Tt]hx|[Cc]redits?|[Kk]udos|[Pp]rops|[Hh]at tip|H/T)\b)"
-    r"|(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )|\+1\b|(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|I['’]m with\b|"
-    r"I(?:['’]ve)? (?:just )?upvoted\b|There are (?:already )?(?:[a-z]+ ){0,4}answers\b"
+    r"(?:Many |Big |Special )?(?:[Tt]hanks?|[Tt]hank you|[Cc]redits?|[Kk]udos|[Hh]at tip)(?: goes)?(?: to\b|,? @)|"
+    r"(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )|\+1 (?:to|for)\b|"
+    r"(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|There are (?:already )?(?:[a-z]+ ){0,4}answers\b"
 )
 _PRAISE = pattern(
-    r" ?(?:(?:above|here|below) )?(?:is|was) (?:(?:excellent|great|good|nice|fine|correct|right|perfect|helpful|useful|very|really|a|the|best|one|answer) ?)+[.!]"
+    r"(?:@[\w-]+|[A-Z][\w-]*(?: [A-Z][\w-]*)?)['’]s answer (?:(?:above|here|below) )?(?:is|was) "
+    r"(?:(?:excellent|great|good|nice|fine|correct|right|perfect|helpful|useful|very|really|a|the|best|one|answer) ?)+[.!]"
 )
 # The rest of a sentence that says more than whom it thanks.
 _SAYS_MORE = re.compile(
@@ -80,7 +78,7 @@ _TO_SOMEBODY = re.compile(
 # A comma behind these parts of a sentence stays: "When it rains, as Ben said, it slips".
 _WANTS_COMMA = re.compile(
     r"\W*(?:if|when|while|for|on|at|with|since|because|although|though|after|before|unless|besides|however|first|second|third|"
-    r"finally|also|therefore|thus|hence|of course|indeed|from|to|in)\b[^,]*\Z",
+    r"finally|also|yes|no|well|sure|actually|again|similarly|moreover|furthermore|additionally|otoh|therefore|thus|hence|of course|indeed|from|to|in)\b[^,]*\Z",
     re.I,
 )
 _NEXT_WANTS_COMMA = re.compile(
@@ -89,9 +87,36 @@ _NEXT_WANTS_COMMA = re.compile(
 _NAME = re.compile(r"@[A-Za-z][\w-]+|(?<=\W)[A-Z][\w-]{2,}")
 REACH = 300  # characters after a mention in which a pronoun is for whom it names, and before one in which its sentence begins
 _PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b", re.I)
-_HINT = re.compile(
-    r"@\w|\b(?:answer|comment|other)|\bagree|\+1|\b(?:as|see|echo(?:ing)?|cf\.?|like) \W?\w|thank|kudos|credit|hat tip|h/t",
-    re.I,
+_SAYS = r"(?:answer|comment|post|said|say|suggest|mention|@)"
+# One of them is in each mention.
+_HINTS = Hints(
+    {
+        "@": r"@(?<![\w.]@)[A-Za-z]",
+        "+1 ": r"\+1 (?:to|for)\b",
+        "agree": r"I(?: [a-z]+){0,2} \[?agree\b",
+        "s ": rf"s(?<=\b[Aa]s)(?: [^\s,;]{{1,300}}){{0,7}}? \W?(?:{_SAID}\b|in \S+ (?:\S+ ){{0,4}}(?:answer|comment)|per\b)",
+        "thers ": r"thers (?:here )?ha(?:ve|d)\b",
+        "hich ": r"hich the other answers",
+        "cho": r"cho(?:ing)? [^.\n]{1,60}[,:]",
+        "n addition to": rf"n addition to [^\n]{{0,300}}?{_SAYS}",
+        "urther to": rf"urther to [^\n]{{0,300}}?{_SAYS}",
+        "dd": rf"dd(?:ing)? (?:on )?to [^\n]{{0,300}}?{_SAYS}",
+        "xpand": rf"xpand(?:ing)? (?:up)?on [^\n]{{0,300}}?{_SAYS}",
+        "uilding ": rf"uilding (?:up)?on [^\n]{{0,300}}?{_SAYS}",
+        "otivated by": rf"otivated by [^\n]{{0,300}}?{_SAYS}",
+        "nspired by": rf"nspired by [^\n]{{0,300}}?{_SAYS}",
+        "esides ": rf"esides [^\n]{{0,300}}?{_SAYS}",
+        "part from": rf"part from [^\n]{{0,300}}?{_SAYS}",
+        "hank": r"hank(?:s,? @|(?:s| you) (?:to|goes)\b)",
+        "redit": r"redits? (?:to|goes)\b",
+        "udos to": r"udos to\b",
+        "at tip to": r"at tip to\b",
+        "ee ": r"ee(?<=[Ss]ee) [^.\n]{0,300}?(?:['’]s\b|answer|comment)",
+        "here are": r"here are [^.\n]{0,60}answers",
+        "s answer": r"s answer (?:(?:above|here|below) )?(?:is|was)\b",
+        "It": r"It(?:['’]s| is| was| has been) (?:already |also )?(?:mentioned|stated|said|suggested|noted|pointed)\b",
+        " second ": r"I(?:['’]ll| would| will)? second ",
+    }
 )
 
 
@@ -104,31 +129,32 @@ class _Mention(NamedTuple):
 
 
 def may_find(text: str) -> bool:
-    return _HINT.search(text) is not None
+    return _HINTS.are_in(text)
 
 
 def find(parsed: MarkdownText, names: Sequence[str] = ()) -> Found:
     """The mentions that can go; `names` are those of the thread's other authors, as in meta.participants."""
     response = ParsedResponse.of("", parsed.text, names)
-    findings = sorted(finding.start for finding in references.find(response))
-    if not findings:
+    own = OwnText(parsed, response.own)
+    sentences = own.sentences_at(_HINTS.places(parsed.text))
+    candidates = [mention for sentence in sentences for mention in _in_sentence(own, sentence)]
+    if not candidates:
         return NOTHING
-    own = OwnText.of(parsed, response)
-    mentions = list(_mentions(own, findings))
+    findings = sorted(finding.start for finding in references.find(response))
+    mentions = list(_distinct(mention for mention in candidates if has_between(findings, mention.start, mention.end)))
     taken = [Span(mention.start, mention.end) for mention in mentions if mention.edits]
     named = set(_NAME.findall(blanked(own.own, taken)))
     places = tuple(m.edits for m in mentions if m.edits and not _is_leant_on(own, m, named))
     return Found(places, left=len(places) < len(mentions))
 
 
-def _mentions(own: OwnText, findings: list[int]) -> Iterator[_Mention]:
+def _distinct(mentions: Iterable[_Mention]) -> Iterator[_Mention]:
+    """Those that do not overlap one before."""
     done = 0
-    for sentence in own.sentences:
-        if has_between(findings, sentence.start, sentence.end):
-            for mention in _in_sentence(own, sentence):
-                if mention.start >= done and has_between(findings, mention.start, mention.end):
-                    yield mention
-                    done = mention.end
+    for mention in mentions:
+        if mention.start >= done:
+            yield mention
+            done = mention.end
 
 
 def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Mention]:
@@ -154,8 +180,8 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Mention]:
 
 
 def _is_only_a_mention(words: str) -> bool:
-    if words.endswith((".", "!", ")")) and (match := _WHOLE.match(words)):
-        return bool(match["thanks"]) or not (_SAYS_MORE.search(words) or OBJECT in words)
+    if words.endswith((".", "!", ")")) and _WHOLE.match(words):
+        return not _SAYS_MORE.search(words)
     return _PRAISE.fullmatch(words) is not None
 
 

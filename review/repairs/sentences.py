@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from review.criteria.parsed_response import OBJECT, ParsedResponse
+from review.criteria.parsed_response import OBJECT
 from review.repairs.verified_edits import Edit, Element, MarkdownText
 
 # Behind "e.g." or "Mike F." no sentence ends.
 _END = re.compile(
-    rf"(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bal)(?<!\bvs)(?<!\b[DM]r)(?<!\bMrs)(?<!\b[Nn]o)(?<!\bp)(?<!\bpp)(?<!\b[A-Z])"
-    rf"[.!?]+[*_\"'”’)]{{0,4}}(?=\s+[*_\"“(\[`$]{{0,3}}[A-Z0-9{OBJECT}`$@+]|\s*\Z)"
+    r"[.!?](?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bcf\.)(?<!\bal\.)(?<!\bvs\.)(?<!\b[DM]r\.)(?<!\bMrs\.)(?<!\b[Nn]o\.)(?<!\bpp\.)"
+    rf"(?<!\b[A-Z]\.)[.!?]*[*_\"'”’)]{{0,4}}(?=\s+[*_\"“(\[`$]{{0,3}}[A-Z0-9{OBJECT}`$@+]|\s*\Z)"
 )
 # A sentence that begins so may lean on the one before it; "I do" and "that is" are answers to it.
 _LEANS = re.compile(
@@ -54,6 +54,21 @@ def has_between(places: list[int], start: int, end: int) -> bool:
     return first < len(places) and places[first] < end
 
 
+class Hints:
+    """Patterns of which one is in whatever a rule finds, each with a word of it that is looked for first: that is fast."""
+
+    def __init__(self, patterns: dict[str, str]):
+        self.patterns = [(word, pattern(text)) for word, text in patterns.items()]
+
+    def are_in(self, text: str) -> bool:
+        return any(word in text and hint.search(text) for word, hint in self.patterns)
+
+    def places(self, text: str) -> list[int]:
+        """Where they are in a text, in order."""
+        found = (hint.finditer(text) for word, hint in self.patterns if word in text)
+        return sorted(match.start() for matches in found for match in matches)
+
+
 class Sentence(NamedTuple):
     """text[start:end], without the space around it."""
 
@@ -64,17 +79,34 @@ class Sentence(NamedTuple):
     is_last: bool
 
 
-class OwnText(NamedTuple):
+class OwnText:
     """A text with its own prose: `own` has blanks and marks instead of code, math, markup and quotations."""
 
-    text: str
-    own: str
-    sentences: Sequence[Sentence]
+    def __init__(self, parsed: MarkdownText, own: str):
+        self.parsed, self.text, self.own = parsed, parsed.text, own
 
-    @staticmethod
-    def of(parsed: MarkdownText, response: ParsedResponse) -> OwnText:
-        """The same text, as parsed for the repairs and as parsed for the criteria."""
-        return OwnText(parsed.text, response.own, list(_sentences(parsed, response.own)))
+    def sentences_at(self, places: list[int]) -> Iterator[Sentence]:
+        """The sentences that one of these places, which are in order, is in."""
+        for start, end in _blocks(self.parsed):
+            if has_between(places, start, end):
+                for sentence in self._sentences(start, stripped_end(self.text, end)):
+                    if has_between(places, sentence.start, sentence.end):
+                        yield sentence
+
+    def _sentences(self, start: int, end: int) -> Iterator[Sentence]:
+        starts, ends = [start], []
+        for match in _END.finditer(self.own, start, end):
+            # The end of emphasis belongs to its sentence; of other markup, for which own has blanks, none ends.
+            place = match.end()
+            while place < end and self.text[place] in "*_":
+                place += 1
+            if place == end or self.text[place].isspace():
+                ends.append(place)
+                starts.append(min(self.next_word(place), end))
+        if not ends or ends[-1] < end:
+            ends.append(end)
+        for number, (first, last) in enumerate(zip(starts, ends, strict=False)):
+            yield Sentence(first, last, end, number == 0, number == len(ends) - 1)
 
     def next_word(self, place: int) -> int:
         """The first place from this one on that is no space."""
@@ -93,8 +125,11 @@ class OwnText(NamedTuple):
         return _LEANS.match(self.own, place) is not None
 
     def without(self, sentence: Sentence) -> tuple[Edit, ...] | None:
-        """The edit that takes a sentence away; None if what is next to it may need it, or nothing is left."""
+        """The edit that takes a sentence away; None if it has code or math, what is next to it may need it, or nothing
+        is left."""
         before, after = stripped_end(self.text, sentence.start), self.next_word(sentence.end)
+        if OBJECT in self.own[sentence.start : sentence.end]:
+            return None
         if before and self.text[before - 1] in ":," or self.leans_back(sentence.end):
             return None
         if not (before or after < len(self.text)):
@@ -138,25 +173,6 @@ def stripped_end(text: str, end: int) -> int:
     while end and text[end - 1].isspace():
         end -= 1
     return end
-
-
-def _sentences(parsed: MarkdownText, own: str) -> Iterator[Sentence]:
-    text = parsed.text
-    for start, end in _blocks(parsed):
-        end = stripped_end(text, end)
-        starts, ends = [start], []
-        for match in _END.finditer(own, start, end):
-            # The end of emphasis belongs to its sentence; of other markup, for which own has blanks, none ends.
-            place = match.end()
-            while place < end and text[place] in "*_":
-                place += 1
-            if place == end or text[place].isspace():
-                ends.append(place)
-                starts.append(min(next_word(text, place), end))
-        if not ends or ends[-1] < end:
-            ends.append(end)
-        for number, (first, last) in enumerate(zip(starts, ends, strict=False)):
-            yield Sentence(first, last, end, number == 0, number == len(ends) - 1)
 
 
 def _blocks(parsed: MarkdownText) -> Iterator[tuple[int, int]]:
