@@ -39,7 +39,7 @@ _OF_THE_HISTORY = re.compile(
     r"remembered|OP|edit(?:s|ed|or|ing)?|updated?|updates|added|included|fixed|corrected|corrections?|removed|"
     r"changed|rewritten|reworded|clarif\w+|wrong|mistaken?|misread|misunderst\w+|misinterpret\w*|typo|error in|"
     r"original(?:ly)?|previous(?:ly)?|earlier|just (?:saw|tried|tested|checked|learned|discovered|found|read)|sorry|oops|apolog\w+|since (?:then|posting)|answer(?:s|ed)?|"
-    r"question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|accepted|suggest(?:ed|ions?)|as (?:per|requested|"
+    r"question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|accepted|adding|suggest(?:ed|ions?)|as (?:per|requested|"
     r"asked)|requested|asked|asks?|reply|response|(?:other|the|your|some) (?:remarks?|feedback)|no longer|outdated|obsolete|deprecated|"
     r"after some|thinking about (?:this|it)|second thought|(?-i:new)|neglected|forgot|omitted|right,|okay|ok|yes|no,|well,)\b",
     re.I,

@@ -45,6 +45,11 @@ _IN_PARENTHESES = pattern(
 _AGREEING = pattern(
     r"(?P<words>(?:Yes, |Well, )?I(?: [a-z]+){0,2} agree(?: with (?:you|the idea|[^,.:;]{1,300}))? that)(?= )"
 )
+# At the beginning of an answer it is other answers that it adds to.
+_ADDING = pattern(
+    r"(?P<words>(?P<beside>(?:I(?:['’]d| would)|I) (?:just |also |only )?(?:like|want|wanted) to (?:just |also )?add|"
+    r"(?:Just|Only) (?:wanted )?to add|Let me (?:just |also )?add)(?: to (?:the|what|this) [^,.:;]{1,200})?(?: that(?= )|[,:](?=\s)))"
+)
 _SAID_THAT = pattern(
     rf"(?P<words>(?:It(?:['’]s| is| was| has been) (?:already |also )?{_SAID}{_WHERE}|(?:As )?[Oo]thers(?: here)? (?:have |had )?"
     rf"(?:already |also )?{_SAID}),? that)(?= )"
@@ -67,11 +72,15 @@ _SAYS_MORE = re.compile(
 # What an answer adds leans on what it adds to.
 _ADDS = re.compile(r"\W*(?:\w+\W+){0,7}?(?:another|other|further|additional(?:ly)?|more|too|as well|else)\b", re.I)
 _ALSO = re.compile(r"[^.,;:!?]{0,40}?\b(?P<also>(?:also|just)\s+)")
+# What is said to somebody about their post, or answers to it.
 _TO_SOMEBODY = re.compile(
     r"\byou(?:r (?:answer|code|solution|example|post|comment|approach|method|version|suggestion|point|argument|claim|"
     r"statement)|['’]re (?:right|wrong|correct)| (?:are (?:right|wrong|correct)|said|say|wrote|mention\w*|missed|"
-    r"forgot|claim\w*|asked|suggest\w*|posted))\b"
-    r"|\A\W*(?:that|this|it|its|yes|no|yeah|nope|sure|right|exactly|good|great|nice|thanks?|i|why|what|how|sorry|agreed|"
+    r"forgot|claim\w*|asked|suggest\w*|posted))\b",
+    re.I,
+)
+_REPLY = re.compile(
+    r"\W*(?:that|this|it|its|yes|no|yeah|nope|sure|right|exactly|good|great|nice|thanks?|i|why|what|how|sorry|agreed|"
     r"true|not|maybe|perhaps|of course|ok|okay|well|actually|but|and|you)\b",
     re.I,
 )
@@ -100,6 +109,7 @@ _HINTS = Hints(
         "cho": r"cho(?:ing)? [^.\n]{1,60}[,:]",
         "n addition to": rf"n addition to [^\n]{{0,300}}?{_SAYS}",
         "urther to": rf"urther to [^\n]{{0,300}}?{_SAYS}",
+        " add": r"(?:to|me) (?:just |also )?add\b",
         "dd": rf"dd(?:ing)? (?:on )?to [^\n]{{0,300}}?{_SAYS}",
         "xpand": rf"xpand(?:ing)? (?:up)?on [^\n]{{0,300}}?{_SAYS}",
         "uilding ": rf"uilding (?:up)?on [^\n]{{0,300}}?{_SAYS}",
@@ -126,6 +136,7 @@ class _Mention(NamedTuple):
     start: int
     end: int
     edits: tuple[Edit, ...] | None
+    is_certain: bool = False  # without a finding of criterion 4
 
 
 def may_find(text: str) -> bool:
@@ -141,7 +152,7 @@ def find(parsed: MarkdownText, names: Sequence[str] = ()) -> Found:
     if not candidates:
         return NOTHING
     findings = sorted(finding.start for finding in references.find(response))
-    mentions = list(_distinct(mention for mention in candidates if has_between(findings, mention.start, mention.end)))
+    mentions = list(_distinct(m for m in candidates if m.is_certain or has_between(findings, m.start, m.end)))
     taken = [Span(mention.start, mention.end) for mention in mentions if mention.edits]
     named = set(_NAME.findall(blanked(own.own, taken)))
     places = tuple(m.edits for m in mentions if m.edits and not _is_leant_on(own, m, named))
@@ -173,6 +184,8 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Mention]:
     ):
         if match := first_words.match(own.own, start, end):
             yield _Mention(*match.span("words"), edits(own, sentence, match))
+    if start == 0 and (match := _ADDING.match(own.own)):
+        yield _Mention(*match.span("words"), _without_opener(own, sentence, match), is_certain=True)
     for match in _IN_PARENTHESES.finditer(own.own, start, end):
         yield _Mention(*match.span("words"), own.without_parenthesis(*match.span()))
     for match in _BETWEEN_COMMAS.finditer(own.own, start, end):
@@ -222,7 +235,9 @@ def _without_opener_that(own: OwnText, sentence: Sentence, match: re.Match[str])
 
 def _without_address(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
     end = own.next_word(match.end())
-    if not sentence.is_first or end >= sentence.end or _TO_SOMEBODY.search(own.own, end, sentence.block_end):
+    if not sentence.is_first or end >= sentence.end or _REPLY.match(own.own, end):
+        return None
+    if _TO_SOMEBODY.search(own.own, end, sentence.block_end):
         return None
     return own.without_opener(sentence.start, end)
 
