@@ -14,6 +14,64 @@ from review.criteria.parsed_response import OBJECT, ParsedResponse
 from review.repairs.sentences import LONGEST, NO_BEGINNING, Hints, OwnText, Sentence, has_between, pattern
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
+_EXPERT = r"(?:\w+ ){0,2}(?:expert|guru|lawyer|specialist)"
+_OLD_QUESTION = r"[Tt]his is (?:an? )?(?:very |really |pretty |quite )?old (?:question|thread|post)"
+_I_CANNOT = r"I (?:would|wouldn|['’]d|don|do not|can|could|am not|['’]m not|lack)\b"
+# Sentences in which criterion 4 finds the author, or a comment that the answer might be.
+_FOUND = pattern(
+    r"(?:Full )?[Dd]iscl(?:aimer|osure) ?[:,–—-](?!.*(?:[(]e\.g|, it |, but )).+|"
+    r"(?:Note: )?(?:This|It) (?:answer )?(?:is|was|should|would|started|might|may)\b[^:;]{0,60}\bcomment\b"
+    r"[^:]{0,120}[.!]|"
+    rf"{_I_CANNOT}[^:;]{{0,90}}\bcomment\b"
+    r"(?:[^:;,]{0,40}|,? (?:so|hence|therefore|thus) (?:I|here|this|posting)[^:;]{0,60})[.!]|"
+    rf"(?:[Ss]ince|[Aa]s|[Bb]ecause) {_I_CANNOT}[^:;]{{0,60}}\bcomment\b[^:;]{{0,30}}, "
+    r"(?:I|this|here|so)\b[^:;]{0,60}\.|"
+    r"(?:Converted|Moved|Copied|Expanded|Promoted|Posted|Posting|Making)\b[^:;]{0,40}\b(?:comments?|OP)\b"
+    r"[^:;]{0,40}[.!]"
+)
+# Others that are plain enough.
+_CERTAIN = pattern(
+    r"(?:(?:I['’]m |I am )?(?:so |very )?[Ss]orry (?:for|about)|[Ee]xcuse) my (?:\w+ ){0,2}English[^:;]{0,60}[.!]|"
+    r"(?:Sorry, )?English is(?: not|n['’]t) my (?:native|first|mother) (?:language|tongue)[^:;]{0,60}[.!]|"
+    rf"(?:I know )?(?:that )?{_OLD_QUESTION}[^:;,]{{0,60}}\.|"
+    r"(?:Sorry, )?[Tt]his is my (?:very )?first (?:answer|post)\b[^:;]{0,80}[.!]|"
+    rf"(?:But )?I(?:['’]m| am) (?:not an?|no) {_EXPERT}(?: (?:in|on|of|at|with) [^,:;]{{1,50}})?"
+    r"(?:,? (?:though|however))?\."
+)
+_JOB = pattern(
+    r"I(?:['’]m| am)(?: also| currently| just)? an? [^,;:!?]{1,90}\."
+    r"|I (?:currently |also )?(?:teach|tutor|work (?:at|for|in|as)) [^,;:!?]{1,90}\."
+)
+# What an answer may tell because of a job.
+_OWN_LIFE = re.compile(
+    r"\bI (?:\w+ly )?(?:was|had|have|did|used|saw|found|teach|taught|work|worked|use|give|tell|ask|see|often|always|"
+    r"also)\b|\bI['’](?:ve|d)\b|\b(?:my|me|our|we)\b"
+)
+REACH = 500  # characters behind a job that are searched for it
+# "I'm no expert, but"
+_OPENER = pattern(
+    r"(?:I(?:['’]m| am) (?:not an?|no|by no means an?|far from an?|not really an?) "
+    rf"{_EXPERT}(?: (?:in|on|of|at|with|here) ?[^,.:;]{{0,50}})?|"
+    rf"(?:(?:I know|I realize|I realise) (?:that )?)?{_OLD_QUESTION}[^,.:;]{{0,40}}|"
+    r"(?:I know )?(?:I(?:['’]m| am) )?(?:[Aa] )?(?:bit |little )?[Ll]ate to (?:the |this )?"
+    r"(?:party|game|thread|question)|"
+    r"I (?:can['’]t|cannot|can not) (?:yet )?comment(?: yet)?),? but(?=[ ,])|"
+    r"(?:Posted|Posting|Reposted)(?: this)? as an answer [^,.:;]{0,50}\brequest(?:ed)?[^,.:;]{0,20} ?:(?= )"
+)
+_PLUG = r"(?:[Ss]orry for the )?(?:[Ss]hameless plug|(?:[Ss]hameless )?[Ss]elf[- ](?:plug|promotion|advert))"
+_IN_PARENTHESES = pattern(
+    rf"[(](?:(?:full )?[Dd]iscl(?:aimer|osure) ?[:,–—-]|{_PLUG}|"
+    r"I(?:['’]m| am) (?:also )?(?:one of )?the (?:\w+ )?(?:authors?|maintainers?|developers?|creators?)\b)"
+    rf"[^(){OBJECT}]{{0,300}}[)](?=[\s.,;:!?]|\Z)"
+)
+# "Maybe there is a better way, I'm new to OpenGL."
+_AT_THE_END = pattern(
+    r"I(?:['’]m| am) (?:(?:still|very|also|only|fairly|pretty|relatively|quite|rather|kind of) )?"
+    rf"(?:new to [^,.;:]{{1,60}}|(?:not an?|no) {_EXPERT})(?=[.])"
+)
+_JOINED_BY = pattern(r"(?:,(?: (?:but|as|since|though|and))?|[-–—]+| (?:but|as|since|though)) \Z")
+LONGEST_JOINT = 20  # characters
+
 # One of them is in each aside.
 _HINTS = Hints(
     {
@@ -25,59 +83,14 @@ _HINTS = Hints(
         "ate to ": r"ate to (?:the |this )?(?:party|game|thread|question)",
         "first ": r"first (?:answer|post)\b",
         "nglish": r"(?:my (?:[a-z]+ ){0,2}English|English is)\b",
-        "I": r"I(?:['’]m| am) (?:(?:also|currently|just|still|very|only|fairly|pretty|relatively|quite|rather|kind of) )?"
-        r"(?:an? |new to\b|(?:one of )?the |(?:not|no|by no means|far from)\b[^.\n]{0,40}(?:expert|guru|lawyer|specialist)\b)",
+        "I": r"I(?:['’]m| am) "
+        r"(?:(?:also|currently|just|still|very|only|fairly|pretty|relatively|quite|rather|kind of) )?"
+        r"(?:an? |new to\b|(?:one of )?the |(?:not|no|by no means|far from)\b[^.\n]{0,40}"
+        r"(?:expert|guru|lawyer|specialist)\b)",
         "I ": r"I (?:currently |also )?(?:teach|tutor|work (?:at|for|in|as)) ",
         "an answer": r"ost(?:ed|ing)(?: this)? as an answer",
     }
 )
-# Sentences in which criterion 4 finds the author or a comment.
-_FOUND = pattern(
-    r"(?:Full )?[Dd]iscl(?:aimer|osure) ?[:,–—-](?!.*(?:[(]e\.g|, it |, but )).+"
-    r"|(?:Note: )?(?:This|It) (?:answer )?(?:is|was|should|would|started|might|may)\b[^:;]{0,60}\bcomment\b[^:]{0,120}[.!]"
-    r"|I (?:would|wouldn|['’]d|don|do not|can|could|am not|['’]m not|lack)\b[^:;]{0,90}\bcomment\b"
-    r"(?:[^:;,]{0,40}|,? (?:so|hence|therefore|thus) (?:I|here|this|posting)[^:;]{0,60})[.!]"
-    r"|(?:[Ss]ince|[Aa]s|[Bb]ecause) I (?:can|could|am not|['’]m not|don|do not|lack)[^:;]{0,60}\bcomment\b[^:;]{0,30}, (?:I|this|here|so)\b[^:;]{0,60}\."
-    r"|(?:Converted|Moved|Copied|Expanded|Promoted|Posted|Posting|Making)\b[^:;]{0,40}\b(?:comments?|OP)\b[^:;]{0,40}[.!]"
-)
-_CERTAIN = pattern(
-    r"(?:(?:I['’]m |I am )?(?:so |very )?[Ss]orry (?:for|about) my (?:\w+ ){0,2}English|[Ee]xcuse my (?:\w+ ){0,2}English)[^:;]{0,60}[.!]"
-    r"|(?:Sorry, )?English is(?: not|n['’]t) my (?:native|first|mother) (?:language|tongue)[^:;]{0,60}[.!]"
-    r"|(?:I know )?(?:that )?[Tt]his is (?:an? )?(?:very |really |pretty |quite )?old (?:question|thread|post)[^:;,]{0,60}\."
-    r"|(?:Sorry, )?[Tt]his is my (?:very )?first (?:answer|post)\b[^:;]{0,80}[.!]"
-    r"|(?:But )?I(?:['’]m| am) (?:not an?|no) (?:\w+ ){0,2}(?:expert|guru|lawyer|specialist)(?: (?:in|on|of|at|with) [^,:;]{1,50})?"
-    r"(?:,? (?:though|however))?\."
-)
-_OPENER = pattern(
-    r"(?:I(?:['’]m| am) (?:not an?|no|by no means an?|far from an?|not really an?) (?:[\w-]+ ){0,2}(?:expert|guru|lawyer|specialist)"
-    r"(?: (?:in|on|of|at|with|here) ?[^,.:;]{0,50})?"
-    r"|(?:(?:I know|I realize|I realise) (?:that )?)?[Tt]his is (?:an? )?(?:very |really |pretty |quite )?old (?:question|thread|post)"
-    r"[^,.:;]{0,40}"
-    r"|(?:I know )?(?:I(?:['’]m| am) )?(?:[Aa] )?(?:bit |little )?[Ll]ate to (?:the |this )?(?:party|game|thread|question)"
-    r"|I (?:can['’]t|cannot|can not) (?:yet )?comment(?: yet)?"
-    r"),? but(?=[ ,])|(?:Posted|Posting|Reposted)(?: this)? as an answer [^,.:;]{0,50}\brequest(?:ed)?[^,.:;]{0,20} ?:(?= )"
-)
-_JOB = pattern(
-    r"I(?:['’]m| am)(?: also| currently| just)? an? [^,;:!?]{1,90}\."
-    r"|I (?:currently |also )?(?:teach|tutor|work (?:at|for|in|as)) [^,;:!?]{1,90}\."
-)
-# What an answer may tell because of it.
-_OWN_LIFE = re.compile(
-    r"\bI (?:\w+ly )?(?:was|had|have|did|used|saw|found|teach|taught|work|worked|use|give|tell|ask|see|often|always|also)\b"
-    r"|\bI['’](?:ve|d)\b|\b(?:my|me|our|we)\b"
-)
-REACH = 500  # characters behind a job that are searched for it
-_IN_PARENTHESES = pattern(
-    r"[(](?:(?:full )?[Dd]iscl(?:aimer|osure) ?[:,–—-]|(?:[Ss]orry for the )?(?:[Ss]hameless )?[Ss]elf[- ](?:plug|promotion|advert)|"
-    r"(?:[Ss]orry for the )?[Ss]hameless plug|I(?:['’]m| am) (?:also )?(?:one of )?the (?:\w+ )?(?:authors?|maintainers?|developers?|creators?)\b)"
-    rf"[^(){OBJECT}]{{0,300}}[)](?=[\s.,;:!?]|\Z)"
-)
-# "Maybe there is a better way, I'm new to OpenGL."
-_AT_THE_END = pattern(
-    r"I(?:['’]m| am) (?:(?:still|very|also|only|fairly|pretty|relatively|quite|rather|kind of) )?"
-    r"(?:new to [^,.;:]{1,60}|(?:not an?|no) (?:\w+ ){0,2}(?:expert|guru|lawyer|specialist))(?=[.])"
-)
-_JOINED_BY = pattern(r"(?:,(?: (?:but|as|since|though|and))?|[-–—]+| (?:but|as|since|though)) \Z")
 
 
 class _Aside(NamedTuple):
@@ -126,5 +139,6 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Aside]:
     for match in _IN_PARENTHESES.finditer(own.own, start, end):
         yield _Aside(*match.span(), own.without_parenthesis(*match.span()))
     if (match := _AT_THE_END.search(own.own, start, end)) and match.end() == end - 1:
-        if joined := _JOINED_BY.search(own.own, max(start, match.start() - 20), match.start()):
-            yield _Aside(start, end, own.without_parenthesis(joined.start(), match.end()), is_certain=True)
+        joint = _JOINED_BY.search(own.own, max(start, match.start() - LONGEST_JOINT), match.start())
+        if joint:
+            yield _Aside(start, end, own.without_parenthesis(joint.start(), match.end()), is_certain=True)

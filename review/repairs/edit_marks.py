@@ -24,11 +24,15 @@ _HINTS = (
     re.compile(r"ETA"),
 )
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = rf"(?:\([\w ,./-]{{1,20}}\)|(?:{_MONTH} )?\d{{1,4}}(?:st|nd|rd|th)?(?:[ ,./-]{{1,2}}(?:{_MONTH}|\d{{1,4}})){{0,2}}|{_MONTH} \d{{4}})"
+_DATE = (
+    rf"(?:\([\w ,./-]{{1,20}}\)|{_MONTH} \d{{4}}|"
+    rf"(?:{_MONTH} )?\d{{1,4}}(?:st|nd|rd|th)?(?:[ ,./-]{{1,2}}(?:{_MONTH}|\d{{1,4}})){{0,2}})"
+)
 _MARK = re.compile(
-    r"\(?(?P<opened>\*\*|__|[*_])?(?P<word>edit(?:ed)?|updated?|addendum)(?: to add)?"
+    r"\(?(?P<opened>\*\*|__|[*_])?(?:edit(?:ed)?|updated?|addendum)(?: to add)?"
     rf"(?: ?#?\d{{1,2}}(?!\d|[./-]\d))?(?:,? ?{_DATE})?"
-    r"(?:(?P<closed>\*\*|__|[*_]):| ?:(?P<closed_behind>\*\*|__|[*_](?![*_]))?|(?P<bold>\*\*|__|[*_]) ?[-–—]?(?=\s|\Z|\\))\\?[ \t]*\n?[ \t]*",
+    r"(?:(?P<closed>\*\*|__|[*_]):| ?:(?P<closed_behind>\*\*|__|[*_](?![*_]))?|"
+    r"(?P<bold>\*\*|__|[*_]) ?[-–—]?(?=\s|\Z|\\))\\?[ \t]*\n?[ \t]*",
     re.I,
 )
 _HEADING = re.compile(
@@ -36,12 +40,13 @@ _HEADING = re.compile(
 )
 _OF_THE_HISTORY = re.compile(
     r"@|\b(?:comments?|commenters?|commented|thanks?|thx|credits?|pointed out|points out|noted|noticed|reali[sz]ed|"
-    r"remembered|OP|edit(?:s|ed|or|ing)?|updated?|updates|added|included|fixed|corrected|corrections?|removed|"
+    r"remembered|OP|edit(?:s|ed|or|ing)?|updated?|updates|added|adding|included|fixed|corrected|corrections?|removed|"
     r"changed|rewritten|reworded|clarif\w+|wrong|mistaken?|misread|misunderst\w+|misinterpret\w*|typo|error in|"
-    r"original(?:ly)?|previous(?:ly)?|earlier|just (?:saw|tried|tested|checked|learned|discovered|found|read)|sorry|oops|apolog\w+|since (?:then|posting)|answer(?:s|ed)?|"
-    r"question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|accepted|adding|suggest(?:ed|ions?)|as (?:per|requested|"
-    r"asked)|requested|asked|asks?|reply|response|(?:other|the|your|some) (?:remarks?|feedback)|no longer|outdated|obsolete|deprecated|"
-    r"after some|thinking about (?:this|it)|second thought|(?-i:new)|neglected|forgot|omitted|right,|okay|ok|yes|no,|well,)\b",
+    r"original(?:ly)?|previous(?:ly)?|earlier|just (?:saw|tried|tested|checked|learned|discovered|found|read)|sorry|"
+    r"oops|apolog\w+|since (?:then|posting)|answer(?:s|ed)?|question|post(?:ed)?|did here|downvot\w+|upvot\w+|votes?|"
+    r"accepted|suggest(?:ed|ions?)|as (?:per|requested|asked)|requested|asked|asks?|reply|response|"
+    r"(?:other|the|your|some) (?:remarks?|feedback)|no longer|outdated|obsolete|deprecated|after some|"
+    r"thinking about (?:this|it)|second thought|(?-i:new)|neglected|forgot|omitted|right,|okay|ok|yes|no,|well,)\b",
     re.I,
 )
 _SENTENCE = re.compile(
@@ -58,11 +63,15 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _DONE = (
     r"(?:fixed|corrected|added|included|removed|changed|updated|clarified|reworded|edited|rewrote|reformatted|improved)"
 )
+_PART = (
+    r"(?:examples?|typos?|links?|code|details?|explanations?|references?|images?|formatting|spelling|grammar|errors?|"
+    r"mistakes?|clarifications?)"
+)
 _NOTE = re.compile(
-    rf"(?:I(?:['’]ve| have)? )?(?:just |also |now )?{_DONE} (?!in\b|by\b|to\b|since\b)[^.:;!?\d]{{1,90}}"
-    rf"|(?:(?:a |an |some |small |minor |the )*(?:\w+ )?(?:examples?|typos?|links?|code|details?|explanations?|references?|images?|formatting|"
-    rf"spelling|grammar|errors?|mistakes?|clarifications?)) (?:{_DONE}|fix(?:es)?|corrections?)"
-    r"|(?:fixed |minor )?(?:typos?|formatting|spelling|grammar)|[\w .'’-]{1,40} beat me to (?:it|this|the punch)[^.:;!?]{0,30}",
+    rf"(?:I(?:['’]ve| have)? )?(?:just |also |now )?{_DONE} (?!in\b|by\b|to\b|since\b)[^.:;!?\d]{{1,90}}|"
+    rf"(?:a |an |some |small |minor |the )*(?:\w+ )?{_PART} (?:{_DONE}|fix(?:es)?|corrections?)|"
+    r"(?:fixed |minor )?(?:typos?|formatting|spelling|grammar)|"
+    r"[\w .'’-]{1,40} beat me to (?:it|this|the punch)[^.:;!?]{0,30}",
     re.I,
 )
 

@@ -1,7 +1,8 @@
 """Words that only credit another author of the thread: "As @ben mentioned in a comment, the knot holds".
 
-Which words are about others is criterion 4's to find; here is how they must stand so that the rest stands alone. What an
-answer says with somebody or beside somebody, it also says alone. What it says against somebody, or of their answer, stays.
+Which words are about others is criterion 4's to find; here is how they must stand so that the rest stands alone. What
+an answer says with somebody or beside somebody, it also says alone. What it says against somebody, or of their answer,
+stays.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
 _SAID = (
     r"(?:mention(?:s|ed)?|not(?:ed|es)|sa(?:id|ys?)|point(?:s|ed)? (?:that |this |it )?out|suggest(?:s|ed)?|state[sd]?|"
-    r"explain(?:s|ed)?|comment(?:s|ed)?|observe[sd]?|remark(?:s|ed)?|propose[sd]?|indicate[sd]?|answered|described|discussed)"
+    r"explain(?:s|ed)?|comment(?:s|ed)?|observe[sd]?|remark(?:s|ed)?|propose[sd]?|indicate[sd]?|answered|described|"
+    r"discussed)"
 )
 _WHERE = (
     r"(?: (?:it|this|already|above|below|here|too))*"
@@ -26,47 +28,53 @@ _WHERE = (
 # "as others have already pointed out", "as was noted in the comments by Ben"
 _AS_SAID = rf"[Aa]s (?:[\w@'’./+-]+ ){{0,6}}?{_SAID}{_WHERE}|[Aa]s in (?:[\w@'’-]+ ){{0,5}}(?:answers?|comments?)"
 _BESIDE = (
-    r"(?:[Ii]n addition|[Ff]urther|[Aa]dding(?: on)?|[Tt]o add(?: on)?) to|(?:[Tt]o expand|[Ee]xpanding|[Bb]uilding) (?:up)?on|"
-    r"(?:[Tt]o echo|[Ee]choing)|[Mm]otivated by|[Ii]nspired by|[Bb]esides|[Aa]part from"
+    r"(?:[Ii]n addition|[Ff]urther|[Aa]dding(?: on)?|[Tt]o add(?: on)?) to|"
+    r"(?:[Tt]o expand|[Ee]xpanding|[Bb]uilding) (?:up)?on|[Tt]o echo|[Ee]choing|[Mm]otivated by|[Ii]nspired by|"
+    r"[Bb]esides|[Aa]part from"
 )
+_THANKS = r"(?:[Tt]hanks?|[Tt]hank you|[Cc]redits?|[Kk]udos|[Hh]at tip)"
+# The words of a mention, at the beginning of a sentence
 _OPENER = pattern(rf"\s*(?P<words>(?:{_AS_SAID})|(?P<beside>{_BESIDE}) [^,:;.!?(){OBJECT}]{{1,300}}) ?[,:](?=\s)")
 _BEHIND_CONJUNCTION = pattern(
     rf"\s*(?P<first>And|But|So|Yet|Because|N\.B\.:|Note:|{references.EDIT}:),?(?P<words> (?:{_AS_SAID})) ?,(?=\s)"
+)
+_AGREEING = pattern(
+    r"(?P<words>(?:Yes, |Well, )?I(?: [a-z]+){0,2} agree(?: with (?:you|the idea|[^,.:;]{1,300}))? that)(?= )"
+)
+_SAID_THAT = pattern(
+    rf"(?P<words>(?:It(?:['’]s| is| was| has been) (?:already |also )?{_SAID}{_WHERE}|"
+    rf"(?:As )?[Oo]thers(?: here)? (?:have |had )?(?:already |also )?{_SAID}),? that)(?= )"
+)
+_ADDRESS = pattern(r"(?P<words>@[\w-]+(?: [A-Z][\w-]+)?) ?[:,](?=\s)")
+# .. at the beginning of an answer, where it is other answers that it adds to
+_ADDING = pattern(
+    r"(?P<words>(?P<beside>(?:I(?:['’]d| would)|I) (?:just |also |only )?(?:like|want|wanted) to (?:just |also )?add|"
+    r"(?:Just|Only) (?:wanted )?to add|Let me (?:just |also )?add)"
+    r"(?: to (?:the|what|this) [^,.:;]{1,200})?(?: that(?= )|[,:](?=\s)))"
+)
+# .. and elsewhere in a sentence.
+_IN_PARENTHESES = pattern(
+    rf"\((?P<words>{_AS_SAID}|(?:{_THANKS}|h/t|[Ss]ee|[Cc]f\.?|in addition to)\b[^(){OBJECT}]{{1,300}})\.?\)"
+    r"(?=[\s.,;:!?]|\Z)"
 )
 _BETWEEN_COMMAS = pattern(
     rf",(?P<words> (?:{_AS_SAID}|which (?:others|(?:the )?other answers) (?:have |had )?(?:already |also )?{_SAID})) ?"
     r"(?P<end>[,.])(?= |\Z)"
 )
-_IN_PARENTHESES = pattern(
-    r"\("
-    rf"(?P<words>{_AS_SAID}|(?:[Tt]hanks?|[Tt]hx|[Cc]redits?|[Kk]udos|[Pp]rops|[Hh]at tip|h/t|[Ss]ee|[Cc]f\.?|in addition to)\b[^(){OBJECT}]{{1,300}})"
-    r"\.?\)(?=[\s.,;:!?]|\Z)"
-)
-_AGREEING = pattern(
-    r"(?P<words>(?:Yes, |Well, )?I(?: [a-z]+){0,2} agree(?: with (?:you|the idea|[^,.:;]{1,300}))? that)(?= )"
-)
-# At the beginning of an answer it is other answers that it adds to.
-_ADDING = pattern(
-    r"(?P<words>(?P<beside>(?:I(?:['’]d| would)|I) (?:just |also |only )?(?:like|want|wanted) to (?:just |also )?add|"
-    r"(?:Just|Only) (?:wanted )?to add|Let me (?:just |also )?add)(?: to (?:the|what|this) [^,.:;]{1,200})?(?: that(?= )|[,:](?=\s)))"
-)
-_SAID_THAT = pattern(
-    rf"(?P<words>(?:It(?:['’]s| is| was| has been) (?:already |also )?{_SAID}{_WHERE}|(?:As )?[Oo]thers(?: here)? (?:have |had )?"
-    rf"(?:already |also )?{_SAID}),? that)(?= )"
-)
-_ADDRESSED = pattern(r"(?P<words>@[\w-]+(?: [A-Z][\w-]+)?) ?[:,](?=\s)")
+# The beginnings of sentences that say no more than whom they thank, and what more they may say.
 _WHOLE = pattern(
-    r"(?:Many |Big |Special )?(?:[Tt]hanks?|[Tt]hank you|[Cc]redits?|[Kk]udos|[Hh]at tip)(?: goes)?(?: to\b|,? @)|"
-    r"(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )|\+1 (?:to|for)\b|"
-    r"(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|There are (?:already )?(?:[a-z]+ ){0,4}answers\b"
+    rf"(?:Many |Big |Special )?{_THANKS}(?: goes)?(?: to\b|,? @)|\+1 (?:to|for)\b|"
+    r"(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )|"
+    r"(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|"
+    r"There are (?:already )?(?:[a-z]+ ){0,4}answers\b"
+)
+_SAYS_MORE = re.compile(
+    r"\b(?:but|because|since|that|which|however|although|though|if|when|while|so|except|who|where|"
+    r"and (?:I|it|you|we|the))\b|:\s"
 )
 _PRAISE = pattern(
     r"(?:@[\w-]+|[A-Z][\w-]*(?: [A-Z][\w-]*)?)['’]s answer (?:(?:above|here|below) )?(?:is|was) "
-    r"(?:(?:excellent|great|good|nice|fine|correct|right|perfect|helpful|useful|very|really|a|the|best|one|answer) ?)+[.!]"
-)
-# The rest of a sentence that says more than whom it thanks.
-_SAYS_MORE = re.compile(
-    r"\b(?:but|because|since|that|which|however|although|though|if|when|while|so|except|who|where|and (?:I|it|you|we|the))\b|:\s"
+    r"(?:(?:excellent|great|good|nice|fine|correct|right|perfect|helpful|useful|very|really|a|the|best|answer) ?)+[.!]"
 )
 
 # What an answer adds leans on what it adds to.
@@ -86,37 +94,40 @@ _REPLY = re.compile(
 )
 # A comma behind these parts of a sentence stays: "When it rains, as Ben said, it slips".
 _WANTS_COMMA = re.compile(
-    r"\W*(?:if|when|while|for|on|at|with|since|because|although|though|after|before|unless|besides|however|first|second|third|"
-    r"finally|also|yes|no|well|sure|actually|again|similarly|moreover|furthermore|additionally|otoh|therefore|thus|hence|of course|indeed|from|to|in)\b[^,]*\Z",
+    r"\W*(?:if|when|while|for|on|at|with|since|because|although|though|after|before|unless|besides|however|first|second|"
+    r"third|finally|also|yes|no|well|sure|actually|again|similarly|moreover|furthermore|additionally|otoh|therefore|"
+    r"thus|hence|of course|indeed|from|to|in)\b[^,]*\Z",
     re.I,
 )
 _NEXT_WANTS_COMMA = re.compile(
     r"\s*(?:so|but|and|or|because|which|who|since|while|where|although|though|not|yet|it|there|you|we|I)\b"
 )
 _NAME = re.compile(r"@[A-Za-z][\w-]+|(?<=\W)[A-Z][\w-]{2,}")
-REACH = 300  # characters after a mention in which a pronoun is for whom it names, and before one in which its sentence begins
 _PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b", re.I)
-_SAYS = r"(?:answer|comment|post|said|say|suggest|mention|@)"
+REACH = 300  # characters before a mention that are searched for such a part, and behind it for a pronoun
+
+_POST = r"[^\n]{0,300}?(?:answer|comment|post|said|say|suggest|mention|@)"
 # One of them is in each mention.
 _HINTS = Hints(
     {
         "@": r"@(?<![\w.]@)[A-Za-z]",
         "+1 ": r"\+1 (?:to|for)\b",
         "agree": r"I(?: [a-z]+){0,2} \[?agree\b",
-        "s ": rf"s(?<=\b[Aa]s)(?: [^\s,;]{{1,300}}){{0,7}}? \W?(?:{_SAID}\b|in \S+ (?:\S+ ){{0,4}}(?:answer|comment)|per\b)",
+        "s ": rf"s(?<=\b[Aa]s)(?: [^\s,;]{{1,300}}){{0,7}}? \W?"
+        rf"(?:{_SAID}\b|in \S+ (?:\S+ ){{0,4}}(?:answer|comment)|per\b)",
         "thers ": r"thers (?:here )?ha(?:ve|d)\b",
         "hich ": r"hich the other answers",
         "cho": r"cho(?:ing)? [^.\n]{1,60}[,:]",
-        "n addition to": rf"n addition to [^\n]{{0,300}}?{_SAYS}",
-        "urther to": rf"urther to [^\n]{{0,300}}?{_SAYS}",
+        "n addition to": rf"n addition to {_POST}",
+        "urther to": rf"urther to {_POST}",
         " add": r"(?:to|me) (?:just |also )?add\b",
-        "dd": rf"dd(?:ing)? (?:on )?to [^\n]{{0,300}}?{_SAYS}",
-        "xpand": rf"xpand(?:ing)? (?:up)?on [^\n]{{0,300}}?{_SAYS}",
-        "uilding ": rf"uilding (?:up)?on [^\n]{{0,300}}?{_SAYS}",
-        "otivated by": rf"otivated by [^\n]{{0,300}}?{_SAYS}",
-        "nspired by": rf"nspired by [^\n]{{0,300}}?{_SAYS}",
-        "esides ": rf"esides [^\n]{{0,300}}?{_SAYS}",
-        "part from": rf"part from [^\n]{{0,300}}?{_SAYS}",
+        "dd": rf"dd(?:ing)? (?:on )?to {_POST}",
+        "xpand": rf"xpand(?:ing)? (?:up)?on {_POST}",
+        "uilding ": rf"uilding (?:up)?on {_POST}",
+        "otivated by": rf"otivated by {_POST}",
+        "nspired by": rf"nspired by {_POST}",
+        "esides ": rf"esides {_POST}",
+        "part from": rf"part from {_POST}",
         "hank": r"hank(?:s,? @|(?:s| you) (?:to|goes)\b)",
         "redit": r"redits? (?:to|goes)\b",
         "udos to": r"udos to\b",
@@ -180,7 +191,7 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Mention]:
         (_BEHIND_CONJUNCTION, _without_clause),
         (_AGREEING, _without_agreement),
         (_SAID_THAT, _without_opener_that),
-        (_ADDRESSED, _without_address),
+        (_ADDRESS, _without_address),
     ):
         if match := first_words.match(own.own, start, end):
             yield _Mention(*match.span("words"), edits(own, sentence, match))

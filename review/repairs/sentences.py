@@ -18,13 +18,13 @@ _END = re.compile(
 )
 # A sentence that begins so may lean on the one before it; "I do" and "that is" are answers to it.
 _LEANS = re.compile(
-    r"\W*(?:it|its|this|that|these|those|they|them|their|there|he|she|his|her|such|both|neither|either|which|but|however|"
-    r"although|though|yet|still|so|thus|hence|therefore|then|and|or|nor|also|too|again|instead|otherwise|rather|in (?:it|"
-    r"that|this|which|fact|addition|contrast)|on the other hand|the (?:answer|comment|author|second|other|same|latter|"
-    r"former|above|only|problem|difference)|another|other|others|one (?:more|other)|more(?:over)?|further(?:more)?|besides|"
-    r"nevertheless|nonetheless|similarly|likewise|conversely|unlike|indeed|anyway|no|yes|not|because|while|"
-    r"(?:I|we) (?:only|just|also|do|did|would (?:add|only|just)|wanted|['’]?d (?:add|only|just))|"
-    r"(?:my|your|I['’]?d|I['’]ll) (?:only|just|also|add)|for (?:that|this)|as such|what)\b",
+    r"\W*(?:it|its|this|that|these|those|they|them|their|there|he|she|his|her|such|both|neither|either|which|but|"
+    r"however|although|though|yet|still|so|thus|hence|therefore|then|and|or|nor|also|too|again|instead|otherwise|rather|"
+    r"in (?:it|that|this|which|fact|addition|contrast)|on the other hand|the (?:answer|comment|author|second|other|"
+    r"same|latter|former|above|only|problem|difference)|another|other|others|one (?:more|other)|more(?:over)?|"
+    r"further(?:more)?|besides|nevertheless|nonetheless|similarly|likewise|conversely|unlike|indeed|anyway|no|yes|not|"
+    r"because|while|(?:I|we) (?:only|just|also|do|did|would (?:add|only|just)|wanted)|"
+    r"I['’]d (?:add|only|just|like to add)|my|your|I['’]ll (?:only|just|also|add)|for (?:that|this)|as such|what)\b",
     re.I,
 )
 _FIRST_LETTER = re.compile(r"[*_\[\"“(]{0,3}([a-z])")
@@ -55,7 +55,7 @@ def has_between(places: list[int], start: int, end: int) -> bool:
 
 
 class Hints:
-    """Patterns of which one is in whatever a rule finds, each with a word of it that is looked for first: that is fast."""
+    """Patterns of which one is in what a rule finds, each with a part of it that is looked for first, which is fast."""
 
     def __init__(self, patterns: dict[str, str]):
         self.patterns = [(word, pattern(text)) for word, text in patterns.items()]
