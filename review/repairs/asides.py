@@ -23,7 +23,7 @@ _FOUND = pattern(
     r"(?:Note: )?(?:This|It) (?:answer )?(?:is|was|should|would|started|might|may)\b[^:;]{0,60}\bcomment\b"
     r"[^:]{0,120}[.!]|"
     rf"{_I_CANNOT}[^:;]{{0,90}}\bcomment\b"
-    r"(?:[^:;,]{0,40}|,? (?:so|hence|therefore|thus) (?:I|here|this|posting)[^:;]{0,60})[.!]|"
+    r"[^:;,]{0,40}(?:,? (?:so|hence|therefore|thus) (?:I|here|this|posting)[^:;]{0,60})?[.!]|"
     rf"(?:[Ss]ince|[Aa]s|[Bb]ecause) {_I_CANNOT}[^:;]{{0,60}}\bcomment\b[^:;]{{0,30}}, "
     r"(?:I|this|here|so)\b[^:;]{0,60}\.|"
     r"(?:Converted|Moved|Copied|Expanded|Promoted|Posted|Posting|Making)\b[^:;]{0,40}\b(?:comments?|OP)\b"
@@ -78,7 +78,7 @@ _HINTS = Hints(
         "iscl": r"iscl(?:aimer|osure)",
         "elf": r"elf[- ](?:plug|promo|adv)",
         "hameless": r"hameless",
-        "comment": r"(?:a|\w(?:ed|ng|o|t|y)) comments?\b",  # extended, long, to, can't, my
+        "comment": r"(?:a|ed|ng|o|t|y) comments?\b",  # extended, long, to, can't, my
         "old ": r"old (?:question|thread|post)\b",
         "ate to ": r"ate to (?:the |this )?(?:party|game|thread|question)",
         "first ": r"first (?:answer|post)\b",
