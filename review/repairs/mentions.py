@@ -58,7 +58,7 @@ _IN_PARENTHESES = pattern(
     r"(?=[\s.,;:!?]|\Z)"
 )
 _BETWEEN_COMMAS = pattern(
-    rf",(?P<words> (?:{_AS_SAID}|which (?:others|(?:the )?other answers) (?:have |had )?(?:already |also )?{_SAID})) ?"
+    rf",(?P<words> (?:{_AS_SAID}|which others (?:have |had )?(?:already |also )?{_SAID})) ?"
     r"(?P<end>[,.])(?= |\Z)"
 )
 # The beginnings of sentences that say no more than whom they thank, and what more they may say.
@@ -116,12 +116,11 @@ _HINTS = Hints(
         "s ": rf"s(?<=\b[Aa]s)(?: [^\s,;]{{1,300}}){{0,7}}? \W?"
         rf"(?:{_SAID}\b|in \S+ (?:\S+ ){{0,4}}(?:answer|comment)|per\b)",
         "thers ": r"thers (?:here )?ha(?:ve|d)\b",
-        "hich ": r"hich the other answers",
         "cho": r"cho(?:ing)? [^.\n]{1,60}[,:]",
         "n addition to": rf"n addition to {_POST}",
         "urther to": rf"urther to {_POST}",
-        " add": r"(?:to|me) (?:just |also )?add\b",
-        "dd": rf"dd(?:ing)? (?:on )?to {_POST}",
+        " add": r"(?:[Tt]o|me) (?:just |also )?add\b",
+        "dding ": rf"dding (?:on )?to {_POST}",
         "xpand": rf"xpand(?:ing)? (?:up)?on {_POST}",
         "uilding ": rf"uilding (?:up)?on {_POST}",
         "otivated by": rf"otivated by {_POST}",
