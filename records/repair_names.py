@@ -19,7 +19,7 @@ CHANGES = {
     "courtesies": "greetings, thanks, wishes and signatures left out",
     "mentions": "words left out that credit other authors of the thread",
     "asides": "what authors say of themselves and of their post left out",
-    "edits": 'marks such as "EDIT:" left out',
+    "edits": 'marks such as "EDIT:" and notes about edits left out',
     "images": "images left out that the text does not need",
     "links": "links replaced by their text, and pointers to further reading left out",
     "prompt_title": "the title alone is the question",
