@@ -48,6 +48,11 @@ _OWN_LIFE = re.compile(
     r"also)\b|\bI['’](?:ve|d)\b|\b(?:my|me|our|we)\b"
 )
 REACH = 500  # characters behind a job that are searched for it
+# Who made something; what it is must then be named elsewhere too.
+_MADE = re.compile(
+    r"\b(?:author|developer|maintainer|creator|founder|wrote|written|built|created|made|co-?\w+ed|develop\w*|maintain\w*)\b"
+)
+_NAMED = re.compile(r"(?<!\. )(?<!^)\b[A-Z][\w-]+|\w+\.\w+")
 # "I'm no expert, but"
 _OPENER = pattern(
     r"(?:I(?:['’]m| am) (?:not an?|no|by no means an?|far from an?|not really an?) "
@@ -126,7 +131,7 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Aside]:
     if len(words) <= LONGEST:
         is_certain = _CERTAIN.fullmatch(words) is not None
         if is_certain or _FOUND.fullmatch(words):
-            yield _Aside(start, end, own.without(sentence), is_certain)
+            yield _Aside(start, end, None if _names_more(own, start, end) else own.without(sentence), is_certain)
             return
         if _JOB.fullmatch(words):
             is_needed = _OWN_LIFE.search(own.own, end, end + REACH)
@@ -137,8 +142,18 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Aside]:
         stands = place < end and not NO_BEGINNING.match(own.own, place)
         yield _Aside(start, place, own.without_opener(start, place) if stands else None, is_certain=True)
     for match in _IN_PARENTHESES.finditer(own.own, start, end):
-        yield _Aside(*match.span(), own.without_parenthesis(*match.span()))
+        names_more = _names_more(own, *match.span())
+        yield _Aside(*match.span(), None if names_more else own.without_parenthesis(*match.span()))
     if (match := _AT_THE_END.search(own.own, start, end)) and match.end() == end - 1:
         joint = _JOINED_BY.search(own.own, max(start, match.start() - LONGEST_JOINT), match.start())
         if joint:
             yield _Aside(start, end, own.without_parenthesis(joint.start(), match.end()), is_certain=True)
+
+
+def _names_more(own: OwnText, start: int, end: int) -> bool:
+    """Whether the words say what the author has made, and nothing else in the text does."""
+    words = own.own[start:end]
+    if not _MADE.search(words):
+        return False
+    rest = own.own[:start] + own.own[end:]
+    return any(name not in rest for name in _NAMED.findall(words[1:]) if name not in ("I", "Disclaimer", "Disclosure"))

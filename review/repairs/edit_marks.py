@@ -59,16 +59,18 @@ def may_find(text: str) -> bool:
 
 
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-# The whole of a note about the answer: what was done to it. "Update: added in version 2" is about something else.
+# The whole of a note about the answer: what was done to a part of it. "Update: removed the driver" is about something
+# else.
 _DONE = (
     r"(?:fixed|corrected|added|included|removed|changed|updated|clarified|reworded|edited|rewrote|reformatted|improved)"
 )
 _PART = (
-    r"(?:examples?|typos?|links?|code|details?|explanations?|references?|images?|formatting|spelling|grammar|errors?|"
-    r"mistakes?|clarifications?)"
+    r"(?:examples?|typos?|links?|code|snippets?|details?|explanations?|references?|images?|pictures?|formatting|spelling|"
+    r"grammar|errors?|mistakes?|clarifications?|wording|title|sentences?|paragraphs?|sections?|answer|post)"
 )
 _NOTE = re.compile(
-    rf"(?:I(?:['’]ve| have)? )?(?:just |also |now )?{_DONE} (?!in\b|by\b|to\b|since\b)[^.:;!?\d]{{1,90}}|"
+    rf"(?:I(?:['’]ve| have)? )?(?:just |also |now )?{_DONE} (?:[\w'’-]+ ){{0,5}}?{_PART}(?: (?:to|for|of|from|at|on) "
+    r"[^.,:;!?\d]{1,80})?|"
     rf"(?:a |an |some |small |minor |the )*(?:\w+ )?{_PART} (?:{_DONE}|fix(?:es)?|corrections?)|"
     r"(?:fixed |minor )?(?:typos?|formatting|spelling|grammar)|"
     r"[\w .'’-]{1,40} beat me to (?:it|this|the punch)[^.:;!?]{0,30}",

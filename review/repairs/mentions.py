@@ -33,8 +33,13 @@ _BESIDE = (
     r"[Bb]esides|[Aa]part from"
 )
 _THANKS = r"(?:[Tt]hanks?|[Tt]hank you|[Cc]redits?|[Kk]udos|[Hh]at tip)"
+# It is not "besides @Transactional".
+_SOMEBODY = r"(?=[^,:;.!?\n]*(?:['’]s|answer|comment|post|said|says|suggest|mention|others)|[A-Z])"
+_OF_SOMEBODY = r"(?=[^()\n]*(?:['’]s\b|answer|comment))"
 # The words of a mention, at the beginning of a sentence
-_OPENER = pattern(rf"\s*(?P<words>(?:{_AS_SAID})|(?P<beside>{_BESIDE}) [^,:;.!?(){OBJECT}]{{1,300}}) ?[,:](?=\s)")
+_OPENER = pattern(
+    rf"\s*(?P<words>(?:{_AS_SAID})|(?P<beside>{_BESIDE}) {_SOMEBODY}[^,:;.!?(){OBJECT}]{{1,300}}) ?[,:](?=\s)"
+)
 _BEHIND_CONJUNCTION = pattern(
     rf"\s*(?P<first>And|But|So|Yet|Because|N\.B\.:|Note:|{references.EDIT}:),?(?P<words> (?:{_AS_SAID})) ?,(?=\s)"
 )
@@ -54,19 +59,21 @@ _ADDING = pattern(
 )
 # .. and elsewhere in a sentence.
 _IN_PARENTHESES = pattern(
-    rf"\((?P<words>{_AS_SAID}|(?:{_THANKS}|h/t|[Ss]ee|[Cc]f\.?|in addition to)\b[^(){OBJECT}]{{1,300}})\.?\)"
+    rf"\((?P<words>{_AS_SAID}|(?:{_THANKS}|h/t|(?:[Ss]ee|[Cc]f\.?|in addition to)\b{_OF_SOMEBODY})"
+    rf"[^(){OBJECT}]{{1,300}})\.?\)"
     r"(?=[\s.,;:!?]|\Z)"
 )
 _BETWEEN_COMMAS = pattern(
     rf",(?P<words> (?:{_AS_SAID}|which others (?:have |had )?(?:already |also )?{_SAID})) ?"
     r"(?P<end>[,.])(?= |\Z)"
 )
-# The beginnings of sentences that say no more than whom they thank, and what more they may say.
+# Sentences that say no more than whom they thank or agree with, and what more they may say.
 _WHOLE = pattern(
-    rf"(?:Many |Big |Special )?{_THANKS}(?: goes)?(?: to\b|,? @)|\+1 (?:to|for)\b|"
-    r"(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )|"
-    r"(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|"
-    r"There are (?:already )?(?:[a-z]+ ){0,4}answers\b"
+    rf"(?:Many |Big |Special )?{_THANKS}(?: goes)?(?: to|,) (?:@?\w[\w-]*(?: [A-Z][\w.-]*){{0,2}}|the comment\w*)"
+    r"(?: for [^,;:]+)?[.!]|"
+    r"(?:(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )(?=.*(?:['’]s|answer|comment))|"
+    r"\+1 (?:to|for)\b|(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|"
+    r"There are (?:already )?(?:[a-z]+ ){0,4}answers\b).*[.!)]"
 )
 _SAYS_MORE = re.compile(
     r"\b(?:but|because|since|that|which|however|although|though|if|when|while|so|except|who|where|"
@@ -102,8 +109,10 @@ _WANTS_COMMA = re.compile(
 _NEXT_WANTS_COMMA = re.compile(
     r"\s*(?:so|but|and|or|because|which|who|since|while|where|although|though|not|yet|it|there|you|we|I)\b"
 )
+_HANDLE = re.compile(r"@[A-Za-z][\w-]+")
 _NAME = re.compile(r"@[A-Za-z][\w-]+|(?<=\W)[A-Z][\w-]{2,}")
 _PRONOUN = re.compile(r"\b(?:he|she|his|her|him|hers)\b", re.I)
+SHORTEST_REST = 12  # characters of what an answer adds; "I'd like to add that button." adds something else
 REACH = 300  # characters before a mention that are searched for such a part, and behind it for a pronoun
 
 _POST = r"[^\n]{0,300}?(?:answer|comment|post|said|say|suggest|mention|@)"
@@ -163,6 +172,9 @@ def find(parsed: MarkdownText, names: Sequence[str] = ()) -> Found:
         return NOTHING
     findings = sorted(finding.start for finding in references.find(response))
     mentions = list(_distinct(m for m in candidates if m.is_certain or has_between(findings, m.start, m.end)))
+    handles = {handle for code in parsed.protected_texts for handle in _HANDLE.findall(code)}
+    if handles:  # which are then no users, but annotations
+        mentions = [m for m in mentions if handles.isdisjoint(_HANDLE.findall(own.own, m.start, m.end))]
     taken = [Span(mention.start, mention.end) for mention in mentions if mention.edits]
     named = set(_NAME.findall(blanked(own.own, taken)))
     places = tuple(m.edits for m in mentions if m.edits and not _is_leant_on(own, m, named))
@@ -203,9 +215,7 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Mention]:
 
 
 def _is_only_a_mention(words: str) -> bool:
-    if words.endswith((".", "!", ")")) and _WHOLE.match(words):
-        return not _SAYS_MORE.search(words)
-    return _PRAISE.fullmatch(words) is not None
+    return bool(_WHOLE.fullmatch(words) and not _SAYS_MORE.search(words)) or bool(_PRAISE.fullmatch(words))
 
 
 def _without_opener(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
@@ -215,7 +225,7 @@ def _without_opener(own: OwnText, sentence: Sentence, match: re.Match[str]) -> t
     edits = own.without_opener(sentence.start, end)
     if not match["beside"]:
         return edits
-    if _ADDS.match(own.own, end, sentence.end):
+    if _ADDS.match(own.own, end, sentence.end) or sentence.end - end < SHORTEST_REST:
         return None
     if also := _ALSO.match(own.own, end, sentence.end):
         edits = (*edits, Edit(*also.span("also")))
