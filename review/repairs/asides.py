@@ -17,25 +17,30 @@ from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 _EXPERT = r"(?:\w+ ){0,2}(?:expert|guru|lawyer|specialist)"
 _OLD_QUESTION = r"[Tt]his is (?:an? )?(?:very |really |pretty |quite )?old (?:question|thread|post)"
 _I_CANNOT = r"I (?:would|wouldn|['’]d|don|do not|can|could|am not|['’]m not|lack)\b"
+# The rest of a sentence, as far as it says nothing else: "but it came out too long", not "but the knot holds".
+_REST = (
+    r"(?:(?! (?:and|because|since|but (?!it (?:came|got|is|was)\b|it['’]s\b|I (?:could|can|don|do not|lack)))\b)[^:;])"
+)
 # Sentences in which criterion 4 finds the author, or a comment that the answer might be.
 _FOUND = pattern(
     r"(?:Full )?[Dd]iscl(?:aimer|osure) ?[:,–—-](?!.*(?:[(]e\.g|, it |, but )).+|"
-    r"(?:Note: )?(?:This|It) (?:answer )?(?:is|was|should|would|started|might|may)\b[^:;]{0,60}\bcomment\b"
-    r"[^:]{0,120}[.!]|"
-    rf"{_I_CANNOT}[^:;]{{0,90}}\bcomment\b"
-    r"[^:;,]{0,40}(?:,? (?:so|hence|therefore|thus) (?:I|here|this|posting)[^:;]{0,60})?[.!]|"
-    rf"(?:[Ss]ince|[Aa]s|[Bb]ecause) {_I_CANNOT}[^:;]{{0,60}}\bcomment\b[^:;]{{0,30}}, "
-    r"(?:I|this|here|so)\b[^:;]{0,60}\.|"
-    r"(?:Converted|Moved|Copied|Expanded|Promoted|Posted|Posting|Making)\b[^:;]{0,40}\b(?:comments?|OP)\b"
-    r"[^:;]{0,40}[.!]"
+    r"(?:Note: )?(?:This|It) (?:answer )?(?:is|was|should|would|started|might|may)\b"
+    rf"{_REST}{{0,60}}\bcomment\b{_REST}{{0,120}}[.!]|"
+    rf"{_I_CANNOT}{_REST}{{0,90}}\bcomment\b{_REST}{{0,40}}"
+    rf"(?:,? (?:so|hence|therefore|thus) (?:I|here|this|posting){_REST}{{0,60}})?[.!]|"
+    rf"(?:[Ss]ince|[Aa]s|[Bb]ecause) {_I_CANNOT}{_REST}{{0,60}}\bcomment\b{_REST}{{0,30}}, "
+    rf"(?:I|this|here|so)\b{_REST}{{0,60}}\.|"
+    rf"(?:Converted|Moved|Copied|Expanded|Promoted|Posted|Posting|Making)\b{_REST}{{0,40}}\b(?:comments?|OP)\b"
+    rf"{_REST}{{0,40}}[.!]"
 )
 # Others that are plain enough.
 _CERTAIN = pattern(
-    r"(?:(?:I['’]m |I am )?(?:so |very )?[Ss]orry (?:for|about)|[Ee]xcuse) my (?:\w+ ){0,2}English[^:;]{0,60}[.!]|"
-    r"(?:Sorry, )?English is(?: not|n['’]t) my (?:native|first|mother) (?:language|tongue)[^:;]{0,60}[.!]|"
-    rf"(?:I know )?(?:that )?{_OLD_QUESTION}[^:;,]{{0,60}}\.|"
-    r"(?:Sorry, )?[Tt]his is my (?:very )?first (?:answer|post)\b[^:;]{0,80}[.!]|"
-    rf"(?:But )?I(?:['’]m| am) (?:not an?|no) {_EXPERT}(?: (?:in|on|of|at|with) [^,:;]{{1,50}})?"
+    rf"(?:(?:I['’]m |I am )?(?:so |very )?[Ss]orry (?:for|about)|[Ee]xcuse) my (?:\w+ ){{0,2}}English"
+    rf"{_REST}{{0,60}}[.!]|"
+    rf"(?:Sorry, )?English is(?: not|n['’]t) my (?:native|first|mother) (?:language|tongue){_REST}{{0,60}}[.!]|"
+    rf"(?:I know )?(?:that )?{_OLD_QUESTION}(?:(?!,| but ){_REST}){{0,60}}\.|"
+    rf"(?:Sorry, )?[Tt]his is my (?:very )?first (?:answer|post)\b{_REST}{{0,80}}[.!]|"
+    rf"(?:But )?I(?:['’]m| am) (?:not an?|no) {_EXPERT}(?: (?:in|on|of|at|with) (?:(?!,){_REST}){{1,50}})?"
     r"(?:,? (?:though|however))?\."
 )
 _JOB = pattern(

@@ -220,7 +220,7 @@ def _is_only_a_mention(words: str) -> bool:
 
 def _without_opener(own: OwnText, sentence: Sentence, match: re.Match[str]) -> tuple[Edit, ...] | None:
     end = own.next_word(match.end())
-    if end >= sentence.end or NO_BEGINNING.match(own.own, end):
+    if end >= sentence.end or NO_BEGINNING.match(own.own, end) or own.text[end] in '"“':  # their words
         return None
     edits = own.without_opener(sentence.start, end)
     if not match["beside"]:
