@@ -28,7 +28,7 @@ MENDED = {
         ('The [bowline](https://e.org/b "A knot") holds under load.', "The bowline holds under load."),
         ("- [Bowline](https://e.org/b): a loop that holds.", "- Bowline: a loop that holds."),
         ("The bowline holds ([source](https://e.org/b)).", "The bowline holds."),
-        ("The bowline holds. See also [this page](https://e.org/b).", "The bowline holds."),
+        (f"{LONG} See also [this page](https://e.org/b).", LONG),
         ("It costs [5 \\* 3 = 15 pounds](https://e.org) in all places.", "It costs 5 \\* 3 = 15 pounds in all places."),
     ],
     "courtesies": [

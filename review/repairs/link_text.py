@@ -1,72 +1,42 @@
 """Links become their text where the text says all that the sentence needs.
 
-`[the bowline](https://..)` can stand as "the bowline"; "here", "this article", an address, or a list of references
-cannot: without the address the reader misses something. What only points on goes as a whole: "([source](..))", "For
-more see [this page](..)." If a link remains that can do neither, all links of the answer are left for the reviewer.
+`[the bowline](https://..)` can stand as "the bowline"; "here", "this article" or an address cannot: without the address
+the reader misses something. What only points on goes as a whole (pointers.py): "(see [this](..))", "See also: [..](..)".
+If a link remains that can do neither, or the rest speaks of what would go, all links are left for the reviewer.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from itertools import pairwise
 
 from review.criteria.links import ADDRESS, HTML_ADDRESS, MAY_HOLD_ADDRESS
 from review.criteria.parsed_response import Span, blanked
-from review.criteria.references import POST_OR_QUESTION, POST_OR_USER
+from review.criteria.references import POST_OR_QUESTION
+from review.repairs import pointers
+from review.repairs.linked_text import FEWEST_WORDS, MARK, NOUN, WORD, Block, Link, blocks
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
-BLOCKS = {"Paragraph", "Heading", "Item", "TableCell", "BlockQuote"}
-FEWEST_WORDS = 3  # outside of its links, for a block that is not a list of references
+ENOUGH_WORDS = 5  # whatever is in its links
 LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
-LONGEST_NAME = 3  # words
-FEWEST_OF_TITLE = 5  # words, of which the first is capitalized
+LONGEST_NAME = 5  # words
 LONGEST_LEAD = 100  # characters before a link in which words point to it
-LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
+FEWEST_KEPT = 8  # words of an answer, without code
+LARGEST_CUT = 0.5  # of an answer's words
 QUOTING = ("*", "_", '"', "'", "“", "‘", "`", "«", "\\")
-MARK = "\x00"  # where a link is in the text of its block
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
 _WEB = re.compile(r"(?:https?:)?//|/", re.I)
-_NOUN = (
-    "(?:links?|pages?|(?:web ?)?sites?|posts?|(?:blog|forum|news)(?: ?(?:posts?|entry|entries|articles?))?|articles?|"
-    "papers?|threads?|videos?|talks?|tutorials?|examples?|demos?|samples?|snippets?|gists?|fiddles?|repl|plunke?rs?|"
-    "codepens?|jsfiddles?|jsbins?|answers?|questions?|comments?|discussions?|documents?|docs?|pdfs?|guides?|manuals?|"
-    "readme|references?|refs?|sources?|details?|info(?:rmation)?|more|list|image|picture|photo|screenshot|diagram|"
-    "figure|chart|graph|plot|table|download|repo(?:sitory)?|project|code|source code|notebook|slides?|lecture notes|"
-    "book|chapter|section|release notes|changelog|bug(?: report)?|issues?|tickets?|patch|commit|proof|script)"
-)
-# A text that only points: "here", "this paper by Ada", "another question", "live demo", "[1]", "more details".
-_POINTS = re.compile(
-    r"\W*(?:(?:\w+ ){0,2}(?:here|there|this|that|these|those|it|them|one|ones|above|below|following|other|others|"
-    r"same|link(?:ed)?)"
-    r"|(?:(?:see|read|look|check|click|go|try|via|from|in|at|for|by|to|e\.g\.|eg|and|or|also|over|out|my|your|his|"
-    r"her|its|their|our|some|any|many|several|more|further|full|few|other|another|a|an|the|same|live|working|online|"
-    r"related|similar|previous|linked|referenced|mentioned|cited|author|free|local|direct|original|official|nice|"
-    r"good|great|excellent|useful|helpful|interesting|detailed|short|quick|simple|old|recent|new|first|second|one|"
-    r"two|three|wiki|wikipedia|blog|so|stack ?overflow|github|youtube|"
-    r"\d+) )*" + _NOUN + r"|(?:read|learn|see|find out|more)\b.{0,20}\bmore\b.*"
-    r"|(?:freely |free |also )?(?:available|downloadable)(?: (?:free|freely|online|for|as|in|pdf|print))*"
-    # "article that might help", "new paper on the subject"
-    r"|(?:\w+ )?(?:article|paper|post|page|"
-    r"video|talk|tutorial|thread|blog|essay|presentation)s? (?:on|in|at|from|by|about|which|that|explaining|"
-    r"describing|showing)\b.*"
-    r"|(?:\d+|[a-z]|[ivx]+)|[^\w]*)\W*",
-    re.I,
-)
-_POINTS_SOMEWHERE = re.compile(
-    r"\b(?:this|these|here|links?|click)\b|\W*(?:that|those|there|such|following|my|another|ones?)\b", re.I
-)
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
-    r"\b(?=[abflst])(?:"  # where a word begins, with one of their letters: a third of the time
-    r"links? (?:above|below|provided|i |here)|linked\b(?! lists?\b)"
-    r"|(?:the|this|that|these|those|above|following|both) (?:\w+ ){0,2}(?:links?(?! (?:between|of|function|to))|"
-    r"articles?|web ?pages?|blog posts?|videos?|tutorials?|threads?|talks?|essays?|slides|documents?|pdfs?)\b"
-    r"|(?:this|that|these|those|(?:first|second|last|latter|former|same|above)) (?:\w+ ){0,2}(?:books?|papers?|"
-    r"pages?|posts?|blogs?|(?:web)?sites?|reports?|scripts?|references?|courses?|notes)\b"
+    r"\b(?=[abcfhlstw])(?:"  # where a word begins, with one of their letters: a third of the time
+    r"links? (?:above|below|provided|i |here)|linked\b(?! lists?\b)|wiki(?:pedia)?[- ]links?\b"
+    r"|(?:the|this|that|these|those|above|following|both) (?:(?!to )\w+ ){0,2}(?:links?(?! (?:between|of|function|to))|"
+    r"articles?|web ?pages?|blog posts?|videos?|tutorials?|talks?|essays?|slides|pdfs?)\b"
+    r"|(?:(?:here are|a|some|few|couple of|several|two|three) (?:\w+ ){0,2}links|(?:this|that|above|linked) document)\b"
+    r"|(?<!one of )(?:this|that|these|those|(?:first|second|last|latter|former|same|above)) (?:\w+ ){0,2}(?:books?|papers?|"
+    r"pages?|posts?|blogs?|(?:web)?sites?|reports?|scripts?|courses?|notes)\b"
+    r"|(?:this|that|these|those|above|linked|first|second|last|latter|former) (?:references?|threads?)\b"
+    r"|(?:the|as in the|general) (?:general )?outline\b|as in the example\b"
     r"|see (?:section|sec\.|chapter|page|p\.|figure|fig\.|table|line))|(?:see|in) the \S{0,2}\.?\w+\S? file\b",
     re.I,
 )
@@ -74,20 +44,11 @@ _SPEAKS_OF_LINKS = re.compile(
 _FILE = re.compile(
     r"https?://(?:gist\.|pastebin\.|raw\.|(?:www\.)?(?:github|gitlab|bitbucket)\.\w+/.*/(?:blob|raw|tree|src)/)", re.I
 )
+_IN_REPOSITORY = re.compile(r"https?://(?:www\.)?(?:github|gitlab|bitbucket)\.", re.I)
+_FILE_NAME = re.compile(r"[\w./-]+\.\w{1,5}")
 _TAG = re.compile(r"/questions/tagged/")
 _SITE = re.compile(r"https?://[\w.]+\.(?:com|net)/?$")
 _BOOK = re.compile(r"amazon|rads\.stackoverflow|books\.google")
-# Where papers, books and posts are, whose titles are not part of a sentence.
-_OF_TITLES = re.compile(
-    r"arxiv|doi\.org|jstor|springer|sciencedirect|projecteuclid|ncbi|nature\.com|acm\.org|ieee|ams\.org|numdam|"
-    r"amazon|"
-    r"books\.google|scholar|citeseer|\.pdf\b|blog|/questions/\d|/q/\d|youtube|medium\.com|news",
-    re.I,
-)
-_ADDRESS = re.compile(
-    r"\w+://|\bwww\.|(?:^|\s)[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca|eu|au|info|me|ly)(?:/|"
-    r"\b)(?![(\w-])"
-)
 # A text that names something unknown, and words before it that promise to show it: "here is [an example]".
 _INDEFINITE = re.compile(r"\W*(?:an?|some|another|one|two|three|several|many|other|more)\b", re.I)
 _SHOWS = re.compile(
@@ -97,226 +58,220 @@ _SHOWS = re.compile(
     re.I,
 )
 _LEADS_TO = re.compile(
-    r"(?:\b(?:visit|go to|available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under)|"
-    rf"link(?:ed)? to|this|here|click|following|watch|follow|this (?:\w+ )?{_NOUN})"
+    rf"(?:\b(?:visit|go to|link(?:ed)? to|this|here|click|following|watch|follow|this (?:\w+ )?{NOUN})"
     r"|\b(?:source|via|from|credits?|link|url|cf|ref|page|blog|site|homepage|project|docs|documentation)\.?:)\W*$"
-    r"|\bhere(?:['’]?s| is| are| was)\b[^.!?\n]*$|\b(?:my|our)(?: \w+)? $",
+    r"|(?:^|[.!?:]\s+|\b(?:and|also|then) )here(?:['’]?s| is| are| was)\b[^.,!?\n]*$",
     re.I,
 )
 _NAME = re.compile(r"[A-Z0-9_.]|\(\)")
 _ENCYCLOPEDIA = re.compile(r"wiki|mathworld|ncatlab|britannica|plato\.stanford|dictionary|proofwiki", re.I)
+_HAS_IT = re.compile(
+    r"\b(?:available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under))\W*$", re.I
+)
 # Before a text that is not a name: "a", "their", "have", so that it tells of one thing which only the address names.
 _UNNAMED = re.compile(
-    r"\b(?:an?|some|another|several|many|few|two|three|his|her|their|its|have|has|see|read|with|via|from|using|use|"
-    r"by|at)"
-    r"(?: [\w-]+)? $",
+    r"\b(?:some|another|several|many|few|two|three|my|our|his|her|their|its|see|read)(?: (?!the )[\w-]+)? $", re.I
+)
+_OWNED = re.compile(r"\b(?:have|has)(?: (?!the )[\w-]+)? $", re.I)
+_DESCRIBED = re.compile(r" (?:for|to|that|which|of|in)\b")
+# Before a text that is neither a name nor a term.
+_UNNAMED_TERM = re.compile(r"\b(?:an?|with|via|from|using|use|by|at)(?: (?!the )[\w-]+)? $", re.I)
+_GENERIC = re.compile(
+    r"\b(?:tools?|library|libraries|packages?|scripts?|plug-?ins?|modules?|programs?|software|apps?|applications?|"
+    r"services?|servers?|frameworks?|utility|utilities|extensions?|solutions?|algorithms?|methods?|approach(?:es)?|"
+    r"functions?|databases?|data ?sets?|data|wrappers?|converters?|editors?|generators?|clients?|class(?:es)?|"
+    r"projects?|systems?|implementations?|techniques?|models?|ways?|things?|options?|ports?|research|study|studies|"
+    r"results?|work|experiments?|books?|files?|formats?|lists?|theorems?|lemmas?)$"
+)
+_READ = re.compile(r"\b(?:see|read|check out|consult|look at)(?: also| e\.g\.,?)?:? $", re.I)
+_OF_A_WORK = re.compile(
+    r"\b(?:book|paper|article|essay|novel|textbook|talk|report|post|titled|called|entitled):? $", re.I
+)
+_BY = re.compile(r",? by [A-Z]")
+_LOOKED_AT = re.compile(
+    r"\b(?:see|read|check|check out|consult|look at|refer to|visit)(?: also| e\.g\.,?)?:?(?: the| this| their| an?)? $",
     re.I,
 )
+_ENDS = re.compile(r"\s*(?:[.!?]?\s*$|[.!?]\s)")
+_NO_SUBJECT = re.compile(r"\s*(?:[^\w\s(`$]|$)")
+_VERB = re.compile(r"[a-z]+(?:ed|ing)")
+# "Klein (2003)", which only a list of references explains.
+_AUTHOR_AND_YEAR = re.compile(
+    r"[A-Z][\w'’-]+(?:,? (?:and|&|et al\.?|[A-Z][\w'’.-]+)){0,5}"
+    r"(?:,? ?[(\[]?(?:19|20)\d\d[a-z]?[)\]]?|(?<= et al)\.?|(?<= et al\.))"
+)
+_SURNAME = re.compile(r"[A-Z][\w'’-]+")
+_BY_SOMEONE = re.compile(r"\bby [A-Z]|\((?:[^()]{0,40}[ ,])?(?:19|20)\d\d\)")
+# Of what was taken out, and what a page that is only named may be a guide to.
+_OF_A_SOURCE = re.compile(
+    r"\b(?:tutorials?|articles?|papers?|pages?|posts?|books?|examples?|guides?|videos?|talks?|lists?|scripts?|"
+    r"documents?|threads?|sites?|websites?|chapters?|courses?|documentation|manuals?|projects?|repository|slides|"
+    r"discussions?|questions?|surveys?|references?|libraries|library|packages?|tools?)\b",
+    re.I,
+)
+_OF_STEPS = re.compile(r"\b(?:tutorials?|outlines?|examples?|guides?|instructions|walk-?throughs?)\b", re.I)
+_BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
+_TARGET = re.compile(r"\]\([^)\s]*\)|<?\w+://\S*")  # addresses
 _OF_A_PAGE = re.compile(
     r" (?:wiki(?:pedia)? )?(?:entry|article|pages?|site|website|link|post|question|answer|paper|video)\b", re.I
-)
-# Around links that are all of a parenthesis, as in "(see [here] or [here] for details)".
-_OPENS = re.compile(
-    r":?(?:[ \t]*\n[ \t>]*)?[ \t]*\((?:(?:see|cf|e\.g|for example|for instance|also|here|from|via|source|docs?|link|"
-    r"more)[.:,]*\s*)*$",
-    re.I,
-)
-_BETWEEN = re.compile(
-    r"(?:[\s,;/|]|\band\b|\bor\b|\balso\b|\bsee\b|\bfor (?:more |further )?(?:details?|info(?:rmation)?|"
-    r"more)\b)*",
-    re.I,
-)
-# A sentence that offers more than the answer needs.
-_FURTHER = re.compile(
-    r"(?:for (?:\w+ ){0,3}?(?:more|further|additional|full) (?:details?|info|information|reading|explanation|"
-    r"discussion|examples?|on|about)\b|for (?:details|further)\b|(?:some |much |a lot )?more (?:details?|info|"
-    r"information|examples?|reading|on|about)\b|(?:you|one) (?:can|could|may|might) (?:also )?(?:find|read|see|learn|"
-    r"get) (?:\w+ ){0,3}?(?:more|further|details?|additional)\b|see also\b|also see\b|further (?:reading|details?|"
-    r"info|information)\b|if you(?:['’]d| would|['’]re| are)? (?:want|wish|like|need|"
-    r"interested)\b[^.]{0,40}?\b(?:more|details?|further)\b|"
-    r"(?:read|learn|find out) more\b|see (?:\[\w+\]|here|this)\S* for (?:more|further|details)\b)",
-    re.I,
-)
-# With the links blanked out: "See ____ and ____." "(Cf. ____ for some background.)"
-_SEE = re.compile(
-    r"\(?(?:see|cf\.?|take a look at|have a look at)(?: also)?,?(?: e\.g\.,?| for (?:example|"
-    r"instance),?)? _+(?:(?:, | and |, and | or )_+)*(?: for (?:an? |some |more |further |"
-    r"the )?(?:\w+ )?(?:background|overview|introduction|discussion|details?|examples?|"
-    r"explanations?|info|information|references?)\b[^.]{0,40})?[.!]?\)?[.!]?",
-    re.I,
-)
-_SPEAKS_OF_IT = re.compile(
-    r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|in particular|especially|then|also|so|but|"
-    r"however|"
-    r"now|finally|second(?:ly)?|instead|otherwise|again)\b",
-    re.I,
 )
 # "Use [Robocopy]", before a name that is all that is recommended.
 _RECOMMENDS = re.compile(
     r"(?:(?:i|you|we|they) (?:can |could |would |might |may |should |also )*|just |please )?"
-    r"(?:use|try|consider|recommend|like|prefer|install|love|suggest)d?\b[^:]*$",
+    r"(?:why not )?(?:use|try|consider|recommend|like|prefer|install|love|suggest)d?\b[^:]*$",
     re.I,
 )
-# The mark comes first, for which Python searches fast.
-_SENTENCE_END = re.compile(
-    r"[.!?](?<!\be\.g.)(?<!\bi\.e.)(?<!\bcf.)(?<!\bvs.)(?<!\bal.)(?<!\betc.)(?<!\b[A-Z].)[)\"”]?(?=\s|$)"
-)
-
-
-@dataclass
-class _Block:
-    """A paragraph or the like."""
-
-    kind: str
-    around: tuple[str, ...]  # the blocks that it is in
-    source: str  # the text that it is a part of
-    start: int
-    end: int
-    text: str = ""  # with MARK in the place of each link
-    links: list[_Link] = field(default_factory=list)
-
-    @cached_property
-    def end_of_link(self) -> dict[int, int]:
-        """The ends of the links, but for those to posts and users, by their starts."""
-        return {link.start: link.end for link in self.links if not _names_post_or_user(link)}
-
-    @cached_property
-    def prose(self) -> str:
-        """Its source with the links blanked out."""
-        links = [Span(link.start - self.start, link.end - self.start) for link in self.links]
-        return blanked(self.source[self.start : self.end], links, "_")
-
-    @cached_property
-    def sentence_ends(self) -> list[int]:
-        """Where in the source its sentences end, and it itself."""
-        return [*(self.start + match.end() for match in _SENTENCE_END.finditer(self.prose)), self.end]
-
-
-@dataclass
-class _Link:
-    start: int
-    end: int
-    kind: str  # "Inline", "Autolink", "Reference" ..
-    address: str
-    text: str = ""
-    text_end: int = 0  # where its last element ends
-    has_image: bool = False
-
-    @property
-    def is_url(self) -> bool:
-        """Whether it leads to another page."""
-        return not self.address.startswith("#") and not self.address.lower().startswith("mailto:")
-
-    @property
-    def is_image(self) -> bool:
-        """Whether it is an image that leads somewhere, which is none of this rule's business."""
-        return self.has_image and not self.text.strip()
 
 
 def may_find(text: str) -> bool:
-    return "](" in text or "://" in text
+    return "](" in text or "://" in text or "www." in text
 
 
 def find(parsed: MarkdownText) -> Found:
     """The edits that take the addresses out of a text, if all of them can go."""
-    every = list(_blocks(parsed))
-    blocks = [block for block in every if any(link.is_url and not link.is_image for link in block.links)]
-    if not blocks:
+    every = blocks(parsed)
+    if not any(not link.is_image for block in every for link in block.urls):
         return NOTHING
+    if HTML_ADDRESS.search(parsed.text) or _has_images(parsed):
+        return Found(left=True)
+    cuts = pointers.reference_blocks(parsed, every)
     places: list[tuple[Edit, ...]] = []
-    for block in blocks:
-        found = _repaired(block)
+    for block in every:
+        found = _repaired(block, cuts)
         if found is None:
             return Found(left=True)
         places += found
-    # The slower looks at the whole text come last: most links that must stay were found by now.
-    if any(_SPEAKS_OF_LINKS.search(block.text) for block in every) or (places and _has_bare_address(parsed)):
-        return Found(left=True)
-    return Found(tuple(places))
+    places = _joined(parsed.text, [*places, *((cut,) for cut in cuts)])
+    return Found(tuple(places)) if _rest_stands(parsed, places) else Found(left=True)
 
 
-def _has_bare_address(parsed: MarkdownText) -> bool:
-    """Whether there are addresses that are not links, or links in raw HTML: the repair of the others would not help."""
-    if HTML_ADDRESS.search(parsed.text):
-        return True
-    links = [Span(one.start, one.end) for one in parsed.elements if one.kind == "Start" and one.value == "Link"]
-    rest = blanked(parsed.text, links + parsed.protected)
-    return bool(MAY_HOLD_ADDRESS.search(rest) and ADDRESS.search(rest))
+def _joined(text: str, places: list[tuple[Edit, ...]]) -> list[tuple[Edit, ...]]:
+    """The same places in order, those cuts as one that have only spaces between them, with the blank lines after them."""
+    joined: list[tuple[Edit, ...]] = []
+    for place in sorted(places):
+        if joined and len(place) == len(joined[-1]) == 1 and not place[0].new:
+            last = joined[-1][0]
+            if not last.new and not text[last.end : place[0].start].strip():
+                joined[-1] = (Edit(last.start, place[0].end),)
+                continue
+        joined.append(place)
+    return [(_with_blank_lines(text, place[0]),) if len(place) == 1 else place for place in joined]
 
 
-def _blocks(parsed: MarkdownText) -> Iterator[_Block]:
-    blocks = [_Block("", (), parsed.text, 0, len(parsed.text))]
-    link: _Link | None = None
-    for element in parsed.elements:
-        block = blocks[-1]
-        match element.kind, element.value:
-            case "Text" | "Code" | "InlineMath" | "SoftBreak" | "HardBreak", value:
-                if link:
-                    link.text += value or " "
-                else:
-                    block.text += value or " "
-            case "Start", tag if tag in BLOCKS:
-                blocks.append(_Block(tag, (*block.around, block.kind), parsed.text, element.start, element.end))
-            case "End", tag if tag in BLOCKS:
-                yield blocks.pop()
-            case "Start", "Link":
-                attributes = element.attributes or {}
-                link = _Link(element.start, element.end, attributes["link_type"], attributes["dest_url"])
-                block.text += MARK
-                block.links.append(link)
-            case "End", "Link":
-                link = None
-            case "Start", "Image" if link:
-                link.has_image, link.text_end = True, element.end
-        if link and element.kind != "Start":
-            link.text_end = max(link.text_end, element.end)
-    yield from blocks
+def _with_blank_lines(text: str, cut: Edit) -> Edit:
+    """A cut of whole lines with the blank lines after it, or before it at the end of the text."""
+    start, end = cut.start, cut.end
+    if text[start - 1 : start] in {"", "\n"} and (text[end - 1 : end] == "\n" or end == len(text)):
+        end += len(_BLANK_LINES.match(text, end)[0])  # type: ignore[index]
+    if end == len(text):
+        start = len(text[:start].rstrip())
+    return cut._replace(start=start, end=end)
 
 
-def _repaired(block: _Block) -> list[tuple[Edit, ...]] | None:
-    """The edits of a block; None if one of its links must stay."""
+def _has_images(parsed: MarkdownText) -> bool:
+    return any(one.kind == "Start" and one.value == "Image" for one in parsed.elements)
+
+
+def _rest_stands(parsed: MarkdownText, places: list[tuple[Edit, ...]]) -> bool:
+    """Whether what is left has no address, is most of it, and never speaks of what would go."""
+    gone = [Span(edit.start, edit.end) for place in places for edit in place]
+    with_code = blanked(parsed.text, gone)
+    rest = blanked(with_code, parsed.protected).replace("\n", " ")
+    if (MAY_HOLD_ADDRESS.search(rest) and ADDRESS.search(rest)) or _SPEAKS_OF_LINKS.search(rest):
+        return False
+    cut = " ".join(_TARGET.sub("", parsed.text[place[0].start : place[0].end]) for place in places if len(place) == 1)
+    kept, lost = len(WORD.findall(with_code)), len(WORD.findall(cut))
+    if lost >= FEWEST_WORDS and (kept < FEWEST_KEPT or lost > LARGEST_CUT * (kept + lost)):
+        return False
+    left = " ".join(parsed.text[one.end : other.start] for one, other in filter(_is_pair, places))
+    return not _speaks_of(_OF_A_SOURCE, cut, rest) and not _speaks_of(_OF_STEPS, left, rest)
+
+
+def _is_pair(place: tuple[Edit, ...]) -> bool:
+    """Whether it leaves the text of a link."""
+    return len(place) == 2
+
+
+def _speaks_of(nouns: re.Pattern[str], text: str, rest: str) -> bool:
+    """Whether the rest speaks of one of these things that a text has, as "the tutorial"."""
+    found = {noun.lower().rstrip("s") for noun in nouns.findall(text)}
+    if "paper" in found or "article" in found:
+        found.add("author")
+    if "tutorial" in found:
+        found |= {"outline", "step"}
+    return bool(found) and bool(
+        re.search(rf"\b(?:the|this|that|these|those|both|its) (?:\w+ )?(?:{'|'.join(sorted(found))})s?\b", rest, re.I)
+    )
+
+
+def _repaired(block: Block, cuts: list[Edit]) -> list[tuple[Edit, ...]] | None:
+    """The edits of a block, but for what the cuts take out; None if one of its links must stay."""
     stands = _stands(block)
     places: list[tuple[Edit, ...]] = []
-    before, end = "", block.start
-    pieces = block.text.split(MARK)
-    for link, piece, after in zip(block.links, pieces, pieces[1:], strict=False):
-        before += piece
-        if link.is_url and link.start >= end:
-            if (
-                stands
-                and _is_plain(block.source, link)
-                and _says_enough(link, before, after)
-                and not _is_aside(block, link)
-            ):
-                places.append(_unlinked(block.source, link, before))
-            elif pointer := _parenthesis(block, link) or _pointing_sentence(block, link, end):
-                while places and places[-1][0].start >= pointer.start:
-                    places.pop()
-                places.append((pointer,))
-                end = pointer.end
-            else:
-                return None
-        before += link.text
+    around = _around(block)
+    end = block.start
+    for link in block.urls:
+        if link.is_image or link.start < end or any(cut.start <= link.start < cut.end for cut in cuts):
+            continue
+        before, after = around.get(link.start, ("", ""))
+        pointer = pointers.aside_sentence(block, link, end)
+        if not pointer:
+            if stands and _can_be_text(block, link, before, after):
+                places.append(_unlinked(block.source, link, before, after))
+                continue
+            pointer = (
+                pointers.parenthesis(block, link)
+                or pointers.clause(block, link, end)
+                or pointers.sentence(block, link, end)
+            )
+        if not pointer:
+            return None
+        while places and places[-1][0].start >= pointer.start:
+            places.pop()
+        places.append((pointer,))
+        end = pointer.end
     return places
 
 
-def _stands(block: _Block) -> bool:
+def _around(block: Block) -> dict[int, tuple[str, str]]:
+    """The text before and after each link, by its start."""
+    around, before = {}, ""
+    for link, (piece, after) in zip(block.links, pairwise(block.text.split(MARK)), strict=False):
+        before += piece
+        around[link.start] = (before[-2 * LONGEST_LEAD :], after)
+        before += link.text
+    return around
+
+
+def _stands(block: Block) -> bool:
     """Whether there is a text around the links, or names alone, as in a list of programs, and no list of references."""
     links = [link for link in block.links if link.is_url]
-    outside, inside = _WORD.findall(block.text), sum(len(link.text) for link in links)
+    outside, inside = WORD.findall(block.text), sum(len(link.text) for link in links)
     if any(_is_alone(block.source, link) for link in links) and block.kind != "Heading":
         return False
-    if len(outside) >= FEWEST_WORDS and inside <= LARGEST_SHARE * (inside + sum(map(len, outside))):
+    share = inside / max(inside + sum(map(len, outside)), 1)
+    if len(outside) >= FEWEST_WORDS and (share <= LARGEST_SHARE or len(outside) >= ENOUGH_WORDS):
+        return True
+    if len(outside) > 1 and _BY_SOMEONE.search(block.text):
         return True
     names = all(len(link.text.split()) <= LONGEST_NAME and not POST_OR_QUESTION.match(link.address) for link in links)
     return block.kind == "Heading" or (names and bool(_RECOMMENDS.match(block.text)))
 
 
-def _unlinked(text: str, link: _Link, before: str) -> tuple[Edit, Edit]:
+def _can_be_text(block: Block, link: Link, before: str, after: str) -> bool:
+    return (
+        _is_plain(block.source, link)
+        and _says_enough(block.source, link, before, after)
+        and not _is_aside(block, link)
+        and not pointers.is_links_only(block, link)
+    )
+
+
+def _unlinked(text: str, link: Link, before: str, after: str) -> tuple[Edit, Edit]:
     """The edits that leave the text of a link, in quotation marks where it is a title or a tag amid a sentence."""
     plain = text[link.start + 1 : link.text_end]
     quoted = (
-        (_TAG.search(link.address) or _is_title(link))
+        (_TAG.search(link.address) or link.is_title or _is_read(link, before, after))
         and not any(mark in plain for mark in QUOTING)
         and not before.rstrip("([").endswith(QUOTING)
     )
@@ -324,107 +279,89 @@ def _unlinked(text: str, link: _Link, before: str) -> tuple[Edit, Edit]:
     return Edit(link.start, link.start + 1, mark), Edit(link.text_end, link.end, mark)
 
 
-def _is_title(link: _Link) -> bool:
-    """Whether the text is the title of a paper, an article or a question, which is not part of the sentence."""
+def _is_read(link: Link, before: str, after: str) -> bool:
+    """Whether it is the title of what one is to read: "See [Evolving robots learn to lie]", "[Knots] by Ada"."""
     words = link.text.split()
-    if len(words) < FEWEST_WORDS or not words[0][0].isupper():
+    if not words or not words[0][0].isupper() or _ENCYCLOPEDIA.search(link.address):
         return False
-    if "?" in link.text or ": " in link.text:
+    if len(words) > FEWEST_WORDS and _READ.search(before):
         return True
-    big = sum(word[0].isupper() or len(word) < 4 for word in words)
-    known, unknown = _OF_TITLES.search(link.address), "wikipedia" not in link.address and 2 * big > len(words)
-    return len(words) >= FEWEST_OF_TITLE and bool(known or unknown)
-
-
-def _is_aside(block: _Block, link: _Link) -> bool:
-    """Whether it is a remark in parentheses that only leads on: "([how to measure distance](..))"."""
-    return (
-        not any(map(str.isupper, link.text))
-        and "`" not in block.source[link.start : link.text_end]
-        and bool(_parenthesis(block, link))
+    return len(words) >= FEWEST_WORDS and bool(
+        _BOOK.search(link.address) or _OF_A_WORK.search(before) or _BY.match(after)
     )
 
 
-def _is_alone(text: str, link: _Link) -> bool:
+def _is_aside(block: Block, link: Link) -> bool:
+    """Whether it is a remark in parentheses that only leads on, and no term: "([how to measure distance](..))"."""
+    if any(map(str.isupper, link.text)) or "`" in block.source[link.start : link.text_end]:
+        return False
+    around = pointers.parenthesis(block, link)
+    return bool(around) and (
+        len(link.text.split()) >= FEWEST_WORDS or any(link.end <= one.start < around.end for one in block.urls)
+    )
+
+
+def _is_alone(text: str, link: Link) -> bool:
     """Whether nothing else is on its line."""
     begin, end = text.rfind("\n", 0, link.start) + 1, text.find("\n", link.end)
     around = text[begin : link.start] + text[link.end : end if end >= 0 else None]
-    return not _WORD.search(around)
+    return not WORD.search(around)
 
 
-def _is_plain(text: str, link: _Link) -> bool:
+def _is_plain(text: str, link: Link) -> bool:
     """Whether it is [text](address), to a page of the web that is not an answer, comment or user of these sites."""
     return (
         link.kind == "Inline"
         and bool(_WEB.match(link.address))
         and not link.has_image
         and text.startswith("](", link.text_end)
-        and not _FILE.match(link.address)
+        and not (
+            _FILE.match(link.address) and not (_IN_REPOSITORY.match(link.address) and _FILE_NAME.fullmatch(link.text))
+        )
         and not (_SITE.match(link.address) and link.text.isupper())
-        and not (_BOOK.search(link.address) and not _is_title(link) and not text.startswith(QUOTING, link.start + 1))
+        and not (_BOOK.search(link.address) and not _names_book(text, link))
         and "[" not in link.text
-        and not _names_post_or_user(link)
+        and not link.names_user_or_post
     )
 
 
-def _names_post_or_user(link: _Link) -> bool:
-    """Whether it is for criterion 4, which would not find it without the address."""
-    return bool((post := POST_OR_USER.match(link.address)) and (post["user"] or post["comment"] or post["answer"]))
+def _names_book(text: str, link: Link) -> bool:
+    words = link.text.split()
+    return (
+        link.is_title
+        or text.startswith(QUOTING, link.start + 1)
+        or (len(words) >= FEWEST_WORDS and all(word[0].isupper() or len(word) < 4 for word in words))
+    )
 
 
-def _says_enough(link: _Link, before: str, after: str) -> bool:
+def _says_enough(text: str, link: Link, before: str, after: str) -> bool:
     """Whether a reader without the address misses nothing: the text is a name, a term, or a part of the sentence."""
     words, before = " ".join(link.text.split()), before[-LONGEST_LEAD:]
-    is_name = bool(_NAME.search(words)) or bool(_ENCYCLOPEDIA.search(link.address))
+    is_name = _is_name(link, words)
     return not (
-        not _WORD.search(words)
-        or _POINTS.fullmatch(words)
-        or _POINTS_SOMEWHERE.search(words)
-        or _ADDRESS.search(words)
+        link.only_points
         or _LEADS_TO.search(before)
-        or (_INDEFINITE.match(words) and _SHOWS.search(before))
+        or (_HAS_IT.search(before) and not words[:1].isupper())
+        or (_INDEFINITE.match(words) and _SHOWS.search(before) and not link.is_title)
         or (not is_name and _UNNAMED.search(before))
+        or (not is_name and _OWNED.search(before) and not _DESCRIBED.match(after))
+        or (not is_name and not _is_term(words) and _UNNAMED_TERM.search(before))
+        or (not is_name and before.rstrip().endswith(":") and _ENDS.match(after))
+        or (_AUTHOR_AND_YEAR.fullmatch(words) and text.count(_SURNAME.findall(words)[0]) == 1)
+        or (link.is_page and _LOOKED_AT.search(before))
+        or (_VERB.fullmatch(words) and _ENCYCLOPEDIA.search(link.address) and words not in link.address.lower())
+        or (not before.strip() and len(words.split()) > FEWEST_WORDS and not link.is_title and _NO_SUBJECT.match(after))
         or _OF_A_PAGE.match(after)
     )
 
 
-def _parenthesis(block: _Block, link: _Link) -> Edit | None:
-    """The parenthesis that has nothing in it but this link, and perhaps others after it."""
-    text = block.source
-    begin = max(block.start, link.start - LONGEST_LEAD)
-    opening = _OPENS.search(text[begin : link.start])
-    if not opening:
-        return None
-    end = link.start
-    while end in block.end_of_link:
-        between = _BETWEEN.match(text, block.end_of_link[end])
-        assert between  # it matches nothing, too
-        end = between.end()
-    if not text.startswith(")", end):
-        return None
-    start, after = begin + opening.start(), text[end + 1 : end + 2]
-    start += text[start] == ":" and after not in {".", ",", ";"}  # a colon that something else follows stays
-    return Edit(start, end + 1, " " if after.isalnum() else "")
+def _is_name(link: Link, words: str) -> bool:
+    """Whether it has the form of a name, or its address has it: "[pandoc](https://pandoc.org)"."""
+    if _NAME.search(words) or _ENCYCLOPEDIA.search(link.address):
+        return True
+    return " " not in words and not _GENERIC.search(words) and words in link.address.lower()
 
 
-def _pointing_sentence(block: _Block, link: _Link, begin: int) -> Edit | None:
-    """The sentence around the link, if it only offers more to read, and none after it speaks of that.
-
-    begin: where the search for its beginning starts.
-    """
-    if block.kind != "Paragraph" or any(block.around):
-        return None
-    at = bisect_right(block.sentence_ends, link.start)
-    start = max(begin, block.sentence_ends[at - 1]) if at else begin
-    end = block.sentence_ends[at]
-    addresses = sum(one.end - one.text_end for one in block.links if start <= one.start < end)
-    sentence = block.source[start:end].strip()
-    blank, rest = block.prose[start - block.start : end - block.start].strip(), block.prose[end - block.start :]
-    if (
-        not (_FURTHER.match(sentence.lstrip("( ")) or _SEE.fullmatch(blank))
-        or len(sentence) - addresses > LONGEST_POINTER
-    ):
-        return None
-    if sentence.endswith(":") or _SPEAKS_OF_IT.match(block.source, end):
-        return None
-    return Edit(start, end if rest.strip() else block.end)
+def _is_term(words: str) -> bool:
+    """Whether it is a term of some words, as "list comprehension", and no kind of program, as "file converter"."""
+    return " " in words and not _GENERIC.search(words)
