@@ -18,10 +18,10 @@ from review.repairs.linked_text import FEWEST_WORDS, MARK, NOUN, WORD, Block, Li
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
 ENOUGH_WORDS = 5  # whatever is in its links
-LARGEST_SHARE = 0.7  # of a block's letters that may be in its links
+LARGEST_SHARE = 0.75  # of a block's letters that may be in its links
 LONGEST_NAME = 5  # words
 LONGEST_LEAD = 100  # characters before a link in which words point to it
-FEWEST_KEPT = 8  # words of an answer, without code
+FEWEST_KEPT = 12  # words of an answer, without code
 LARGEST_CUT = 0.5  # of an answer's words
 QUOTING = ("*", "_", '"', "'", "“", "‘", "`", "«", "\\")
 
@@ -29,15 +29,18 @@ _WEB = re.compile(r"(?:https?:)?//|/", re.I)
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
     r"\b(?=[abcfhlstw])(?:"  # where a word begins, with one of their letters: a third of the time
-    r"links? (?:above|below|provided|i |here)|linked\b(?! lists?\b)|wiki(?:pedia)?[- ]links?\b"
+    r"links? (?:above|below|provided|i |here)|(?:i|you|['’]ve|have|has|the|this|that|one) linked\b(?! lists?\b)|wiki(?:pedia)?[- ]links?\b"
     r"|(?:the|this|that|these|those|above|following|both) (?:(?!to )\w+ ){0,2}(?:links?(?! (?:between|of|function|to))|"
-    r"articles?|web ?pages?|blog posts?|videos?|tutorials?|talks?|essays?|slides|pdfs?)\b"
+    r"articles?|web ?pages?|blog posts?|videos?|tutorials?|essays?|slides|pdfs?)\b"
     r"|(?:(?:here are|a|some|few|couple of|several|two|three) (?:\w+ ){0,2}links|(?:this|that|above|linked) document)\b"
-    r"|(?<!one of )(?:this|that|these|those|(?:first|second|last|latter|former|same|above)) (?:\w+ ){0,2}(?:books?|papers?|"
-    r"pages?|posts?|blogs?|(?:web)?sites?|reports?|scripts?|courses?|notes)\b"
-    r"|(?:this|that|these|those|above|linked|first|second|last|latter|former) (?:references?|threads?)\b"
+    r"|(?<!one of )(?:this|these|those|that(?! the| such)) (?:\w+ ){0,2}(?:books?|papers?|pages?|posts?|blogs?|websites?|"
+    r"reports?|scripts?|courses?|notes|talks?)\b|(?:these|those|that|both) sites?\b"
+    r"|(?:first|second|last|latter|former|same|above) (?:books?|papers?|pages?|posts?|blogs?|(?:web)?sites?|reports?|"
+    r"scripts?|talks?)\b"
+    r"|(?:this|these|those|above|linked|first|second|last|latter|former) references?\b"
+    r"|(?:this|that|these|those|above|linked) threads?\b"
     r"|(?:the|as in the|general) (?:general )?outline\b|as in the example\b"
-    r"|see (?:section|sec\.|chapter|page|p\.|figure|fig\.|table|line))|(?:see|in) the \S{0,2}\.?\w+\S? file\b",
+    r"|slides? \d|see (?:section|sec\.|chapter|page|p\.|figure|fig\.|table|line))|see the \S{0,2}\.?\w+\S? file\b",
     re.I,
 )
 # Files and programs, without which code that uses them does not run.
@@ -45,7 +48,7 @@ _FILE = re.compile(
     r"https?://(?:gist\.|pastebin\.|raw\.|(?:www\.)?(?:github|gitlab|bitbucket)\.\w+/.*/(?:blob|raw|tree|src)/)", re.I
 )
 _IN_REPOSITORY = re.compile(r"https?://(?:www\.)?(?:github|gitlab|bitbucket)\.", re.I)
-_FILE_NAME = re.compile(r"[\w./-]+\.\w{1,5}")
+_FILE_NAME = re.compile(r"[\w./-]+\.\w{1,5}|\w+_\w+(?:\(\))?")
 _TAG = re.compile(r"/questions/tagged/")
 _SITE = re.compile(r"https?://[\w.]+\.(?:com|net)/?$")
 _BOOK = re.compile(r"amazon|rads\.stackoverflow|books\.google")
@@ -65,6 +68,7 @@ _LEADS_TO = re.compile(
 )
 _NAME = re.compile(r"[A-Z0-9_.]|\(\)")
 _ENCYCLOPEDIA = re.compile(r"wiki|mathworld|ncatlab|britannica|plato\.stanford|dictionary|proofwiki", re.I)
+_OF_SOMETHING = re.compile(r"\b(?:from|of|in|by|with)(?: the)?(?: \w+)? $", re.I)
 _HAS_IT = re.compile(
     r"\b(?:available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under))\W*$", re.I
 )
@@ -101,6 +105,7 @@ _AUTHOR_AND_YEAR = re.compile(
     r"(?:,? ?[(\[]?(?:19|20)\d\d[a-z]?[)\]]?|(?<= et al)\.?|(?<= et al\.))"
 )
 _SURNAME = re.compile(r"[A-Z][\w'’-]+")
+_NAME_AND_REMARK = re.compile(rf"{MARK}(?::| [-–—]| \() ?\S*\w")
 _BY_SOMEONE = re.compile(r"\bby [A-Z]|\((?:[^()]{0,40}[ ,])?(?:19|20)\d\d\)")
 # Of what was taken out, and what a page that is only named may be a guide to.
 _OF_A_SOURCE = re.compile(
@@ -110,7 +115,8 @@ _OF_A_SOURCE = re.compile(
     re.I,
 )
 _OF_STEPS = re.compile(r"\b(?:tutorials?|outlines?|examples?|guides?|instructions|walk-?throughs?)\b", re.I)
-_BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
+_MARKER = re.compile(r"[ \t]?\\?\[(?P<number>\d{1,2})\\?\]")
+_BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)*")
 _TARGET = re.compile(r"\]\([^)\s]*\)|<?\w+://\S*")  # addresses
 _OF_A_PAGE = re.compile(
     r" (?:wiki(?:pedia)? )?(?:entry|article|pages?|site|website|link|post|question|answer|paper|video)\b", re.I
@@ -135,6 +141,7 @@ def find(parsed: MarkdownText) -> Found:
     if HTML_ADDRESS.search(parsed.text) or _has_images(parsed):
         return Found(left=True)
     cuts = pointers.reference_blocks(parsed, every)
+    cuts += _markers(parsed, every, cuts)
     places: list[tuple[Edit, ...]] = []
     for block in every:
         found = _repaired(block, cuts)
@@ -143,6 +150,23 @@ def find(parsed: MarkdownText) -> Found:
         places += found
     places = _joined(parsed.text, [*places, *((cut,) for cut in cuts)])
     return Found(tuple(places)) if _rest_stands(parsed, places) else Found(left=True)
+
+
+def _markers(parsed: MarkdownText, every: list[Block], cuts: list[Edit]) -> list[Edit]:
+    """The edits that take out "[1]" and the like, which lead to a list of references that would go."""
+    gone = [Span(cut.start, cut.end) for cut in cuts]
+    count = sum(any(span.start <= link.start < span.end for span in gone) for block in every for link in block.urls)
+    rest = blanked(
+        parsed.text, gone + parsed.protected + [Span(link.start, link.end) for block in every for link in block.links]
+    )
+    return [
+        Edit(
+            match.start(),
+            match.end() + (rest[match.start() - 1 : match.start()] == "." == rest[match.end() : match.end() + 1]),
+        )
+        for match in _MARKER.finditer(rest)
+        if 0 < int(match["number"]) <= count
+    ]
 
 
 def _joined(text: str, places: list[tuple[Edit, ...]]) -> list[tuple[Edit, ...]]:
@@ -160,11 +184,12 @@ def _joined(text: str, places: list[tuple[Edit, ...]]) -> list[tuple[Edit, ...]]
 
 def _with_blank_lines(text: str, cut: Edit) -> Edit:
     """A cut of whole lines with the blank lines after it, or before it at the end of the text."""
-    start, end = cut.start, cut.end
-    if text[start - 1 : start] in {"", "\n"} and (text[end - 1 : end] == "\n" or end == len(text)):
-        end += len(_BLANK_LINES.match(text, end)[0])  # type: ignore[index]
-    if end == len(text):
-        start = len(text[:start].rstrip())
+    start = cut.start
+    end = start + len(text[start : cut.end].rstrip()) if text[cut.end - 1] == "\n" else cut.end
+    if text[start - 1 : start] in {"", "\n"} and (blank := _BLANK_LINES.match(text, end)):
+        end = blank.end()
+    if not text[end:].strip():
+        start, end = len(text[:start].rstrip()), len(text)
     return cut._replace(start=start, end=end)
 
 
@@ -177,6 +202,10 @@ def _rest_stands(parsed: MarkdownText, places: list[tuple[Edit, ...]]) -> bool:
     gone = [Span(edit.start, edit.end) for place in places for edit in place]
     with_code = blanked(parsed.text, gone)
     rest = blanked(with_code, parsed.protected).replace("\n", " ")
+    if any(place[0].end - place[0].start > LONGEST_LEAD for place in places if len(place) == 1) and _MARKER.search(
+        rest
+    ):
+        return False
     if (MAY_HOLD_ADDRESS.search(rest) and ADDRESS.search(rest)) or _SPEAKS_OF_LINKS.search(rest):
         return False
     cut = " ".join(_TARGET.sub("", parsed.text[place[0].start : place[0].end]) for place in places if len(place) == 1)
@@ -252,8 +281,11 @@ def _stands(block: Block) -> bool:
     share = inside / max(inside + sum(map(len, outside)), 1)
     if len(outside) >= FEWEST_WORDS and (share <= LARGEST_SHARE or len(outside) >= ENOUGH_WORDS):
         return True
-    if len(outside) > 1 and _BY_SOMEONE.search(block.text):
-        return True
+    if (len(outside) > 1 and _BY_SOMEONE.search(block.text)) or _NAME_AND_REMARK.match(block.text):
+        return (
+            all(_NAME.search(link.text) and len(link.text.split()) <= LONGEST_NAME for link in links)
+            or len(outside) > 1
+        )
     names = all(len(link.text.split()) <= LONGEST_NAME and not POST_OR_QUESTION.match(link.address) for link in links)
     return block.kind == "Heading" or (names and bool(_RECOMMENDS.match(block.text)))
 
@@ -340,7 +372,11 @@ def _says_enough(text: str, link: Link, before: str, after: str) -> bool:
     is_name = _is_name(link, words)
     return not (
         link.only_points
-        or _LEADS_TO.search(before)
+        or (
+            _LEADS_TO.search(before)
+            and not (is_name and _OF_SOMETHING.search(before))
+            and not _is_this_term(link, before)
+        )
         or (_HAS_IT.search(before) and not words[:1].isupper())
         or (_INDEFINITE.match(words) and _SHOWS.search(before) and not link.is_title)
         or (not is_name and _UNNAMED.search(before))
@@ -353,6 +389,11 @@ def _says_enough(text: str, link: Link, before: str, after: str) -> bool:
         or (not before.strip() and len(words.split()) > FEWEST_WORDS and not link.is_title and _NO_SUBJECT.match(after))
         or _OF_A_PAGE.match(after)
     )
+
+
+def _is_this_term(link: Link, before: str) -> bool:
+    """Whether it is a term that was spoken of: "this [filter bubble] effect"."""
+    return before.endswith("this ") and bool(_ENCYCLOPEDIA.search(link.address))
 
 
 def _is_name(link: Link, words: str) -> bool:

@@ -141,6 +141,7 @@ class Link:
             return True
         big = sum(word[0].isupper() or len(word) < 4 for word in words)
         known, unknown = _OF_TITLES.search(self.address), "wikipedia" not in self.address and 2 * big > len(words)
+        unknown = unknown and not words[-1][0].islower()
         return len(words) >= FEWEST_OF_TITLE and bool(known or unknown)
 
 

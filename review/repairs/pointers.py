@@ -36,7 +36,7 @@ _DETERMINERS = (
 _LINKS = rf"{_DETERMINERS}{_POINTER}(?: {_KIND})?(?:{_NEXT}{_DETERMINERS}{_POINTER})*"
 _ABOUT = (  # what the page is about, or good for
     r"(?: (?:\((?:pdf|video|html)\) ?)?(?:for|on|about|of|if|which|that|with|from|by|in|to|as|at|where|explaining|describing|"
-    r"showing|discussing)\b[^:;{}\[\]]{0,100})?"
+    r"showing|discussing)\b[^:;{}\[\]]{0,160})?"
 )
 _FOR_MORE = (
     r"(?: for (?:an?|the|some|more|further|additional|full|details?|info|information|examples?|reasons?|reference|"
@@ -49,7 +49,7 @@ _SAID = (
 _SOFTENED = (
     r"(?:(?:also|and|but|then|please|so|you (?:can|may|might|could|should)(?: also)?(?: want to)?|"
     r"i(?:['’]d| would) (?:also )?(?:suggest|recommend)(?: you)?(?: to)?|e\.g\.,?|for example,?|for instance,?|"
-    r"(?:for|if) [^,:;{}\[\]]{3,60},|in addition,|additionally,) )*"
+    r"(?:for|if) [^,:;{}\[\]]{3,60},?|in addition,|additionally,) )*"
 )
 _LOOK = (
     r"(?:see|read|check|check out|look (?:at|here|into)|(?:have|take) a (?:quick |closer )?look (?:at|here)|refer to|"
@@ -82,7 +82,13 @@ _WHOLE_SENTENCES = re.compile(
             rf"(?:[\w-]+ ){{0,2}}{_KIND}{_ABOUT} is {_LINKS}{_ABOUT}",
             # "The syntax is described [here]"
             rf"[^:;,{{}}\[\]]{{3,80}} (?:is|are|was|were|can be) (?:[\w]+ly |also |well )?{_SAID}"
-            rf"(?: in (?:more |greater |great |full |some )?detail)?(?: (?:in|on|at|by))? {_LINKS}{_FOR_MORE}",
+            rf"(?: in (?:more |greater |great |full |some )?detail)?(?: (?:in|on|at|by)(?: the [\w .]{{0,30}})?)? {_LINKS}{_FOR_MORE}",
+            # "A review of the book can be found on their website [here]"
+            rf"[^:;,{{}}\[\]]{{0,40}}\b{_KIND}\b[^:;,{{}}\[\]]{{0,60}} can (?:also )?be found"
+            rf"(?: (?:in|on|at|by)(?: the [\w .]{{0,30}})?)? {_LINKS}{_FOR_MORE}",
+            # "You may find this post helpful: https://.."
+            rf"you (?:may|might|could) (?:also )?find {_DETERMINERS}(?:{_KIND}: ?{_POINTER}|{_KIND} (?:helpful|useful|"
+            rf"interesting|of interest): ?{_POINTER}|{_POINTER}(?: {_KIND})? (?:helpful|useful|interesting|of interest))",
             # "I also found [this page]"
             rf"i(?:['’]ve| have)? (?:also |just |recently )?(?:(?:found|came across|stumbled (?:up)?on) {_LINKS}|"
             rf"\{{found (?:this|these|an?) [^\]}}]*\}}{MARK}*){_ABOUT}",
@@ -93,7 +99,7 @@ _WHOLE_SENTENCES = re.compile(
 # What these sentences would lead to is a part of the answer: "Here is [the code]".
 _PARTS = (
     r"(?:code|scripts?|proofs?|lists?|tables?|images?|pictures?|screenshots?|diagrams?|figures?|graphs?|plots?|"
-    r"patch|implementations?|solutions?|answers?|downloads?|gists?|fiddles?|jsfiddles?|demos?|samples?|snippets?)"
+    r"patch|implementations?|solutions?|downloads?|gists?|fiddles?|jsfiddles?|demos?|samples?|snippets?)"
 )
 _CONTENT = re.compile(
     rf"\{{[^\]}}]*\b{_PARTS}\b|\b{_PARTS} (?:(?:is|are|can be found) )?(?:(?:at|in|on|from) )?\{{", re.I
@@ -137,14 +143,17 @@ _LEADS_TO_LIST = re.compile(
     r"(?:useful |helpful |good |related )*(?:links|references|articles|posts|further)\b[^:;{}\[\]]{0,60}):[*_]*",
     re.I,
 )
-# After what would go: what begins so speaks of it, in the next sentence or the next block.
+# The last sentence before links, which they are a part of.
+_ANNOUNCES = re.compile(r"\b(?:following|below|these|here (?:is|are)|try this)\b[^.!?\n]{0,120}[.!?]?[)*_]*\Z", re.I)
+# After what would go: what begins so speaks of it, in the next block or the next sentence.
 _LEANS_ON_BLOCK = re.compile(
-    r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|both|in particular|especially)\b", re.I
+    r"\s*(?:it(?!['’]s\b| is\b| was\b| seems\b| may\b| might\b)|they|this|that|these|those|he|she|his|her|its|their|"
+    r"both|in particular|especially)\b",
+    re.I,
 )
 _LEANS_ON_SENTENCE = re.compile(
-    _LEANS_ON_BLOCK.pattern
-    + r"|\s*(?:then|also|so|but|however|now|finally|second(?:ly)?|instead|otherwise|again|another|"
-    r"other|note)\b",
+    r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|both|in particular|especially|then|also|so|but|"
+    r"however|now|finally|second(?:ly)?|instead|otherwise|again|another|other|note)\b",
     re.I,
 )
 _WORDS = re.compile(r"[^\W\d_]")
@@ -152,12 +161,13 @@ _WORDS = re.compile(r"[^\W\d_]")
 # Around links that are all of a parenthesis, as in "(see [here] or [here] for details)".
 _OPENS = re.compile(
     r":?(?:[ \t]*\n[ \t>]*)?[ \t]*\((?:(?:see|cf|e\.g|for example|for instance|also|here|from|via|source|docs?|link|"
-    r"more|read|the|their|this|paper|article|described|explained|discussed|as|is|in|at)[.:,]*\s*)*$",
+    r"more|read|the|their|this|paper|article|described|explained|discussed|as|is|in|at|got it|taken|found|adapted|copied)"
+    r"[.:,]*\s*)*$",
     re.I,
 )
 _BETWEEN = re.compile(
     r"(?:[\s,;/|]|\band\b|\bor\b|\balso\b|\bsee\b|\b(?:article|page|post|paper)\b|\bfor (?:more |further )?"
-    r"(?:details?|info(?:rmation)?|more|example)\b)*",
+    r"(?:details?|info(?:rmation)?|more|example)\b|\bfor (?:[\w'’-]+ ){1,5}[\w'’-]+(?=\)))*",
     re.I,
 )
 # Clauses, and what ends them.
@@ -176,9 +186,24 @@ _AS_OPENING = re.compile(rf"As (?:also )?{_SAID}(?: (?:in|by|at|on))? {_LINKS}, 
 _FROM_HERE = re.compile(
     rf"(?: right)?(?: (?:from|at|via|over))? \{{(?:from |over )?here\}}{MARK}*(?=[.,;)!]|\s*\Z)", re.I
 )
-_CLAUSES = (_SEE_CLAUSE, _AS_CLAUSE, _AS_OPENING, _FROM_HERE)
+# "can be downloaded here: https://..", "PHPPass <https://..>", "holds [1](..).", "- Barnacle: https://.."
+_FROM_ADDRESS = re.compile(rf" here: ?\{{\}}{MARK}+(?=[.,;)!]|\s*\Z)", re.I)
+_AFTER_NAME = re.compile(rf" (?:\{{\}}{MARK}+|\(\{{\}}{MARK}+\))(?=[\s.,;)!?]|\Z)")
+_CITATION = re.compile(
+    rf"[ ,]*\{{[\s\\]*\d{{1,2}}[\s\\]*\}}{MARK}*(?:,? ?\{{[\s\\]*\d{{1,2}}[\s\\]*\}}{MARK}*)*(?=[.,;:)]|\s*\Z)"
+)
+_ITEM_ADDRESS = re.compile(rf"(?::| -| –)? ?\{{\}}{MARK}+(?=\s*\Z)")
+_CLAUSES = (_SEE_CLAUSE, _AS_CLAUSE, _AS_OPENING, _FROM_HERE, _FROM_ADDRESS, _AFTER_NAME, _CITATION, _ITEM_ADDRESS)
+# What stands before such a clause.
+_ENDS_IN_NAME = re.compile(r"(?<=\s)(?:\w*[A-Z][\w.+#-]*\w|[A-Z]|`[^`]+`)[*_\"”’]*$")
+_NEEDS_NUMBER = re.compile(
+    r"\b(?:see|in|ref|refs|reference|references|from|and|by|step|section|chapter|of|to)\.?$", re.I
+)
+_ONLY_NAME = re.compile(
+    r"[*_`]*(?!(?:See|Here|Source|Link|From|Via|Try|Use|Or|And|At|In)\b)[A-Z][\w.+#-]*(?: [\w.+#'’-]+){0,3}[*_`]*"
+)
 _CAN_BE_HAD = re.compile(
-    r"\b(?:download(?:ed|able)?|install(?:ed)?|get|got|obtain(?:ed)?|available|grab)(?: \w+){0,4}$", re.I
+    r"\b(?:download(?:ed|able)?|install(?:ed)?|get|got|obtain(?:ed)?|available|grab)(?: \w+){0,6}$", re.I
 )
 # Whether a comma stays where a clause between two commas was.
 _NEEDS_COMMA = re.compile(r"(?:when|if|as|since|while|for|in|after|before|because|although|though|unless|once)\b", re.I)
@@ -216,7 +241,7 @@ def clause(block: Block, link: Link, begin: int) -> Edit | None:
         before = shape[: match.start()].strip()
         if pattern is _AS_OPENING:
             return None if before else Edit(start, start + match.end(), match["next"].upper())
-        if len(before.split()) < FEWEST_BEFORE or (pattern is _FROM_HERE and not _CAN_BE_HAD.search(before)):
+        if not _stands_before(pattern, before, block):
             continue
         stop = match.end()
         if pattern is _AS_CLAUSE and shape[stop : stop + 1] == ",":
@@ -225,6 +250,19 @@ def clause(block: Block, link: Link, begin: int) -> Edit | None:
         ends_block = not shape[stop:].strip() and block.kind == "Paragraph" and start + len(shape) == block.end
         return Edit(start + match.start(), start + stop, "." if ends_block else "")
     return None
+
+
+def _stands_before(pattern: re.Pattern[str], before: str, block: Block) -> bool:
+    """Whether the beginning of a sentence stands without the clause of this pattern."""
+    if pattern is _ITEM_ADDRESS:
+        return "Item" in (block.kind, *block.around) and bool(_ONLY_NAME.fullmatch(before))
+    if pattern in (_FROM_HERE, _FROM_ADDRESS):
+        return bool(_CAN_BE_HAD.search(before))
+    if pattern is _AFTER_NAME:
+        return bool(_ENDS_IN_NAME.search(before))
+    if pattern is _CITATION and _NEEDS_NUMBER.search(before):
+        return False
+    return len(before.split()) >= FEWEST_BEFORE
 
 
 def _can_go(block: Block, start: int, match: re.Match[str]) -> bool:
@@ -335,7 +373,11 @@ def reference_blocks(parsed: MarkdownText, blocks: list[Block]) -> list[Edit]:
         is_last, before = last + 1 == len(tops), tops[at - 1] if at else None
         start = _start_of_lead(parsed, before, inside) if before else None
         if before and start is None and is_last and not parsed.text[: tops[at].start].rstrip().endswith((":", ",")):
-            start = tops[at].start if before.value != "Heading" else None
+            start = (
+                tops[at].start
+                if before.value != "Heading" and not _ANNOUNCES.search(parsed.text[: tops[at].start].rstrip())
+                else None
+            )
         if start is not None and (is_last or not _LEANS_ON_BLOCK.match(parsed.text, tops[last].end)):
             rules = [top for top in tops[:at] if top.value == "Rule" and top.end <= start]
             if is_last and rules and not parsed.text[rules[-1].end : start].strip():
