@@ -141,7 +141,7 @@ def find(parsed: MarkdownText) -> Found:
     if HTML_ADDRESS.search(parsed.text) or _has_images(parsed):
         return Found(left=True)
     cuts = pointers.reference_blocks(parsed, every)
-    cuts += _markers(parsed, every, cuts)
+    cuts += _markers(parsed, every, cuts) if cuts else []
     places: list[tuple[Edit, ...]] = []
     for block in every:
         found = _repaired(block, cuts)
@@ -235,6 +235,8 @@ def _speaks_of(nouns: re.Pattern[str], text: str, rest: str) -> bool:
 
 def _repaired(block: Block, cuts: list[Edit]) -> list[tuple[Edit, ...]] | None:
     """The edits of a block, but for what the cuts take out; None if one of its links must stay."""
+    if not block.urls:
+        return []
     stands = _stands(block)
     places: list[tuple[Edit, ...]] = []
     around = _around(block)

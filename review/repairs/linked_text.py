@@ -159,10 +159,15 @@ class Block:
     bare: list[Link] = field(default_factory=list)  # addresses without markup
     has_blocks: bool = False  # inside
 
-    @property
+    @cached_property
     def urls(self) -> list[Link]:
         """All that leads to other pages, in order."""
         return sorted([link for link in self.links if link.is_url] + self.bare, key=lambda link: link.start)
+
+    @property
+    def size_of_rest(self) -> int:
+        """How many characters of its text are not in its links."""
+        return len(self.text) - sum(link.end - link.start for link in self.bare)
 
     @cached_property
     def end_of_link(self) -> dict[int, int]:
@@ -194,7 +199,7 @@ class Block:
 def blocks(parsed: MarkdownText) -> list[Block]:
     """The blocks of a text, the inner before the outer."""
     every = list(_blocks(parsed))
-    bare = list(_bare_addresses(parsed))
+    bare = list(_bare_addresses(parsed)) if any(MAY_HOLD_ADDRESS.search(block.text) for block in every) else []
     starts = [link.start for link in bare]
     taken: set[int] = set()
     for block in every if bare else ():
@@ -205,12 +210,11 @@ def blocks(parsed: MarkdownText) -> list[Block]:
 
 
 def _bare_addresses(parsed: MarkdownText) -> Iterator[Link]:
-    if MAY_HOLD_ADDRESS.search(parsed.text):
-        tags = [one for one in parsed.elements if one.kind == "Start" and one.value in {"Link", "Image"}]
-        spans = [Span(tag.start, tag.end) for tag in tags]
-        for match in ADDRESS.finditer(blanked(parsed.text, spans + parsed.protected)):
-            address = match[0].rstrip(_AFTER_ADDRESS)
-            yield Link(match.start(), match.start() + len(address), "Bare", address)
+    tags = [one for one in parsed.elements if one.kind == "Start" and one.value in {"Link", "Image"}]
+    rest = blanked(parsed.text, [Span(tag.start, tag.end) for tag in tags] + parsed.protected)
+    for match in ADDRESS.finditer(rest):
+        address = match[0].rstrip(_AFTER_ADDRESS)
+        yield Link(match.start(), match.start() + len(address), "Bare", address)
 
 
 def _blocks(parsed: MarkdownText) -> Iterator[Block]:

@@ -16,6 +16,7 @@ from review.repairs.verified_edits import Edit, Element, MarkdownText
 
 LONGEST_LEAD = 100  # characters before a link in which words point to it
 FEWEST_BEFORE = 2  # words of a sentence before a clause that goes
+LONGEST_REST = 60  # characters for each link, of a line that has nothing else
 LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
 
 # In shapes: any link, and one that only points or is a title.
@@ -412,6 +413,7 @@ def _has_only_links(top: Element, ordered: list[Block]) -> bool:
             (block.kind == "Item" and block.has_blocks and not block.urls)
             or (
                 bool(block.urls)
+                and block.size_of_rest <= LONGEST_REST * len(block.urls)
                 and all(link.can_be_cut for link in block.urls)
                 and all(_LINE_OF_LINKS.fullmatch(line) or _HEADING_OF_LINKS.fullmatch(line) for line in _lines(block))
             )
