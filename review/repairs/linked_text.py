@@ -78,6 +78,8 @@ _AS_WHAT = re.compile(
 _SENTENCE_END = re.compile(
     r"[.!?](?<!\be\.g.)(?<!\bi\.e.)(?<!\bcf.)(?<!\bvs.)(?<!\bal.)(?<!\betc.)(?<!\b[A-Z].)[)\"”]?(?=\s|$)"
 )
+_MARKER = re.compile(r"(?:[-*+]|\d+[.)])?\s*")  # of a list item
+_NO_BRACKETS = str.maketrans("[]{}", "||||")  # which have a meaning in shapes
 _AFTER_ADDRESS = ".,:;!?)]'\"*_"  # punctuation of the sentence
 
 
@@ -164,6 +166,25 @@ class Block:
         """All that leads to other pages, in order."""
         return sorted([link for link in self.links if link.is_url] + self.bare, key=lambda link: link.start)
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [link.start for link in self.urls]
+
+    def urls_in(self, start: int, end: int) -> list[Link]:
+        """Those of the urls that begin in source[start:end]."""
+        return self.urls[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
+
+    @cached_property
+    def text_start(self) -> int:
+        """Where its text starts, behind the marker of a list item."""
+        marker = _MARKER.match(self.source, self.start, self.end) if self.kind == "Item" else None
+        return marker.end() if marker else self.start
+
+    @cached_property
+    def text_end(self) -> int:
+        """Where its text ends, before spaces and newlines."""
+        return self.start + len(self.source[self.start : self.end].rstrip())
+
     @property
     def size_of_rest(self) -> int:
         """How many characters of its text are not in its links."""
@@ -180,11 +201,12 @@ class Block:
         pieces, done = [], self.start
         for link in self.urls:
             text = self.source[link.start + 1 : link.text_end] if link.kind == "Inline" else ""
-            text = re.sub(r"[][{}]", " ", text)
+            text = text.translate(_NO_BRACKETS)
             mark = f"{{{text}}}" if link.only_points or link.is_title or link.is_page else f"[{text}]"
-            pieces += [self.source[done : link.start], mark.ljust(link.end - link.start, MARK)]
+            rest = self.source[done : link.start].translate(_NO_BRACKETS)
+            pieces += [rest, mark.ljust(link.end - link.start, MARK)]
             done = link.end
-        return "".join([*pieces, self.source[done : self.end]]).replace("\n", " ")
+        return "".join([*pieces, self.source[done : self.end].translate(_NO_BRACKETS)]).replace("\n", " ")
 
     @cached_property
     def sentence_ends(self) -> list[int]:
