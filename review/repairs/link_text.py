@@ -6,6 +6,8 @@ go, all links are left for the reviewer.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from operator import attrgetter
 
 from review.criteria.links import ADDRESS, HTML_ADDRESS, MAY_HOLD_ADDRESS
 from review.criteria.parsed_response import Span, blanked
@@ -16,7 +18,6 @@ from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
 FEWEST_KEPT = 12  # words of an answer, code included, of which more is cut than a word or two
 LARGEST_CUT = 0.5  # of an answer's words
-LONGEST_MARK = 100  # characters of a cut that is no list of references
 
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
@@ -67,7 +68,7 @@ def find(parsed: MarkdownText) -> Found:
             return Found(left=True)
         places += found
     places = _joined(parsed.text, places)
-    return Found(tuple(places)) if _rest_stands(parsed, places) else Found(left=True)
+    return Found(tuple(places)) if _rest_stands(parsed, places, bool(lists)) else Found(left=True)
 
 
 def _has_images(parsed: MarkdownText) -> bool:
@@ -105,8 +106,9 @@ def _repaired(block: Block, lists: list[Edit]) -> list[tuple[Edit, ...]] | None:
 
 
 def _is_in(cuts: list[Edit], place: int) -> bool:
-    """Whether one of the cuts, which are few, takes out a place."""
-    return any(cut.start <= place < cut.end for cut in cuts)
+    """Whether one of the cuts, which are in order, takes out a place."""
+    before = bisect_right(cuts, place, key=attrgetter("start"))
+    return before > 0 and place < cuts[before - 1].end
 
 
 def _joined(text: str, places: list[tuple[Edit, ...]]) -> list[tuple[Edit, ...]]:
@@ -134,14 +136,14 @@ def _with_blank_lines(text: str, cut: Edit, text_end: int) -> Edit:
     return cut._replace(start=start, end=end)
 
 
-def _rest_stands(parsed: MarkdownText, places: list[tuple[Edit, ...]]) -> bool:
+def _rest_stands(parsed: MarkdownText, places: list[tuple[Edit, ...]], has_lists: bool) -> bool:
     """Whether what is left has no address, is most of it, and never speaks of what would go."""
     with_code = blanked(parsed.text, [Span(edit.start, edit.end) for place in places for edit in place])
     rest = blanked(with_code, parsed.protected).replace("\n", " ")
     if (MAY_HOLD_ADDRESS.search(rest) and ADDRESS.search(rest)) or _SPEAKS_OF_LINKS.search(rest):
         return False
     cuts = [place[0] for place in places if len(place) == 1]
-    if any(cut.end - cut.start > LONGEST_MARK for cut in cuts) and reference_lists.has_numbers(rest):
+    if has_lists and reference_lists.has_numbers(rest):
         return False
     gone = " ".join(_TARGET.sub("", parsed.text[cut.start : cut.end]) for cut in cuts)
     kept, lost = len(WORD.findall(with_code)), len(WORD.findall(gone))

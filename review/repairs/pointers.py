@@ -50,11 +50,7 @@ def clause(block: Block, link: Link, begin: int) -> Edit | None:
         if not match or not _can_go(block, start + match.start(), start + match.end()):
             continue
         before = shape[: match.start()].strip()
-        if words.CONTENT.search(match[0]):
-            continue
-        if pattern is words.AS_OPENING:
-            return None if before else Edit(start, start + match.end(), match["next"].upper())
-        if not _stands_before(pattern, before, block):
+        if words.CONTENT.search(match[0]) or not _stands_before(pattern, before, block):
             continue
         stop = match.end()
         if pattern is words.AS_CLAUSE and shape[stop : stop + 1] == ",":

@@ -25,9 +25,10 @@ DETERMINERS = (
     r"official|useful|helpful|interesting|original) ){0,4}"
 )
 LINKS = rf"{DETERMINERS}{POINTER}(?: {KIND})?(?:{NEXT}{DETERMINERS}{POINTER})*"
-ABOUT = (  # what the page is about, or good for
+ABOUT = (  # what the page is about, or good for; nothing that goes on to say something else
     r"(?: (?:\((?:pdf|video|html)\) ?)?(?:for|on|about|of|if|which|that|with|from|by|in|to|as|at|where|explaining|"
-    r"describing|showing|discussing)\b[^:;{}\[\]]{0,160})?"
+    r"describing|showing|discussing)\b"
+    r"(?:(?!,? (?:but|so|because|however|although|note that)\b|, (?:and|or|while|if)\b)[^:;{}\[\]]){0,160})?"
 )
 FOR_MORE = (
     r"(?: for (?:an?|the|some|more|further|additional|full|details?|info|information|examples?|reasons?|reference|"
@@ -77,7 +78,7 @@ SENTENCES = re.compile(
             rf"{LINKS}{FOR_MORE}",
             # "A review of the book can be found on their website [here]"
             rf"[^:;,{{}}\[\]]{{0,40}}\b{KIND}\b[^:;,{{}}\[\]]{{0,60}} can (?:also )?be found"
-            rf"(?: (?:in|on|at|by)(?: the [\w .]{{0,30}})?)? {LINKS}{FOR_MORE}",
+            rf"(?: (?:in|on|at|by)(?: (?:the|its|his|her|their) [\w .]{{0,30}})?)? {LINKS}{FOR_MORE}",
             # "Ada has a nice introduction to it [here]"
             rf"(?:[\w.'’-]+ ){{1,4}}(?:has|gives|wrote|provides) an? (?:[\w-]+ ){{0,3}}{KIND}{ABOUT} {LINKS}",
             # "You may find this post helpful: https://.."
@@ -179,7 +180,6 @@ WHERE_CLAUSE = re.compile(
     rf"(?: [\w'’-]+){{0,5}} {LINKS}(?=[.!)]|\s*\Z)",
     re.I,
 )
-AS_OPENING = re.compile(rf"As (?:also )?{SAID}(?: (?:in|by|at|on))? {LINKS}, (?P<next>[a-z])")
 FROM_HERE = re.compile(
     rf"(?: right)?(?: (?:from|at|via|over))? \{{(?:from |over )?here\}}{MARK}*(?=[.,;)!]|\s*\Z)", re.I
 )
@@ -193,7 +193,6 @@ CLAUSES = (
     SEE_CLAUSE,
     AS_CLAUSE,
     WHERE_CLAUSE,
-    AS_OPENING,
     FROM_HERE,
     FROM_ADDRESS,
     AFTER_NAME,

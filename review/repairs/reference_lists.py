@@ -21,7 +21,8 @@ _NUMBER = re.compile(r"[ \t]?\\?\[(?P<number>\d{1,2})\\?\]")
 
 
 def find(parsed: MarkdownText, blocks: list[Block]) -> list[Edit]:
-    """The edits that take such lists out, and "[1]" that lead to them. Without leading words only at the end."""
+    """The edits, in order, that take such lists out, and "[1]" that lead to them. Without leading words only at the
+    end."""
     tops = list(_outermost(parsed))
     ordered = sorted((block for block in blocks if block.kind), key=attrgetter("start"))
     by_start = {block.start: block for block in ordered if not any(block.around)}
@@ -37,7 +38,7 @@ def find(parsed: MarkdownText, blocks: list[Block]) -> list[Edit]:
             start = top.start
         if start is not None and (is_last or not words.LEANS_ON_BLOCK.match(parsed.text, tops[last].end)):
             edits.append(Edit(_before_rule(parsed.text, tops[:at], start) if is_last else start, tops[last].end))
-    return edits + _numbers(parsed, blocks, edits) if edits else []
+    return sorted(edits + _numbers(parsed, blocks, edits)) if edits else []
 
 
 def has_numbers(rest: str) -> bool:
@@ -114,7 +115,8 @@ def _before_rule(text: str, tops: list[Element], start: int) -> int:
 
 def _numbers(parsed: MarkdownText, blocks: list[Block], cuts: list[Edit]) -> list[Edit]:
     gone = [Span(cut.start, cut.end) for cut in cuts]
-    count = sum(len(block.urls_in(*span)) for block in blocks for span in gone)
+    starts = sorted(link.start for block in blocks for link in block.urls)
+    count = sum(bisect_left(starts, span.end) - bisect_left(starts, span.start) for span in gone)
     links = [Span(link.start, link.end) for block in blocks for link in block.links]
     rest = blanked(parsed.text, gone + links + parsed.protected)
     edits = []
