@@ -34,6 +34,10 @@ BECOMES = {
         "I like the [Complete Rope Reference](https://amazon.com/dp/1) most of all.",
         'I like the "Complete Rope Reference" most of all.',
     ),
+    "a short title with its author": (
+        "I like [On Knots](https://en.wikipedia.org/wiki/On_Knots) by Ada Lovelace best.",
+        'I like "On Knots" by Ada Lovelace best.',
+    ),
     "books with authors": (
         f'- ["The Shape of Knots"]{U} (2015) by A. Lovelace',
         '- "The Shape of Knots" (2015) by A. Lovelace',

@@ -145,7 +145,7 @@ def _unlinked(text: str, link: Link, before: str, after: str) -> tuple[Edit, Edi
     """The edits that leave the text of a link, in quotation marks where it is a title or a tag amid a sentence."""
     plain = text[link.start + 1 : link.text_end]
     quoted = (
-        (_TAG.search(link.address) or link.is_title or _is_read(link, before, after))
+        (_is_tag(link) or link.is_title or _is_read(link, before, after))
         and not any(mark in plain for mark in QUOTING)
         and not before.rstrip("([").endswith(QUOTING)
     )
@@ -153,16 +153,25 @@ def _unlinked(text: str, link: Link, before: str, after: str) -> tuple[Edit, Edi
     return Edit(link.start, link.start + 1, mark), Edit(link.text_end, link.end, mark)
 
 
+def _is_tag(link: Link) -> bool:
+    return bool(_TAG.search(link.address)) and len(link.text.split()) < FEWEST_WORDS
+
+
 def _is_read(link: Link, before: str, after: str) -> bool:
-    """Whether it is the title of what one is to read: "See [Evolving robots learn to lie]", "[Knots] by Ada"."""
+    """Whether it is the title of what one is to read: "See [Evolving robots learn to lie]", "[On Knots] by Ada"."""
     words = link.text.split()
-    if not words or not words[0][0].isupper() or _ENCYCLOPEDIA.search(link.address):
+    if len(words) < 2 or not words[0][0].isupper():
         return False
-    if len(words) > FEWEST_WORDS and _READ.search(before):
+    if _BY.match(after) and _in_title_case(words):
         return True
-    return len(words) >= FEWEST_WORDS and bool(
-        _BOOK.search(link.address) or _OF_A_WORK.search(before) or _BY.match(after)
-    )
+    if len(words) < FEWEST_WORDS or _ENCYCLOPEDIA.search(link.address):
+        return False
+    known = _BOOK.search(link.address) or _OF_A_WORK.search(before) or _BY.match(after)
+    return bool(known or (len(words) > FEWEST_WORDS and _READ.search(before)))
+
+
+def _in_title_case(words: list[str]) -> bool:
+    return all(word[0].isupper() or len(word) < 4 for word in words)
 
 
 def _is_aside(block: Block, link: Link) -> bool:
@@ -202,7 +211,7 @@ def _names_book(text: str, link: Link) -> bool:
     return (
         link.is_title
         or text.startswith(QUOTING, link.start + 1)
-        or (len(words) >= FEWEST_WORDS and all(word[0].isupper() or len(word) < 4 for word in words))
+        or (len(words) >= FEWEST_WORDS and _in_title_case(words))
     )
 
 
