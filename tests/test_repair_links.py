@@ -34,6 +34,10 @@ BECOMES = {
         "I like the [Complete Rope Reference](https://amazon.com/dp/1) most of all.",
         'I like the "Complete Rope Reference" most of all.',
     ),
+    "a title after its year": (
+        f"Lovelace, A. (1942). [Tying ropes with wet hands at sea.]{U} Rope Studies, 10(1).",
+        "Lovelace, A. (1942). Tying ropes with wet hands at sea. Rope Studies, 10(1).",
+    ),
     "a short title with its author": (
         "I like [On Knots](https://en.wikipedia.org/wiki/On_Knots) by Ada Lovelace best.",
         'I like "On Knots" by Ada Lovelace best.',
@@ -110,6 +114,7 @@ GOES = {
 STAYS = {
     "a title that is all": f"[Open source rope editors examined]{U} - it is a little outdated, though, and long.",
     "only a link, first": f"[Relevant XKCD.]{U}\n\n{LONG}",
+    "a sentence of a link": f"{LONG}[How ropes are tied in the dark of night.]{U} Then one waits.",
     "a name that is a source": f"OOM comes from pinning. You must see [Pinning Article]{U} before you do it in code.",
     "an author and a year": f"{LONG}That was shown by [Klein (2003)]{U} and Kline (1973), who tied ropes.",
     "authors": f"{LONG}That was found by [Ashley et al.]{U} when they tied ropes.",

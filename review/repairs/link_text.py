@@ -22,8 +22,8 @@ LARGEST_CUT = 0.5  # of an answer's words
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
     r"\b(?=[abcfhlstw])(?:"  # where a word begins, with one of their letters: a third of the time
-    r"links? (?:above|below|provided|i |here)|(?:i|you|['’]ve|have|has|the|this|that|one) linked\b(?! lists?\b)"
-    r"|linked (?:above|below|here|there|to above)\b|wiki(?:pedia)?[- ]links?\b"
+    r"links? (?:above|below|provided|i |here)|(?:have|has|the|this|that) linked\b(?! lists?\b)"
+    r"|linked (?:above|below|here|there|earlier|to above)\b|wiki(?:pedia)?[- ]links?\b"
     r"|(?:the|this|that|these|those|above|following|both) (?:(?!to )\w+ ){0,2}(?:links?(?! (?:between|of|function|to))|"
     r"articles?|web ?pages?|blog posts?|videos?|tutorials?|essays?|slides|pdfs?)\b"
     r"|(?:(?:here are|a|some|few|couple of|several|two|three) (?:\w+ ){0,2}links|(?:this|that|above|linked) document)\b"
@@ -86,7 +86,7 @@ def _repaired(block: Block, lists: list[Edit]) -> list[tuple[Edit, ...]] | None:
     for link in links:
         if link.start < end:
             continue
-        pointer = pointers.aside_sentence(block, link, end)
+        pointer = pointers.aside_sentence(block, link, end) if around.may_be_alone(link) else None
         if not pointer and (edits := around.unlinked(link)):
             places.append(edits)
             continue

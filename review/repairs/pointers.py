@@ -15,6 +15,7 @@ from review.repairs.verified_edits import Edit
 
 LONGEST_LEAD = 100  # characters before a link in which words point to it
 FEWEST_BEFORE = 2  # words of a sentence before a clause that goes
+LONGEST_ASIDE = 4  # words of a link that is a sentence amid others
 LONGEST_SENTENCE = 4000  # characters, with its addresses
 LONGEST_POINTER = 250  # characters of a sentence that only points on, without its addresses
 
@@ -67,16 +68,23 @@ def aside_sentence(block: Block, link: Link, begin: int) -> Edit | None:
     shape = _bare(_shape(block, start, end))
     if words.LABELLED.fullmatch(shape):
         return _cut(block, start, end)
-    alone = start > block.text_start and (end >= block.text_end or not link.is_title)
+    is_short = link.only_points or len(link.text.split()) <= LONGEST_ASIDE
+    alone = start > block.text_start and (end >= block.text_end or is_short) and not _is_reference(block, start)
     return _cut(block, start, end) if alone and words.LINKS_ONLY.fullmatch(shape) else None
 
 
 def is_links_only(block: Block, link: Link) -> bool:
     """Whether the sentence is nothing else than links, and no subject of others after it."""
     start, end = _sentence(block, link, block.start)
-    if block.kind == "Heading" or (start == block.text_start and end < block.text_end):
+    starts_block = start == block.text_start and end < block.text_end
+    if block.kind == "Heading" or starts_block or _is_reference(block, start):
         return False
     return bool(words.LINKS_ONLY.fullmatch(_bare(_shape(block, start, end))))
+
+
+def _is_reference(block: Block, start: int) -> bool:
+    """Whether what begins here is a title after its author and year."""
+    return bool(words.YEAR.search(block.source, max(block.start, start - len(" (2011a).")), start))
 
 
 def sentence(block: Block, link: Link, begin: int) -> Edit | None:

@@ -122,6 +122,7 @@ LABELLED = re.compile(
     rf"{ANY_LINK}(?:(?:{NEXT}|,? ){ANY_LINK})*[*_]*",
     re.I,
 )
+YEAR = re.compile(r"\b(?:19|20)\d\d[a-z]?\)?[.,]$")
 LINKS_ONLY = re.compile(rf"[*_]*{ANY_LINK}(?:(?:{NEXT}|,? ){ANY_LINK})*[*_]*", re.I)
 # A line of a list of links: "1. [The Book of Knots]", "Blog: [..]".
 LINE_OF_LINKS = re.compile(

@@ -75,6 +75,7 @@ _LOOKED_AT = re.compile(
     re.I,
 )
 _ENDS = re.compile(r"\s*(?:[.!?]?\s*$|[.!?]\s)")
+_SAYS_MORE = re.compile(r"\s*(?!and\b|or\b)[\w`$\"'“‘–—-]")
 _NO_SUBJECT = re.compile(r"\s*(?:[^\w\s(`$]|$)")
 _VERB = re.compile(r"[a-z]+(?:ed|ing)")
 # "Klein (2003)", which only a list of references explains.
@@ -109,6 +110,12 @@ class TextAround:
             self._around[link.start] = (before, after)
             before += link.text
 
+    def may_be_alone(self, link: Link) -> bool:
+        """Whether its sentence may be nothing else than links; whether it is, takes longer to find out."""
+        if link.start not in self._around or link.text.endswith((".", "!", "?")):
+            return True
+        return not _SAYS_MORE.match(self._around[link.start][1])
+
     def unlinked(self, link: Link) -> tuple[Edit, Edit] | None:
         """The edits that leave the text of a link; None if it cannot stand without the address."""
         before, after = self._around.get(link.start, ("", ""))
@@ -117,7 +124,7 @@ class TextAround:
             and _is_plain(self.block.source, link)
             and _says_enough(self.block.source, link, before, after)
             and not _is_aside(self.block, link)
-            and not pointers.is_links_only(self.block, link)
+            and not (self.may_be_alone(link) and pointers.is_links_only(self.block, link))
         ):
             return _unlinked(self.block.source, link, before, after)
         return None
