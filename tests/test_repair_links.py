@@ -133,6 +133,8 @@ STAYS = {
     "a download": f"{LONG}Here is a [download]{U} of all.",
     "steps of a list": f"1. See [this page]{U}.\n2. Tie it as {LONG}",
     "announced links": f"{LONG}Here are some good sites on ropes.\n\n[All about ropes]{U}",
+    "the name of the tool": f"{LONG}There is a tool that does all of that.\n\n[RopeKnotter]{U}",
+    "a paper that is spoken of": f"{LONG}It is proved as part of this [paper (Ada, Ben)]{U} on ropes.",
     "links after a colon": f"{LONG}These ropes are sold:\n\n- [All about ropes]{U}\n- [Best rope]{U}",
     "links under a heading": f"{LONG}\n\n## Shops\n\n- [All about ropes]{U}\n- [Best rope]{U}",
     "most of the text": f"Yes.\n\nSee [this page about ropes and how they are tied in the dark]{U} for more info.",

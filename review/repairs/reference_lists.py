@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from review.criteria.parsed_response import Span, blanked
 from review.repairs import pointing_words as words
-from review.repairs.linked_text import Block
+from review.repairs.linked_text import Block, Link
 from review.repairs.verified_edits import Edit, Element, MarkdownText
 
 LONGEST_REST = 60  # characters for each link, of a line that has nothing else
@@ -35,7 +35,8 @@ def find(parsed: MarkdownText, blocks: list[Block]) -> list[Edit]:
         is_last = last + 1 == len(tops)
         start = _start_of_lead(parsed.text, by_start.get(tops[at - 1].start)) if at else None
         if start is None and is_last and at and _can_end_before(parsed.text, tops[at - 1], top):
-            start = top.start
+            names = any(_is_name(link) for block in ordered for link in block.urls_in(top.start, tops[last].end))
+            start = None if names else top.start
         if start is not None and (is_last or not words.LEANS_ON_BLOCK.match(parsed.text, tops[last].end)):
             edits.append(Edit(_before_rule(parsed.text, tops[:at], start) if is_last else start, tops[last].end))
     return sorted(edits + _numbers(parsed, blocks, edits)) if edits else []
@@ -105,6 +106,11 @@ def _can_end_before(text: str, before: Element, top: Element) -> bool:
     """Whether a text that ends with links is complete without them."""
     rest = text[max(0, top.start - LONGEST_LAST) : top.start].rstrip()
     return before.value != "Heading" and not rest.endswith((":", ",")) and not words.ANNOUNCES.search(rest)
+
+
+def _is_name(link: Link) -> bool:
+    """Whether it names what the text before may be about: "There is a tool for that." and "[RopeKnotter](..)"."""
+    return not link.only_points and len(link.text.split()) == 1
 
 
 def _before_rule(text: str, tops: list[Element], start: int) -> int:

@@ -46,7 +46,7 @@ _LEADS_TO = re.compile(
 )
 _NAME = re.compile(r"[A-Z0-9_.]|\(\)")
 _ENCYCLOPEDIA = re.compile(r"wiki|mathworld|ncatlab|britannica|plato\.stanford|dictionary|proofwiki", re.I)
-_OF_SOMETHING = re.compile(r"\b(?:from|of|in|by|with)(?: the)?(?: \w+)? $", re.I)
+_OF_SOMETHING = re.compile(r"\b(?:from|of|in|by|with)(?: the)?(?: (?!this |these |following )\w+)? $", re.I)
 _HAS_IT = re.compile(
     r"\b(?:available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under))\W*$", re.I
 )
