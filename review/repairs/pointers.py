@@ -128,6 +128,8 @@ def _stands_before(pattern: re.Pattern[str], before: str, block: Block) -> bool:
         return bool(words.ENDS_IN_NAME.search(before))
     if pattern is words.CITATION and words.NEEDS_NUMBER.search(before):
         return False
+    if pattern is words.SEE_CLAUSE and words.NEEDS_MAIN.match(before):
+        return False
     return len(before.split()) >= FEWEST_BEFORE
 
 

@@ -41,7 +41,7 @@ SAID = (
 SOFTENED = (
     r"(?:(?:also|and|but|then|please|so|you (?:can|may|might|could|should)(?: also)?(?: want to)?|"
     r"i(?:['’]d| would) (?:also )?(?:suggest|recommend)(?: you)?(?: to)?|e\.g\.,?|for example,?|for instance,?|"
-    r"(?:for|if) [^,:;{}\[\]]{3,60},?|in addition,|additionally,) )*"
+    r"(?:for|if|to) [^,:;{}\[\]]{3,100},?|concerning [^,:;{}\[\]]{3,60},|in addition,|additionally,) )*"
 )
 LOOK = (
     r"(?:see|read|check|check out|look (?:at|here|into)|(?:have|take) a (?:quick |closer )?look (?:at|here)|refer to|"
@@ -139,6 +139,8 @@ LEADS_TO_LIST = re.compile(
 )
 # The last sentence before links, which they are a part of.
 ANNOUNCES = re.compile(r"\b(?:following|below|these|here (?:is|are)|try this)\b[^.!?\n]{0,120}[.!?]?[)*_]*\Z", re.I)
+# How a text ends that is complete without links after it.
+COMPLETE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!eg)[.!?][)*_\"”’]*(?:\\?\[\d+\\?\])*\Z", re.I)
 # After what would go: what begins so speaks of it, in the next block or the next sentence.
 LEANS_ON_BLOCK = re.compile(
     r"\s*(?:it(?!['’]s\b| is\b| was\b| seems\b| may\b| might\b)|they|this|that|these|those|he|she|his|her|its|their|"
@@ -146,8 +148,8 @@ LEANS_ON_BLOCK = re.compile(
     re.I,
 )
 LEANS_ON_SENTENCE = re.compile(
-    r"\s*(?:it|they|this|that|these|those|there|he|she|his|her|its|their|both|in particular|especially|then|also|so|"
-    r"but|however|now|finally|second(?:ly)?|instead|otherwise|again|another|other|note)\b",
+    r"\s*(?:not|sorry|it|they|this|that|these|those|there|he|she|his|her|its|their|both|in particular|especially|"
+    r"then|also|so|but|however|now|finally|second(?:ly)?|instead|otherwise|again|another|other|note)\b",
     re.I,
 )
 
@@ -209,7 +211,13 @@ ONLY_NAME = re.compile(
     r"[*_`]*(?!(?:See|Here|Source|Link|From|Via|Try|Use|Or|And|At|In)\b)[A-Z][\w.+#-]*(?: [\w.+#'’-]+){0,3}[*_`]*"
 )
 CAN_BE_HAD = re.compile(
-    r"\b(?:download(?:ed|able)?|install(?:ed)?|get|got|obtain(?:ed)?|available|grab)(?: \w+){0,6}$", re.I
+    r"\b(?:download(?:ed|able)?|install(?:ed)?|obtain(?:ed)?|available|(?:get|grab) (?:it|them))"
+    r"(?: (?!is\b|are\b|was\b|be\b|found\b)\w+){0,6}$",
+    re.I,
+)
+# The beginning of a sentence that has nothing else to say: "For an example of it, see [this paper]".
+NEEDS_MAIN = re.compile(
+    r"(?:for|to|if|regarding|concerning|about|as for|when|while|although|because|since|in case)\b[^,]*$", re.I
 )
 # Whether a comma stays where a clause between two commas was.
 NEEDS_COMMA = re.compile(r"(?:when|if|as|since|while|for|in|after|before|because|although|though|unless|once)\b", re.I)

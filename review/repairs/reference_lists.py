@@ -105,7 +105,9 @@ def _start_of_lead(text: str, block: Block | None) -> int | None:
 def _can_end_before(text: str, before: Element, top: Element) -> bool:
     """Whether a text that ends with links is complete without them."""
     rest = text[max(0, top.start - LONGEST_LAST) : top.start].rstrip()
-    return before.value != "Heading" and not rest.endswith((":", ",")) and not words.ANNOUNCES.search(rest)
+    if before.value == "Paragraph":
+        return bool(words.COMPLETE.search(rest)) and not words.ANNOUNCES.search(rest)
+    return before.value in {"CodeBlock", "List", "BlockQuote", "Rule"} and not rest.endswith((":", ","))
 
 
 def _is_name(link: Link) -> bool:

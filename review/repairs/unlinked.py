@@ -20,6 +20,8 @@ LONGEST_NAME = 5  # words
 LONGEST_LEAD = 100  # characters before a link in which words point to it
 QUOTING = ("*", "_", '"', "'", "“", "‘", "`", "«", "\\")
 
+SET_OFF = set('"“”«»*')  # a part of a title, that is not put between quotation marks again
+
 _WEB = re.compile(r"(?:https?:)?//|/", re.I)
 # Files and programs, without which code that uses them does not run.
 _FILE = re.compile(
@@ -41,7 +43,7 @@ _SHOWS = re.compile(
 _LEADS_TO = re.compile(
     rf"(?:\b(?:visit|go to|link(?:ed)? to|this|here|click|following|watch|follow|this (?:\w+ )?{NOUN})"
     r"|\b(?:source|via|from|credits?|link|url|cf|ref|page|blog|site|homepage|project|docs|documentation)\.?:)\W*$"
-    r"|(?:^|[.!?:]\s+|\b(?:and|also|then) )here(?:['’]?s| is| are| was)\b[^.,!?\n]*$",
+    r"|(?:^|[(.!?:]\s*|\b(?:and|also|then) )here(?:['’]?s| is| are| was)\b[^.,!?\n]*$",
     re.I,
 )
 _NAME = re.compile(r"[A-Z0-9_.]|\(\)")
@@ -153,7 +155,8 @@ def _unlinked(text: str, link: Link, before: str, after: str) -> tuple[Edit, Edi
     plain = text[link.start + 1 : link.text_end]
     quoted = (
         (_is_tag(link) or link.is_title or _is_read(link, before, after))
-        and not any(mark in plain for mark in QUOTING)
+        and not plain.startswith(QUOTING)
+        and not set(plain) & SET_OFF
         and not before.rstrip("([").endswith(QUOTING)
     )
     mark = '"' if quoted else ""
