@@ -151,6 +151,7 @@ STAYS = {
     "numbers of another list": f"{LONG}It holds [7].\n\nReferences\n\n1. <https://e.org/c>",
     "a claim by its address": f"{LONG}According to [this page]{U}, wet ropes hold.",
     "an address that is a part": f"{LONG}Now open http://e.org/rope in your browser.",
+    "a word that goes on": f"{LONG}Ropes are what the loop is made of, see [here]{U}.",
     "a comment": f"{LONG}See [Ada](https://knots.stackexchange.com/users/3/ada) for ropes.",
     "braces of the text": f"{LONG}See {{here}} and [here]{U} it goes on.",
     "an image": f"The [bowline]{U} holds.\n\n![A rope](https://e.org/i.png)",

@@ -120,6 +120,8 @@ def _bare(shape: str) -> str:
 
 def _stands_before(pattern: re.Pattern[str], before: str, block: Block) -> bool:
     """Whether the beginning of a sentence stands without the clause of this pattern."""
+    if words.DANGLES.search(before) and pattern is not words.AS_CLAUSE:
+        return False
     if pattern is words.ITEM_ADDRESS:
         return "Item" in (block.kind, *block.around) and bool(words.ONLY_NAME.fullmatch(before))
     if pattern in (words.FROM_HERE, words.FROM_ADDRESS):

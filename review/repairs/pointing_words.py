@@ -144,12 +144,13 @@ COMPLETE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!eg)[.!?][)*_\"”’]*(?:\\?\[\d+\
 # After what would go: what begins so speaks of it, in the next block or the next sentence.
 LEANS_ON_BLOCK = re.compile(
     r"\s*(?:it(?!['’]s\b| is\b| was\b| seems\b| may\b| might\b)|they|this|that|these|those|he|she|his|her|its|their|"
-    r"both|in particular|especially)\b",
+    r"both|in particular|especially|in it|in there|section|chapter|page|figure|scroll|skip)\b",
     re.I,
 )
 LEANS_ON_SENTENCE = re.compile(
     r"\s*(?:not|sorry|it|they|this|that|these|those|there|he|she|his|her|its|their|both|in particular|especially|"
-    r"then|also|so|but|however|now|finally|second(?:ly)?|instead|otherwise|again|another|other|note)\b",
+    r"in it|in there|from there|section|chapter|page|figure|scroll|skip|just|and|or|then|also|so|but|however|now|"
+    r"finally|second(?:ly)?|instead|otherwise|again|another|other|note)\b",
     re.I,
 )
 
@@ -213,6 +214,12 @@ ONLY_NAME = re.compile(
 CAN_BE_HAD = re.compile(
     r"\b(?:download(?:ed|able)?|install(?:ed)?|obtain(?:ed)?|available|(?:get|grab) (?:it|them))"
     r"(?: (?!is\b|are\b|was\b|be\b|found\b)\w+){0,6}$",
+    re.I,
+)
+# What no sentence ends with.
+DANGLES = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|at|in|on|from|of|to|the|an?|and|or|but|see|as|by|with|for|via|that|which|like|"
+    r"than|found|here|this|these|my|your|its|their|called|named|using|use)$",
     re.I,
 )
 # The beginning of a sentence that has nothing else to say: "For an example of it, see [this paper]".
