@@ -71,6 +71,7 @@ LEFT = {
         "Thank you for the rope is what he said.",
         "Hope this helps!",
         "Good luck is not a knot. Tie a bowline.",
+        "This is a great question! Thanks for bringing it here. Tie a bowline.",
         "He said: `Thanks!`",
         "The program prints:\n\nThanks!",
         "Tie it so.\n\n    Thanks!",
