@@ -21,6 +21,10 @@ BECOMES = {
         "We all know this slip knot effect.",
     ),
     "a name that ends like a word": (f"The [loop of Jones]{U} holds well.", "The loop of Jones holds well."),
+    "a statement": (
+        f"Never do it when it is wet. [A wet rope will not hold any load at all!]{U}",
+        "Never do it when it is wet. A wet rope will not hold any load at all!",
+    ),
     "a file": (
         "The header [rope/knots.h](https://github.com/a/rope/blob/main/rope/knots.h) has it all.",
         "The header rope/knots.h has it all.",
@@ -77,6 +81,7 @@ GOES = {
     "only a link, in brackets": (f"{LONG}(Some hold. [Relevant comic.]{U})", f"{LONG}(Some hold.)"),
     "a source": (f"{LONG}\n\nReference: [All about ropes]{U}", LONG),
     "a quoted source": (f"{LONG}\n\n> Ropes hold.\n>\n> Source: [Ropes]{U}", f"{LONG}\n\n> Ropes hold.\n>\n>"),
+    "an abbreviation": (f"{LONG}See [this page]{U} for why Mr. Ashley and Prof. Lovelace like it.", LONG),
     "the sentence before stays": (f"Ropes hold. See [here]{U} for why. {LONG}", f"Ropes hold. {LONG}"),
     "in an item": (f"- {LONG.strip()} See [this paper]{U} for an overview.\n- Two", f"- {LONG.strip()}\n- Two"),
     "brackets": (f"{LONG}It holds (read their paper [here]{U}) well.", f"{LONG}It holds well."),
@@ -152,6 +157,9 @@ STAYS = {
     "a claim by its address": f"{LONG}According to [this page]{U}, wet ropes hold.",
     "an address that is a part": f"{LONG}Now open http://e.org/rope in your browser.",
     "a word that goes on": f"{LONG}Ropes are what the loop is made of, see [here]{U}.",
+    "a tool that is announced": f"{LONG}For that you can try this free tool for ropes. <https://e.org/b>",
+    "a name that goes on": f"{LONG}\n\n- Ada Lovelace's <https://e.org/b>\n- Knots",
+    "something written": f"{LONG}I have written a short [introduction to ropes]{U} that says more.",
     "a comment": f"{LONG}See [Ada](https://knots.stackexchange.com/users/3/ada) for ropes.",
     "braces of the text": f"{LONG}See {{here}} and [here]{U} it goes on.",
     "an image": f"The [bowline]{U} holds.\n\n![A rope](https://e.org/i.png)",

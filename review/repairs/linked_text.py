@@ -18,6 +18,7 @@ from review.criteria.references import POST_OR_USER
 from review.repairs.verified_edits import MarkdownText
 
 BLOCKS = {"Paragraph", "Heading", "Item", "TableCell", "BlockQuote"}
+LONGEST_END = 10  # characters that tell whether a sentence ends
 FEWEST_WORDS = 3  # of a title
 FEWEST_OF_TITLE = 5  # words, of which the first is capitalized
 MARK = "\x00"  # where a link is in the text of its block; in its shape, what is left of the address
@@ -51,15 +52,16 @@ _POINTS = re.compile(
     re.I,
 )
 _POINTS_SOMEWHERE = re.compile(
-    r"\b(?:this|these|here|links?|click)\b|^\W*(?:that|those|there|such|following|my|another|ones?)\b|\bones?$", re.I
+    r"^\W*(?:created|wrote|written|published|posted|shared|uploaded)(?=\s)|\b(?:this|these|here|links?|click)\b|^\W*(?:that|those|there|such|following|my|another|ones?)\b|\bones?$",
+    re.I,
 )
 _ADDRESS = re.compile(
     r"\w+://|\bwww\.|(?:^|\s)[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|uk|de|fr|ch|ca|eu|au|info|me|ly)(?:/|"
     r"\b)(?![(\w-])"
 )
 _OF_A_PAGE = re.compile(
-    r"\b(?:pages?|articles?|articals?|posts?|threads?|blogs?|(?:web)?sites?|tutorials?|videos?|talks?|links?)$"
-    r"|^(?:wiki(?:pedia)?|github|msdn|mdn|youtube)$",
+    r"\b(?:pages?|articles?|articals?|posts?|threads?|blogs?|(?:web)?sites?|tutorials?|videos?|talks?|links?|slides)$"
+    r"|^(?:wiki(?:pedia)?|github|msdn|mdn|youtube|google scholar|arxiv|pubmed|jstor)$",
     re.I,
 )
 # Where papers, books and posts are, whose titles are not part of a sentence.
@@ -75,10 +77,10 @@ _AS_WHAT = re.compile(
     r"post|see)\b|['’]s\b",
     re.I,
 )
+_ABBREVIATIONS = "e.g i.e cf vs al etc Mr mr Mrs Dr Prof St Fig fig Eq eq Sec sec p pp vol ch Ch resp Ref approx"
+_NOT_AFTER = "".join(rf"(?<!\b{re.escape(word)}\.)" for word in _ABBREVIATIONS.split())
 # The mark comes first, for which Python searches fast.
-_SENTENCE_END = re.compile(
-    r"[.!?](?<!\be\.g.)(?<!\bi\.e.)(?<!\bcf.)(?<!\bvs.)(?<!\bal.)(?<!\betc.)(?<!\b[A-Z].)[)\"”]?(?=\s|$)"
-)
+_SENTENCE_END = re.compile(rf"[.!?]{_NOT_AFTER}(?<!\b[A-Z]\.)[)\"”]?(?=\s|$)")
 _MARKER = re.compile(r"(?:[-*+]|\d+[.)])?\s*")  # of a list item
 _NO_BRACKETS = str.maketrans("[]{}", "||||")  # which have a meaning in shapes
 _AFTER_ADDRESS = ".,:;!?)]'\"*_"  # punctuation of the sentence
@@ -214,7 +216,9 @@ class Block:
         """Where in the source its sentences end, and it itself."""
         spans = [Span(link.start - self.start, link.end - self.start) for link in [*self.links, *self.bare]]
         ends = [Span(link.end - self.start - 1, link.end - self.start) for link in self.links]
-        closed = [span for span, link in zip(ends, self.links, strict=True) if link.text.endswith((".", "!", "?"))]
+        closed = [
+            span for span, link in zip(ends, self.links, strict=True) if _SENTENCE_END.search(link.text[-LONGEST_END:])
+        ]
         prose = blanked(blanked(self.source[self.start : self.end], spans, "_"), closed, ".")
         return [*(self.start + match.end() for match in _SENTENCE_END.finditer(prose)), self.end]
 

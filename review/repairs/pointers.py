@@ -68,16 +68,20 @@ def aside_sentence(block: Block, link: Link, begin: int) -> Edit | None:
     shape = _bare(_shape(block, start, end))
     if words.LABELLED.fullmatch(shape):
         return _cut(block, start, end)
-    is_short = link.only_points or len(link.text.split()) <= LONGEST_ASIDE
-    alone = start > block.text_start and (end >= block.text_end or is_short) and not _is_reference(block, start)
-    return _cut(block, start, end) if alone and words.LINKS_ONLY.fullmatch(shape) else None
+    if start <= block.text_start or not words.LINKS_ONLY.fullmatch(shape) or _is_reference(block, start):
+        return None
+    before = block.source[max(block.start, start - 2 * LONGEST_LEAD) : start].rstrip()
+    is_short = link.only_points or link.is_page or len(link.text.split()) <= LONGEST_ASIDE
+    can_go = is_short or (link.is_title and end >= block.text_end)
+    return _cut(block, start, end) if can_go and not words.ANNOUNCES.search(before) else None
 
 
 def is_links_only(block: Block, link: Link) -> bool:
     """Whether the sentence is nothing else than links, and no subject of others after it."""
     start, end = _sentence(block, link, block.start)
     starts_block = start == block.text_start and end < block.text_end
-    if block.kind == "Heading" or starts_block or _is_reference(block, start):
+    is_statement = len(link.text.split()) > LONGEST_ASIDE and bool(words.STATEMENT.fullmatch(link.text))
+    if block.kind == "Heading" or starts_block or is_statement or _is_reference(block, start):
         return False
     return bool(words.LINKS_ONLY.fullmatch(_bare(_shape(block, start, end))))
 

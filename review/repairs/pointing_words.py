@@ -123,6 +123,7 @@ LABELLED = re.compile(
     re.I,
 )
 YEAR = re.compile(r"\b(?:19|20)\d\d[a-z]?\)?[.,]$")
+STATEMENT = re.compile(r"(?!(?:how|why|what|when|where|which|on)\b).*[.!]", re.I | re.S)
 LINKS_ONLY = re.compile(rf"[*_]*{ANY_LINK}(?:(?:{NEXT}|,? ){ANY_LINK})*[*_]*", re.I)
 # A line of a list of links: "1. [The Book of Knots]", "Blog: [..]".
 LINE_OF_LINKS = re.compile(
@@ -138,7 +139,12 @@ LEADS_TO_LIST = re.compile(
     re.I,
 )
 # The last sentence before links, which they are a part of.
-ANNOUNCES = re.compile(r"\b(?:following|below|these|here (?:is|are)|try this)\b[^.!?\n]{0,120}[.!?]?[)*_]*\Z", re.I)
+ANNOUNCES = re.compile(
+    r"\b(?:following|below|these|here (?:is|are)|try this|this (?:[\w-]+ ){0,4}(?:tools?|(?:web)?site|page|link|"
+    r"plug-?in|library|program|service|app|article|post|paper|video|question|thread|book|course|tutorial))\b"
+    r"[^.!?\n]{0,120}[.!?]?[)*_]*\Z",
+    re.I,
+)
 # How a text ends that is complete without links after it.
 COMPLETE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!eg)[.!?][)*_\"”’]*(?:\\?\[\d+\\?\])*\Z", re.I)
 # After what would go: what begins so speaks of it, in the next block or the next sentence.
@@ -209,7 +215,8 @@ NEEDS_NUMBER = re.compile(
     r"\b(?:see|in|ref|refs|reference|references|from|and|by|step|section|chapter|of|to)\.?$", re.I
 )
 ONLY_NAME = re.compile(
-    r"[*_`]*(?!(?:See|Here|Source|Link|From|Via|Try|Use|Or|And|At|In)\b)[A-Z][\w.+#-]*(?: [\w.+#'’-]+){0,3}[*_`]*"
+    r"(?!.*['’]s$)[*_`]*(?!(?:See|Here|Source|Link|From|Via|Try|Use|Or|And|At|In)\b)"
+    r"[A-Z][\w.+#-]*(?: [\w.+#'’-]+){0,3}[*_`]*"
 )
 CAN_BE_HAD = re.compile(
     r"\b(?:download(?:ed|able)?|install(?:ed)?|obtain(?:ed)?|available|(?:get|grab) (?:it|them))"

@@ -43,14 +43,18 @@ _SHOWS = re.compile(
 _LEADS_TO = re.compile(
     rf"(?:\b(?:visit|go to|link(?:ed)? to|this|here|click|following|watch|follow|this (?:\w+ )?{NOUN})"
     r"|\b(?:source|via|from|credits?|link|url|cf|ref|page|blog|site|homepage|project|docs|documentation)\.?:)\W*$"
-    r"|(?:^|[(.!?:]\s*|\b(?:and|also|then) )here(?:['’]?s| is| are| was)\b[^.,!?\n]*$",
+    r"|\bmore (?:\w+ ){0,4}(?:at|on|in|from) $|\b(?:help|helpful|useful|interesting|relevant):\s*$"
+    r"|\b(?:wrote|written|made|created|published|posted) (?:an?|some)(?: [\w-]+)? $"
+    r"|(?:^|[(.!?:,]\s*|\b(?:and|also|then|but|so) )here(?:['’]?s| is| are| was)\b[^.,!?\n]*$",
     re.I,
 )
 _NAME = re.compile(r"[A-Z0-9_.]|\(\)")
 _ENCYCLOPEDIA = re.compile(r"wiki|mathworld|ncatlab|britannica|plato\.stanford|dictionary|proofwiki", re.I)
 _OF_SOMETHING = re.compile(r"\b(?:from|of|in|by|with)(?: the)?(?: (?!this |these |following )\w+)? $", re.I)
 _HAS_IT = re.compile(
-    r"\b(?:available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|found (?:at|on|under))\W*$", re.I
+    r"\b(?:available (?:at|from|on|in)|download(?:ed)? (?:from|at|it)|"
+    r"(?:found|listed) (?:at|on|in|under)(?: the| my)?)\W*$",
+    re.I,
 )
 # Before a text that is not a name: "a", "their", "have", so that it tells of one thing which only the address names.
 _UNNAMED = re.compile(
