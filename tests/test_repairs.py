@@ -236,11 +236,12 @@ texts = st.lists(
         "We tie [the bowline](https://e.org/b) to `mast` today.\n\n",
         "Use RopeMart <https://e.org/b>, as described [here](https://e.org/b), for ropes. ",
         "[here](https://e.org/b) and ",
+        "for it to see if you can also read " * 6 + "[here](https://e.org/b) or. ",
         "References\n\n- [a rope](https://e.org/b)\n\nWe tie it [1].\n\n",
         "EDIT: The mast holds.\n\n",
         f"{LONG}\n\n![](https://e.org/i.png)\n\n",
     ],
-    ids=["links", "pointers", "code", "clauses", "one sentence", "references", "edits", "images"],
+    ids=["links", "pointers", "code", "clauses", "one sentence", "words of pointers", "references", "edits", "images"],
 )
 def test_the_time_grows_with_the_length(part):
     def seconds(count):

@@ -38,10 +38,10 @@ SAID = (
     r"(?:described|explained|shown|discussed|noted|mentioned|stated|outlined|seen|suggested|documented|detailed|"
     r"illustrated|demonstrated|indicated|introduced|listed|covered|proved|proven|derived)"
 )
-SOFTENED = (
-    r"(?:(?:also|and|but|then|please|so|you (?:can|may|might|could|should)(?: also)?(?: want to)?|"
-    r"i(?:['’]d| would) (?:also )?(?:suggest|recommend)(?: you)?(?: to)?|e\.g\.,?|for example,?|for instance,?|"
-    r"(?:for|if|to) [^,:;{}\[\]]{3,100},?|concerning [^,:;{}\[\]]{3,60},|in addition,|additionally,) )*"
+SOFTENED = (  # "For details you might also want to"; each word in one way only, so that long sentences take no time
+    r"(?:(?:for|if|to|concerning) [^,:;{}\[\]]{3,100},? )?"
+    r"(?:(?:also|and|but|then|please|so|you (?:can|may|might|could|should)|want to|e\.g\.,?|for example,?|"
+    r"i(?:['’]d| would)|suggest|recommend|for instance,?|in addition,|additionally,) )*"
 )
 LOOK = (
     r"(?:see|read|check|check out|look (?:at|here|into)|(?:have|take) a (?:quick |closer )?look (?:at|here)|refer to|"
