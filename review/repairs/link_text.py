@@ -21,7 +21,7 @@ LARGEST_CUT = 0.5  # of an answer's words
 
 # Elsewhere in the answer.
 _SPEAKS_OF_LINKS = re.compile(
-    r"\b(?=[abcfhlstw])(?:"  # where a word begins, with one of their letters: a third of the time
+    r"\b(?=[abcfhlstw])(?:"  # where a word begins, with one of their letters: half of the time
     r"links? (?:above|below|provided|i |here)|(?:have|has|the|this|that) linked\b(?! lists?\b)"
     r"|linked (?:above|below|here|there|earlier|to above)\b|wiki(?:pedia)?[- ]links?\b"
     r"|(?:the|this|that|these|those|above|following|both) (?:(?!to )\w+ ){0,2}(?:links?(?! (?:between|of|function|to))|"

@@ -21,8 +21,10 @@ _NUMBER = re.compile(r"[ \t]?\\?\[(?P<number>\d{1,2})\\?\]")
 
 
 def find(parsed: MarkdownText, blocks: list[Block]) -> list[Edit]:
-    """The edits, in order, that take such lists out, and "[1]" that lead to them. Without leading words only at the
-    end."""
+    """The edits, in order, that take such lists out, and "[1]" that lead to them.
+
+    Lists without leading words go only at the end of the text.
+    """
     tops = list(_outermost(parsed))
     ordered = sorted((block for block in blocks if block.kind), key=attrgetter("start"))
     by_start = {block.start: block for block in ordered if not any(block.around)}
