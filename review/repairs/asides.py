@@ -69,6 +69,8 @@ _OPENER = pattern(
     r"(?:Posted|Posting|Reposted)(?: this)? as an answer [^,.:;]{0,50}\brequest(?:ed)?[^,.:;]{0,20} ?:(?= )"
 )
 _PLUG = r"(?:[Ss]orry for the )?(?:[Ss]hameless plug|(?:[Ss]hameless )?[Ss]elf[- ](?:plug|promotion|advert))"
+# .. "people who are say"
+_WHO_ARE = re.compile(r"\bwho (?:is|are|do)\b")
 _IN_PARENTHESES = pattern(
     rf"[(](?:(?:full )?[Dd]iscl(?:aimer|osure) ?[:,–—-]|{_PLUG}|"
     r"I(?:['’]m| am) (?:also )?(?:one of )?the (?:\w+ )?(?:authors?|maintainers?|developers?|creators?)\b)"
@@ -144,7 +146,7 @@ def _in_sentence(own: OwnText, sentence: Sentence) -> Iterator[_Aside]:
             return
     if match := _OPENER.match(own.own, start, end):
         place = own.next_word(match.end() + (own.own[match.end()] == ","))
-        stands = place < end and not NO_BEGINNING.match(own.own, place)
+        stands = place < end and not NO_BEGINNING.match(own.own, place) and not _WHO_ARE.search(own.own, place, end)
         yield _Aside(start, place, own.without_opener(start, place) if stands else None, is_certain=True)
     for match in _IN_PARENTHESES.finditer(own.own, start, end):
         names_more = _names_more(own, *match.span())

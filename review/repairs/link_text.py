@@ -68,6 +68,8 @@ def find(parsed: MarkdownText) -> Found:
             return Found(left=True)
         places += found
     places = _joined(parsed.text, places)
+    if any(len(place) == 1 for place in places) and any(block.kind == "BlockQuote" for block in every):
+        return Found(left=True)  # what would go may be where the quotation is from
     return Found(tuple(places)) if _rest_stands(parsed, places, bool(lists)) else Found(left=True)
 
 

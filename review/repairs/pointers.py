@@ -71,8 +71,7 @@ def aside_sentence(block: Block, link: Link, begin: int) -> Edit | None:
     if start <= block.text_start or not words.LINKS_ONLY.fullmatch(shape) or _is_reference(block, start):
         return None
     before = block.source[max(block.start, start - 2 * LONGEST_LEAD) : start].rstrip()
-    is_short = link.only_points or link.is_page or len(link.text.split()) <= LONGEST_ASIDE
-    can_go = is_short or (link.is_title and end >= block.text_end)
+    can_go = link.only_points or link.is_page or (link.is_title and end >= block.text_end)
     return _cut(block, start, end) if can_go and not words.ANNOUNCES.search(before) else None
 
 
@@ -101,6 +100,8 @@ def sentence(block: Block, link: Link, begin: int) -> Edit | None:
     if len(visible) > LONGEST_POINTER or visible.endswith(":"):
         return None
     if not words.FURTHER.match(visible) and (not words.SENTENCES.fullmatch(shape) or words.CONTENT.search(shape)):
+        return None
+    if words.SAYS_MORE.search(words.ANY_LINKS.sub("", shape)):
         return None
     return _cut(block, start, end)
 

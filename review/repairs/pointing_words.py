@@ -11,6 +11,7 @@ from review.repairs.linked_text import MARK
 
 # In shapes: any link, and one that only points or is a title.
 ANY_LINK = rf"(?:[{{\[][^\]}}]*[\]}}]{MARK}*)"
+ANY_LINKS = re.compile(ANY_LINK)
 POINTER = rf"(?:\{{[^\]}}]*\}}{MARK}*)"
 NEXT = r"(?:,? and |,? or |, |; | \| )"
 KIND = (
@@ -96,6 +97,11 @@ PARTS = (
     r"(?:code|scripts?|proofs?|lists?|tables?|images?|pictures?|screenshots?|diagrams?|figures?|graphs?|plots?|"
     r"patch|implementations?|solutions?|downloads?|gists?|fiddles?|jsfiddles?|demos?|samples?|snippets?)"
 )
+# A sentence that says what is there, beside where it is: "an implementation from Kaldi".
+SAYS_MORE = re.compile(
+    r"(?<![.!?:] )(?<!^)(?<![\w'’-])(?!I\b|I['’]|Wiki|SO\b|SE\b|Stack|MathOverflow|PDF|Google|YouTube)[A-Z][\w+#-]+|"
+    r"\b(?:implementations?|implemented|experiments?|data ?sets?|tools?|library|libraries|packages?|by default)\b"
+)
 CONTENT = re.compile(rf"\{{[^\]}}]*\b{PARTS}\b|\b{PARTS} (?:(?:is|are|can be found) )?(?:(?:at|in|on|from) )?\{{", re.I)
 # A sentence that offers more than the answer needs.
 FURTHER = re.compile(
@@ -148,15 +154,17 @@ ANNOUNCES = re.compile(
 # How a text ends that is complete without links after it.
 COMPLETE = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!eg)[.!?][)*_\"”’]*(?:\\?\[\d+\\?\])*\Z", re.I)
 # After what would go: what begins so speaks of it, in the next block or the next sentence.
+_REMARK = r"(?:anyway|sadly|unfortunately|luckily|basically|quick|in short|(?:the )?(?:summary|abstract|gist|idea))"
+_IT = r"(?:[\w'’-]+,? ){0,3}?(?:it(?:['’]s)?|they|them|he|she|his|her|its|their|the (?:author|latter|former)s?)"
 LEANS_ON_BLOCK = re.compile(
-    r"\s*(?:it(?!['’]s\b| is\b| was\b| seems\b| may\b| might\b)|they|this|that|these|those|he|she|his|her|its|their|"
-    r"both|in particular|especially|in it|in there|section|chapter|page|figure|scroll|skip)\b",
+    rf"[\s(*_]*(?:it(?!['’]s\b| is\b| was\b| seems\b| may\b| might\b)|they|this|that|these|those|he|she|his|her|its|"
+    rf"their|both|in particular|especially|in it|in there|section|chapter|page|figure|scroll|skip|{_REMARK})\b",
     re.I,
 )
 LEANS_ON_SENTENCE = re.compile(
-    r"\s*(?:not|sorry|it|they|this|that|these|those|there|he|she|his|her|its|their|both|in particular|especially|"
-    r"in it|in there|from there|section|chapter|page|figure|scroll|skip|just|and|or|then|also|so|but|however|now|"
-    r"finally|second(?:ly)?|instead|otherwise|again|another|other|note)\b",
+    rf"[\s(*_]*(?:not|sorry|this|that|these|those|there|both|in particular|especially|"
+    rf"in it|in there|from there|section|chapter|page|figure|scroll|skip|just|and|or|then|also|so|but|however|now|"
+    rf"finally|second(?:ly)?|instead|otherwise|again|another|other|note|to do (?:this|that|what)|{_REMARK}|{_IT})\b",
     re.I,
 )
 

@@ -93,7 +93,9 @@ _SURNAME = re.compile(r"[A-Z][\w'’-]+")
 _NAME_AND_REMARK = re.compile(rf"{MARK}(?::| [-–—]| \() ?\S*\w")
 _BY_SOMEONE = re.compile(r"\bby [A-Z]|\((?:[^()]{0,40}[ ,])?(?:19|20)\d\d\)")
 _OF_A_PAGE = re.compile(
-    r" (?:wiki(?:pedia)? )?(?:entry|article|pages?|site|website|link|post|question|answer|paper|video)\b", re.I
+    r" (?:wiki(?:pedia)? )?(?:entry|article|pages?|site|website|link|post|question|answer|paper|video|examples?|"
+    r"section|chapter|documentation|docs)\b",
+    re.I,
 )
 # "Use [Robocopy]", before a name that is all that is recommended.
 _RECOMMENDS = re.compile(
