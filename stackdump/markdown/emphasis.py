@@ -48,6 +48,21 @@ def _kind(char: str) -> str:
     return "." if char in (BREAK, FORMULA) or unicodedata.category(char)[0] in "PS" else "a"
 
 
+def is_clear(text: str, opening: int, closing: int, mark: str) -> bool:
+    """Can the delimiters at two offsets only be read as meant, whatever others there are? Nearly all are so."""
+    end, start = opening + len(mark), closing + len(mark)
+    before, first = text[opening - 1] if opening else " ", text[end]
+    last, after = text[closing - 1], text[start] if start < len(text) else " "
+    if mark[0] in (before, first, last, after):  # of longer runs, perhaps
+        return False
+    return _faces(_kind(first), " " if before == BREAK else _kind(before)) and _faces(_kind(last), _kind(after))
+
+
+def _faces(inner: str, outer: str) -> bool:
+    """Is a delimiter between these kinds of characters one for the inner side, and none for the outer?"""
+    return inner != " " and (outer == " " or inner == "a" and outer == ".")
+
+
 def misread(
     text: str, pairs: Sequence[Pair], links: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]] = ()
 ) -> list[int]:
@@ -56,10 +71,6 @@ def misread(
     links: (start, end) of the links' labels, in order, inside which delimiters are paired among themselves.
     others: (start, end) of runs of the same character that are meant to be text."""
     runs = _runs(text, pairs)
-    if not others and len(runs) == 2 * len(pairs):
-        openings = {pair.opening for pair in pairs}
-        if all(run.opens == (run.start in openings) != run.closes for run in runs):
-            return []  # nearly always: each can only do what it is meant to, and elements are nested
     if others:
         runs = sorted([*runs, *(Run(text, start, end) for start, end in others)], key=lambda run: run.start)
     run_at = {offset: n for n, run in enumerate(runs) for offset in range(run.start, run.end)}

@@ -126,7 +126,7 @@ def _delimiters(known: Known, places: Sequence[int]) -> list[int]:
             loose.append(run)
     if pairs and loose:
         loose = [run for run, is_inside in zip(loose, _inside(loose, pairs), strict=True) if not is_inside]
-        if misread(text, pairs, known.links, [(run.start, run.end) for run in loose]):
+        if loose and misread(text, pairs, known.links, [(run.start, run.end) for run in loose]):
             return []
     return [place for run in loose for place in range(run.start, run.end)]
 
