@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from stackdump.markdown.body_options import Options
-from stackdump.markdown.emphasis import Pair, is_clear, misread
+from stackdump.markdown.emphasis import is_clear, misread
 from stackdump.markdown.escape import (
     BREAK,
     FORMULA,
@@ -142,7 +142,7 @@ class Paragraph:
                         break
                 else:
                     return body
-            pairs = [Pair(offsets[opening], offsets[closing], mark) for opening, closing, mark in marks]
+            pairs = [(offsets[opening], offsets[closing], mark) for opening, closing, mark in marks]
             links = [(offsets[start], offsets[end]) for start, end in self.links]
             culprits = misread(text, pairs, links)[:1] if attempts else list(range(len(pairs)))
             if not culprits:

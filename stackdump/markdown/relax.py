@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from html.entities import html5
-from typing import Final, NamedTuple
+from typing import Final
 
 from stackdump.markdown.emphasis import Pair, Run, misread
 from stackdump.markdown.escape import BREAK, HARD_BREAK
@@ -27,12 +27,13 @@ _PLAIN_AFTER_BACKSLASH: Final = re.compile(r"[ \t\f\r]++[^\s\0]|[^\w\s\0\x01!-/:
 _BACKTICKS: Final = re.compile("`+")
 
 
-class Known(NamedTuple):
+class Known:
     """A paragraph's text without its escapes, with offsets of what is in it."""
 
-    text: str
-    pairs: list[Pair]
-    links: list[tuple[int, int]]
+    __slots__ = ("links", "pairs", "text")
+
+    def __init__(self, text: str, pairs: list[Pair], links: list[tuple[int, int]]):
+        self.text, self.pairs, self.links = text, pairs, links
 
 
 def relax(
@@ -62,7 +63,7 @@ def relax(
             escapes.setdefault(found[1], []).append(starts[n] + found.start() - count)
     known = Known(
         text,
-        [Pair(starts[opening], starts[closing], mark) for opening, closing, mark in marks],
+        [(starts[opening], starts[closing], mark) for opening, closing, mark in marks],
         [(starts[first], starts[last]) for first, last in links],
     )
     needless: set[int] = set()
@@ -116,7 +117,7 @@ def _delimiters(known: Known, places: Sequence[int]) -> list[int]:
     (Three at the start of a line, a rule or a fence, get an escape there, which leaves a run of two.)"""
     text = known.text
     char = text[places[0]]
-    pairs = [pair for pair in known.pairs if pair.mark[0] == char]
+    pairs = [pair for pair in known.pairs if pair[2][0] == char]
     runs = [Run(text, start, end) for start, end in _runs(places)]
     paired = _with_partners(runs)
     loose: list[Run] = []
@@ -151,8 +152,8 @@ def _inside(runs: Sequence[Run], pairs: Sequence[Pair]) -> list[bool]:
     inside, end, n = [], 0, 0
     pairs = sorted(pairs)
     for run in runs:
-        while n < len(pairs) and pairs[n].opening < run.start:
-            end = max(end, pairs[n].closing)
+        while n < len(pairs) and pairs[n][0] < run.start:
+            end = max(end, pairs[n][1])
             n += 1
         inside.append(run.start < end)
     return inside

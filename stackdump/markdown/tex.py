@@ -16,11 +16,12 @@ _BRACES: Final = r"\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.)*+\})*+\})
 _WHOLE: Final = re.compile(
     rf"\s*+(?:\$\$((?:[^$\\{{}}]|\\.|\$(?!\$)|{_BRACES})++)\$\$|\$((?:[^$\\{{}}]|\\.|{_BRACES})++)\$)\s*+", re.S
 )
-# Text up to any of these is not a formula; a pair of a backslash and a character is passed over. The first is a whole
-# inline formula, as nearly all are, that is not blank: one search finds it. (Every alternative begins with a character
-# of its own, and the group is last, so that the search can skip to them: a third of the time.)
+# Text up to any of these is not a formula; a pair of a backslash and a character is passed over. The first two are
+# whole formulas that are not blank, as nearly all are, and have a group: one search finds them. (Every alternative
+# begins with a character of its own, and not with a group, so that the search can skip to it: a third of the time.)
 _START: Final = re.compile(
     rf"\$(?![\s{BREAK}]*+\$)[^$\\{{}}]*+(?:(?:\\.|{_BRACES})[^$\\{{}}]*+)*+\$()"
+    rf"|\$\$(?![\s{BREAK}]*+\$\$)[^$\\{{}}]*+(?:(?:\\.|\$(?!\$)|{_BRACES})[^$\\{{}}]*+)*+\$\$()"
     r"|\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.",
     re.S,
 )

@@ -31,13 +31,13 @@ MAX_NUMBER: Final = 999_999_999  # of a list item, in CommonMark
 
 _CONTAINERS: Final = frozenset(["", "li", "blockquote", "div", "td"])
 _SPACE: Final = WS + BREAK
-_SPECIAL: Final = "\\`*_[]<>&~" + BREAK  # what may need care in a text, besides invisible spaces
-_SPECIAL_MATH: Final = _SPECIAL + "$"
+_SPECIAL: Final = ["\\", "`", "*", "_", "[", "]", "<", "&", "~", BREAK]  # what may need care in a text
+_SPECIAL_MATH: Final = [*_SPECIAL, "$"]
 _TAG: Final = re.compile(r"<(/?[A-Za-z][^\s/<>]*)([^<>]*)>")
 _ATTRIBUTES: Final = re.compile(r'(?:\s+[^\s"\'<>/=]+(?:="[^"]*")?)*+\s*/?')
 _ANY_TAG: Final = re.compile(r"<[^<>]*>")
 _LINK: Final = re.compile(r'<a href="([^"]*)"(?: rel="[^"]*")?>')
-_PRE: Final = re.compile(r'<pre(?: class="([^"]*)")?><code>([^<]*)</code></pre>')
+_PRE: Final = re.compile(r'<pre class="([^"]*)"><code>([^<]*)</code></pre>')
 _MATH_CONTAINER: Final = '<span class="math-container">'
 _LONE_TAG: Final = re.compile(r"\A(<[^\n]*>\s*?)\n")  # as the first line it would start an HTML block
 
@@ -120,6 +120,12 @@ class Writer(Paragraph):
             elif tag == "</p>":
                 self.close_block("p", "", i)
                 i += 2
+            elif tag == "<li>":
+                self.open_li("li", "", i)
+                i += 2
+            elif tag == "</li>":
+                self.close_li("li", "", i)
+                i += 2
             else:
                 known = exact.get(tag)
                 i = (known[0](self, known[1], "", i) if known else self.other_tag(tag, i)) or i + 2
@@ -151,7 +157,7 @@ class Writer(Paragraph):
         if self.head or self.cell:
             body = self.one_line(body)
         else:
-            if body[0] in "-*" and self.lead.endswith(body[0] + " ") and self.is_rule(body):
+            if self.lead.endswith(" ") and body[0] in "-*" and self.lead.endswith(body[0] + " ") and self.is_rule(body):
                 body = "\\" + body
             if BREAK in body:
                 body = write_breaks(body, "\\\n")
@@ -250,16 +256,19 @@ class Writer(Paragraph):
         if tag.startswith("<em>"):
             self.mark_of_text("*", tag[4:-5])
             return None
-        if found := _LINK.fullmatch(tag):
+        if tag.startswith("<a ") and (found := _LINK.fullmatch(tag)):
             self.open_link(found[1])
             return None
-        if found := _PRE.fullmatch(tag):
-            self.code_block(found[1] or "", found[2])
+        if tag.startswith("<pre><code>") and tag.endswith("</code></pre>"):
+            self.code_block("", tag[11:-13])
+            return None
+        if tag.startswith("<pre ") and (found := _PRE.fullmatch(tag)):
+            self.code_block(found[1], found[2])
             return None
         if tag.startswith(_MATH_CONTAINER) and tag.endswith("</span>"):
             html = tag[len(_MATH_CONTAINER) : -7]
             if not self.math_container(html):
-                self.special = list(_SPECIAL_MATH)  # (it is none of the texts)
+                self.special = _SPECIAL_MATH  # (it is none of the texts)
                 self.guard_end()
                 self.text(html)
                 self.guard_end()
@@ -486,7 +495,7 @@ class Writer(Paragraph):
 
     def note_number(self, body: str) -> None:
         """Keeps in mind where a paragraph, which is about to be written, begins with a number."""
-        if number := ESCAPED_NUMBER.match(body):
+        if body[0].isdigit() and (number := ESCAPED_NUMBER.match(body)):
             after_list = self.last_list == (len(self.out), self.prefix, ")")
             self.numbers.append(TypedNumber(len(self.out) + 1, int(number[1]), after_list))
 
