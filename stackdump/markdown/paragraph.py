@@ -40,6 +40,7 @@ PLACEHOLDER: Final = "enter image description here"  # what the sites' editor wr
 SMALL_PRINT: Final = frozenset(["<sub>", "<sup>", "</sub>", "</sup>"])
 TAG_OF_MARK: Final = {"*": "em", "**": "strong", "~~": "del"}
 _SPACE: Final = SPACES + BREAK
+_SPACES: Final = re.compile(f"[{WS}]+")
 _BLANK_LINES: Final = re.compile(r"\n\s*\n")
 _CLOSING_HASHES: Final = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
 
@@ -157,7 +158,7 @@ class Paragraph:
         body = write_breaks(self.with_formulas(body), "<br>").replace("\n", " ")
         if self.cell:
             return body.replace("|", "\\|")
-        return self.head + _CLOSING_HASHES.sub(r"\\\1", body)
+        return self.head + (_CLOSING_HASHES.sub(r"\\\1", body) if body.endswith("#") else body)
 
     def with_formulas(self, body: str) -> str:
         parts = body.split(FORMULA)
@@ -262,7 +263,7 @@ class Paragraph:
     def attribute_text(self, value: str) -> str:
         """The text of an attribute, as one line."""
         text = self.options.spaces(unescape_attribute(value.replace(BREAK, " ")))
-        return " ".join(re.split(f"[{WS}]+", text)).strip(" ")
+        return " ".join(_SPACES.split(text)).strip(" ")
 
     def target(self, url: str, title: str) -> str:
         """What stands between the parentheses of a link or an image. title: an attribute."""

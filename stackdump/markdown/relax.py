@@ -15,7 +15,7 @@ from typing import Final
 from stackdump.markdown.emphasis import Pair, Run, misread
 from stackdump.markdown.escape import BREAK, HARD_BREAK
 
-_ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ESCAPED: Final = re.compile(r"\\[!-/:-@\[-`{-~]")
 _OPENS_TAG: Final = re.compile(
     r"""< (?: /?[A-Za-z][A-Za-z0-9-]*+ [\s/>\0] | [!?]  # a tag, a comment, an instruction
       | [A-Za-z][A-Za-z0-9+.-]{1,31}: | [\w.!\#$%&'*+/=?^`{|}~-]{1,99}@ )  # an address""",
@@ -48,8 +48,15 @@ def relax(
     escaped: the pieces of text that hold escapes. marks: both pieces of each emphasis, and its mark. links: both of
     each link's text. one_line: hard breaks are tags."""
     plain = pieces[:]
+    places: list[tuple[int, int, str]] = []  # of the escapes: piece, offset in it without them, character
     for n in escaped:
-        plain[n] = _ESCAPED.sub(r"\1", pieces[n])
+        piece, parts, pos = pieces[n], [], 0
+        for count, found in enumerate(_ESCAPED.finditer(piece)):
+            start = found.start()
+            parts.append(piece[pos:start])
+            pos = start + 1
+            places.append((n, start - count, piece[pos]))
+        plain[n] = "".join([*parts, piece[pos:]])
     starts, total = [], 0
     for piece in plain:
         starts.append(total)
@@ -58,18 +65,17 @@ def relax(
     if BREAK in text:  # white space around a hard break is not written
         text = HARD_BREAK.sub(lambda found: (">" if one_line else BREAK) * len(found[0]), text)
     escapes: dict[str, list[int]] = {}  # places in the text, by character
-    for n in escaped:
-        for count, found in enumerate(_ESCAPED.finditer(pieces[n])):
-            escapes.setdefault(found[1], []).append(starts[n] + found.start() - count)
+    for n, offset, char in places:
+        escapes.setdefault(char, []).append(starts[n] + offset)
     known = Known(
         text,
         [(starts[opening], starts[closing], mark) for opening, closing, mark in marks],
         [(starts[first], starts[last]) for first, last in links],
     )
     needless: set[int] = set()
-    for char, places in escapes.items():
+    for char, its_places in escapes.items():
         if judge := _JUDGES.get(char):
-            needless.update(judge(known, places))
+            needless.update(judge(known, its_places))
     if needless:
         for n in escaped:
             pieces[n] = _without(pieces[n], starts[n], needless)

@@ -245,7 +245,7 @@ class Writer(Paragraph):
     def other_tag(self, tag: str, i: int) -> int | None:
         """A tag with attributes, or a rare one, or a whole element that the tokenizer took in one piece."""
         if tag.startswith("<a href=") and tag.endswith("</a>"):
-            self.link_of_text(tag[9 : tag.index('"', 9)], tag[tag.index(">") + 1 : -4])
+            self.link_of_text(tag[9 : tag.find('"', 9)], tag[tag.find(">") + 1 : -4])
             return None
         if tag.startswith("<code>"):
             self.code(tag[6:-7])
