@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "markdown"
-NAMES = ("bodies", "body_options", "emphasis", "escape", "numbered", "paragraph", "relax", "tex", "writer")
+NAMES = ("bodies", "body_options", "emphasis", "escape", "numbered", "paragraph", "relax", "repair", "tex", "writer")
 MODULES = [PACKAGE / f"{name}.py" for name in NAMES]
 GROUP = "stackdump_markdown"  # the library that the modules share is named after it
 
