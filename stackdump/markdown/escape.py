@@ -233,7 +233,13 @@ def _percent(found: re.Match[str]) -> str:
 
 def clean_url(value: str, base_url: str | None) -> str:
     """An attribute's address, made absolute if a base (scheme and host, no slash at the end) is given."""
-    url = unescape_attribute(value).strip(WS).replace("\n", "").replace("\t", "").replace("\r", "")
+    return absolute_url(
+        unescape_attribute(value).strip(WS).replace("\n", "").replace("\t", "").replace("\r", ""), base_url
+    )
+
+
+def absolute_url(url: str, base_url: str | None) -> str:
+    """The address, made absolute if a base is given."""
     if base_url is None or url.startswith(("https:", "http:")) or not url or url[0] == "#" or _SCHEME.match(url):
         return url
     if url.startswith("//"):
