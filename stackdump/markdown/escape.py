@@ -233,9 +233,8 @@ def _percent(found: re.Match[str]) -> str:
 
 def clean_url(value: str, base_url: str | None) -> str:
     """An attribute's address, made absolute if a base (scheme and host, no slash at the end) is given."""
-    return absolute_url(
-        unescape_attribute(value).strip(WS).replace("\n", "").replace("\t", "").replace("\r", ""), base_url
-    )
+    url = unescape_attribute(value).strip(WS).replace("\n", "").replace("\t", "").replace("\r", "")
+    return absolute_url(url, base_url)
 
 
 def absolute_url(url: str, base_url: str | None) -> str:
