@@ -52,12 +52,12 @@ class IllNestedError(Exception):
 class Inline:
     """An open inline element: its opening and closing marks (a link's: "[" and the address), its place in `line`.
 
-    title: a link's."""
+    title: a link's. unseen: the first piece after it in which no line end has been looked for yet."""
 
-    __slots__ = ("at", "closing", "opening", "title")
+    __slots__ = ("at", "closing", "opening", "title", "unseen")
 
-    def __init__(self, opening: str, closing: str, at: int, title: str):
-        self.opening, self.closing, self.at, self.title = opening, closing, at, title
+    def __init__(self, opening: str, closing: str, at: int, title: str, unseen: int):
+        self.opening, self.closing, self.at, self.title, self.unseen = opening, closing, at, title, unseen
 
 
 class Paragraph:
@@ -287,7 +287,7 @@ class Paragraph:
             self.styles.add(opening)
             if self.continues_mark(opening):
                 line.pop()  # <em>a</em><em>b</em>: one emphasis
-                self.inlines.append(Inline(opening, closing, self.marks.pop()[0], title))
+                self.inlines.append(Inline(opening, closing, self.marks.pop()[0], title, len(line)))
                 self.doubtful = True
                 return
         self.before_inline(opening)
@@ -298,7 +298,7 @@ class Paragraph:
             self.small_print = True
         line.append("")  # a place for white space that moves out
         line.append(opening)
-        self.inlines.append(Inline(opening, closing, len(line) - 1, title))
+        self.inlines.append(Inline(opening, closing, len(line) - 1, title, len(line)))
 
     def continues_mark(self, opening: str) -> bool:
         """Has an emphasis of the same kind just ended?"""
@@ -345,7 +345,7 @@ class Paragraph:
         self.styles.discard(opening)
         if opening == "[":
             self.in_label = False
-        for n in range(at + 1, len(line)):
+        for n in range(inline.unseen, len(line)):
             if "\n" in line[n] or BREAK in line[n]:
                 self.wraps = True
         is_word = len(line) > at + 1 and line[at + 1][:1].isalnum() and line[-1][-1:].isalnum()
