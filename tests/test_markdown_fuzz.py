@@ -431,6 +431,14 @@ def test_a_body_of_a_megabyte(shape):
     html_to_markdown(make(1_000_000 // len(make(1000)) * 1000), True)
 
 
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [("<s<!--><p>a</_", "a"), ("<p><b<!--><i>a</i></p> <!", "*a*"), ("<s<!--><t<!--></_", "")],
+)
+def test_a_comment_in_the_name_of_a_tag(html, markdown):
+    assert html_to_markdown(html, False) == markdown
+
+
 def test_random_bytes():
     random_ = random.Random(1)
     for _ in range(300):

@@ -43,6 +43,9 @@ def repaired(html: str) -> list[str]:
     text = root.html or ""
     if "<" in _TAG.sub("", text):  # an attribute such as `<b` in `<p <b>`
         for node in root.css("*"):
+            if "<!--" in (node.tag or ""):  # an element such as `s<!--`, whose tags would be cut like comments
+                node.unwrap(delete_empty=True)
+                continue
             for name in list(node.attributes):
                 if not _ATTRIBUTE_NAME.fullmatch(name):
                     del node.attrs[name]
