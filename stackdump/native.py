@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-MARKDOWN = ("bodies", "body_options", "emphasis", "escape", "numbered", "paragraph", "relax", "tex", "writer")
+MARKDOWN = ("bodies", "body_options", "emphasis", "escape", "numbered", "paragraph", "relax", "repair", "tex", "writer")
 MODULES = [PACKAGE / "quick_rows.py", *(PACKAGE / "markdown" / f"{name}.py" for name in MARKDOWN)]
 GROUP = "stackdump_native"  # the library that the modules share is named after it
 

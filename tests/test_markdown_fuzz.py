@@ -216,6 +216,33 @@ def test_a_well_nested_post_is_written_alike_with_and_without_repair(html, math)
     assert writer.result() == html_to_markdown(html, math)
 
 
+@quick
+@given(tex_posts, st.booleans())
+def test_links_and_emphasis_of_plain_text_are_written_as_any_other(html, math):
+    with_attributes = re.sub("<(em|strong|a)(?=[ >])", r'<\1 class="x"', html)  # which are not one token
+    assert html_to_markdown(html, math) == html_to_markdown(with_attributes, math)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p><a href='u'><em>a</em> b</a></p>",
+        '<p>!<a href="u">a</a></p>',
+        "<p>*<em>a</em><em>b</em></p>",
+        "<p>a<em> b </em>c <strong>d.</strong>e</p>",
+        '<p><em>a <em>b</em> <a href="u">c</a></em></p>',
+        '<p><a href="//a.b/c">a.b</a>, <a href="/c">https://x.com/c</a>, <a href="u v">a\nb</a></p>',
+        '<p><a href="https://a.b/c">https://a.b/c</a>, <a href="mailto:a@b.c">mailto:a@b.c</a> <a href="x"> </a></p>',
+        '<ul><li>1) <em>a</em>\n<strong>2) b</strong>\n<a href="u">3) c</a></li></ul>',
+    ],
+)
+def test_the_rare_links_and_emphases_of_plain_text_are_written_as_any_other(html):
+    with_attributes = re.sub("<(em|strong|a)(?=[ >])", r'<\1 class="x"', html)
+    assert html_to_markdown(html, True, base_url="https://x.com") == html_to_markdown(
+        with_attributes, True, base_url="https://x.com"
+    )
+
+
 def test_the_posts_of_a_site_need_no_repair(monkeypatch):
     html = (
         '<p>a <em>b</em> <code>c</code> <a href="u" rel="nofollow">d</a><br>\n<img src="s" alt="x"></p>\n\n'
@@ -354,6 +381,9 @@ SHAPES = {
     "white space": lambda n: "<p>a" + " " * n + "\n" * n + "b",
     "rows": lambda n: "<table><tr><th>a</th></tr>" + "<tr><td>b</td></tr>" * n + "</table>",
     "emphasis in doubt": lambda n: "<p>" + "<em>a.</em>b " * n,
+    "adjoining emphasis": lambda n: "<p>" + "<em>a</em>" * n,
+    "links and emphasis of text": lambda n: "<p>" + '<a href="u">a</a> <strong>a</strong> <em>b ' * n,
+    "formulas in blocks": lambda n: "<p>" + "$${a$ " * n,
     "brackets in a link": lambda n: '<a href="u">' + "[<b>x</b>" * n,
     "backslashes": lambda n: "\\" * n,
     "closing tags": lambda n: "</p>" * n,
@@ -399,6 +429,14 @@ def test_ten_thousand_of_anything(shape):
 def test_a_body_of_a_megabyte(shape):
     make = SHAPES[shape]
     html_to_markdown(make(1_000_000 // len(make(1000)) * 1000), True)
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [("<s<!--><p>a</_", "a"), ("<p><b<!--><i>a</i></p> <!", "*a*"), ("<s<!--><t<!--></_", "")],
+)
+def test_a_comment_in_the_name_of_a_tag(html, markdown):
+    assert html_to_markdown(html, False) == markdown
 
 
 def test_random_bytes():

@@ -6,19 +6,12 @@ A reader of Markdown pairs delimiter runs by rules of their own (https://spec.co
 
 import unicodedata
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from stackdump.markdown.escape import BREAK, FORMULA
 
-
-class Pair(NamedTuple):
-    """An emphasis as it is meant: offsets of its two delimiters in the paragraph, and the delimiter."""
-
-    opening: int
-    closing: int
-    mark: str
+# An emphasis as it is meant: offsets of its two delimiters in the paragraph, and the delimiter.
+Pair = tuple[int, int, str]
 
 
 class Run:
@@ -48,6 +41,21 @@ def _kind(char: str) -> str:
     return "." if char in (BREAK, FORMULA) or unicodedata.category(char)[0] in "PS" else "a"
 
 
+def is_clear(text: str, opening: int, closing: int, mark: str) -> bool:
+    """Can the delimiters at two offsets only be read as meant, whatever others there are? Nearly all are so."""
+    end, start = opening + len(mark), closing + len(mark)
+    before, first = text[opening - 1] if opening else " ", text[end]
+    last, after = text[closing - 1], text[start] if start < len(text) else " "
+    if mark[0] in (before, first, last, after):  # of longer runs, perhaps
+        return False
+    return _faces(_kind(first), " " if before == BREAK else _kind(before)) and _faces(_kind(last), _kind(after))
+
+
+def _faces(inner: str, outer: str) -> bool:
+    """Is a delimiter between these kinds of characters one for the inner side, and none for the outer?"""
+    return inner != " " and (outer == " " or inner == "a" and outer == ".")
+
+
 def misread(
     text: str, pairs: Sequence[Pair], links: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]] = ()
 ) -> list[int]:
@@ -56,37 +64,36 @@ def misread(
     links: (start, end) of the links' labels, in order, inside which delimiters are paired among themselves.
     others: (start, end) of runs of the same character that are meant to be text."""
     runs = _runs(text, pairs)
-    if not others and len(runs) == 2 * len(pairs):
-        openings = {pair.opening for pair in pairs}
-        if all(run.opens == (run.start in openings) != run.closes for run in runs):
-            return []  # nearly always: each can only do what it is meant to, and elements are nested
     if others:
         runs = sorted([*runs, *(Run(text, start, end) for start, end in others)], key=lambda run: run.start)
     run_at = {offset: n for n, run in enumerate(runs) for offset in range(run.start, run.end)}
-    meant = Counter((run_at[p.opening], run_at[p.closing], len(p.mark)) for p in pairs)
+    meant = [(run_at[opening], run_at[closing], len(mark)) for opening, closing, mark in pairs]
     groups: dict[int, list[int]] = {}  # runs by the link that they are in
     starts = [start for start, _ in links]
     for n, run in enumerate(runs):
         link = bisect_right(starts, run.start) - 1
         groups.setdefault(link if link >= 0 and run.start < links[link][1] else -1, []).append(n)
-    found: Counter[tuple[int, int, int]] = Counter()
+    found: list[tuple[int, int, int]] = []
     for group in groups.values():
         _pair_up(runs, group, found)
-    if found == meant:
+    if sorted(found) == sorted(meant):
         return []
 
-    def is_able(pair: Pair) -> bool:
-        return runs[run_at[pair.opening]].opens and runs[run_at[pair.closing]].closes
+    known = set(found)
+    bad = [n for n, each in enumerate(meant) if each not in known]
 
-    bad = [n for n, p in enumerate(pairs) if (run_at[p.opening], run_at[p.closing], len(p.mark)) not in found]
-    return sorted(bad or range(len(pairs)), key=lambda n: (is_able(pairs[n]), pairs[n].closing - pairs[n].opening))
+    def surety(n: int) -> tuple[bool, int]:
+        opening, closing, _ = pairs[n]
+        return runs[run_at[opening]].opens and runs[run_at[closing]].closes, closing - opening
+
+    return sorted(bad or range(len(pairs)), key=surety)
 
 
 def _runs(text: str, pairs: Sequence[Pair]) -> list[Run]:
     """The delimiters, adjoining ones of one character joined."""
     runs: list[Run] = []
     start = end = -1
-    for offset, mark in sorted([(p.opening, p.mark) for p in pairs] + [(p.closing, p.mark) for p in pairs]):
+    for offset, mark in sorted([(pair[0], pair[2]) for pair in pairs] + [(pair[1], pair[2]) for pair in pairs]):
         if offset == end and text[start] == mark[0]:
             end += len(mark)
         else:
@@ -98,7 +105,7 @@ def _runs(text: str, pairs: Sequence[Pair]) -> list[Run]:
     return runs
 
 
-def _pair_up(runs: list[Run], among: Sequence[int], found: Counter[tuple[int, int, int]]) -> None:
+def _pair_up(runs: list[Run], among: Sequence[int], found: list[tuple[int, int, int]]) -> None:
     """CommonMark's `process emphasis`; adds (opening run, closing run, length) to `found`."""
     openers: list[int] = []
     for n in among:
@@ -115,7 +122,7 @@ def _pair_up(runs: list[Run], among: Sequence[int], found: Counter[tuple[int, in
                 at -= 1
                 continue
             length = 2 if closer.char == "~" or min(opener.left, closer.left) > 1 else 1
-            found[openers[at], n, length] += 1
+            found.append((openers[at], n, length))
             opener.left -= length
             closer.left -= length
             del openers[at + 1 :]

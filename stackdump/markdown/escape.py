@@ -155,11 +155,20 @@ def escape_line_starts(text: str) -> str:
     """Lines of a paragraph that begin like another block begin with an escape."""
     lines, start = text.split("\n"), 0
     for n, line in enumerate(lines):
-        if line[:1] in _MAY_START_LINE and (found := _LINE_START.match(text, start)):
+        is_doubtful = line and line[0] in _MAY_START_LINE and _is_doubtful(line, text, start)
+        if is_doubtful and (found := _LINE_START.match(text, start)):
             number = found[1] or ""
             lines[n] = f"{number}\\{line[len(number) :]}"
         start += len(line) + 1
     return "\n".join(lines)
+
+
+def _is_doubtful(line: str, text: str, start: int) -> bool:
+    """May `_LINE_START` match? Not an emphasis or a link, with which lines begin more often than with all others."""
+    if line[0] == "*":
+        rest = line.lstrip("*")
+        return not rest or rest[0] in " \t"
+    return line[0] != "[" or start == 0 and "]:" in text
 
 
 def join_lines(text: str) -> str:
@@ -225,7 +234,12 @@ def _percent(found: re.Match[str]) -> str:
 def clean_url(value: str, base_url: str | None) -> str:
     """An attribute's address, made absolute if a base (scheme and host, no slash at the end) is given."""
     url = unescape_attribute(value).strip(WS).replace("\n", "").replace("\t", "").replace("\r", "")
-    if base_url is None or not url or url[0] == "#" or _SCHEME.match(url):
+    return absolute_url(url, base_url)
+
+
+def absolute_url(url: str, base_url: str | None) -> str:
+    """The address, made absolute if a base is given."""
+    if base_url is None or url.startswith(("https:", "http:")) or not url or url[0] == "#" or _SCHEME.match(url):
         return url
     if url.startswith("//"):
         return base_url.partition("//")[0] + url

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from stackdump.markdown.body_options import Options
-from stackdump.markdown.emphasis import Pair, misread
+from stackdump.markdown.emphasis import is_clear, misread
 from stackdump.markdown.escape import (
     BREAK,
     FORMULA,
@@ -40,6 +40,7 @@ PLACEHOLDER: Final = "enter image description here"  # what the sites' editor wr
 SMALL_PRINT: Final = frozenset(["<sub>", "<sup>", "</sub>", "</sup>"])
 TAG_OF_MARK: Final = {"*": "em", "**": "strong", "~~": "del"}
 _SPACE: Final = SPACES + BREAK
+_SPACES: Final = re.compile(f"[{WS}]+")
 _BLANK_LINES: Final = re.compile(r"\n\s*\n")
 _CLOSING_HASHES: Final = re.compile(r"(?:^|(?<=[ \t]))(#+)$")
 
@@ -51,12 +52,12 @@ class IllNestedError(Exception):
 class Inline:
     """An open inline element: its opening and closing marks (a link's: "[" and the address), its place in `line`.
 
-    title: a link's."""
+    title: a link's. unseen: the first piece after it in which no line end has been looked for yet."""
 
-    __slots__ = ("at", "closing", "opening", "title")
+    __slots__ = ("at", "closing", "opening", "title", "unseen")
 
-    def __init__(self, opening: str, closing: str, at: int, title: str):
-        self.opening, self.closing, self.at, self.title = opening, closing, at, title
+    def __init__(self, opening: str, closing: str, at: int, title: str, unseen: int):
+        self.opening, self.closing, self.at, self.title, self.unseen = opening, closing, at, title, unseen
 
 
 class Paragraph:
@@ -69,6 +70,7 @@ class Paragraph:
         self.head = ""  # "## " in a heading
         self.cell = False  # in a table cell
         self.line: list[str] = []
+        self.special: list[str] = []  # characters that may need care in a text, without those that no text holds
         self.inlines: list[Inline | None] = []  # open elements (None: one that is not written)
         self.styles: set[str] = set()  # the marks among them
         self.in_label = False  # in the text of a link
@@ -133,10 +135,16 @@ class Paragraph:
             for piece in line:
                 offsets.append(total)
                 total += len(piece)
-            pairs = [Pair(offsets[opening], offsets[closing], mark) for opening, closing, mark in marks]
-            links = [(offsets[start], offsets[end]) for start, end in self.links]
             # (in headings and cells a hard break is <br>)
             text = body.replace(BREAK, ">") if self.head or self.cell else body
+            if attempts:
+                for opening, closing, mark in marks:
+                    if not is_clear(text, offsets[opening], offsets[closing], mark):
+                        break
+                else:
+                    return body
+            pairs = [(offsets[opening], offsets[closing], mark) for opening, closing, mark in marks]
+            links = [(offsets[start], offsets[end]) for start, end in self.links]
             culprits = misread(text, pairs, links)[:1] if attempts else list(range(len(pairs)))
             if not culprits:
                 return body
@@ -150,7 +158,7 @@ class Paragraph:
         body = write_breaks(self.with_formulas(body), "<br>").replace("\n", " ")
         if self.cell:
             return body.replace("|", "\\|")
-        return self.head + _CLOSING_HASHES.sub(r"\\\1", body)
+        return self.head + (_CLOSING_HASHES.sub(r"\\\1", body) if body.endswith("#") else body)
 
     def with_formulas(self, body: str) -> str:
         parts = body.split(FORMULA)
@@ -164,19 +172,35 @@ class Paragraph:
         """Text as it stands in the HTML, which holds a character that may need care."""
         if "<" in text and not self.trusted:
             raise IllNestedError
-        if "&" in text:
+        has_references = "&" in text
+        if has_references:
             text = unescape(text)
-        if not text.isascii():
+        if (has_references or self.options.invisible) and not text.isascii():
             text = self.options.spaces(text)
         pos = 0
         if self.options.find_math and ("$" in text or "\\" in text):
             for start, end, markdown in formulas(text, self.options.dollar):
                 if pos < start:
-                    self.literal(text[pos:start])
+                    self.beside_formula(text[pos:start], has_references)
                 self.formula(markdown)
                 pos = end
-        if pos < len(text):
-            self.literal(text[pos:])
+            text = text[pos:]
+            if text and pos:
+                self.beside_formula(text, has_references)
+                return
+        if text:
+            self.literal(text)
+
+    def beside_formula(self, text: str, had_references: bool) -> None:
+        """Text that may hold nothing that needs care, because a formula did."""
+        if not had_references:
+            for char in self.special:
+                if char in text:
+                    break
+            else:
+                self.line.append(text)
+                return
+        self.literal(text)
 
     def literal(self, text: str) -> None:
         """Plain text without formulas."""
@@ -239,7 +263,7 @@ class Paragraph:
     def attribute_text(self, value: str) -> str:
         """The text of an attribute, as one line."""
         text = self.options.spaces(unescape_attribute(value.replace(BREAK, " ")))
-        return " ".join(re.split(f"[{WS}]+", text)).strip(" ")
+        return " ".join(_SPACES.split(text)).strip(" ")
 
     def target(self, url: str, title: str) -> str:
         """What stands between the parentheses of a link or an image. title: an attribute."""
@@ -261,18 +285,12 @@ class Paragraph:
             return
         if opening in TAG_OF_MARK:
             self.styles.add(opening)
-            if self.marks and self.marks[-1][1:] == (len(line) - 1, opening):
+            if self.continues_mark(opening):
                 line.pop()  # <em>a</em><em>b</em>: one emphasis
-                self.inlines.append(Inline(opening, closing, self.marks.pop()[0], title))
+                self.inlines.append(Inline(opening, closing, self.marks.pop()[0], title, len(line)))
                 self.doubtful = True
                 return
-        if line:
-            if opening == "[":
-                line[-1] = escape_end(line[-1], "!")
-            elif opening == "~~":
-                line[-1] = escape_end(line[-1], "~")
-            if line[-1][-1:] in ("*", "~"):
-                self.doubtful = True
+        self.before_inline(opening)
         if opening == "[":
             self.in_label = True
             self.label_texts.clear()
@@ -280,7 +298,43 @@ class Paragraph:
             self.small_print = True
         line.append("")  # a place for white space that moves out
         line.append(opening)
-        self.inlines.append(Inline(opening, closing, len(line) - 1, title))
+        self.inlines.append(Inline(opening, closing, len(line) - 1, title, len(line)))
+
+    def continues_mark(self, opening: str) -> bool:
+        """Has an emphasis of the same kind just ended?"""
+        if not self.marks:
+            return False
+        _, at, mark = self.marks[-1]
+        return at == len(self.line) - 1 and mark == opening
+
+    def before_inline(self, opening: str) -> None:
+        """What an opening mark does to the text before it."""
+        line = self.line
+        if line:
+            if opening == "[":
+                line[-1] = escape_end(line[-1], "!")
+            elif opening == "~~":
+                line[-1] = escape_end(line[-1], "~")
+            if line[-1].endswith(("*", "~")):
+                self.doubtful = True
+
+    def mark_of_text(self, mark: str, text: str) -> None:
+        """An emphasis of plain text: as if opened and closed, at a third of the cost."""
+        line = self.line
+        is_nested = mark in self.styles or len(self.inlines) >= MAX_INLINE
+        if is_nested or self.continues_mark(mark) or text != text.strip(WS):
+            self.open_inline(mark, mark)
+            line.append(text)
+            self.close_inline()
+            return
+        self.before_inline(mark)
+        if "\n" in text:
+            self.wraps = True
+        if not (text[0].isalnum() and text[-1].isalnum()):
+            self.doubtful = True
+        at = len(line)
+        line += (mark, text, mark)
+        self.marks.append((at, at + 2, mark))
 
     def close_inline(self) -> None:
         inline = self.inlines.pop()
@@ -291,7 +345,7 @@ class Paragraph:
         self.styles.discard(opening)
         if opening == "[":
             self.in_label = False
-        for n in range(at + 1, len(line)):
+        for n in range(inline.unseen, len(line)):
             if "\n" in line[n] or BREAK in line[n]:
                 self.wraps = True
         is_word = len(line) > at + 1 and line[at + 1][:1].isalnum() and line[-1][-1:].isalnum()

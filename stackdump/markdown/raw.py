@@ -218,7 +218,7 @@ def _escape_html(text: str) -> str:
 def _literal(text: str, beside_formula: bool) -> str:
     """Text of a MathJax site that holds no formula; a comment keeps MathJax from seeing one."""
     text = _escape_html(text.replace("\\$", "$"))
-    return _OPENS_FORMULA.sub(r"\g<0><!-- -->", text) if beside_formula or next(formulas(text), None) else text
+    return _OPENS_FORMULA.sub(r"\g<0><!-- -->", text) if beside_formula or formulas(text) else text
 
 
 def _raw_tag(name: str, attrs: str, base_url: str | None) -> str:

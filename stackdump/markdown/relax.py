@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from html.entities import html5
-from typing import Final, NamedTuple
+from typing import Final
 
 from stackdump.markdown.emphasis import Pair, Run, misread
 from stackdump.markdown.escape import BREAK, HARD_BREAK
 
-_ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ESCAPED: Final = re.compile(r"\\[!-/:-@\[-`{-~]")
 _OPENS_TAG: Final = re.compile(
     r"""< (?: /?[A-Za-z][A-Za-z0-9-]*+ [\s/>\0] | [!?]  # a tag, a comment, an instruction
       | [A-Za-z][A-Za-z0-9+.-]{1,31}: | [\w.!\#$%&'*+/=?^`{|}~-]{1,99}@ )  # an address""",
@@ -27,12 +27,13 @@ _PLAIN_AFTER_BACKSLASH: Final = re.compile(r"[ \t\f\r]++[^\s\0]|[^\w\s\0\x01!-/:
 _BACKTICKS: Final = re.compile("`+")
 
 
-class Known(NamedTuple):
+class Known:
     """A paragraph's text without its escapes, with offsets of what is in it."""
 
-    text: str
-    pairs: list[Pair]
-    links: list[tuple[int, int]]
+    __slots__ = ("links", "pairs", "text")
+
+    def __init__(self, text: str, pairs: list[Pair], links: list[tuple[int, int]]):
+        self.text, self.pairs, self.links = text, pairs, links
 
 
 def relax(
@@ -47,8 +48,15 @@ def relax(
     escaped: the pieces of text that hold escapes. marks: both pieces of each emphasis, and its mark. links: both of
     each link's text. one_line: hard breaks are tags."""
     plain = pieces[:]
+    places: list[tuple[int, int, str]] = []  # of the escapes: piece, offset in it without them, character
     for n in escaped:
-        plain[n] = _ESCAPED.sub(r"\1", pieces[n])
+        piece, parts, pos = pieces[n], [], 0
+        for count, found in enumerate(_ESCAPED.finditer(piece)):
+            start = found.start()
+            parts.append(piece[pos:start])
+            pos = start + 1
+            places.append((n, start - count, piece[pos]))
+        plain[n] = "".join([*parts, piece[pos:]])
     starts, total = [], 0
     for piece in plain:
         starts.append(total)
@@ -57,18 +65,17 @@ def relax(
     if BREAK in text:  # white space around a hard break is not written
         text = HARD_BREAK.sub(lambda found: (">" if one_line else BREAK) * len(found[0]), text)
     escapes: dict[str, list[int]] = {}  # places in the text, by character
-    for n in escaped:
-        for count, found in enumerate(_ESCAPED.finditer(pieces[n])):
-            escapes.setdefault(found[1], []).append(starts[n] + found.start() - count)
+    for n, offset, char in places:
+        escapes.setdefault(char, []).append(starts[n] + offset)
     known = Known(
         text,
-        [Pair(starts[opening], starts[closing], mark) for opening, closing, mark in marks],
+        [(starts[opening], starts[closing], mark) for opening, closing, mark in marks],
         [(starts[first], starts[last]) for first, last in links],
     )
     needless: set[int] = set()
-    for char, places in escapes.items():
+    for char, its_places in escapes.items():
         if judge := _JUDGES.get(char):
-            needless.update(judge(known, places))
+            needless.update(judge(known, its_places))
     if needless:
         for n in escaped:
             pieces[n] = _without(pieces[n], starts[n], needless)
@@ -116,7 +123,7 @@ def _delimiters(known: Known, places: Sequence[int]) -> list[int]:
     (Three at the start of a line, a rule or a fence, get an escape there, which leaves a run of two.)"""
     text = known.text
     char = text[places[0]]
-    pairs = [pair for pair in known.pairs if pair.mark[0] == char]
+    pairs = [pair for pair in known.pairs if pair[2][0] == char]
     runs = [Run(text, start, end) for start, end in _runs(places)]
     paired = _with_partners(runs)
     loose: list[Run] = []
@@ -126,7 +133,7 @@ def _delimiters(known: Known, places: Sequence[int]) -> list[int]:
             loose.append(run)
     if pairs and loose:
         loose = [run for run, is_inside in zip(loose, _inside(loose, pairs), strict=True) if not is_inside]
-        if misread(text, pairs, known.links, [(run.start, run.end) for run in loose]):
+        if loose and misread(text, pairs, known.links, [(run.start, run.end) for run in loose]):
             return []
     return [place for run in loose for place in range(run.start, run.end)]
 
@@ -151,8 +158,8 @@ def _inside(runs: Sequence[Run], pairs: Sequence[Pair]) -> list[bool]:
     inside, end, n = [], 0, 0
     pairs = sorted(pairs)
     for run in runs:
-        while n < len(pairs) and pairs[n].opening < run.start:
-            end = max(end, pairs[n].closing)
+        while n < len(pairs) and pairs[n][0] < run.start:
+            end = max(end, pairs[n][1])
             n += 1
         inside.append(run.start < end)
     return inside

@@ -18,10 +18,15 @@ MAX_OPEN = (
 _PATIENCE = 1000  # how often elements may be opened again by the algorithm, and once per four characters more
 
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>]*)[^<>]*>")
-# Elements that are common and hold only text are one token, and so is the step from a paragraph to the next.
+# Text without any character that needs care, whatever the site, and an address that Markdown has as it stands.
+_TEXT = r"[ \n!-#%'-)+-;=?@A-Z^a-z{|}]++"
+_ADDRESS = r"[!#-%'*-;=?-Z_a-z~]++"
+# Elements that are common and hold only text are one token, and so is the step from a paragraph to the next: a token
+# saves a thirtieth of the time.
 TOKEN = re.compile(
-    r'(</p>\n{0,2}<p>|<code>[^<]*</code>|<span class="math-container">[^<]*</span>'
-    r'|<pre(?: class="[^"<>]*")?><code>[^<]*</code></pre>|</?[A-Za-z][^<>]*>)'
+    rf'(</p>\n{{0,2}}+<p>|<a href="{_ADDRESS}"(?: rel="[^"<>]*+")?+>{_TEXT}</a>|<em>{_TEXT}</em>'
+    rf'|<strong>{_TEXT}</strong>|<code>[^<]*+</code>|<span class="math-container">[^<]*+</span>'
+    r'|<pre(?: class="[^"<>]*+")?+><code>[^<]*+</code></pre>|</?[A-Za-z][^<>]*+>)'
 )
 _ATTRIBUTE_NAME = re.compile(r"[^\s\"'<>/=]+")
 _COMMENT = re.compile(r"<!--.*?-->|<!--.*", re.S)
@@ -38,6 +43,9 @@ def repaired(html: str) -> list[str]:
     text = root.html or ""
     if "<" in _TAG.sub("", text):  # an attribute such as `<b` in `<p <b>`
         for node in root.css("*"):
+            if "<!--" in (node.tag or ""):  # an element such as `s<!--`, whose tags would be cut like comments
+                node.unwrap(delete_empty=True)
+                continue
             for name in list(node.attributes):
                 if not _ATTRIBUTE_NAME.fullmatch(name):
                     del node.attrs[name]

@@ -7,22 +7,26 @@ https://docs.mathjax.org/en/v2.7-latest/options/preprocessors/tex2jax.html
 """
 
 import re
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from stackdump.markdown.escape import BREAK
 
-# Text up to any of these is not a formula; a pair of a backslash and a character is passed over.
-_START: Final = re.compile(r"\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
-# ... and where `\$..\$` is the inline delimiter and a lone dollar is none.
-_START_ESCAPED: Final = re.compile(r"\$\$|\\\$|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
 _BRACES: Final = r"\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.|\{(?:[^\\{}]|\\.)*+\})*+\})*+\}"
 # One formula and nothing else; three levels of braces are enough for nearly all, `formulas` judges the rest.
 _WHOLE: Final = re.compile(
     rf"\s*+(?:\$\$((?:[^$\\{{}}]|\\.|\$(?!\$)|{_BRACES})++)\$\$|\$((?:[^$\\{{}}]|\\.|{_BRACES})++)\$)\s*+", re.S
 )
-# An inline formula as nearly all are.
-_INLINE: Final = re.compile(rf"\$((?:[^$\\{{}}]++|\\.|{_BRACES})++)\$", re.S)
+# Text up to any of these is not a formula; a pair of a backslash and a character is passed over. The first two are
+# whole formulas that are not blank, as nearly all are, and have a group: one search finds them. (Every alternative
+# begins with a character of its own, and not with a group, so that the search can skip to it: a third of the time.)
+_START: Final = re.compile(
+    rf"\$(?![\s{BREAK}]*+\$)[^$\\{{}}]*+(?:(?:\\.|{_BRACES})[^$\\{{}}]*+)*+\$()"
+    rf"|\$\$(?![\s{BREAK}]*+\$\$)[^$\\{{}}]*+(?:(?:\\.|\$(?!\$)|{_BRACES})[^$\\{{}}]*+)*+\$\$()"
+    r"|\$\$?|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.",
+    re.S,
+)
+# ... and where `\$..\$` is the inline delimiter and a lone dollar is none.
+_START_ESCAPED: Final = re.compile(r"\$\$|\\\$|\\\\\(|\\\[|\\begin\{[^{}]*\}|\\.", re.S)
 _EVENT: Final = re.compile(r"\\.|[{}$]", re.S)
 
 # A line that would begin a list, a quote, a heading, a fence, HTML or be an underline, outside of a formula.
@@ -40,24 +44,19 @@ _COMMENT: Final = re.compile(r"(?<!\\)(?:\\\\)*%")
 _PATIENCE, _MIN_PATIENCE = 8, 50_000
 
 
-class Formula(NamedTuple):
-    start: int
-    end: int
-    markdown: str
-
-
-def formulas(text: str, dollar: str = "$") -> Iterator[Formula]:
-    """The formulas in a run of plain text, left to right, each as Markdown has it (`$..$`, `$$..$$`, `\\begin..`)."""
+def formulas(text: str, dollar: str = "$") -> list[tuple[int, int, str]]:
+    """The formulas in a run of plain text, left to right: start, end, and the formula as Markdown has it (`$..$`,
+    `$$..$$`, `\\begin..`)."""
+    found_ones: list[tuple[int, int, str]] = []
     start_of = _START if dollar == "$" else _START_ESCAPED
     patience = max(_MIN_PATIENCE, _PATIENCE * len(text))
     pos = 0
     while found := start_of.search(text, pos):
-        opening, start, pos = found[0], found.start(), found.end()
-        if opening == "$" and (inline := _INLINE.match(text, start)) and not _is_blank(inline[1]):
-            pos = inline.end()
-            yield Formula(start, pos, inline[0])
+        start, pos = found.span()
+        if found.lastindex:
+            found_ones.append((start, pos, found[0]))
             continue
-        before, closing, after = _delimiters(opening, dollar)
+        before, closing, after = _delimiters(found[0], dollar)
         if not closing or patience < 0:
             continue
         end = _find_end(text, pos, closing)
@@ -68,7 +67,8 @@ def formulas(text: str, dollar: str = "$") -> Iterator[Formula]:
         if before and _is_blank(tex):
             continue
         pos = end + len(closing)
-        yield Formula(start, pos, f"{before}{tex}{after}" if before else text[start:pos])
+        found_ones.append((start, pos, f"{before}{tex}{after}" if before else text[start:pos]))
+    return found_ones
 
 
 def without_block_lines(tex: str) -> str:
@@ -95,8 +95,10 @@ def whole_formula(text: str) -> str | None:
         return text if (whole[1] or whole[2]).strip() else None
     if text.startswith("\\$") and not text.startswith("\\$$") and text.endswith("\\$") and len(text) > 4:
         text = f"${text[2:-2]}$"
-    found = next(formulas(text), None)
-    return found.markdown if found and found.start == 0 and found.end == len(text) else None
+    for start, end, markdown in formulas(text)[:1]:
+        if start == 0 and end == len(text):
+            return markdown
+    return None
 
 
 def _is_blank(tex: str) -> bool:

@@ -14,16 +14,19 @@ from stackdump.markdown.escape import (
     PARAGRAPH_END,
     SPACES,
     WS,
+    absolute_url,
     clean_url,
     code_block,
+    destination,
     escape_line_starts,
+    is_autolink,
     join_lines,
     plain_code,
     unescape,
     write_breaks,
 )
 from stackdump.markdown.numbered import ESCAPED_NUMBER, TypedList, TypedNumber, sequences, typed_list
-from stackdump.markdown.paragraph import TAG_OF_MARK, IllNestedError, Paragraph
+from stackdump.markdown.paragraph import MAX_INLINE, TAG_OF_MARK, IllNestedError, Paragraph
 from stackdump.markdown.raw import MEANINGLESS, HtmlTable, attributes, raw_code, raw_html, read_table, write_table
 
 MAX_DEPTH: Final = 40  # quotes and lists inside each other; deeper ones are written without their mark
@@ -31,12 +34,13 @@ MAX_NUMBER: Final = 999_999_999  # of a list item, in CommonMark
 
 _CONTAINERS: Final = frozenset(["", "li", "blockquote", "div", "td"])
 _SPACE: Final = WS + BREAK
-_SPECIAL: Final = "\\`*_[]<>&~" + BREAK  # what may need care in a text, besides dollars and invisible spaces
+_SPECIAL: Final = ["\\", "`", "*", "_", "[", "]", "<", "&", "~", BREAK]  # what may need care in a text
+_SPECIAL_MATH: Final = [*_SPECIAL, "$"]
 _TAG: Final = re.compile(r"<(/?[A-Za-z][^\s/<>]*)([^<>]*)>")
 _ATTRIBUTES: Final = re.compile(r'(?:\s+[^\s"\'<>/=]+(?:="[^"]*")?)*+\s*/?')
 _ANY_TAG: Final = re.compile(r"<[^<>]*>")
 _LINK: Final = re.compile(r'<a href="([^"]*)"(?: rel="[^"]*")?>')
-_PRE: Final = re.compile(r'<pre(?: class="([^"]*)")?><code>([^<]*)</code></pre>')
+_PRE: Final = re.compile(r'<pre class="([^"]*)"><code>([^<]*)</code></pre>')
 _MATH_CONTAINER: Final = '<span class="math-container">'
 _LONE_TAG: Final = re.compile(r"\A(<[^\n]*>\s*?)\n")  # as the first line it would start an HTML block
 
@@ -77,7 +81,6 @@ class Writer(Paragraph):
 
     def __init__(self, options: Options):
         super().__init__(options)
-        self.special = _SPECIAL + ("$" if options.math else "") + (INVISIBLE if options.invisible else "")
         self.tokens: list[str] = []
         self.out: list[str] = []
         self.lead, self.prefix, self.gap = "", "", "\n\n"
@@ -94,7 +97,10 @@ class Writer(Paragraph):
         self.has_values = self.trusted and any(tag.startswith("<li value=") for tag in tokens[1::2])
         # Nearly every text lacks most of them, so those that none of the texts has are not looked for in each.
         texts = "".join(tokens[::2])
-        special = [char for char in self.special if char in texts]
+        special = [char for char in (_SPECIAL_MATH if self.math else _SPECIAL) if char in texts]
+        if self.options.invisible:
+            special += [char for char in INVISIBLE if char in texts]
+        self.special = special
         line, exact = self.line, _EXACT
         text, i, n = tokens[0], 1, len(tokens)
         while True:
@@ -108,8 +114,24 @@ class Writer(Paragraph):
             if i >= n:
                 break
             tag = tokens[i]
-            known = exact.get(tag)
-            i = (known[0](self, known[1], "", i) if known else self.other_tag(tag, i)) or i + 2
+            if tag == "</p>\n\n<p>":  # (called by name, the commonest save compiled code a slow call and a boxed int)
+                self.next_p("p", "", i)
+                i += 2
+            elif tag == "<p>":
+                self.open_p("p", "", i)
+                i += 2
+            elif tag == "</p>":
+                self.close_block("p", "", i)
+                i += 2
+            elif tag == "<li>":
+                self.open_li("li", "", i)
+                i += 2
+            elif tag == "</li>":
+                self.close_li("li", "", i)
+                i += 2
+            else:
+                known = exact.get(tag) if len(tag) <= _LONGEST_EXACT else None
+                i = (known[0](self, known[1], "", i) if known else self.other_tag(tag, i)) or i + 2
             text = tokens[i - 1]
         if len(self.stack) > 1 and not self.trusted:
             raise IllNestedError
@@ -138,7 +160,7 @@ class Writer(Paragraph):
         if self.head or self.cell:
             body = self.one_line(body)
         else:
-            if body[0] in "-*" and self.lead.endswith(body[0] + " ") and self.is_rule(body):
+            if self.lead.endswith(" ") and body[0] in "-*" and self.lead.endswith(body[0] + " ") and self.is_rule(body):
                 body = "\\" + body
             if BREAK in body:
                 body = write_breaks(body, "\\\n")
@@ -208,7 +230,8 @@ class Writer(Paragraph):
         """A block whose lines have the prefix already."""
         if self.cell and self.out:
             raise NotInlineError
-        self.out += (self.lead, block)
+        self.out.append(self.lead)
+        self.out.append(block)
         self.lead = self.gap
 
     def write_lines(self, block: str) -> None:
@@ -224,18 +247,31 @@ class Writer(Paragraph):
 
     def other_tag(self, tag: str, i: int) -> int | None:
         """A tag with attributes, or a rare one, or a whole element that the tokenizer took in one piece."""
+        if tag.startswith("<a href=") and tag.endswith("</a>"):
+            self.link_of_text(tag[9 : tag.find('"', 9)], tag[tag.find(">") + 1 : -4])
+            return None
         if tag.startswith("<code>"):
             self.code(tag[6:-7])
             return None
-        if found := _LINK.fullmatch(tag):
+        if tag.startswith("<strong>"):
+            self.mark_of_text("**", tag[8:-9])
+            return None
+        if tag.startswith("<em>"):
+            self.mark_of_text("*", tag[4:-5])
+            return None
+        if tag.startswith("<a ") and (found := _LINK.fullmatch(tag)):
             self.open_link(found[1])
             return None
-        if found := _PRE.fullmatch(tag):
-            self.code_block(found[1] or "", found[2])
+        if tag.startswith("<pre><code>") and tag.endswith("</code></pre>"):
+            self.code_block("", tag[11:-13])
+            return None
+        if tag.startswith("<pre ") and (found := _PRE.fullmatch(tag)):
+            self.code_block(found[1], found[2])
             return None
         if tag.startswith(_MATH_CONTAINER) and tag.endswith("</span>"):
             html = tag[len(_MATH_CONTAINER) : -7]
             if not self.math_container(html):
+                self.special = _SPECIAL_MATH  # (it is none of the texts)
                 self.guard_end()
                 self.text(html)
                 self.guard_end()
@@ -462,7 +498,7 @@ class Writer(Paragraph):
 
     def note_number(self, body: str) -> None:
         """Keeps in mind where a paragraph, which is about to be written, begins with a number."""
-        if number := ESCAPED_NUMBER.match(body):
+        if body[0].isdigit() and (number := ESCAPED_NUMBER.match(body)):
             after_list = self.last_list == (len(self.out), self.prefix, ")")
             self.numbers.append(TypedNumber(len(self.out) + 1, int(number[1]), after_list))
 
@@ -556,6 +592,25 @@ class Writer(Paragraph):
             self.open_inline("[", clean_url(href, self.options.base_url), title)
         else:
             self.open_transparent("a", "", 0)
+
+    def link_of_text(self, href: str, text: str) -> None:
+        """A link of plain text to a plain address: as if opened and closed, at a fourth of the cost."""
+        line = self.line
+        if self.in_label or len(self.inlines) >= MAX_INLINE or text != text.strip(WS):
+            self.open_link(href)
+            line.append(text)
+            self.close_a("a", "", 0)
+            return
+        self.before_inline("[")
+        url = absolute_url(href, self.options.base_url)
+        if text == url and is_autolink(url, self.math):
+            line.append(f"<{url}>")
+            return
+        if "\n" in text:
+            self.wraps = True
+        at = len(line)
+        line += ("[", text, f"]({href if url == href else destination(url)})")
+        self.links.append((at, at + 2))
 
     def open_transparent(self, name: str, attrs: str, i: int) -> None:
         """An inline element of which nothing is written."""
@@ -729,3 +784,4 @@ _EXACT: Final[dict[str, tuple[Handler, str]]] = {
     **dict.fromkeys(["</p><p>", "</p>\n<p>", "</p>\n\n<p>"], (Writer.next_p, "p")),
     "<hr />": (Writer.rule, "hr"),
 }
+_LONGEST_EXACT: Final = len("</figcaption>")  # (longer ones need not be hashed)
