@@ -89,15 +89,26 @@ class ParsedResponse:
         lower = self.own.lower()
         return lower if len(lower) == len(self.own) else self.own.replace("İ", "I").lower()  # which becomes two
 
+    @cached_property
+    def own_utf8(self) -> bytes:
+        return parsable(self.own).encode()
+
     def _read_events(self) -> None:
-        text = SURROGATE.sub("\ufffd", self.response)  # which the parser, written in Rust, does not accept
+        text = parsable(self.response)
         place = characters_by_byte(text)
         pieces, done = [], 0  # of the prose, and how much of the text they are
         quote_end = 0  # of the outermost quote around the events
         for event, where in pyromark.events_with_range(text, options=OPTIONS):
-            kind, value = next(iter(event.items())) if isinstance(event, dict) else (event, None)
+            if isinstance(event, str) or "End" in event:
+                continue
+            [(kind, value)] = event.items()
             start, end = place[where["start"]], place[where["end"]]
-            if kind == "Start":
+            if kind == "Text":
+                if start > done:
+                    pieces.append(_filled(text[done:start], GONE))
+                pieces.append(text[start:end])
+                done = end
+            elif kind == "Start":
                 tag, attributes = next(iter(value.items())) if isinstance(value, dict) else (value, {})
                 if tag == "CodeBlock":
                     self.code.append(Span(start, end))
@@ -106,9 +117,6 @@ class ParsedResponse:
                     quote_end = end
                 elif tag in ("Link", "Image"):
                     self.links.append(Link(start, end, attributes["dest_url"], tag == "Image"))
-            elif kind == "Text":
-                pieces += [_filled(text[done:start], GONE), text[start:end]]
-                done = end
             elif kind == "Code":
                 self.code.append(Span(start, end))
             elif kind in ("InlineMath", "DisplayMath"):
@@ -129,6 +137,11 @@ class ParsedResponse:
         self.math += found
 
 
+def parsable(text: str) -> str:
+    """The text without lone surrogates, which UTF-8 and what is not written in Python cannot hold."""
+    return text if text.isascii() else SURROGATE.sub("\ufffd", text)
+
+
 def blanked(text: str, spans: Iterable[Span | Link], character: str = GONE) -> str:
     """The text with each character of the spans replaced, except for newlines."""
     pieces, done = [], 0
@@ -141,6 +154,8 @@ def blanked(text: str, spans: Iterable[Span | Link], character: str = GONE) -> s
 
 
 def _filled(text: str, character: str) -> str:
+    if "\n" not in text:
+        return character * len(text)
     return "\n".join([character * len(line) for line in text.split("\n")])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from review.criteria import participants
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse, Span
-from review.criteria.rules import find_by_rules, is_quoted, rule
+from review.criteria.rules import Rules, find_by_rules, is_quoted, rule
 from review.criteria.word_lists import any_of, entries
 
 CRITERION = 4
@@ -28,7 +28,7 @@ POST = "(?:the|your|this|my) (?:question|answer|post|OP)"
 IN_CODE = "(?! (?:of|in|inside|at) (?:the |your |this )?(?:code|source|script|program|file|function|header|class))"
 HANDLE = r"(?<![\w@.\\/+*=&-])@[A-Za-z][\w-]{2,40}"
 
-RULES = (
+RULES = Rules(
     rule("names a user", ["@"], HANDLE + r"(?![\w-]{0,40}(?:[/(:=@{]|\.\w))", HANDLE + r"(?=:(?:\s|\Z))"),
     rule(
         "names a user",
@@ -164,7 +164,7 @@ _AT_NOUN = re.compile(
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    found = list(find_by_rules(RULES, CRITERION, parsed, _is_not_a_reference))
+    found = list(find_by_rules(RULES.possible(parsed), CRITERION, parsed, _is_not_a_reference))
     yield from found
     for finding in participants.find(parsed):
         if not any(finding.start < other.end and other.start < finding.end for other in found):

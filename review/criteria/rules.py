@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
+from review.criteria.automaton import Automaton
 from review.criteria.parsed_response import Finding, ParsedResponse, Span
 
 REACH = 200  # characters before and after a hint in which a match with it lies; the longest seen has 169
@@ -20,6 +22,21 @@ class Rule(NamedTuple):
     reason: str
     hints: tuple[str, ...]  # in lower case: the slower pattern is tried only near one of them
     pattern: re.Pattern[str]
+
+
+class Rules:
+    """Rules that are looked for together."""
+
+    def __init__(self, *rules: Rule):
+        self.rules = rules
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        return Automaton([rule.pattern for rule in self.rules])
+
+    def possible(self, parsed: ParsedResponse) -> list[Rule]:
+        """Those that may find something in the answer's own prose; most answers have none."""
+        return [self.rules[index] for index in self.automaton.possible(parsed.own_utf8)]
 
 
 def rule(reason: str, hints: Iterable[str], *patterns: str) -> Rule:
