@@ -22,7 +22,9 @@ _BARE_DOMAIN = re.compile(
     rf"(?<![\w.@/\\$#%:-])[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*\.{any_of('top_level_domains')}(?![\w@/(\[-]|\.\w| *=)"
 )
 _NOT_A_DOMAIN = re.compile(any_of("not_domains"))
-_MAY_HOLD_DOMAIN = re.compile(rf"[a-z0-9]\.{any_of('top_level_domains')}\b")
+# The dot comes first, for which Python searches fast.
+_ENDS_HOST = re.compile(r"\.[a-z]{2,3}/")
+_MAY_HOLD_DOMAIN = re.compile(rf"\.(?<=[a-z0-9]\.){any_of('top_level_domains')}\b")
 _TRAILING = ".,:;!?)]'\"*_"  # punctuation of the sentence around an address
 HTML_ADDRESS = re.compile(r"<(?:a|(?P<image>img))\b[^>]*?(?:href|src)\s*=", re.I)
 # Example hosts: "user.yourdomain.com/path", "http://localhost:8080".
@@ -41,7 +43,7 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
     for start, stop in parsed.html:
         if match := HTML_ADDRESS.match(parsed.response, start, stop):
             yield Finding(CRITERION, "image" if match["image"] else "link", start, stop)
-    if MAY_HOLD_ADDRESS.search(parsed.prose):
+    if "://" in parsed.prose or "www." in parsed.prose or _ENDS_HOST.search(parsed.prose):
         for match in ADDRESS.finditer(blanked(parsed.prose, parsed.links)):
             if not _PLACEHOLDER.match(match[0]):
                 yield Finding(CRITERION, "address", match.start(), match.start() + len(match[0].rstrip(_TRAILING)))

@@ -55,7 +55,7 @@ _NO_SURNAME = r"(?!\w|[-.]\w| (?!I\b)[A-Z][a-z])"
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
     """The findings; without participants there are none."""
-    named = [name for each in parsed.participants for name in _forms(each) if _is_named(name, parsed)]
+    named = [name for each in parsed.participants for name in _forms(each, parsed.own) if _is_named(name, parsed)]
     for is_lower in (True, False):
         names = tuple(name for name in named if name.islower() == is_lower)
         for match in _pattern(names, is_lower).finditer(parsed.own) if names else ():
@@ -63,10 +63,12 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
                 yield Finding(CRITERION, REASON, *match.span())
 
 
-def _forms(participant: str) -> Iterator[str]:
-    """The whole name and the first name, without those that are likely to be something else."""
+def _forms(participant: str, text: str) -> Iterator[str]:
+    """The whole name and the first name, without those that are likely to be something else, if a text may have them."""
     words = participant.split()
-    for name in dict.fromkeys((participant.strip(), *words[:1])):
+    if not words or words[0] not in text:
+        return
+    for name in dict.fromkeys((participant.strip(), words[0])):
         if len(name) >= SHORTEST and name[0].isalpha() and name.lower() not in COMMON:
             yield name
 

@@ -87,15 +87,15 @@ def find_by_rules(
 def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:
     """The parts of the answer's own prose that are close to a hint, in order and apart from each other."""
     text = parsed.own_lower
-    places = sorted([place for hint in hints if hint in text for place in _places(text, hint)])
-    if not places:
+    near = sorted([place for hint in hints for place in places(text, hint)])
+    if not near:
         return
     whole = Span(0, len(parsed.own))
     if min(map(len, hints)) < SHORTEST_LOCAL_HINT or len(text) != whole.end:
         yield whole
         return
-    start = end = max(0, places[0] - REACH)
-    for place in places:
+    start = end = max(0, near[0] - REACH)
+    for place in near:
         if place - REACH > end:
             yield Span(start, end)
             start = place - REACH
@@ -103,10 +103,11 @@ def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:
     yield Span(start, end)
 
 
-def _places(text: str, word: str) -> list[int]:
-    places = []
+def places(text: str, word: str) -> list[int]:
+    """Where a text has a word."""
+    found = []
     place = text.find(word)
     while place >= 0:
-        places.append(place)
+        found.append(place)
         place = text.find(word, place + 1)
-    return places
+    return found
