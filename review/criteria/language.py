@@ -28,19 +28,11 @@ _LIKE_ENGLISH = ("en", "pcm", "jam", "sco")  # Nigerian Pidgin, Jamaican Creole 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
     words = parsed.own_lower.split()
-    if not words or _is_english(words):
+    if not words or sum(map(_ENGLISH.__contains__, words)) >= ENGLISH_WORDS * len(words):
         return
     text = " ".join(_ADDRESS.sub(" ", parsed.own).replace(OBJECT, " ").split())[:MOST_CHARACTERS]
     if len(_LETTER.findall(text)) >= FEWEST_LETTERS and _probability_of_english(text) < UNLIKELY:
         yield Finding(CRITERION, "not English", *parsed.whole)
-
-
-def _is_english(words: list[str]) -> bool:
-    """Whether so many words are no other language's; in most texts a quarter of them shows it."""
-    enough = ENGLISH_WORDS * len(words)
-    return any(
-        sum(map(_ENGLISH.__contains__, some)) >= enough for some in (words[: len(words) // 4], words)
-    )
 
 
 def _probability_of_english(text: str) -> float:

@@ -43,14 +43,21 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
     for start, stop in parsed.html:
         if match := HTML_ADDRESS.match(parsed.response, start, stop):
             yield Finding(CRITERION, "image" if match["image"] else "link", start, stop)
-    if "://" in parsed.prose or "www." in parsed.prose or _ENDS_HOST.search(parsed.prose):
-        for match in ADDRESS.finditer(blanked(parsed.prose, parsed.links)):
+    if not (_may_hold_address(parsed.prose) or _MAY_HOLD_DOMAIN.search(parsed.prose)):
+        return
+    prose = blanked(parsed.prose, parsed.links)
+    if _may_hold_address(prose):
+        for match in ADDRESS.finditer(prose):
             if not _PLACEHOLDER.match(match[0]):
                 yield Finding(CRITERION, "address", match.start(), match.start() + len(match[0].rstrip(_TRAILING)))
-    if _MAY_HOLD_DOMAIN.search(parsed.prose):
-        for match in _BARE_DOMAIN.finditer(blanked(parsed.prose, parsed.links)):
+    if _MAY_HOLD_DOMAIN.search(prose):
+        for match in _BARE_DOMAIN.finditer(prose):
             if not _NOT_A_DOMAIN.fullmatch(match[0]):
                 yield Finding(CRITERION, "address", *match.span())
+
+
+def _may_hold_address(text: str) -> bool:
+    return "://" in text or "www." in text or bool(_ENDS_HOST.search(text))
 
 
 def _is_url(link: Link) -> bool:

@@ -96,17 +96,19 @@ class ParsedResponse:
     def _read_events(self) -> None:
         text = parsable(self.response)
         place = characters_by_byte(text)
-        pieces, done = [], 0  # of the prose, and how much of the text they are
+        pieces, begin, done = [], 0, 0  # of the prose; where the next one begins, and how much of the text was read
         quote_end = 0  # of the outermost quote around the events
         for event, where in pyromark.events_with_range(text, options=OPTIONS):
             if isinstance(event, str) or "End" in event:
                 continue
             [(kind, value)] = event.items()
+            if value == "Paragraph":
+                continue
             start, end = place[where["start"]], place[where["end"]]
             if kind == "Text":
-                if start > done:
-                    pieces.append(_filled(text[done:start], GONE))
-                pieces.append(text[start:end])
+                if (markup := text[done:start]).strip("\n"):
+                    pieces += [text[begin:done], _filled(markup, GONE)]
+                    begin = start
                 done = end
             elif kind == "Start":
                 tag, attributes = next(iter(value.items())) if isinstance(value, dict) else (value, {})
@@ -123,9 +125,9 @@ class ParsedResponse:
                 self.math.append(Span(start, end))
             elif kind in ("InlineHtml", "Html"):
                 self.html.append(Span(start, end))
+        pieces += [text[begin:done], _filled(text[done:], GONE)]
         images = [link for link in self.links if link.is_image]  # whose alternative texts are not prose
-        prose = blanked("".join([*pieces, _filled(text[done:], GONE)]), images)
-        self.prose = blanked(prose, self.code + self.math, OBJECT)
+        self.prose = blanked(blanked("".join(pieces), images), self.code + self.math, OBJECT)
 
     def _read_math(self) -> None:
         if "\\" not in self.prose:

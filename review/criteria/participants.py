@@ -8,15 +8,17 @@ the plainest of these phrases.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 
-from review.criteria.parsed_response import Finding, ParsedResponse
-from review.criteria.rules import REACH, is_quoted
+from review.criteria.automaton import Automaton
+from review.criteria.parsed_response import Finding, ParsedResponse, parsable
+from review.criteria.rules import REACH, is_quoted, places
 from review.criteria.word_lists import any_of, entries
 
 CRITERION = 4
 REASON = "names a user"
+STAND_IN = "\ua66e"  # a letter that is hardly ever in a text, in the place of a name
 SHORTEST = 3  # characters of a name; shorter ones ("C", "R", "Al") are letters, languages and words
 
 COMMON = frozenset(entries("common_names"))
@@ -58,9 +60,9 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
     named = [name for each in parsed.participants for name in _forms(each, parsed.own) if _is_named(name, parsed)]
     for is_lower in (True, False):
         names = tuple(name for name in named if name.islower() == is_lower)
-        for match in _pattern(names, is_lower).finditer(parsed.own) if names else ():
-            if not is_quoted(parsed.own, match) and not _is_surname(parsed.own, match):
-                yield Finding(CRITERION, REASON, *match.span())
+        for match, end in _matches(names, is_lower, parsed.own):
+            if not is_quoted(match.string, match) and not _is_surname(match.string, match):
+                yield Finding(CRITERION, REASON, match.start(), end)
 
 
 def _forms(participant: str, text: str) -> Iterator[str]:
@@ -76,6 +78,29 @@ def _forms(participant: str, text: str) -> Iterator[str]:
 def _is_named(name: str, parsed: ParsedResponse) -> bool:
     """Whether the answer has the name; if the question has it too, it is a topic, such as Siri."""
     return name in parsed.own and not re.search(rf"\b{re.escape(name)}\b", parsed.instruction)
+
+
+def _matches(names: tuple[str, ...], is_lower: bool, text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """The matches of the phrases with these names, each with its end in the text.
+
+    A pattern for the names takes milliseconds to compile. So a letter stands in for each name, one place at a time, and
+    only if several places match, whose matches may overlap, is there a pattern for the names.
+    """
+    found = []
+    for name in names:
+        for place in places(text, name):
+            replaced = text[:place] + STAND_IN + text[place + len(name) :]
+            if _automaton().possible(parsable(replaced).encode()):
+                match = _pattern((STAND_IN,), is_lower).search(replaced)
+                found += [(match, match.end() + len(name) - len(STAND_IN))] if match else []
+    if len(found) > 1 or (found and (STAND_IN in text or not all(re.match(r"\w", name[-1]) for name in names))):
+        return ((match, match.end()) for match in _pattern(names, is_lower).finditer(text))
+    return iter(found)
+
+
+@cache
+def _automaton() -> Automaton:
+    return Automaton([_pattern((STAND_IN,), False)])  # in which all phrases are
 
 
 def _is_surname(text: str, match: re.Match[str]) -> bool:
