@@ -19,7 +19,7 @@ OBJECT = "\ufffc"  # U+FFFC, object replacement character: replaces each charact
 GONE = " "  # replaces each character of markup in prose
 
 OPTIONS = pyromark.Options.ENABLE_MATH | pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
-SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Math for MathJax, but not for pulldown-cmark: environments without dollars, and dollars with spaces inside.
 _ENVIRONMENT_SIDE = re.compile(r"\\(begin|end)\s*\{([\w*]+)\}")
 _FIRST_BYTES = bytes(byte & 0xC0 != 0x80 for byte in range(256))  # 1 for those that begin a character in UTF-8
