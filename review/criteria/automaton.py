@@ -14,7 +14,7 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 try:
-    import re2
+    import re2  # type: ignore[import-not-found]
 except ImportError:  # no wheel for this Python or system: then any pattern may match, and all are searched for
     re2 = None
 

@@ -8,7 +8,7 @@ the plainest of these phrases.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache, lru_cache
 
 from review.criteria.automaton import Automaton
@@ -19,6 +19,7 @@ from review.criteria.word_lists import any_of, entries
 CRITERION = 4
 REASON = "names a user"
 STAND_IN = "\ua66e"  # a letter that is hardly ever in a text, in the place of a name
+MOST_PLACES = 8  # of names in a text for which a letter stands in, each time in a copy of the text
 SHORTEST = 3  # characters of a name; shorter ones ("C", "R", "Al") are letters, languages and words
 
 COMMON = frozenset(entries("common_names"))
@@ -52,6 +53,7 @@ _OTHERS = (
 )
 # In the middle of a sentence a Thomas Jordan is no Jordan of the thread, as a David Chalmers is no David.
 _AFTER_FIRST_NAME = re.compile(r"[a-z,;]\s+[A-Z][a-z]+ \Z")
+_WORD_END = re.compile(r"\w\Z")
 _NO_SURNAME = r"(?!\w|[-.]\w| (?!I\b)[A-Z][a-z])"
 
 
@@ -66,7 +68,7 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
 
 
 def _forms(participant: str, text: str) -> Iterator[str]:
-    """The whole name and the first name, without those that are likely to be something else, if a text may have them."""
+    """The whole name and the first name, but for those that a text cannot have or that are likely something else."""
     words = participant.split()
     if not words or words[0] not in text:
         return
@@ -84,16 +86,17 @@ def _matches(names: tuple[str, ...], is_lower: bool, text: str) -> Iterator[tupl
     """The matches of the phrases with these names, each with its end in the text.
 
     A pattern for the names takes milliseconds to compile. So a letter stands in for each name, one place at a time, and
-    only if several places match, whose matches may overlap, is there a pattern for the names.
+    there is a pattern for the names only if several places match, because matches may overlap.
     """
+    named = [(name, place) for name in names for place in places(text, name)]
     found = []
-    for name in names:
-        for place in places(text, name):
-            replaced = text[:place] + STAND_IN + text[place + len(name) :]
-            if _automaton().possible(parsable(replaced).encode()):
-                match = _pattern((STAND_IN,), is_lower).search(replaced)
-                found += [(match, match.end() + len(name) - len(STAND_IN))] if match else []
-    if len(found) > 1 or (found and (STAND_IN in text or not all(re.match(r"\w", name[-1]) for name in names))):
+    for name, place in named if len(named) <= MOST_PLACES else ():
+        replaced = text[:place] + STAND_IN + text[place + len(name) :]
+        if _automaton().possible(parsable(replaced).encode()):
+            match = _pattern((STAND_IN,), is_lower).search(replaced)
+            found += [(match, match.end() + len(name) - len(STAND_IN))] if match else []
+    alone = len(found) == 1 and STAND_IN not in text and all(_WORD_END.search(name) for name in names)
+    if len(named) > MOST_PLACES or (found and not alone):
         return ((match, match.end()) for match in _pattern(names, is_lower).finditer(text))
     return iter(found)
 
