@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from itertools import islice
+from pathlib import Path
 
 import orjson
 
@@ -32,12 +34,13 @@ from records.output_checks import check_outputs, record_outputs
 from records.record import Line, lines_with_progress, read_with_progress
 from records.script import Tally, add_paths, positive, run, script_parser, show_table, tell
 from records.workers import make_pool, map_batches
-from review.criteria import CRITERIA, Finding
+from review.criteria import CRITERIA, Finding, language
 from review.criteria.annotation import annotated, as_json, find_in_lines
 from review.judgements import Judgement, load_persons_judgements, record_id_of
 from review.learnt_criteria import FEWEST_QUESTIONS, HINT, Judged, LearntCriteria, learn
 
 BATCH = 100  # records that a worker gets at a time: about 0.05 s of work
+LONG_INPUT = 1_000_000  # bytes, also of a compressed file
 UNLIKELY = "unlikely to be accepted"
 
 
@@ -114,6 +117,8 @@ def main() -> None:
     learnt_files = [args.learn_from, *(args.learn_records or [])] if args.learn_from else []
     check_outputs([*args.inputpath, *learnt_files], record_outputs(args.destpath, args.dropped_path))
     tally, found = Tally(), Counter[str]()
+    if args.workers > 1 and sys.platform == "linux" and is_long(args.inputpath):
+        language.load_before_fork()
     with (
         make_pool(args.workers) as pool,
         open_output(args.destpath) as out,
@@ -144,6 +149,12 @@ def main() -> None:
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     if found:
         show_table("records with findings, by criterion and reason", sorted(found.items()))
+
+
+def is_long(paths: list[str]) -> bool:
+    """Whether the input is so long that each worker would load the model for languages."""
+    sizes = (Path(path).stat().st_size for path in paths if Path(path).is_file())
+    return STANDARD_STREAM in paths or sum(sizes) >= LONG_INPUT
 
 
 def learn_from(args: argparse.Namespace, judgements: dict[str, Judgement]) -> LearntCriteria:
