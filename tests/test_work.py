@@ -103,7 +103,7 @@ def parsings(monkeypatch) -> list[str]:
 
 
 PLAIN = "I would tie a bowline: the *loop* does not slip, and as the load grows my knot holds."
-LINKED = "The [bowline](https://e.org/bowline) holds. Hope this helps!"
+LINKED = "The [bowline](https://e.org/b) holds under load. Hope this helps!"
 
 
 def test_an_answer_without_anything_to_repair_is_not_parsed(parsings):
@@ -134,4 +134,4 @@ def test_a_worker_sends_no_record_back_that_it_leaves_as_it_is():
     lines = [Line(json.dumps(record).encode(), f"in.jsonl:{number}") for number, record in enumerate(records, 1)]
     plain, linked = repaired_lines.repair_lines(lines, list(REPAIRS), "both")
     assert plain is repaired_lines.UNTOUCHED
-    assert linked.raw and json.loads(linked.raw)["response"] == "The bowline holds."
+    assert linked.raw and json.loads(linked.raw)["response"] == "The bowline holds under load."
