@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Step 2a: repair in questions and answers what needs no reader, and leave what is doubtful.
 
-Links become their text; "EDIT:", greetings, thanks and the like go. All records are passed on, and meta.repairs tells
-what was changed. Code and math are never touched, and a second run changes nothing.
+Links become their text; "EDIT:", "as @ben said", greetings, thanks and the like go. All records are passed on, and
+meta.repairs tells what was changed. Code and math are never touched, and a second run changes nothing.
 
     python repair_answers.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.repaired.jsonl

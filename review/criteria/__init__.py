@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from review.criteria import author, completeness, directness, images, language, links, markup, references
+from review.criteria import author, completeness, directness, images, language, links, markup, participants, references
 from review.criteria.parsed_response import Finding, ParsedResponse
 
 __all__ = ["CRITERIA", "Finding", "ParsedResponse", "find_problems", "parse"]
@@ -47,6 +47,4 @@ def find_problems(record: dict[str, Any]) -> list[Finding]:
 
 def parse(record: dict[str, Any]) -> ParsedResponse:
     """The response of a record, parsed for the rules."""
-    names = record.get("meta", {}).get("participants")
-    participants = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return ParsedResponse.of(record["instruction"], record["response"], participants)
+    return ParsedResponse.of(record["instruction"], record["response"], participants.names_of(record))

@@ -15,7 +15,8 @@ _GREETING = re.compile(
     r"|welcome to (?:the )?(?:site|stack ?exchange|stack ?overflow|[\w.]+ ?(?:SE|stack ?exchange))(?: \w+)?[.!]+"
     r"|(?:that(?:['’]s| is) an? |this is an? |what an? )?(?:very |really )?"
     r"(?:great|good|nice|excellent|interesting|fun) question(?: (?:this is|indeed))?[.!]+"
-    r"|thanks (?:you )?for (?:the|your|this|asking)(?: \w+){0,2} question[.!]+)(?=\s)",
+    r"|thanks (?:you )?for (?:the|your|this|asking)(?: \w+){0,2} question[.!]+)(?=\s)"
+    r"(?!\s+thank(?:s| you) for\b)",  # for it, as in "Great question! Thanks for asking it here."
     re.I,
 )
 _CLOSINGS = (

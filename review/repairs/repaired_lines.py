@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from records.record import Line, RecordLine, rewritten
 from records.repair_names import CHANGES, FIELD
+from review.criteria import participants
 from review.repairs.pairs import Pair, RepairedPair, repair_all
 
 
@@ -38,7 +39,8 @@ def _line(row: RecordLine, pair: RepairedPair) -> RepairedLine:
 def pair_of(row: RecordLine) -> Pair:
     record = row.record
     title = record["meta"].get("title")
-    return Pair(record["instruction"], record["response"], title if isinstance(title, str) else "")
+    title = title if isinstance(title, str) else ""
+    return Pair(record["instruction"], record["response"], title, participants.names_of(record))
 
 
 def _change(record: dict[str, Any], pair: RepairedPair) -> None:
