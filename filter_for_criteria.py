@@ -19,26 +19,28 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from itertools import islice
-from typing import Any
+from pathlib import Path
 
 import orjson
 
 from records.errors import InputError
 from records.file_io import STANDARD_STREAM, open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
-from records.record import RecordLine, read_with_progress
+from records.record import Line, lines_with_progress, read_with_progress
 from records.script import Tally, add_paths, positive, run, script_parser, show_table, tell
 from records.workers import make_pool, map_batches
-from review.criteria import CRITERIA, Finding, find_in_all
-from review.criteria.annotation import annotated, as_json
+from review.criteria import CRITERIA, Finding, language
+from review.criteria.annotation import annotated, as_json, find_in_lines
 from review.judgements import Judgement, load_persons_judgements, record_id_of
-from review.learnt_criteria import FEWEST_QUESTIONS, HINT, Judged, LearntCriteria, Prediction, learn
+from review.learnt_criteria import FEWEST_QUESTIONS, HINT, Judged, LearntCriteria, learn
 
 BATCH = 100  # records that a worker gets at a time: about 0.05 s of work
+LONG_INPUT = 1_000_000  # bytes, also of a compressed file
 UNLIKELY = "unlikely to be accepted"
 
 
@@ -115,24 +117,27 @@ def main() -> None:
     learnt_files = [args.learn_from, *(args.learn_records or [])] if args.learn_from else []
     check_outputs([*args.inputpath, *learnt_files], record_outputs(args.destpath, args.dropped_path))
     tally, found = Tally(), Counter[str]()
+    if args.workers > 1 and sys.platform == "linux" and is_long(args.inputpath):
+        language.load_before_fork()
     with (
         make_pool(args.workers) as pool,
         open_output(args.destpath) as out,
         open_output(args.dropped_path) if args.dropped_path else nullcontext() as dropped,
     ):
         learnt = learn_from(args, judgements) if args.learn_from else None
-        rows = map_batches(read_with_progress(args.inputpath), texts_of, find_in_all, pool, args.workers, BATCH)
-        for row, findings, accepted in predicted(rows, learnt, judgements):
+        lines = lines_with_progress(args.inputpath)
+        found_in = map_batches(lines, lambda line: line, find_in_lines, pool, args.workers, BATCH)
+        for line, findings, accepted in predicted(found_in, learnt, judgements) if learnt else unjudged(found_in):
             found.update({label(finding) for finding in findings})
             drops = [each for each in findings if each.criterion in args.drop and each.reason != HINT]
             reason = label(drops[0]) if drops else UNLIKELY if accepted < (args.keep_likely or 0) else None
             if reason is None:
                 tally.keep()
-                out.write((annotated(row, findings) if args.annotate else row.raw) + b"\n")
+                out.write((annotated(line.parsed(), findings) if args.annotate else line.raw) + b"\n")
             else:
                 tally.drop(reason)
                 if dropped:
-                    dropped.write(dropped_line(row, reason, findings))
+                    dropped.write(dropped_line(line, reason, findings))
         if report := report_path(args.destpath):
             counts = {**tally.as_dict(), "records_with": dict(sorted(found.items()))}
             options = {
@@ -144,6 +149,12 @@ def main() -> None:
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
     if found:
         show_table("records with findings, by criterion and reason", sorted(found.items()))
+
+
+def is_long(paths: list[str]) -> bool:
+    """Whether the input is so long that each worker would load the model for languages."""
+    sizes = (Path(path).stat().st_size for path in paths if Path(path).is_file())
+    return STANDARD_STREAM in paths or sum(sizes) >= LONG_INPUT
 
 
 def learn_from(args: argparse.Namespace, judgements: dict[str, Judgement]) -> LearntCriteria:
@@ -174,35 +185,33 @@ def learn_from(args: argparse.Namespace, judgements: dict[str, Judgement]) -> Le
 
 
 def predicted(
-    rows: Iterator[tuple[RecordLine, list[Finding]]], learnt: LearntCriteria | None, judgements: dict[str, Judgement]
-) -> Iterator[tuple[RecordLine, list[Finding], float]]:
-    """The rows, with the model's findings beside those of the rules, and the probability that each is accepted.
+    found_in: Iterator[tuple[Line, list[Finding]]], learnt: LearntCriteria, judgements: dict[str, Judgement]
+) -> Iterator[tuple[Line, list[Finding], float]]:
+    """The records, with the model's findings beside those of the rules, and the probability that each is accepted.
 
-    That is 1 without a model, and for what is judged already: there a person has the word.
+    That is 1 for what is judged already: there a person has the word.
     """
-    while batch := list(islice(rows, BATCH)):
-        said = [Prediction(None, [])] * len(batch)
-        if learnt:
-            said = learnt.predict([row.record for row, _ in batch], [findings for _, findings in batch])
-        for (row, findings), (accepted, by_model) in zip(batch, said, strict=True):
-            if record_id_of(row.record["id"]) in judgements:
-                yield row, findings, 1.0
+    while batch := list(islice(found_in, BATCH)):
+        records = [line.parsed().record for line, _ in batch]
+        said = learnt.predict(records, [findings for _, findings in batch])
+        for record, (line, findings), (accepted, by_model) in zip(records, batch, said, strict=True):
+            if record_id_of(record["id"]) in judgements:
+                yield line, findings, 1.0
             else:
-                yield row, findings + by_model, 1.0 if accepted is None else accepted
+                yield line, findings + by_model, 1.0 if accepted is None else accepted
 
 
-def texts_of(row: RecordLine) -> dict[str, Any]:
-    """What the rules need of a record."""
-    meta = {"participants": row.record["meta"].get("participants")}
-    return {"instruction": row.record["instruction"], "response": row.record["response"], "meta": meta}
+def unjudged(found_in: Iterator[tuple[Line, list[Finding]]]) -> Iterator[tuple[Line, list[Finding], float]]:
+    """The records likewise, without a model."""
+    return ((line, findings, 1.0) for line, findings in found_in)
 
 
 def label(finding: Finding) -> str:
     return f"{finding.criterion}, {finding.reason}"
 
 
-def dropped_line(row: RecordLine, reason: str, findings: list[Finding]) -> bytes:
-    fields = {"reason": reason, "findings": as_json(findings), "record": orjson.Fragment(row.raw)}
+def dropped_line(line: Line, reason: str, findings: list[Finding]) -> bytes:
+    fields = {"reason": reason, "findings": as_json(findings), "record": orjson.Fragment(line.raw)}
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 

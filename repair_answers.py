@@ -14,17 +14,16 @@ import argparse
 import os
 from collections import Counter
 from functools import partial
-from typing import Any
 
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
-from records.record import RecordLine, read_with_progress, rewritten
-from records.repair_names import CHANGES, FIELD
+from records.record import lines_with_progress
+from records.repair_names import CHANGES
 from records.script import add_paths, positive, run, script_parser, show_table
 from records.workers import make_pool, map_batches
-from review.criteria import participants
 from review.repairs import DEFAULT, REPAIRS
-from review.repairs.pairs import PROMPTS, Pair, RepairedPair, repair_all
+from review.repairs.pairs import PROMPTS
+from review.repairs.repaired_lines import in_order, repair_lines
 
 BATCH = 500  # records that a worker gets at a time: about 0.2 s of work
 
@@ -72,14 +71,14 @@ def main() -> None:
     read = changed = 0
     made, left = Counter[str](), Counter[str]()
     with make_pool(args.workers) as pool, open_output(args.destpath) as out:
-        repair = partial(repair_all, names=args.repairs, prompt=args.prompt)
-        rows = read_with_progress(args.inputpath)
-        for row, repaired in map_batches(rows, pair_of, repair, pool, args.workers, BATCH):
+        repair = partial(repair_lines, names=args.repairs, prompt=args.prompt)
+        lines = lines_with_progress(args.inputpath)
+        for line, repaired in map_batches(lines, lambda line: line, repair, pool, args.workers, BATCH):
             read += 1
             changed += bool(repaired.made)
-            made.update(repaired.made.keys())
+            made.update(repaired.made)
             left.update(repaired.left)
-            out.write((repaired_line(row, repaired) if repaired.made else row.raw) + b"\n")
+            out.write((repaired.raw or line.raw) + b"\n")
         if report := report_path(args.destpath):
             counts = {"read": read, "repaired": changed, "repaired_by": in_order(made), "left_by": in_order(left)}
             options = {name: value for name, value in vars(args).items() if name != "workers"}  # the bytes are the same
@@ -90,32 +89,6 @@ def main() -> None:
         show_table("records repaired, by repair", list(in_order(made).items()))
     if left:
         show_table("records in which a repair left something that is doubtful", list(in_order(left).items()))
-
-
-def pair_of(row: RecordLine) -> Pair:
-    record = row.record
-    title = record["meta"].get("title")
-    title = title if isinstance(title, str) else ""
-    return Pair(record["instruction"], record["response"], title, participants.names_of(record))
-
-
-def repaired_line(row: RecordLine, repaired: RepairedPair) -> bytes:
-    """The record's line with the repaired texts, and what was repaired added to meta.repairs."""
-
-    def change(record: dict[str, Any]) -> None:
-        record["instruction"], record["response"] = repaired.instruction, repaired.response
-        before = record["meta"].get(FIELD)
-        earlier = before.items() if isinstance(before, dict) else ()
-        counts = Counter({name: count for name, count in earlier if isinstance(count, int)})
-        record["meta"][FIELD] = in_order(counts + Counter(repaired.made))
-
-    return rewritten(row, change, "cannot be repaired", "take the row out")
-
-
-def in_order(counts: Counter[str]) -> dict[str, int]:
-    """Counts by repair, in the order in which the repairs are made."""
-    order = list(CHANGES)
-    return {name: counts[name] for name in sorted(counts, key=lambda name: order.index(name) if name in order else -1)}
 
 
 if __name__ == "__main__":

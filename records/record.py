@@ -32,16 +32,30 @@ class RecordLine(NamedTuple):
     place: str  # "file:line", to begin an error with
 
 
+class Line(NamedTuple):
+    """A line of a file of records that is not parsed yet, which a worker can do."""
+
+    raw: bytes
+    place: str
+
+    def parsed(self) -> RecordLine:
+        """Raises InputError if the line is not a record."""
+        return RecordLine(parse_record(self.raw, self.place), self.raw, self.place)
+
+
 def read_records(path: str | Path, on_bytes: Callable[[int], object] = lambda amount: None) -> Iterator[RecordLine]:
     """The records of a `.jsonl` file (`.gz`, `.zst`, `-`), in order; blank lines are skipped.
 
     `on_bytes` is called with the decompressed size of each line, for a progress bar.
     Raises InputError, naming file and line, if a line is not a record.
     """
+    return (line.parsed() for line in _placed_lines(path, on_bytes))
+
+
+def _placed_lines(path: str | Path, on_bytes: Callable[[int], object]) -> Iterator[Line]:
     name = "stdin" if str(path) == STANDARD_STREAM else path
     for number, raw in read_lines(path, on_bytes):
-        place = f"{name}:{number}"
-        yield RecordLine(parse_record(raw, place), raw, place)
+        yield Line(raw, f"{name}:{number}")
 
 
 def read_lines(path: str | Path, on_bytes: Callable[[int], object]) -> Iterator[tuple[int, bytes]]:
@@ -62,11 +76,16 @@ def read_with_progress(paths: list[str]) -> Iterator[RecordLine]:
 
     Raises InputError immediately if one of them does not exist.
     """
+    return (line.parsed() for line in lines_with_progress(paths))
+
+
+def lines_with_progress(paths: list[str]) -> Iterator[Line]:
+    """Their lines, likewise."""
     for path in paths:
         require_input(path)
     for path in paths:
         with Progress(f"reading {path}") as progress:
-            yield from read_records(path, progress.update)
+            yield from _placed_lines(path, progress.update)
 
 
 def parse_record(raw: bytes, place: str) -> dict[str, Any]:

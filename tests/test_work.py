@@ -1,4 +1,4 @@
-"""How much work a run of step 1 does, in things that can be counted: a change that doubles it is seen here.
+"""How much work step 1, the repairs and the criteria do, in what can be counted: a change that doubles it is seen here.
 
 Times depend on the machine, these counts do not. They are upper bounds of what is measured, not targets.
 """
@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from records.record import Line
+from review.criteria import automaton, find_problems, parsed_response, rules
+from review.repairs import REPAIRS, repair_text, repaired_lines, verified_edits
 from tests.conftest import ROOT
 
 SITE = ROOT / "sample" / "harbour.stackexchange.com"
@@ -83,3 +86,53 @@ def test_few_files_are_written(counts):
     """A file a range, the records, the report, the names, locks; 4,096 questions are a range."""
     assert counts["write_posts"] <= 2
     assert counts["written"] <= 8
+
+
+@pytest.fixture
+def parsings(monkeypatch) -> list[str]:
+    """The texts that are parsed, once for each time."""
+    texts: list[str] = []
+    parse = parsed_response.pyromark.events_with_range
+
+    def counting(text, **options):
+        texts.append(text)
+        return parse(text, **options)
+
+    for module in (parsed_response, verified_edits):
+        monkeypatch.setattr(module.pyromark, "events_with_range", counting)
+    return texts
+
+
+PLAIN = "I would tie a bowline: the *loop* does not slip, and as the load grows my knot holds."
+LINKED = "The [bowline](https://e.org/b) holds under load. Hope this helps!"
+
+
+def test_an_answer_without_anything_to_repair_is_not_parsed(parsings):
+    assert repair_text(PLAIN, list(REPAIRS)).text == PLAIN
+    assert parsings == []
+
+
+def test_a_repaired_answer_is_parsed_once_and_after_each_repair(parsings):
+    made = repair_text(LINKED, ["courtesies", "links"]).made
+    assert made == {"courtesies": 1, "links": 1}
+    assert len(parsings) == 1 + len(made)
+
+
+def test_the_criteria_parse_an_answer_once_and_search_it_for_no_rule_that_cannot_match(parsings, monkeypatch):
+    searched = []
+    windows = rules._windows
+    monkeypatch.setattr(rules, "_windows", lambda *args: searched.append(args) or windows(*args))
+    assert find_problems({"instruction": "Which knot?", "response": PLAIN}) == []
+    assert parsings == [PLAIN]
+    if automaton.re2:
+        assert searched == []
+    assert [each.reason for each in find_problems({"instruction": "", "response": f"{PLAIN} See the other answer."})]
+    assert searched
+
+
+def test_a_worker_sends_no_record_back_that_it_leaves_as_it_is():
+    records = [{"id": "a", "source": "b", "instruction": "c", "response": text, "meta": {}} for text in (PLAIN, LINKED)]
+    lines = [Line(json.dumps(record).encode(), f"in.jsonl:{number}") for number, record in enumerate(records, 1)]
+    plain, linked = repaired_lines.repair_lines(lines, list(REPAIRS), "both")
+    assert plain is repaired_lines.UNTOUCHED
+    assert linked.raw and json.loads(linked.raw)["response"] == "The bowline holds under load."

@@ -9,13 +9,12 @@ has its own module, and all of them read one ParsedResponse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from review.criteria import author, completeness, directness, images, language, links, markup, participants, references
 from review.criteria.parsed_response import Finding, ParsedResponse
 
-__all__ = ["CRITERIA", "Finding", "ParsedResponse", "find_in_all", "find_problems", "parse"]
+__all__ = ["CRITERIA", "Finding", "ParsedResponse", "find_problems", "parse"]
 
 CRITERIA = {
     1: "It directly addresses the question, with minimal tangents and digressions.",
@@ -49,8 +48,3 @@ def find_problems(record: dict[str, Any]) -> list[Finding]:
 def parse(record: dict[str, Any]) -> ParsedResponse:
     """The response of a record, parsed for the rules."""
     return ParsedResponse.of(record["instruction"], record["response"], participants.names_of(record))
-
-
-def find_in_all(records: Iterable[dict[str, Any]]) -> list[list[Finding]]:
-    """The findings of each of several records, for a worker."""
-    return [find_problems(record) for record in records]

@@ -1,14 +1,19 @@
-"""Findings as they are written to files: in a record's meta, and with a dropped record."""
+"""Findings of records as lines of JSON, and how they are written: in a record's meta, and with a dropped record."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from records.record import RecordLine, rewritten
-from review.criteria.parsed_response import Finding
+from records.record import Line, RecordLine, rewritten
+from review.criteria import Finding, find_problems
 
 FIELD = "findings"  # of meta
+
+
+def find_in_lines(lines: Iterable[Line]) -> list[list[Finding]]:
+    """The findings of each of several records, for a worker. Raises InputError if a line is not a record."""
+    return [find_problems(line.parsed().record) for line in lines]
 
 
 def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:

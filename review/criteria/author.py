@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse
-from review.criteria.rules import find_by_rules, is_quoted, rule
+from review.criteria.rules import Rules, find_by_rules, is_quoted, rule
 from review.criteria.word_lists import any_of
 
 CRITERION = 4
@@ -24,7 +24,7 @@ OFTEN = "(?:also |currently |always |often |usually |typically |sometimes |once 
 SCHOOL = "(?:high|middle|elementary|grad\\w*|college|school|university|primary|secondary)"
 NOT_ABOUT_ME = r"(?! (?:am |have |do )?(?:strictly|only|personally|really|think|not|don|haven|assume|know|can)\b)"
 
-RULES = (
+RULES = Rules(
     rule(
         "the author's own work",
         [*I_HINTS, *MY_HINTS, "our ", "our\n", "shameless", "self-", "self "],
@@ -86,7 +86,7 @@ _SENTENCE_END = re.compile(r"[?!]|\.(?=\s)|\n\s*\n")
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    return find_by_rules(RULES, CRITERION, parsed, _is_not_the_author)
+    return find_by_rules(RULES.possible(parsed), CRITERION, parsed, _is_not_the_author)
 
 
 def _is_not_the_author(text: str, match: re.Match[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from review.criteria.parsed_response import Finding, ParsedResponse
-from review.criteria.rules import find_by_rules, rule
+from review.criteria.rules import Rules, find_by_rules, rule
 
 CRITERION = 5
 
@@ -21,7 +21,7 @@ PART = (
 PROMISED = "(?:add|post|edit|update|expand|elaborate|write|finish|complete|provide|come back|get back)"
 WHEN = "(?:later|soon|tomorrow|tonight|when I (?:have|get|find|am)|once I (?:have|get|find)|as soon as I)"
 
-RULES = (
+RULES = Rules(
     rule(
         "left to the reader",
         ["exercise", "leave", "left"],
@@ -77,4 +77,4 @@ RULES = (
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    return find_by_rules(RULES, CRITERION, parsed)
+    return find_by_rules(RULES.possible(parsed), CRITERION, parsed)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse
-from review.criteria.rules import find_by_rules, rule
+from review.criteria.rules import Rules, find_by_rules, rule
 
 CRITERION = 1
 FEWEST_WORDS = 3  # of two letters or more, without code or math: "Added.", "+1, it's a good idea"
@@ -14,7 +14,7 @@ LONGEST_QUESTION = 400  # characters; a longer one has something to say
 
 REALLY = "(?:(?:really|exactly|quite|directly|strictly|actually|technically|necessarily) )*"
 
-RULES = (
+RULES = Rules(
     rule(
         "says that it is not an answer",
         ["answer"],
@@ -38,7 +38,7 @@ _ASKED_OF_THE_ASKER = re.compile(r"\byour?\b", re.I)
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    yield from find_by_rules(RULES, CRITERION, parsed)
+    yield from find_by_rules(RULES.possible(parsed), CRITERION, parsed)
     if OBJECT in parsed.prose or parsed.html or any(link.is_image for link in parsed.links):
         return
     if len(parsed.prose) <= LONGEST_QUESTION and len(_WORD.findall(parsed.prose)) <= FEWEST_WORDS:

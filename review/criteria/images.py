@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from review.criteria.parsed_response import Finding, ParsedResponse, blanked
-from review.criteria.rules import find_by_rules, rule
+from review.criteria.rules import Rules, find_by_rules, rule
 
 CRITERION = 7
 FEWEST_WORDS = 4  # of two letters or more, in a question that is more than its images
@@ -48,6 +48,7 @@ LOST_OF_ITS_OWN = rule(
     ["picture", "screenshot", "figure", "diagram", "photo", "image"],
     rf"\b(?:[Ss]ee|[Ii]n|[Aa]s|[Ff]rom) (?:shown )?(?:in )?(?:the|this) {IMAGE} (?:above|below)\b",
 )
+RULES = Rules(LEANS, LEANS_IF_THERE_IS_ONE, LOST_OF_ITS_OWN)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MARKDOWN_IMAGE = re.compile(r"\[?!\[[^\]]*\]\([^)\s]*(?:\s[^)]*)?\)(?:\]\([^)\s]*\))?")
 
@@ -60,7 +61,7 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
         rules.append(LEANS_IF_THERE_IS_ONE)
     elif not has_own and not parsed.code and not parsed.links:
         rules.append(LOST_OF_ITS_OWN)
-    yield from find_by_rules(rules, CRITERION, parsed)
+    yield from find_by_rules([rule for rule in RULES.possible(parsed) if rule in rules], CRITERION, parsed)
     if in_question and _is_little_but_an_image(parsed.instruction.partition("\n")[2]):
         yield Finding(CRITERION, "the question is little but an image", *parsed.whole)
     if has_own and not blanked(parsed.prose, parsed.links).strip():

@@ -6,6 +6,7 @@ Baldwin, "langid.py: An Off-the-shelf Language Identification Tool", ACL 2012): 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -33,6 +34,13 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
     text = " ".join(_ADDRESS.sub(" ", parsed.own).replace(OBJECT, " ").split())[:MOST_CHARACTERS]
     if len(_LETTER.findall(text)) >= FEWEST_LETTERS and _probability_of_english(text) < UNLIKELY:
         yield Finding(CRITERION, "not English", *parsed.whole)
+
+
+def load_before_fork() -> None:
+    """Load the model now, so that workers that are forked share it: the time and the memory of all but one of them."""
+    # A thread of OpenBLAS, which numpy loads, would keep records.workers from forking.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _identifier()
 
 
 def _probability_of_english(text: str) -> float:

@@ -22,7 +22,9 @@ _BARE_DOMAIN = re.compile(
     rf"(?<![\w.@/\\$#%:-])[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*\.{any_of('top_level_domains')}(?![\w@/(\[-]|\.\w| *=)"
 )
 _NOT_A_DOMAIN = re.compile(any_of("not_domains"))
-_MAY_HOLD_DOMAIN = re.compile(rf"[a-z0-9]\.{any_of('top_level_domains')}\b")
+# The dot comes first, for which Python searches fast.
+_ENDS_HOST = re.compile(r"\.[a-z]{2,3}/")
+_MAY_HOLD_DOMAIN = re.compile(rf"\.(?<=[a-z0-9]\.){any_of('top_level_domains')}\b")
 _TRAILING = ".,:;!?)]'\"*_"  # punctuation of the sentence around an address
 HTML_ADDRESS = re.compile(r"<(?:a|(?P<image>img))\b[^>]*?(?:href|src)\s*=", re.I)
 # Example hosts: "user.yourdomain.com/path", "http://localhost:8080".
@@ -41,14 +43,21 @@ def find(parsed: ParsedResponse) -> Iterator[Finding]:
     for start, stop in parsed.html:
         if match := HTML_ADDRESS.match(parsed.response, start, stop):
             yield Finding(CRITERION, "image" if match["image"] else "link", start, stop)
-    if MAY_HOLD_ADDRESS.search(parsed.prose):
-        for match in ADDRESS.finditer(blanked(parsed.prose, parsed.links)):
+    if not (_may_hold_address(parsed.prose) or _MAY_HOLD_DOMAIN.search(parsed.prose)):
+        return
+    prose = blanked(parsed.prose, parsed.links)
+    if _may_hold_address(prose):
+        for match in ADDRESS.finditer(prose):
             if not _PLACEHOLDER.match(match[0]):
                 yield Finding(CRITERION, "address", match.start(), match.start() + len(match[0].rstrip(_TRAILING)))
-    if _MAY_HOLD_DOMAIN.search(parsed.prose):
-        for match in _BARE_DOMAIN.finditer(blanked(parsed.prose, parsed.links)):
+    if _MAY_HOLD_DOMAIN.search(prose):
+        for match in _BARE_DOMAIN.finditer(prose):
             if not _NOT_A_DOMAIN.fullmatch(match[0]):
                 yield Finding(CRITERION, "address", *match.span())
+
+
+def _may_hold_address(text: str) -> bool:
+    return "://" in text or "www." in text or bool(_ENDS_HOST.search(text))
 
 
 def _is_url(link: Link) -> bool:

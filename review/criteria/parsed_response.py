@@ -19,7 +19,7 @@ OBJECT = "\ufffc"  # U+FFFC, object replacement character: replaces each charact
 GONE = " "  # replaces each character of markup in prose
 
 OPTIONS = pyromark.Options.ENABLE_MATH | pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
-SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Math for MathJax, but not for pulldown-cmark: environments without dollars, and dollars with spaces inside.
 _ENVIRONMENT_SIDE = re.compile(r"\\(begin|end)\s*\{([\w*]+)\}")
 _FIRST_BYTES = bytes(byte & 0xC0 != 0x80 for byte in range(256))  # 1 for those that begin a character in UTF-8
@@ -89,15 +89,28 @@ class ParsedResponse:
         lower = self.own.lower()
         return lower if len(lower) == len(self.own) else self.own.replace("İ", "I").lower()  # which becomes two
 
+    @cached_property
+    def own_utf8(self) -> bytes:
+        return parsable(self.own).encode()
+
     def _read_events(self) -> None:
-        text = SURROGATE.sub("\ufffd", self.response)  # which the parser, written in Rust, does not accept
+        text = parsable(self.response)
         place = characters_by_byte(text)
-        pieces, done = [], 0  # of the prose, and how much of the text they are
+        pieces, begin, done = [], 0, 0  # of the prose; where the next one begins, and how much of the text was read
         quote_end = 0  # of the outermost quote around the events
         for event, where in pyromark.events_with_range(text, options=OPTIONS):
-            kind, value = next(iter(event.items())) if isinstance(event, dict) else (event, None)
+            if isinstance(event, str) or "End" in event:
+                continue
+            [(kind, value)] = event.items()
+            if value == "Paragraph":
+                continue
             start, end = place[where["start"]], place[where["end"]]
-            if kind == "Start":
+            if kind == "Text":
+                if (markup := text[done:start]).strip("\n"):
+                    pieces += [text[begin:done], _filled(markup, GONE)]
+                    begin = start
+                done = end
+            elif kind == "Start":
                 tag, attributes = next(iter(value.items())) if isinstance(value, dict) else (value, {})
                 if tag == "CodeBlock":
                     self.code.append(Span(start, end))
@@ -106,18 +119,15 @@ class ParsedResponse:
                     quote_end = end
                 elif tag in ("Link", "Image"):
                     self.links.append(Link(start, end, attributes["dest_url"], tag == "Image"))
-            elif kind == "Text":
-                pieces += [_filled(text[done:start], GONE), text[start:end]]
-                done = end
             elif kind == "Code":
                 self.code.append(Span(start, end))
             elif kind in ("InlineMath", "DisplayMath"):
                 self.math.append(Span(start, end))
             elif kind in ("InlineHtml", "Html"):
                 self.html.append(Span(start, end))
+        pieces += [text[begin:done], _filled(text[done:], GONE)]
         images = [link for link in self.links if link.is_image]  # whose alternative texts are not prose
-        prose = blanked("".join([*pieces, _filled(text[done:], GONE)]), images)
-        self.prose = blanked(prose, self.code + self.math, OBJECT)
+        self.prose = blanked(blanked("".join(pieces), images), self.code + self.math, OBJECT)
 
     def _read_math(self) -> None:
         if "\\" not in self.prose:
@@ -127,6 +137,11 @@ class ParsedResponse:
         found += [Span(*match.span()) for match in SPACED_DOLLARS.finditer(self.prose)]
         self.prose = blanked(self.prose, found, OBJECT)
         self.math += found
+
+
+def parsable(text: str) -> str:
+    """The text without lone surrogates, which UTF-8 and what is not written in Python cannot hold."""
+    return text if text.isascii() else SURROGATE.sub("\ufffd", text)
 
 
 def blanked(text: str, spans: Iterable[Span | Link], character: str = GONE) -> str:
@@ -141,6 +156,8 @@ def blanked(text: str, spans: Iterable[Span | Link], character: str = GONE) -> s
 
 
 def _filled(text: str, character: str) -> str:
+    if "\n" not in text:
+        return character * len(text)
     return "\n".join([character * len(line) for line in text.split("\n")])
 
 

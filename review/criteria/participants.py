@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from review.criteria.parsed_response import Finding, ParsedResponse
-from review.criteria.rules import REACH, is_quoted
+from review.criteria.automaton import Automaton
+from review.criteria.parsed_response import Finding, ParsedResponse, parsable
+from review.criteria.rules import REACH, is_quoted, places
 from review.criteria.word_lists import any_of, entries
 
 CRITERION = 4
 REASON = "names a user"
+STAND_IN = "\ua66e"  # a letter that is hardly ever in a text, in the place of a name
+MOST_PLACES = 8  # of names in a text for which a letter stands in, each time in a copy of the text
 SHORTEST = 3  # characters of a name; shorter ones ("C", "R", "Al") are letters, languages and words
 
 COMMON = frozenset(entries("common_names"))
@@ -51,6 +54,7 @@ _OTHERS = (
 )
 # In the middle of a sentence a Thomas Jordan is no Jordan of the thread, as a David Chalmers is no David.
 _AFTER_FIRST_NAME = re.compile(r"[a-z,;]\s+[A-Z][a-z]+ \Z")
+_WORD_END = re.compile(r"\w\Z")
 _NO_SURNAME = r"(?!\w|[-.]\w| (?!I\b)[A-Z][a-z])"
 
 
@@ -62,18 +66,20 @@ def names_of(record: dict[str, Any]) -> list[str]:
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
     """The findings; without participants there are none."""
-    named = [name for each in parsed.participants for name in _forms(each) if _is_named(name, parsed)]
+    named = [name for each in parsed.participants for name in _forms(each, parsed.own) if _is_named(name, parsed)]
     for is_lower in (True, False):
         names = tuple(name for name in named if name.islower() == is_lower)
-        for match in _pattern(names, is_lower).finditer(parsed.own) if names else ():
-            if not is_quoted(parsed.own, match) and not _is_surname(parsed.own, match):
-                yield Finding(CRITERION, REASON, *match.span())
+        for match, end in _matches(names, is_lower, parsed.own):
+            if not is_quoted(match.string, match) and not _is_surname(match.string, match):
+                yield Finding(CRITERION, REASON, match.start(), end)
 
 
-def _forms(participant: str) -> Iterator[str]:
-    """The whole name and the first name, without those that are likely to be something else."""
+def _forms(participant: str, text: str) -> Iterator[str]:
+    """The whole name and the first name, but for those that a text cannot have or that are likely something else."""
     words = participant.split()
-    for name in dict.fromkeys((participant.strip(), *words[:1])):
+    if not words or words[0] not in text:
+        return
+    for name in dict.fromkeys((participant.strip(), words[0])):
         if len(name) >= SHORTEST and name[0].isalpha() and name.lower() not in COMMON:
             yield name
 
@@ -81,6 +87,30 @@ def _forms(participant: str) -> Iterator[str]:
 def _is_named(name: str, parsed: ParsedResponse) -> bool:
     """Whether the answer has the name; if the question has it too, it is a topic, such as Siri."""
     return name in parsed.own and not re.search(rf"\b{re.escape(name)}\b", parsed.instruction)
+
+
+def _matches(names: tuple[str, ...], is_lower: bool, text: str) -> Iterator[tuple[re.Match[str], int]]:
+    """The matches of the phrases with these names, each with its end in the text.
+
+    A pattern for the names takes milliseconds to compile. So a letter stands in for each name, one place at a time, and
+    there is a pattern for the names only if several places match, because matches may overlap.
+    """
+    named = [(name, place) for name in names for place in places(text, name)]
+    found = []
+    for name, place in named if len(named) <= MOST_PLACES else ():
+        replaced = text[:place] + STAND_IN + text[place + len(name) :]
+        if _automaton().possible(parsable(replaced).encode()):
+            match = _pattern((STAND_IN,), is_lower).search(replaced)
+            found += [(match, match.end() + len(name) - len(STAND_IN))] if match else []
+    alone = len(found) == 1 and STAND_IN not in text and all(_WORD_END.search(name) for name in names)
+    if len(named) > MOST_PLACES or (found and not alone):
+        return ((match, match.end()) for match in _pattern(names, is_lower).finditer(text))
+    return iter(found)
+
+
+@cache
+def _automaton() -> Automaton:
+    return Automaton([_pattern((STAND_IN,), False)])  # in which all phrases are
 
 
 def _is_surname(text: str, match: re.Match[str]) -> bool:

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from review.criteria import participants
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse, Span
-from review.criteria.rules import find_by_rules, is_quoted, rule
+from review.criteria.rules import Rules, find_by_rules, is_quoted, places, rule
 from review.criteria.word_lists import any_of, entries
 
 CRITERION = 4
@@ -30,7 +30,7 @@ POST = "(?:the|your|this|my) (?:question|answer|post|OP)"
 IN_CODE = "(?! (?:of|in|inside|at) (?:the |your |this )?(?:code|source|script|program|file|function|header|class))"
 HANDLE = r"(?<![\w@.\\/+*=&-])@[A-Za-z][\w-]{2,40}"
 
-RULES = (
+RULES = Rules(
     rule("names a user", ["@"], HANDLE + r"(?![\w-]{0,40}(?:[/(:=@{]|\.\w))", HANDLE + r"(?=:(?:\s|\Z))"),
     rule(
         "names a user",
@@ -134,6 +134,8 @@ RULES = (
 # "EDIT:", "Update 2 (May 3):", "[Edited to add ..", "**Edit**", "## Update August 2019", at the start of a line or a
 # sentence; not "- UPDATE: changes rows" in a list, nor "## Update the index".
 EDIT = "(?:EDIT(?:ED)?|UPDATED?|ADDENDUM|ETA|[Ee]dit(?:ed)?|[Uu]pdated?|[Aa]ddendum)"
+EDIT_WORDS = ("edit", "update", "addendum", "eta")  # with which these begin in lower case
+_EDIT_WORD = re.compile(rf"(?<![^\W_]){EDIT}\b")
 _EDIT_MARK = re.compile(
     rf"(?:^|(?<=[.!?)\]*_/(\[{OBJECT}] )|(?<=[(\[*_/]))[ \t>(\[/*_#]{{0,8}}"
     rf"(?P<mark>{EDIT}\b(?:[ #]*\d{{1,4}}(?:[-/.]\d+)*)?(?:[ ,]*\([^()\n]{{1,40}}\))?[ ]*"
@@ -166,7 +168,7 @@ _AT_NOUN = re.compile(
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
-    found = list(find_by_rules(RULES, CRITERION, parsed, _is_not_a_reference))
+    found = list(find_by_rules(RULES.possible(parsed), CRITERION, parsed, _is_not_a_reference))
     yield from found
     spans = sorted((finding.start, finding.end) for finding in found)
     ends = list(accumulate((end for _, end in spans), max))  # of all that begin no later
@@ -197,21 +199,30 @@ def _links(parsed: ParsedResponse) -> Iterator[Finding]:
 
 def edit_marks(parsed: ParsedResponse) -> Iterator[Span]:
     """The marks of edits, such as "EDIT:", outside of code and quotations."""
-    if not any(hint in parsed.own_lower for hint in ("edit", "update", "addendum", "eta")):
-        return
     marks = {}
-    for match in _EDIT_HEADING.finditer(parsed.response):
-        start = match.start(match.lastgroup or 0)
-        marks[start] = start + len(parsed.response[start : match.end()].rstrip("*_) \t"))
-    marks |= {match.start("mark"): match.end("mark") for match in _EDIT_MARK.finditer(parsed.own)}
+    for line in _lines_with_a_word(parsed):  # no mark goes beyond its line
+        for match in _EDIT_HEADING.finditer(parsed.response, *line):
+            start = match.start(match.lastgroup or 0)
+            marks[start] = start + len(parsed.response[start : match.end()].rstrip("*_) \t"))
+        marks |= {match.start("mark"): match.end("mark") for match in _EDIT_MARK.finditer(parsed.own, *line)}
     last = -1
     for start, end in sorted(marks.items()):
-        word, line = parsed.response[start:end], parsed.response.rfind("\n", 0, start) + 1
+        word, line_start = parsed.response[start:end], parsed.response.rfind("\n", 0, start) + 1
         if (
             start > last
             and parsed.own.startswith(word[:4], start)  # neither in code nor in a quotation
-            and not _LIST_ITEM.match(parsed.response, line)
+            and not _LIST_ITEM.match(parsed.response, line_start)
             and not (word.startswith("UPDATE") and _SQL.search(parsed.own))
         ):
             last = end
+            yield Span(start, end)
+
+
+def _lines_with_a_word(parsed: ParsedResponse) -> Iterator[Span]:
+    """The lines that have a word of a mark in the answer's own prose."""
+    text, end = parsed.own, -1
+    for place in sorted(place for word in EDIT_WORDS for place in places(parsed.own_lower, word)):
+        if place > end and _EDIT_WORD.match(text, place):
+            start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
+            end = end if end >= 0 else len(text)
             yield Span(start, end)

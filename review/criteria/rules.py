@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
+from review.criteria.automaton import Automaton
 from review.criteria.parsed_response import Finding, ParsedResponse, Span
 
 REACH = 200  # characters before and after a hint in which a match with it lies; the longest seen has 169
@@ -20,6 +22,21 @@ class Rule(NamedTuple):
     reason: str
     hints: tuple[str, ...]  # in lower case: the slower pattern is tried only near one of them
     pattern: re.Pattern[str]
+
+
+class Rules:
+    """Rules that are looked for together."""
+
+    def __init__(self, *rules: Rule):
+        self.rules = rules
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        return Automaton([rule.pattern for rule in self.rules])
+
+    def possible(self, parsed: ParsedResponse) -> list[Rule]:
+        """Those that may find something in the answer's own prose; most answers have none."""
+        return [self.rules[index] for index in self.automaton.possible(parsed.own_utf8)]
 
 
 def rule(reason: str, hints: Iterable[str], *patterns: str) -> Rule:
@@ -70,15 +87,15 @@ def find_by_rules(
 def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:
     """The parts of the answer's own prose that are close to a hint, in order and apart from each other."""
     text = parsed.own_lower
-    places = sorted([place for hint in hints if hint in text for place in _places(text, hint)])
-    if not places:
+    near = sorted([place for hint in hints for place in places(text, hint)])
+    if not near:
         return
     whole = Span(0, len(parsed.own))
     if min(map(len, hints)) < SHORTEST_LOCAL_HINT or len(text) != whole.end:
         yield whole
         return
-    start = end = max(0, places[0] - REACH)
-    for place in places:
+    start = end = max(0, near[0] - REACH)
+    for place in near:
         if place - REACH > end:
             yield Span(start, end)
             start = place - REACH
@@ -86,10 +103,11 @@ def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:
     yield Span(start, end)
 
 
-def _places(text: str, word: str) -> list[int]:
-    places = []
+def places(text: str, word: str) -> list[int]:
+    """Where a text has a word."""
+    found = []
     place = text.find(word)
     while place >= 0:
-        places.append(place)
+        found.append(place)
         place = text.find(word, place + 1)
-    return places
+    return found

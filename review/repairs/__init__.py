@@ -1,7 +1,7 @@
 """Repairs: what of a pair can be repaired without a reader, and without a change of what it says.
 
-    >>> repair_text("The [bowline](https://e.org/bowline) holds. Hope this helps!", ["courtesies", "links"])
-    TextRepair(text="The bowline holds.", made={"courtesies": 1, "links": 1}, left=set())
+    >>> repair_text("The [bowline](https://e.org/b) holds under load. Hope this helps!", ["courtesies", "links"])
+    TextRepair(text="The bowline holds under load.", made={"courtesies": 1, "links": 1}, left=set())
 
 Each rule has a module, and proposes edits. They are made only if the text then has the same elements but for those that
 were taken out (verified_edits.py). What is doubtful is left, and counted.

@@ -8,7 +8,7 @@ emphasis, and none touches code or math.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -18,11 +18,11 @@ import pyromark
 from review.criteria.parsed_response import (
     OPTIONS,
     SPACED_DOLLARS,
-    SURROGATE,
     Span,
     characters_by_byte,
     environments,
     math_of_escaped_dollars,
+    parsable,
 )
 
 PIECES_OF_TEXT = {"Text": None, "SoftBreak": "\n"}
@@ -62,7 +62,7 @@ class MarkdownText:
 
     def __init__(self, text: str):
         self.text = text
-        self.elements = list(_elements(text))
+        self.elements = _elements(text)
 
     @cached_property
     def protected(self) -> list[Span]:
@@ -116,21 +116,19 @@ def replaced(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*parts, text[end:]])
 
 
-def _elements(text: str) -> Iterator[Element]:
-    if not text.isascii():
-        text = SURROGATE.sub("\ufffd", text)  # which the parser, written in Rust, does not accept
+def _elements(text: str) -> list[Element]:
+    text = parsable(text)
     place = characters_by_byte(text)
+    elements = []
     for event, where in pyromark.events_with_range(text, options=OPTIONS):
-        start, end = place[where["start"]], place[where["end"]]
-        if isinstance(event, str):
-            yield Element(event, None, start, end)
-            continue
-        [(kind, value)] = event.items()
+        kind, value = (event, None) if isinstance(event, str) else next(iter(event.items()))
+        attributes = None
         if isinstance(value, dict):  # of a start or end with attributes
-            [(tag, attributes)] = value.items()
-            yield Element(kind, tag, start, end, attributes if kind == "Start" else None)
-        else:
-            yield Element(kind, value, start, end)
+            [(value, attributes)] = value.items()
+            attributes = attributes if kind == "Start" else None
+        # As Element(..) does, but in half the time.
+        elements.append(tuple.__new__(Element, (kind, value, place[where["start"]], place[where["end"]], attributes)))
+    return elements
 
 
 def _touching(edits: list[Edit], place: Element | Span) -> list[Edit]:
