@@ -13,13 +13,14 @@ import string
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quality.ngrams import Hashes, NGrams
+from quality.ngrams import Hashes, NGrams, powers
 from records.errors import InputError
 from records.file_io import open_input, require_input
 from records.json_rows import ENDINGS, SourceFile, read_rows
@@ -34,8 +35,8 @@ TEXT_ENDINGS = (".txt", ".txt.gz", ".txt.zst")
 FILTER_BITS = 24  # 16 MB; a million n-grams fill a sixteenth, so few hashes have to be searched for
 LARGEST = np.array([-1]).astype(np.uint64)  # no hash is above it, so a search ends within the array
 
-_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_OTHER_PUNCTUATION = re.compile(r"[^\w\s]+")
+_LOWER_CASE, _ASCII_PUNCTUATION = bytes(range(256)).lower(), string.punctuation.encode()
+_PUNCTUATION = re.compile(r"[^\w\s]+|_+")
 
 
 class Item(NamedTuple):
@@ -65,7 +66,7 @@ class Benchmarks:
         self.too_short = Counter[str]()  # those of them that are not looked for
         self._items: list[tuple[str, int, list[str]]] = []
         self._ngrams: dict[int, NGrams] = {}  # by length
-        self._beginning = NGrams(MIN_WORDS)
+        beginning = NGrams(MIN_WORDS)
         hashes, beginnings = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
         owners, starts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]  # an n-gram's item, and its place in the item
         for item in items:
@@ -76,7 +77,7 @@ class Benchmarks:
                 length = min(n, len(words))
                 found = self._ngrams.setdefault(length, NGrams(length)).hashes(words)
                 hashes.append(found)
-                beginnings.append(self._beginning.hashes(words)[: len(found)])
+                beginnings.append(beginning.hashes(words)[: len(found)])
                 owners.append(np.full(len(found), len(self._items), np.int32))
                 starts.append(np.arange(len(found), dtype=np.int32))
                 self._items.append((item.benchmark, item.number, words))
@@ -84,6 +85,10 @@ class Benchmarks:
         self._beginnings = np.unique(np.concatenate([*beginnings, LARGEST]))
         self._may_begin = np.zeros(1 << FILTER_BITS, bool)  # by the first bits of a hash
         self._may_begin[_first_bits(self._beginnings)] = True
+        # the items' words by number, so that other words need no hash: number 0 stands for all of these
+        words_of_items = dict.fromkeys(word for _, _, words in self._items for word in words)
+        self._numbers = {word: number for number, word in enumerate(words_of_items, 1)}
+        self._words = np.concatenate([np.zeros(1, np.uint64), NGrams(1).hashes(list(words_of_items))])
         self._sort(np.concatenate(hashes), np.concatenate(owners), np.concatenate(starts))
 
     def _sort(self, hashes: Hashes, owners: Numbers32, starts: Numbers32) -> None:
@@ -113,7 +118,10 @@ class Benchmarks:
         """Where n-grams may begin."""
         if len(words) < MIN_WORDS:
             return []
-        hashes = self._beginning.hashes(words)
+        numbers = np.fromiter(map(self._numbers.get, words, repeat(0)), np.int64, len(words))
+        if np.count_nonzero(numbers) < MIN_WORDS:
+            return []
+        hashes = np.correlate(self._words[numbers], powers(MIN_WORDS), "valid")
         [places] = np.nonzero(self._may_begin[_first_bits(hashes)])
         hashes = hashes[places]
         found = self._beginnings[np.searchsorted(self._beginnings, hashes)] == hashes
@@ -141,8 +149,9 @@ def _texts_to_find(item: Item, n: int) -> list[list[str]]:
 
 def normal_words(text: str) -> list[str]:
     """The words of a text, in lower case and without punctuation."""
-    text = text.lower().translate(_ASCII_PUNCTUATION)
-    return (text if text.isascii() else _OTHER_PUNCTUATION.sub("", text)).split()
+    if text.isascii():
+        return text.encode().translate(_LOWER_CASE, _ASCII_PUNCTUATION).decode().split()
+    return _PUNCTUATION.sub("", text.lower()).split()
 
 
 # ---- reading benchmark files -----------------------------------------------------------------------------------------
