@@ -193,10 +193,11 @@ class NearDuplicates:
 
         kept = np.arange(len(digests))
         for cluster in clusters:
-            kept[cluster] = min(cluster, key=lambda text: self._rank(starts[text]))
-        best = starts[kept]
-        for number in np.flatnonzero(kept != np.arange(len(kept))).tolist():
-            yield Duplicate(number, self._rank(starts[number])[1], self._rank(best[number])[1])
+            kept[cluster] = min(cluster, key=lambda text: self._rank(int(starts[text])))
+        [left_out] = np.nonzero(kept != np.arange(len(kept)))
+        places = zip(left_out.tolist(), starts[left_out].tolist(), starts[kept[left_out]].tolist(), strict=True)
+        for number, own, best in places:
+            yield Duplicate(number, self._rank(own)[1], self._rank(best)[1])
 
     def _rank(self, start: int) -> tuple[Any, str]:
         """The rank and the id at an offset of the file."""

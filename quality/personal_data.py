@@ -189,7 +189,15 @@ _WORD_FOR_PHONES = re.compile(
     r"\b(?:tel|phone|telephone|mobile|cell|fax|whatsapp|call)(?: number| no| me| us)?(?: is| at| on)?[.:]{0,2} ?\Z",
     re.I,
 )
-_IN_WORDS_FOR_PHONES = ("phone", "tel", "mob", "cell", "fax", "whatsapp", "call")  # "mob", for the pattern also finds mobıle
+_IN_WORDS_FOR_PHONES = (
+    "phone",
+    "tel",
+    "mob",
+    "cell",
+    "fax",
+    "whatsapp",
+    "call",
+)  # "mob", for the pattern also finds mobıle
 _IN_PHONES = _only(string.digits + "().- \xa0")
 _COUNTRIES = ("US", "GB")
 _LAST_GROUP = re.compile(r"\D*\d+\Z", re.A)
