@@ -178,8 +178,8 @@ class NearDuplicates:
         ends = np.cumsum(sizes)
         hashes, bitmaps = _mapped(self._hashes, np.uint32), _mapped(self._bitmaps, np.uint64).reshape(len(sizes), -1)
 
-        def ngrams(text: int) -> NDArray[np.uint32]:
-            return np.unique(hashes[ends[text] - sizes[text] : ends[text]])
+        def ngrams(text: int) -> set[int]:
+            return set(hashes[ends[text] - sizes[text] : ends[text]].tolist())
 
         clusters = _Clusters(digests)
         texts = clusters.roots()  # one of those that are the same word for word
@@ -217,9 +217,9 @@ def rows_per_band(threshold: float, permutations: int) -> int:
     return next(fitting, 1)
 
 
-def jaccard(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """The Jaccard similarity of two sets, given as arrays without repetitions; 0 if one is empty."""
-    common = len(np.intersect1d(a, b, assume_unique=True))
+def jaccard(a: set[int], b: set[int]) -> float:
+    """The Jaccard similarity of two sets; 0 if one is empty."""
+    common = len(a & b)
     return common / (len(a) + len(b) - common) if common else 0.0
 
 
