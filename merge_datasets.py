@@ -14,12 +14,11 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from merging.earlier_steps import earlier_steps
 from merging.flags import (
@@ -34,10 +33,8 @@ from merging.flags import (
 from merging.formats import CHATS, FORMATS, SEPARATOR, DataSet, shapes
 from merging.inputs import Ledger, LedgerAhead, Notes, can_be_read_again, describe_input, read_each, shown
 from merging.lengths import DEFAULT_LENGTHS, TokenCounter
-from merging.mix import MixSource, load_mix
-from merging.near_copies import near_copies, prepare_near_copies
 from merging.publishing import Publication, published_options, show_files, unchanged_files
-from merging.sampling import Groups
+from merging.sampling import Groups, MixSource
 from merging.screening import PERSONAL_DATA, SPECIAL_TOKENS, Findings, Screening, Search, TokenScreening, texts_of
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
@@ -50,8 +47,10 @@ from records.licenses import Terms, licenses_of
 from records.output_checks import check_outputs, folder_outputs
 from records.record import RecordLine
 from records.script import Progress, positive, run, script_parser, show_table
-from records.workers import make_pool, map_batches
 from stackdump.sites import hosts_of_user
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 BATCH = 100  # records a worker is given at once
 NGRAMS = (13, 8)  # words; the first is the default
@@ -248,7 +247,7 @@ def with_line_ends(text: str) -> str:
 
 def main() -> None:
     flags, splits, published = arguments()
-    sources = load_mix(flags.mix, hosts_of_user) if flags.mix else [MixSource(flags.inputpath)]
+    sources = sources_of(flags)
     paths = [path for source in sources for path in source.paths]
     inputs = [*paths, *filter(None, [flags.mix]), *(flags.decontaminate or [])]
     check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
@@ -267,15 +266,10 @@ def main() -> None:
         flags.ngram or NGRAMS[0],
         flags.pii != "off",
     )
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads have no work here, and would forbid forks
-    search.prepare()
-    if flags.near_duplicates:
-        prepare_near_copies()
     screening = Screening(search, flags.pii, token_counter, flags.max_tokens)
 
     with ExitStack() as stack:
-        parallel = search.looks_for_anything or flags.near_duplicates
-        pool = stack.enter_context(make_pool(flags.workers if parallel else 1))
+        pool = pool_for(search, flags.near_duplicates, flags.workers, stack)
         dropped = stack.enter_context(open_output(flags.dropped_path)) if flags.dropped_path else None
         folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))
         ledger = Ledger(dropped, flags.skip_bad)
@@ -305,11 +299,7 @@ def main() -> None:
                     shuffle.add(screened, groups.of(number, row))
             ledger.write_down(ahead.notes())
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
-            kept_instead = (
-                near_copies(shuffle, flags.near_duplicates, folder, pool, flags.workers)
-                if flags.near_duplicates
-                else {}
-            )
+            kept_instead = near_duplicates(shuffle, flags.near_duplicates, folder, pool, flags.workers)
             groups.decide(
                 drawn for drawn in shuffle.drawn() if not kept_instead or drawn.row.record["id"] not in kept_instead
             )
@@ -333,6 +323,14 @@ def main() -> None:
     for caution in terms.cautions():
         print(f"caution: {caution}", file=sys.stderr)
     push(hub, flags.destpath)
+
+
+def sources_of(flags: argparse.Namespace) -> list[MixSource]:
+    if not flags.mix:
+        return [MixSource(flags.inputpath)]
+    from merging.mix import load_mix  # late, because it needs yaml, and --help does not
+
+    return load_mix(flags.mix, hosts_of_user)
 
 
 def changes(flags: argparse.Namespace) -> list[str]:
@@ -366,11 +364,40 @@ def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms, sp
                 pass
 
 
-def examined(rows: Iterator[Ahead], search: Search, pool: Executor, workers: int) -> Iterator[tuple[Ahead, Findings]]:
+def pool_for(search: Search, similarity: float | None, workers: int, stack: ExitStack) -> Executor | None:
+    """Processes for what is looked for, None if that is nothing. Raises InputError for a bad file of benchmarks."""
+    if not (search.looks_for_anything or similarity):
+        return None
+    from merging.near_copies import prepare_near_copies  # late, as what follows: it takes a tenth of a second
+    from records.workers import make_pool
+
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads have no work here, and would forbid forks
+    search.prepare()
+    if similarity:
+        prepare_near_copies()
+    return stack.enter_context(make_pool(workers))
+
+
+def examined(
+    rows: Iterator[Ahead], search: Search, pool: Executor | None, workers: int
+) -> Iterator[tuple[Ahead, Findings]]:
     """The records, each with what was found in it."""
-    if not search.looks_for_anything:
+    if pool is None or not search.looks_for_anything:
         return ((row, Findings()) for row in rows)
+    from records.workers import map_batches
+
     return map_batches(rows, lambda ahead: texts_of(ahead.row), search.find, pool, workers, BATCH)
+
+
+def near_duplicates(
+    shuffle: Shuffle, similarity: float | None, folder: Path, pool: Executor | None, workers: int
+) -> dict[str, str]:
+    """The ids of near duplicates, each with the id of the better record that is kept instead."""
+    if pool is None or similarity is None:
+        return {}
+    from merging.near_copies import near_copies
+
+    return near_copies(shuffle, similarity, folder, pool, workers)
 
 
 def usable(

@@ -30,8 +30,9 @@ import py7zr
 from lxml import etree
 
 from benchmarks.dumps import ROOT, add_dumps, read_dumps
+from benchmarks.invented_items import invented_items
 from judging.trust import wilson
-from quality.contamination import Benchmarks, Item, normal_words
+from quality.contamination import Benchmarks, Item
 from quality.duplicates import rank
 from quality.near_duplicates import NearDuplicates, near_duplicate_text
 from quality.personal_data import KINDS, find_personal_data
@@ -176,19 +177,10 @@ def peak_memory(reset: bool = False) -> float:
 
 
 # ---- contamination ---------------------------------------------------------------------------------------------------
-# items and words an item: MMLU's test questions with their choices, GSM8K's test questions, HumanEval's prompts
-BENCHMARK_SIZES = {"mmlu": (14_042, 80), "gsm8k": (1_319, 46), "humaneval": (164, 70)}
-
-
 def contamination(args: argparse.Namespace, folder: Path) -> None:
     records = list(read_dumps(args.dumps))
     chance = random.Random(3)
-    vocabulary = [word for record in records[:500] for word in normal_words(record["response"])]
-    items = [
-        Item(name, number, " ".join(chance.choices(vocabulary, k=words)))
-        for name, (count, words) in BENCHMARK_SIZES.items()
-        for number in range(count)
-    ]
+    items = invented_items(records[:500], chance)
     size = sum(len(record["instruction"]) + len(record["response"]) for record in records) / 1e6
     for n in (13, 8):
         peak_memory(reset=True)

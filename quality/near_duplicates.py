@@ -39,6 +39,7 @@ BATCH = 1024  # texts whose fingerprints are made at once,
 BATCH_CHARS = 1 << 22  # or so many characters of them
 BITS = 2048  # of a text's bitmap, ten for each n-gram of an answer of 1,300 characters. With 1,024 twice as many pairs
 # of the grown dump had to be compared by their n-grams, with 4,096 two thirds
+PAIRS_REMEMBERED = 1 << 17  # of those that are not similar, which other bands have too; 25 MB
 PAIRS = 1 << 14  # whose bitmaps are compared at once, in 16 MB of memory
 
 
@@ -181,15 +182,20 @@ class NearDuplicates:
         def ngrams(text: int) -> set[int]:
             return set(hashes[ends[text] - sizes[text] : ends[text]].tolist())
 
+        different: set[tuple[int, int]] = set()
         clusters = _Clusters(digests)
         texts = clusters.roots()  # one of those that are the same word for word
         for column in self._bands:
             band = _read(column, np.uint64)[texts]
             for some, others in _candidates(texts, digests[texts], band):
                 similar = _may_be_similar(bitmaps, sizes, some, others, self.threshold)
-                for a, b in zip(some[similar].tolist(), others[similar].tolist(), strict=True):
-                    if not clusters.joined(a, b) and jaccard(ngrams(a), ngrams(b)) >= self.threshold:
-                        clusters.join(a, b)
+                for pair in zip(some[similar].tolist(), others[similar].tolist(), strict=True):
+                    if pair in different or clusters.joined(*pair):
+                        continue
+                    if jaccard(*map(ngrams, pair)) >= self.threshold:
+                        clusters.join(*pair)
+                    elif len(different) < PAIRS_REMEMBERED:
+                        different.add(pair)
 
         kept = np.arange(len(digests))
         for cluster in clusters:
