@@ -84,10 +84,12 @@ class Search(NamedTuple):
 
     def find(self, texts: list[dict[str, Any]]) -> list[Findings]:
         """The findings in each of some records. texts: their instructions and responses."""
-        return list(map(self._findings, texts))
+        items = self.items()
+        hits = items.hits_of_all(texts) if items else [[] for _ in texts]
+        return [self._findings(*each) for each in zip(texts, hits, strict=True)]
 
-    def _findings(self, texts: dict[str, Any]) -> Findings:
-        if (items := self.items()) and (hits := items.hits(texts)):
+    def _findings(self, texts: dict[str, Any], hits: list[Hit]) -> Findings:
+        if hits:
             return Findings(hits)  # enough to drop it
         if self.personal_data:
             from quality.personal_data import find_personal_data  # its tables of phone numbers load slowly
