@@ -187,7 +187,8 @@ class NearDuplicates:
         texts = clusters.roots()  # one of those that are the same word for word
         for column in self._bands:
             band = _read(column, np.uint64)[texts]
-            for some, others in _candidates(texts, digests[texts], band):
+            for pairs in _candidates(texts, digests[texts], band):
+                some, others = clusters.apart(*pairs)
                 similar = _may_be_similar(bitmaps, sizes, some, others, self.threshold)
                 for pair in zip(some[similar].tolist(), others[similar].tolist(), strict=True):
                     if pair in different or clusters.joined(*pair):
@@ -276,6 +277,11 @@ class _Clusters:
     def joined(self, a: int, b: int) -> bool:
         return self._root(a) == self._root(b)
 
+    def apart(self, some: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
+        """Those of the pairs that are not joined."""
+        a, b = self._roots(some), self._roots(others)
+        return some[a != b], others[a != b]
+
     def join(self, a: int, b: int) -> None:
         a, b = self._root(a), self._root(b)
         self._parent[max(a, b)] = min(a, b)
@@ -286,6 +292,11 @@ class _Clusters:
             parent[text] = parent[parent[text]]
             text = int(parent[text])
         return text
+
+    def _roots(self, texts: Numbers) -> Numbers:
+        while not np.array_equal(further := self._parent[texts], texts):
+            texts = further
+        return texts
 
     def __iter__(self) -> Iterator[list[int]]:
         """The sets of more than one text."""
