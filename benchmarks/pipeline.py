@@ -1,17 +1,19 @@
 """What the whole recipe costs, step by step, on a grown dump: from the archive to the data set (Linux).
 
-    python -m benchmarks.pipeline                        a dump of 400 MB: ten minutes on two cores
-    python -m benchmarks.pipeline --megabytes 4000       the size for which benchmarks/README.md has a table: two hours
+    python -m benchmarks.pipeline                        a dump of 400 MB: two minutes of CPU time
+    python -m benchmarks.pipeline --megabytes 4000       ten times as much; best on a machine that does nothing else
 
 The commands are those of README's recipe, without a reviewer; below them, what each part of the merge costs alone: near
 duplicates, benchmark items, personal data, and every format. Each runs three times: for CPU seconds and wall time, for
 the peak memory (PSS of all its processes), because sampling it takes time, and on its first records, for what it takes
-to start; what is left is divided by the other records. The last table is reckoned from the first: the start as it is,
+to start; what is left is divided by the other records. Of a part of the merge, the time a record is also given without
+that of the merge that only writes the tuple files. The last table is reckoned from the first: the start as it is,
 all other time times the ratio of the sizes of Posts.xml. Grown dumps repeat posts with some words changed, so many are
 near duplicates of each other, more than in real ones.
 
-Temporary files are in the folder that TMPDIR names (default: /tmp), and are removed at the end: at most 5 times the
-dump, 20 GB for 4,000 MB. The dump itself stays in --cache, packed.
+Temporary files are in the folder that TMPDIR names (default: /tmp), and are removed at the end: about as much as the
+dump unpacked, twice as much with --min_votes 0 (8 GB for 4,000 MB). The dump is grown and stays in --cache: as much again
+while it is grown, and packed a tenth of that.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ class Command(NamedTuple):
     of_recipe: bool = True
 
 
+PLAIN_MERGE = "merge_datasets.py"
 SOURCE, DESTINATION = "<source>", "<destination>"
 
 
@@ -67,7 +70,7 @@ class Step(NamedTuple):
 
     @property
     def microseconds(self) -> float:
-        """CPU time of a record."""
+        """CPU time of a record, without the start."""
         return (self.cpu - self.start) / max(self.read - self.start_read, 1) * 1e6
 
     def times(self, scale: float) -> Step:
@@ -140,7 +143,7 @@ def recipe(archive: Path, work: Path, min_votes: str) -> Iterator[Command]:
 def parts_of_merge(work: Path, items: list[Path]) -> Iterator[Command]:
     """A merge that only writes the tuple files, the same with each search, and each other format alone."""
     checked = work / "checked.jsonl"
-    yield merging("merge_datasets.py", checked, work, "alpha")
+    yield merging(PLAIN_MERGE, checked, work, "alpha")
     yield merging("  --near_duplicates", checked, work, "alpha", "--near_duplicates")
     yield merging("  --decontaminate", checked, work, "alpha", "--decontaminate", *map(str, items))
     yield merging("  --pii mask", checked, work, "alpha", "--pii", "mask")
@@ -187,8 +190,8 @@ def run_step(command: Command, work: Path) -> Step:
         written,
         cost.cpu,
         cost.wall,
-        start.cpu,
-        start.wall,
+        min(start.cpu, cost.cpu),
+        min(start.wall, cost.wall),  # on a busy machine the longer run may be the faster one
         start_read,
         peak,
     )
@@ -239,13 +242,15 @@ def show(title: str, steps: list[Step]) -> None:
     print(f"\n{title}")
     print(
         f"{'step':<36}{'read':>11}{'written':>11}{'CPU s':>10}{'wall s':>10}{'to start':>10}{'us a record':>13}"
-        f"{'share':>7}{'MB':>6}"
+        f"{'more':>7}{'share':>7}{'MB':>6}"
     )
+    plain = next(step.microseconds for step in steps if step.name == PLAIN_MERGE)
     for one in steps:
         share = f"{one.cpu / whole:.0%}" if one.of_recipe else ""
+        more = f"{one.microseconds - plain:+,.0f}" if one.name.startswith("  ") else ""
         print(
             f"{one.name:<36}{one.read:>11,}{one.written:>11,}{one.cpu:>10,.1f}{one.wall:>10,.1f}{one.start:>10.2f}"
-            f"{one.microseconds:>13,.0f}{share:>7}{one.peak:>6.0f}"
+            f"{one.microseconds:>13,.0f}{more:>7}{share:>7}{one.peak:>6.0f}"
         )
     recipe = [step for step in steps if step.of_recipe]
     print(f"{'the recipe':<58}{whole:>10,.1f}{sum(step.wall for step in recipe):>10,.1f}")
