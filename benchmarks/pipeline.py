@@ -12,7 +12,7 @@ all other time times the ratio of the sizes of Posts.xml. Grown dumps repeat pos
 near duplicates of each other, more than in real ones.
 
 Temporary files are in the folder that TMPDIR names (default: /tmp), and are removed at the end: about as much as the
-dump unpacked, twice as much with --min_votes 0 (8 GB for 4,000 MB). The dump is grown and stays in --cache: as much again
+dump unpacked, twice that with --min_votes 0 (8 GB for 4,000 MB). The dump is grown and stays in --cache: as much again
 while it is grown, and packed a tenth of that.
 """
 
