@@ -26,21 +26,20 @@ from review.agreement import (
     LATER,
     NOT_JUDGED,
     REJECTED,
-    SHOWN,
+    TWO_CORRECTIONS,
     Agreement,
     JointAgreement,
     Review,
     agreement,
     decide,
     decided,
-    deciding,
-    disputed,
+    differ,
     joint_agreement,
-    resolve,
     reviews_of,
     show_unknown,
 )
 from review.corrections import NotCorrectedError, corrected
+from review.joint_review import joint_review
 from review.judgements import Judgement, load_judgement_files, record_id_of
 
 
@@ -76,14 +75,8 @@ def arguments() -> argparse.Namespace:
         "and where they differ; files given here do not affect which records are kept (default: no comparison)",
     )
     args = parser.parse_args()
-    if args.resolved in [*args.judgement_file, *(args.agreement or [])]:
-        parser.error("--resolved decides between the other files: give a file of its own")
-    if args.agreement is not None:
-        both = set(args.agreement) & set(args.judgement_file)
-        if both:
-            parser.error(f"--agreement compares with the judgement files: {min(both)} is one of them already")
-        if len({*args.agreement, *args.judgement_file}) < 2:
-            parser.error("--agreement compares two or more files: give those of the other reviewers")
+    if args.agreement == [] and len(args.judgement_file) < 2:
+        parser.error("--agreement compares two or more files: give those of the other reviewers")
     return args
 
 
@@ -94,13 +87,8 @@ def main() -> None:
     loaded = load_judgement_files([*args.judgement_file, *others, *resolving])
     compared = {path: loaded[path] for path in [*args.judgement_file, *others]}
     files = {path: loaded[path] for path in [*args.judgement_file, *resolving]}
-    reviews: Mapping[str, Collection[Review]] = reviews_of({path: loaded[path] for path in args.judgement_file})
-    unknown, in_dispute, verdicts, tally = reviews_of(files), disputes_of(reviews), Counter[str](), Tally()
-    ignored: list[str] = []
-    if args.resolved:
-        all_reviews, reviews = reviews, resolve(reviews, args.resolved, loaded[args.resolved])
-        ignored = without_corrections(all_reviews, reviews)
-    disputes = disputes_of(reviews)
+    joint = joint_review(files, args.resolved)
+    reviews, unknown, verdicts, tally = joint.reviews, reviews_of(files), Counter[str](), Tally()
     agreed = agreement_of(compared) if args.agreement is not None else None
     corrections, not_corrected = 0, list[str]()
     with open_output(args.destpath) as out:
@@ -127,10 +115,10 @@ def main() -> None:
             counts = {
                 "judgements": sum(map(len, files.values())),
                 "ids_not_in_the_data": len(unknown),
-                "ids_in_dispute": len(in_dispute),
-                "disputes_resolved": len(in_dispute) - len(disputes),
+                **joint.counts(),
                 "accepted": verdicts[ACCEPTED],
                 "corrected": corrections,
+                "corrected_in_two_ways": verdicts[TWO_CORRECTIONS],
                 "rejected": verdicts[REJECTED],
                 "to_be_judged_later": verdicts[LATER],
                 "not_judged": verdicts[NOT_JUDGED],
@@ -140,7 +128,7 @@ def main() -> None:
             write_report(report, {"options": vars(args), "counts": counts, **agreement_counts})
 
     show_unknown(unknown, sum(map(len, files.values())))
-    show_disputes(disputes, len(in_dispute), ignored, args.resolved)
+    joint.show("rejected")
     for message in not_corrected:
         tell(message)
     tally.show(f"{' '.join(args.inputpath)} -> {args.destpath}")
@@ -149,42 +137,7 @@ def main() -> None:
     if args.keep_unjudged:
         show_table("records kept by judgement", [(name, verdicts[name]) for name in (ACCEPTED, NOT_JUDGED)])
     if agreed:
-        show_compared(agreed, compared, disputes)
-
-
-def disputes_of(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
-    """What those who decide differ on, as text by record id."""
-    return disputed({record_id: deciding(each) for record_id, each in reviews.items()})
-
-
-def without_corrections(
-    reviews: Mapping[str, Collection[Review]], resolved: Mapping[str, Collection[Review]]
-) -> list[str]:
-    """The records that are accepted, when disputes are resolved, without the correction that a reviewer made."""
-
-    def has_correction(of_record: Collection[Review]) -> bool:
-        return any(review.judgement.correction for review in deciding(of_record))
-
-    return [
-        record_id
-        for record_id, of_record in reviews.items()
-        if has_correction(of_record)
-        and decide(resolved[record_id]) == ACCEPTED
-        and not has_correction(resolved[record_id])
-    ]
-
-
-def show_disputes(disputes: Mapping[str, str], before: int, ignored: list[str], resolved: str | None) -> None:
-    """Print what stays in dispute, of so many records before, and what the file `resolved` decides."""
-    for record_id, judgements in disputes.items():
-        tell(f"{record_id} is rejected: {judgements}")
-    if ignored:
-        answers = f"{len(ignored):,} answer{'s' if len(ignored) > 1 else ''}"
-        tell(f"{resolved} accepts {answers} as it was, which others corrected: {', '.join(ignored[:SHOWN])}")
-    if len(disputes) < before:
-        tell(f"{resolved} decides {before - len(disputes):,} of {before:,} records in dispute")
-    if disputes:
-        tell(f"{len(disputes):,} in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides")
+        show_compared(agreed, compared, joint.left)
 
 
 def refuse(reviews: Mapping[str, Collection[Review]], inputpath: list[str]) -> NoReturn:
@@ -203,7 +156,9 @@ def agreement_of(files: dict[str, dict[str, Judgement]]) -> Agreement | JointAgr
 
 
 def show_compared(
-    agreed: Agreement | JointAgreement, compared: dict[str, dict[str, Judgement]], told: Mapping[str, str]
+    agreed: Agreement | JointAgreement,
+    compared: dict[str, dict[str, Judgement]],
+    told: Mapping[str, Collection[Review]],
 ) -> None:
     """Print how well reviewers agree, and what they differ on that is not told yet."""
     names = list(compared)
@@ -212,9 +167,9 @@ def show_compared(
         show_agreement(agreed, title, *(len(decided(each)) for each in compared.values()))
     else:
         show_joint_agreement(agreed, title)
-    for record_id, judgements in disputed(reviews_of(compared)).items():
-        if judgements != told.get(record_id):
-            tell(f"  {record_id}: {judgements}")
+    for record_id, of_record in reviews_of(compared).items():
+        if differ(of_record) and of_record != told.get(record_id):
+            tell(f"  {record_id}: {', '.join(map(str, of_record))}")
 
 
 def show_agreement(both: Agreement, title: str, first: int, second: int) -> None:

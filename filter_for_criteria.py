@@ -153,6 +153,11 @@ def learn_from(args: argparse.Namespace, judgements: dict[str, Judgement]) -> Le
     judged = {
         name: Judged(each, judgements[name]) for each in records if (name := record_id_of(each["id"])) in judgements
     }
+    if judgements and not judged:
+        raise InputError(
+            f"{args.learn_from}: none of its {len(judgements):,} judgements is of a record of {' '.join(paths)}; give "
+            "the judged records with --learn_records"
+        )
     try:
         learnt = learn(judged.values(), args.drop)
     except InputError as error:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -27,8 +28,9 @@ from generation.model_flags import add_model_flags, find_cache_path, model_optio
 from generation.models import Model, open_model
 from generation.prompt_template import Template
 from judging.signed_file import require_replaceable, write_signed
-from judging.trust import ACCEPT, Trust, agreement_by_claim, trust_by_claim, trusted_part
+from judging.trust import ACCEPT, Trust, agreement_by_claim, as_it_is, trust_by_claim, trusted_part
 from judging.verdicts import PROMPTS, Dropped, Verdict, put_together, read_prompt, read_verdict, request_for
+from records.errors import InputError
 from records.file_io import report_path, write_report
 from records.output_checks import RECORDS, check_outputs, record_outputs
 from records.record import read_with_progress
@@ -85,6 +87,8 @@ def arguments() -> argparse.Namespace:
         parser.error("--destpath must end with .yaml or .yml, or be - for stdout")
     if not 0 <= args.min_precision < 1:
         parser.error("--min_precision must be from 0 to below 1")
+    if args.min_precision != parser.get_default("min_precision") and not args.calibrate:
+        parser.error("--min_precision does nothing without --calibrate")
     return args
 
 
@@ -100,6 +104,8 @@ def main() -> None:
     needed = {"answer"} if args.calls == "all" else {"answer", "criteria"}
     prompt, tally, started = read_prompt(prompt_path, args.chat, needed), Tally(), time.monotonic()
     records = read_unique(args.inputpath, tally)
+    if args.calibrate:
+        require_common(args.calibrate, persons[args.calibrate], records, f"is a record of {' '.join(args.inputpath)}")
     with open_model(model_options(args), cache) as model:
         verdicts, tokens = ask(records, CALLS[args.calls], prompt, model)
     seconds = time.monotonic() - started
@@ -121,6 +127,8 @@ def main() -> None:
     show_agreement(agreed)
     show_trust(trust, trusted)
     counted.require_kept("verdicts", "give a model that can write the JSON asked for, or another --prompt")
+    if args.calibrate:
+        require_common(args.calibrate, persons[args.calibrate], judgements, "has a judgement of the model")
     write_signed(args.destpath, written)
     if report := report_path(args.destpath):
         figures = {
@@ -133,6 +141,16 @@ def main() -> None:
         }
         options = {**vars(args), "prompt": prompt_path, "cache": cache}
         write_report(report, {"options": options, "model": asdict(model.info), **tally.as_dict(), **figures})
+
+
+def require_common(path: str, person: dict[str, Judgement], judged: Mapping[str, object], what: str) -> None:
+    """Raise InputError if the model cannot be compared with a person, whose file is at `path`, on any of `judged`."""
+    usable = as_it_is(person)
+    if not usable.keys() & judged.keys():
+        raise InputError(
+            f"{path}: accepts as they are, or rejects, {len(usable):,} answers, of which none {what}; --calibrate "
+            "needs some that both the person and the model have judged"
+        )
 
 
 def read_unique(paths: list[str], tally: Tally) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -54,9 +54,10 @@ from records.output_checks import check_outputs, folder_outputs
 from records.record import RecordLine
 from records.record_output import encoded
 from records.script import Progress, Tally, positive, run, script_parser, show_table, tell
-from review.agreement import LATER, NOT_JUDGED, Review, decide, resolve, reviews_of, show_unknown
+from review.agreement import ACCEPTED, NOT_JUDGED, REJECTED, decide, reviews_of, show_unknown
 from review.corrections import NotCorrectedError
-from review.judgements import load_judgement_files, record_id_of
+from review.joint_review import joint_review
+from review.judgements import Judgement, load_judgement_files, record_id_of
 
 SCRIPT = "make_preferences.py"
 CARD = "preferences_card.md.jinja"
@@ -201,8 +202,6 @@ def refuse_contradictions(flags: argparse.Namespace, defaults: dict[str, Any], p
         parser.error("--judgement_file makes labels and --hh_rlhf pairs; make two data sets")
     if flags.resolved and not flags.judgement_file:
         parser.error("--resolved decides between the reviewers of --judgement_file")
-    if flags.resolved in flags.judgement_file:
-        parser.error("--resolved decides between the other files: give a file of its own")
     rule = ("accepted_bonus", "negative_score", "min_score_gap", "max_pairs_per_question")
     for name in rule if flags.judgement_file or not flags.inputpath else ():
         if getattr(flags, name) != defaults[name]:
@@ -276,7 +275,7 @@ class PairRows:
             self._replies.show("HH-RLHF", "rows")
         ledger.tally().show("pairs", "pairs")
 
-    def why_none(self) -> str:
+    def why_none(self, ledger: Ledger) -> str:
         answers = f"no two answers to one question have scores that differ by {self._rule.min_gap} or more"
         return answers if self._paths else "no row of these files makes a pair"
 
@@ -286,17 +285,18 @@ class LabelRows:
 
     kind, key = "labels", staticmethod(content_key)
 
-    def __init__(self, paths: list[str], reviews: Mapping[str, Collection[Review]]):
-        self._paths, self._reviews = paths, reviews
-        self._not_found = dict(reviews)
+    def __init__(self, paths: list[str], files: Mapping[str, Mapping[str, Judgement]], resolved: str | None):
+        """`files` has the judgements of each file by its name, `resolved` that of the one that decides on disputes."""
+        self._paths, self._joint = paths, joint_review(files, resolved)
+        self._judgements, self._not_found = sum(map(len, files.values())), reviews_of(files)
         self._not_corrected: list[str] = []
 
     def made(self, ledger: Ledger) -> Iterator[RecordLine]:
         for row in with_text(self._paths, ledger, ledger.drop):
             record_id = record_id_of(row.record["id"])
             self._not_found.pop(record_id, None)
-            reviews = self._reviews.get(record_id, [])
-            if (verdict := decide(reviews)) in (NOT_JUDGED, LATER):
+            reviews = self._joint.reviews.get(record_id, [])
+            if (verdict := decide(reviews)) not in (ACCEPTED, REJECTED):
                 ledger.drop(row, verdict)
                 continue
             try:
@@ -306,19 +306,25 @@ class LabelRows:
                 self._not_corrected.append(str(error))
 
     def counts(self) -> dict[str, Any]:
-        return {"judged": len(self._reviews), "ids_not_in_the_data": len(self._not_found)}
+        judged = {"judged": len(self._joint.reviews), "ids_not_in_the_data": len(self._not_found)}
+        return judged | self._joint.counts()
 
     def card(self) -> dict[str, Any]:
         return {"rule": None}
 
     def show(self, ledger: Ledger) -> None:
-        show_unknown(self._not_found, sum(map(len, self._reviews.values())))
+        show_unknown(self._not_found, self._judgements)
+        self._joint.show("labelled false")
         for message in self._not_corrected:
             tell(message)
         ledger.tally().show("answers")
 
-    def why_none(self) -> str:
-        return "no judgement is of a record of the inputs"
+    def why_none(self, ledger: Ledger) -> str:
+        if len(self._not_found) == len(self._joint.reviews):
+            return "no judgement is of a record of the inputs" if self._judgements else "no record is judged yet"
+        dropped = sorted(ledger.tally().dropped.items())
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in dropped if reason != NOT_JUDGED)
+        return f"no judged record gets a label ({reasons})"
 
 
 # ---- the flow --------------------------------------------------------------------------------------------------------
@@ -336,9 +342,7 @@ def main() -> None:
     tokens, token_counter = TokenScreening("keep"), RowTokens(None)
     rows: PairRows | LabelRows = PairRows(flags.inputpath, files, rule, flags.seed)
     if flags.judgement_file:
-        loaded = load_judgement_files(judgements)
-        resolved = loaded.pop(flags.resolved) if flags.resolved else {}
-        rows = LabelRows(flags.inputpath, resolve(reviews_of(loaded), flags.resolved, resolved))
+        rows = LabelRows(flags.inputpath, load_judgement_files(judgements), flags.resolved)
 
     with ExitStack() as stack:
         folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))
@@ -355,7 +359,8 @@ def main() -> None:
                 labels[row.record.get("label", True)] += 1
                 publication.write(row)
         if not ledger.kept:
-            raise InputError(f"{' '.join(inputs)}: {rows.why_none()}; {flags.destpath} stays as it was")
+            rows.show(ledger)
+            raise InputError(f"{' '.join(inputs)}: {rows.why_none(ledger)}; {flags.destpath} stays as it was")
         by_label = {"true": labels[True], "false": labels[False]} if flags.judgement_file else {}
         subject = Subject(SCRIPT, CARD, "preferences", {**rows.card(), "labels": by_label})
         counts = rows.counts() | tokens.report() | ({"labels": by_label} if by_label else {})

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Step 2a: repair in questions and answers what needs no reader, and leave what is doubtful.
 
-Links become their text; "EDIT:", greetings, thanks and the like go. All records are passed on, and meta.repairs tells
-what was changed. Code and math are never touched, and a second run changes nothing.
+Links become their text; "EDIT:", "as @ben said", greetings, thanks and the like go. All records are passed on, and
+meta.repairs tells what was changed. Code and math are never touched, and a second run changes nothing.
 
     python repair_answers.py --inputpath filtered-stack-exchange/cstheory.jsonl \\
         --destpath filtered-stack-exchange/cstheory.repaired.jsonl
@@ -22,6 +22,7 @@ from records.record import RecordLine, read_with_progress, rewritten
 from records.repair_names import CHANGES, FIELD
 from records.script import add_paths, positive, run, script_parser, show_table
 from records.workers import make_pool, map_batches
+from review.criteria import participants
 from review.repairs import DEFAULT, REPAIRS
 from review.repairs.pairs import PROMPTS, Pair, RepairedPair, repair_all
 
@@ -94,7 +95,8 @@ def main() -> None:
 def pair_of(row: RecordLine) -> Pair:
     record = row.record
     title = record["meta"].get("title")
-    return Pair(record["instruction"], record["response"], title if isinstance(title, str) else "")
+    title = title if isinstance(title, str) else ""
+    return Pair(record["instruction"], record["response"], title, participants.names_of(record))
 
 
 def repaired_line(row: RecordLine, repaired: RepairedPair) -> bytes:

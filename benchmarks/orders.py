@@ -81,8 +81,7 @@ def show(title: str, numbers: list[int], facts: RecordFacts, good: Sequence[bool
 
             def learnt_order(learnt: list[int], other: list[int], draw: random.Random) -> Sequence[int]:
                 judged = {number: good[number] for number in draw.sample(learnt, judgements)}  # noqa: B023 - used at once
-                wanted = set(other)
-                return [number for number in order(facts, judged, 0) if number in wanted]  # noqa: B023
+                return order(facts, judged, other, 0)  # noqa: B023
 
             print(row(f"{name}, after {judgements} judgements", learnt_order), flush=True)
 

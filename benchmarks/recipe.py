@@ -25,6 +25,7 @@ from benchmarks.dumps import add_dumps, distinct_records
 from judging.trust import wilson
 from records.repair_names import FIELD
 from review.criteria import find_problems
+from review.criteria.participants import names_of
 from review.repairs import DEFAULT
 from review.repairs.pairs import Pair, repair_all
 
@@ -102,7 +103,7 @@ def read_labelled(records: dict[str, dict[str, Any]]) -> tuple[list[Labelled], l
 def repairs_of(records: dict[str, dict[str, Any]], names: set[str]) -> dict[str, dict[str, Any]]:
     """The records of these ids that the repairs change, repaired."""
     ordered = sorted(names)
-    pairs = [Pair("", records[name]["response"], "") for name in ordered]
+    pairs = [Pair("", records[name]["response"], "", names_of(records[name])) for name in ordered]
     return {
         name: {**records[name], "response": pair.response, "meta": {**records[name]["meta"], FIELD: pair.made}}
         for name, pair in zip(ordered, repair_all(pairs, DEFAULT, "both"), strict=True)

@@ -20,6 +20,7 @@ import orjson
 
 from benchmarks.dumps import add_dumps, distinct_records
 from review.criteria import find_problems
+from review.criteria.participants import names_of
 from review.repairs import REPAIRS
 from review.repairs.pairs import Pair, RepairedPair, repair_all
 
@@ -33,11 +34,11 @@ def main() -> None:
     parser.add_argument("--min_votes", type=int, default=3, metavar="N", help="of the answers (default: 3)")
     args = parser.parse_args()
     records = [
-        record
-        for record in distinct_records(args.dumps, "--no_authors").values()
-        if record["meta"]["answer_score"] >= args.min_votes
+        record for record in distinct_records(args.dumps).values() if record["meta"]["answer_score"] >= args.min_votes
     ]
-    pairs = [Pair(record["instruction"], record["response"], record["meta"]["title"]) for record in records]
+    pairs = [
+        Pair(record["instruction"], record["response"], record["meta"]["title"], names_of(record)) for record in records
+    ]
     repaired = repair_all(pairs, tuple(REPAIRS), "both")
     show_counts(repaired)
     show_kept(records, repaired)

@@ -31,7 +31,7 @@ def says(judgement: Judgement, claim: str) -> bool:
 
 def agreement_by_claim(person: Mapping[str, Judgement], model: Mapping[str, Judgement]) -> dict[str, Agreement]:
     """How well the two agree on accept, and on each criterion: there "accepts" stands for an answer that meets it."""
-    person = _as_it_is(person)
+    person = as_it_is(person)
     both = [(person[record_id], judgement) for record_id, judgement in model.items() if record_id in person]
     found = {}
     for claim in CLAIMS:
@@ -42,7 +42,7 @@ def agreement_by_claim(person: Mapping[str, Judgement], model: Mapping[str, Judg
 
 def trust_by_claim(person: Mapping[str, Judgement], model: Mapping[str, Judgement]) -> dict[str, Trust]:
     """The precision of what a model says, accept and each criterion, on the records that both have judged."""
-    person, trust = _as_it_is(person), {}
+    person, trust = as_it_is(person), {}
     for claim in CLAIMS:
         said = [record_id for record_id, judgement in model.items() if record_id in person and says(judgement, claim)]
         right = sum(says(person[record_id], claim) for record_id in said)
@@ -50,7 +50,7 @@ def trust_by_claim(person: Mapping[str, Judgement], model: Mapping[str, Judgemen
     return trust
 
 
-def _as_it_is(person: Mapping[str, Judgement]) -> dict[str, Judgement]:
+def as_it_is(person: Mapping[str, Judgement]) -> dict[str, Judgement]:
     """The judgements of answers as a model sees them: accepted or rejected, and not accepted as somebody corrected."""
     return {record_id: judgement for record_id, judgement in decided(person).items() if not judgement.correction}
 

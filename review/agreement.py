@@ -1,4 +1,4 @@
-"""Several reviewers of the same records: their joint decision, and how well they agree."""
+"""Several reviewers of the same records: their joint decision, what they differ on, and how well they agree."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from records.script import tell
 from review.judgements import Judgement
 
 ACCEPTED, REJECTED, LATER, NOT_JUDGED = "accepted", "rejected", "to be judged later", "not judged"
+TWO_CORRECTIONS = "corrected in two ways"
 SHOWN = 5  # of the judgements that match no record
 
 
@@ -25,7 +26,8 @@ class Review(NamedTuple):
         return f"{self.file}:{self.judgement.line}"
 
     def __str__(self) -> str:
-        return f"{' '.join([self.judgement.word, *map(str, self.judgement.criteria)])} ({self.place})"
+        correction = ["with a correction"] if self.judgement.correction else []
+        return f"{' '.join([self.judgement.word, *correction, *map(str, self.judgement.criteria)])} ({self.place})"
 
 
 def reviews_of(files: Mapping[str, Mapping[str, Judgement]]) -> dict[str, list[Review]]:
@@ -46,35 +48,36 @@ def decide(reviews: Collection[Review]) -> str:
     """The joint decision on a record: a single reject rejects it, because a reviewer may see what others missed.
 
     A model overrules no person, even one who will judge later; among persons, who judges later leaves it to the others.
+    One correction is enough, but nothing says which of two is the better one.
     """
     if not reviews:
         return NOT_JUDGED
     decisions = _decisions(deciding(reviews))
     if not decisions:
         return LATER
-    return ACCEPTED if all(decisions) else REJECTED
+    if not all(decisions):
+        return REJECTED
+    return TWO_CORRECTIONS if len(_corrections(deciding(reviews))) > 1 else ACCEPTED
 
 
-def resolve(
-    reviews: Mapping[str, Collection[Review]], file: str, resolved: Mapping[str, Judgement]
-) -> dict[str, Collection[Review]]:
-    """The reviews by record id, and where a person accepts or rejects in `file`, that review alone.
+def differ(reviews: Iterable[Review]) -> bool:
+    """Whether some accept and some reject."""
+    return len(set(_decisions(reviews))) > 1
 
-    What else `file` has, to be judged later or by a model, counts only where there is no other review.
+
+def disputes(reviews: Mapping[str, Collection[Review]]) -> dict[str, Collection[Review]]:
+    """The records in dispute, with the reviews of persons: some accept and some reject, or their corrections differ.
+
+    What a model says makes no dispute.
     """
-    return {**reviews_of({file: resolved}), **reviews} | {
-        record_id: [Review(file, judgement)]
-        for record_id, judgement in resolved.items()
-        if judgement.accepted is not None and not judgement.model
+    by_persons = {
+        record_id: [review for review in of_record if not review.judgement.model]
+        for record_id, of_record in reviews.items()
     }
-
-
-def differing(reviews: Mapping[str, Collection[Review]]) -> dict[str, Collection[Review]]:
-    """The records that some reviewers accept and some reject, or that are corrected in two ways, with their reviews."""
     return {
         record_id: of_record
-        for record_id, of_record in reviews.items()
-        if len(set(_decisions(of_record))) > 1 or len({review.judgement.correction for review in of_record} - {""}) > 1
+        for record_id, of_record in by_persons.items()
+        if differ(of_record) or len(_corrections(of_record)) > 1
     }
 
 
@@ -83,13 +86,9 @@ def _decisions(reviews: Iterable[Review]) -> list[bool]:
     return [review.judgement.accepted for review in reviews if review.judgement.accepted is not None]
 
 
-def disputed(reviews: Mapping[str, Collection[Review]]) -> dict[str, str]:
-    """The ids that some reviewers accept and some reject, each with all its reviews as text."""
-    return {
-        record_id: ", ".join(map(str, of_record))
-        for record_id, of_record in reviews.items()
-        if len(set(_decisions(of_record))) > 1
-    }
+def _corrections(reviews: Iterable[Review]) -> set[str]:
+    """The different corrected answers."""
+    return {review.judgement.correction for review in reviews} - {""}
 
 
 def show_unknown(unknown: Mapping[str, Collection[Review]], judgements: int) -> None:

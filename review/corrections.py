@@ -12,7 +12,6 @@ from review.agreement import Review, deciding
 from review.judgements import digest_of
 
 OTHER_ANSWER = "the correction is of another text"
-DIFFERENT = "corrected in two ways"
 
 
 class NotCorrectedError(Exception):
@@ -28,7 +27,7 @@ def corrected(row: RecordLine, reviews: Collection[Review]) -> RecordLine:
 
     meta.corrected_by has the reviewer: the name of the judgement file without its ending. Findings are removed, because
     they have places in the answer as it was. Raises NotCorrectedError if the answer is not the one that was corrected,
-    or if two reviewers have corrected it in two ways, and InputError if the line cannot be rewritten without loss.
+    and InputError if the line cannot be rewritten without loss. The reviews may not have different corrections.
     """
     corrections = [review for review in deciding(reviews) if review.judgement.correction]
     if not corrections:
@@ -39,11 +38,7 @@ def corrected(row: RecordLine, reviews: Collection[Review]) -> RecordLine:
             problem = "is of another text than the answer" if review.judgement.corrects else "does not say of what"
             advice = f"if it fits the answer in the data, write `corrects: {digest}`"
             raise NotCorrectedError(OTHER_ANSWER, f"{review.place}: the correction {problem}; {advice}")
-    texts = {review.judgement.correction for review in corrections}
-    if len(texts) > 1:
-        places = " and ".join(review.place for review in corrections)
-        raise NotCorrectedError(DIFFERENT, f"{places}: {row.record['id']} is {DIFFERENT}; keep one of the corrections")
-    if texts == {answer}:
+    if corrections[0].judgement.correction == answer:
         return row
     raw = rewritten(row, lambda record: _correct(record, corrections[0]), "cannot be corrected", "take the row out")
     return row._replace(record=decode(raw), raw=raw)

@@ -140,11 +140,13 @@ def learn(judged: Iterable[Judged], drop: Iterable[int]) -> LearntCriteria:
 
     drop: the criteria whose findings by the rules drop an answer before the model decides.
     """
-    known = [each for each in judged if each.judgement.accepted is not None and not each.judgement.correction][
-        :MOST_LEARNT
-    ]
+    judged = list(judged)
+    known = [each for each in judged if each.judgement.accepted is not None and not each.judgement.correction]
     if len(known) < FEWEST:
-        raise InputError(f"needs {FEWEST} judgements of the records to learn from, and has {len(known)}")
+        others = len(judged) - len(known)
+        beside = f", beside {others:,} for later or with a correction" if others else ""
+        raise InputError(f"needs {FEWEST} judgements of the records to learn from, and has {len(known)}{beside}")
+    known = known[:MOST_LEARNT]
     found = [find_problems(dict(each.record)) for each in known]
     fitted = features()
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
@@ -178,14 +180,14 @@ def lowest_threshold(scored: Sequence[tuple[float, bool]], precision: float) -> 
 
 
 def curve_of(scored: Sequence[tuple[float, bool]]) -> list[CurvePoint]:
-    """What thresholds keep that keep each of KEPT_SHARES, of pairs in falling order."""
-    points = []
+    """What thresholds keep that keep each of KEPT_SHARES, of pairs in falling order; each threshold once."""
+    points: dict[float, CurvePoint] = {}
     for share in KEPT_SHARES if scored else ():
         lowest = scored[max(1, round(share * len(scored))) - 1][0] if share < 1 else 0.0
         threshold = math.floor(100 * lowest) / 100  # as people type it
         kept = [is_accepted for probability, is_accepted in scored if probability >= threshold]
-        points.append(CurvePoint(threshold, len(kept), sum(kept)))
-    return points
+        points[threshold] = CurvePoint(threshold, len(kept), sum(kept))
+    return list(points.values())
 
 
 def sample_of(record: Mapping[str, Any], findings: Iterable[Finding]) -> Sample:

@@ -47,13 +47,14 @@ class Joined:
 class Range:
     """The posts of one range with all that is needed to join them, on any machine.
 
-    posts: in an order that does not depend on the dump's. names: of users by id. own: the authors' own Markdown by post
-    id, if that is wanted. size: as in Joined. suspect_from: see `posts.suspect_from`; None keeps all posts.
+    posts: in an order that does not depend on the dump's. names: of users by id, as JSON. own: the authors' own
+    Markdown by post id, if that is wanted. size: as in Joined. suspect_from: see `posts.suspect_from`; None keeps all
+    posts.
     """
 
     posts: list[Post]
     style: Style
-    names: dict[int, str]
+    names: dict[int, bytes]
     own: dict[int, str]
     size: int
     suspect_from: int | None
@@ -85,8 +86,7 @@ class Range:
             if asked == EMPTY:
                 counts["to a question without text"] += 1
                 continue
-            record = make_record(self.style.site, asked, response, question, answer, self.names, authors)
-            yield orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+            yield make_record(self.style.site, asked, response, question, answer, self.names, authors)
 
     def _by_id(self, counts: Counter[str]) -> tuple[dict[int, Post], dict[int, Post]]:
         """The questions and the answers, of several with the same id the first, without those that look planted."""
@@ -105,7 +105,7 @@ class Range:
     def _question_text(self, post: Post, counts: Counter[str]) -> bytes:
         if not post.deferred:
             return post.text
-        return orjson.dumps(instruction(self.style.title(post.title), self._markdown(post, counts)))
+        return orjson.dumps(instruction(self.style.title(orjson.loads(post.title)), self._markdown(post, counts)))
 
     def _markdown(self, post: Post, counts: Counter[str]) -> str:
         """A deferred body as Markdown: the author's own if it is known, else ours."""
@@ -145,7 +145,8 @@ class SpooledRange:
         posts = list(map(from_line, sorted(lines)))
         owners = {post.owner_id for post in posts if post.owner_id is not None}
         own = self.bodies.of([post.id for post in posts]) if self.bodies.exists() else {}
-        return Range(posts, self.style, self.names.of(owners), own, sum(map(len, lines)), self.suspect_from)
+        names = {id_: orjson.dumps(name) for id_, name in self.names.of(owners).items() if name}
+        return Range(posts, self.style, names, own, sum(map(len, lines)), self.suspect_from)
 
     def join(self) -> Joined:
         """Join the range in this process."""

@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import orjson
+from orjson import dumps as as_json
+from orjson import loads as from_json
 
 from records.errors import InputError, RowError
 from stackdump.markdown import html_to_markdown, text_to_markdown
@@ -54,24 +55,27 @@ class Style:
 
 
 class Post(NamedTuple):
-    """A question or an answer. `text` is a JSON string: Markdown, or HTML if it is `deferred`."""
+    """A question or an answer, with JSON for what a record has of it.
+
+    text: Markdown, or HTML if it is `deferred`, as a JSON string.
+    """
 
     question_id: int  # of a question its own
     score: int
     id: int
     is_answer: bool
     deferred: bool
-    title: str
-    tags: list[str]
     accepted_id: int
     owner_id: int | None  # None for a deleted user, whose name may be in `owner_name`
-    owner_name: str | None
-    license: str
-    created: str | None
+    owner_name: bytes
+    title: bytes
+    tags: bytes
+    license: bytes
+    created: bytes
     text: bytes
 
 
-def make_post(row: Row, deferred: bool, text: bytes) -> Post:
+def make_post(row: Row, deferred: bool, text: str) -> Post:
     """The post of a row that has an Id, a PostTypeId and, of an answer, a ParentId. Raises RowError."""
     is_answer = row["PostTypeId"] == ANSWER
     id_ = number(row, "Id")
@@ -81,14 +85,14 @@ def make_post(row: Row, deferred: bool, text: bytes) -> Post:
         id_,
         is_answer,
         deferred,
-        row.get("Title", ""),
-        tags(row["Tags"]) if "Tags" in row else [],
         number(row, "AcceptedAnswerId") if row.get("AcceptedAnswerId") else 0,
         number(row, "OwnerUserId") if row.get("OwnerUserId") else None,
-        row.get("OwnerDisplayName"),
-        license_of(row),
-        row.get("CreationDate"),
-        text,
+        as_json(row.get("OwnerDisplayName") or None),
+        as_json(row.get("Title", "")),
+        as_json(tags(row["Tags"]) if "Tags" in row else []),
+        as_json(license_of(row)),
+        as_json(row.get("CreationDate")),
+        as_json(text),
     )
 
 
@@ -177,7 +181,7 @@ class Batch:
             text = self.style.markdown(html)
         else:
             text = instruction(self.style.title(row.get("Title", "")), self.style.markdown(html))
-        return make_post(row, deferred, orjson.dumps(text))
+        return make_post(row, deferred, text)
 
 
 def instruction(title: str, body: str) -> str:
@@ -186,14 +190,14 @@ def instruction(title: str, body: str) -> str:
 
 
 def to_line(post: Post) -> bytes:
-    """A post as a line: all but its text as JSON, a tab, its text."""
-    return b"%s\t%s\n" % (orjson.dumps(post[:-1]), post.text)
+    """A post as a line: its numbers as JSON, then its other fields, between tabs, which JSON does not have."""
+    return b"%b\t%b\n" % (as_json(post[:7]), b"\t".join(post[7:]))
 
 
 def from_line(line: bytes) -> Post:
-    """The post of a line of `to_line`."""
-    rest, _, text = line.rstrip(b"\n").partition(b"\t")
-    return Post._make([*orjson.loads(rest), text])
+    """The post of a line of `to_line`, without its end."""
+    numbers, *others = line.split(b"\t")
+    return Post(*from_json(numbers), *others)
 
 
 def _kind(row: Row, table: str) -> str:

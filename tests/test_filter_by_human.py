@@ -40,6 +40,7 @@ def test_accepted_records_are_kept_in_the_order_of_the_data(tmp_path):
         "disputes_resolved": 0,
         "accepted": 2,
         "corrected": 0,
+        "corrected_in_two_ways": 0,
         "rejected": 1,
         "to_be_judged_later": 0,
         "not_judged": 2,
@@ -209,18 +210,27 @@ def test_undefined_kappa_is_explained(tmp_path, second, judgements, why):
     assert json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["agreement"]["kappa"] is None
 
 
-def test_agreement_compares_different_files(tmp_path, second):
-    first = tmp_path / "judgements.yaml"
-    for args, message in (
-        (["--judgement_file", second, "--agreement", second], "--agreement compares with the judgement files: "),
-        (["--agreement", first], "--agreement compares with the judgement files: "),
-        (["--agreement"], "--agreement compares two or more files"),
-    ):
-        run = judge(tmp_path, FIRST, *map(str, args))
-        assert run.status == 2 and message in run.stderr
+def test_agreement_compares_two_files_or_more(tmp_path, second):
+    run = judge(tmp_path, FIRST, "--agreement")
+    assert run.status == 2 and "--agreement compares two or more files" in run.stderr
     assert_one_line_error(
         judge(tmp_path, FIRST, "--agreement", str(tmp_path / "gone.yaml")), SCRIPT, "gone.yaml: no such file"
     )
+
+
+@pytest.mark.parametrize("flag", ["--judgement_file", "--resolved", "--agreement"])
+def test_a_judgement_file_is_given_once_under_whatever_name(tmp_path, second, flag):
+    (tmp_path / "link.yaml").symlink_to(second)
+    for name in (second, tmp_path / "." / ".." / tmp_path.name / second.name, tmp_path / "link.yaml"):
+        run = judge(tmp_path, FIRST, "--judgement_file", str(second), flag, str(name))
+        other = f" (as {second})" if name != second else ""
+        assert_one_line_error(run, SCRIPT, f"{name}: is given twice{other}; give each judgement file once")
+        assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_judgements_are_not_read_from_stdin(tmp_path):
+    run = judge(tmp_path, FIRST, "--judgement_file", "-")
+    assert_one_line_error(run, SCRIPT, "-: judgements are not read from stdin; give the name of a judgement file")
 
 
 @pytest.fixture
@@ -300,7 +310,7 @@ def test_what_resolves_a_dispute_decides_alone_and_the_rest_stays_rejected(tmp_p
     assert run.stderr.splitlines()[2:5] == [
         f"{SITE}/4 is rejected: reject 4 ({first}:5), accept ({second}:4)",
         f"{resolved} decides 1 of 2 records in dispute",
-        "1 in dispute are left out; Viewer(.., disputes=[..]) shows them, --resolved decides",
+        "1 in dispute: Viewer(.., disputes=[..]) shows them, --resolved decides",
     ]
     counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
     assert (counts["judgements"], counts["ids_in_dispute"], counts["disputes_resolved"]) == (14, 2, 1)
@@ -323,11 +333,6 @@ def test_a_model_s_word_on_a_dispute_counts_where_nobody_else_has_judged(tmp_pat
     run = judge(tmp_path, f"{SITE}/1: accept\n", "--resolved", str(resolved), "--keep_unjudged")
     assert run.status == 0 and kept(tmp_path) == [1, 3, 4, 5]
     assert table(run.stderr)["dropped: to be judged later"] == 1
-
-
-def test_what_resolves_disputes_is_a_file_of_its_own(tmp_path, second):
-    run = judge(tmp_path, FIRST, "--judgement_file", str(second), "--resolved", str(second))
-    assert run.status == 2 and "--resolved decides between the other files" in run.stderr
 
 
 def test_every_dispute_is_told(tmp_path, second):
@@ -435,9 +440,44 @@ def test_corrections_of_several_reviewers(tmp_path, second):
     run = judge(tmp_path, first, "--judgement_file", str(second))
     made = {number: (each["response"], each["meta"]["corrected_by"]) for number, each in written(tmp_path).items()}
     assert made == {1: ("One.", "second"), 2: ("Two.", "judgements"), 5: ("y", "judgements")}
-    path = tmp_path / "judgements.yaml"
-    assert f"{path}:7 and {second}:11: {SITE}/3 is corrected in two ways; keep one of the corrections" in run.stderr
+    first = tmp_path / "judgements.yaml"
+    both = f"accept with a correction ({first}:7), accept with a correction ({second}:11)"
+    assert run.stderr.splitlines()[:3] == [
+        f"{SITE}/3 is left out, corrected in two ways: {both}",
+        f"{SITE}/4 is rejected: accept with a correction ({first}:12), reject ({second}:16)",
+        "2 in dispute: Viewer(.., disputes=[..]) shows them, --resolved decides",
+    ]
     assert table(run.stderr)["dropped: corrected in two ways"] == table(run.stderr)["dropped: rejected"] == 1
+    counts = json.loads((tmp_path / "out.jsonl.report.json").read_bytes())["counts"]
+    assert (counts["ids_in_dispute"], counts["accepted"], counts["corrected_in_two_ways"]) == (2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("decision", "written_as"), [("accept", RECORDS[2]["response"]), ("correction", "Both."), ("reject", None)]
+)
+def test_two_corrections_of_an_answer_are_a_dispute_that_a_third_file_decides(tmp_path, second, decision, written_as):
+    second.write_text(correction(3, "Three!", "another text"))
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(correction(3, "Both.") if decision == "correction" else f"{SITE}/3: {decision}\n")
+    run = judge(tmp_path, correction(3, "Three."), "--judgement_file", str(second), "--resolved", str(resolved))
+    assert f"{resolved} decides 1 of 1 records in dispute" in run.stderr and "is left out" not in run.stderr
+    assert [each["response"] for each in written(tmp_path).values()] == ([written_as] if written_as else [])
+    ignored = f"{resolved} accepts 1 answer as it was, which others corrected: {SITE}/3"
+    assert (ignored in run.stderr) == (decision == "accept")
+
+
+def test_a_model_is_in_dispute_with_nobody(tmp_path, second):
+    """Neither with a person, who decides, nor with another model; --agreement shows where they differ."""
+    second.write_text(
+        f"{SITE}/1: {{judgement: reject, model: m}}\n{SITE}/2: {{judgement: accept, model: m}}\n"
+        f"{SITE}/3: {{judgement: accept, model: m, correction: x}}\n"
+    )
+    first = f"{SITE}/1: accept\n{SITE}/2: {{judgement: reject, model: n}}\n{correction(3, 'Three.')}"
+    run = judge(tmp_path, first, "--judgement_file", str(second))
+    assert kept(tmp_path) == [1, 3] and written(tmp_path)[3]["response"] == "Three."
+    assert " in dispute" not in run.stderr and table(run.stderr)["dropped: rejected"] == 1
+    run = judge(tmp_path, first, "--judgement_file", str(second), "--agreement")
+    assert f"  {SITE}/1: accept ({tmp_path / 'judgements.yaml'}:1), reject ({second}:1)\n" in run.stderr
 
 
 def reviews(rows: list[str]):
@@ -529,6 +569,14 @@ def test_all_mistakes_of_all_judgement_files_are_told_in_a_line_each(tmp_path, s
     for line, place in zip(run.stderr.splitlines(), places, strict=True):
         assert line.startswith(f"{SCRIPT}: error: {place}: ")
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_records_in_the_place_of_judgements_are_one_mistake(tmp_path):
+    (tmp_path / "data.jsonl").write_bytes(jsonl(*RECORDS))
+    run = judge(tmp_path, f"{SITE}/1: accept\n", "--judgement_file", str(tmp_path / "data.jsonl"))
+    assert_one_line_error(run, SCRIPT, f"{tmp_path / 'data.jsonl'}: has records in the place of judgements")
+    run = judge(tmp_path, f'{{"{SITE}/1": accept}}\n')
+    assert run.status == 0 and kept(tmp_path) == [1]
 
 
 def test_missing_judgement_file_is_reported(tmp_path):

@@ -320,6 +320,26 @@ def test_only_what_a_person_confirms_is_written(tmp_path):
     assert judgements(tmp_path) == {}
 
 
+@pytest.mark.parametrize("said", ["9: accept", "1: later", "1: {judgement: accept, correction: x}", "# nothing"])
+def test_without_a_record_that_both_judge_the_model_is_not_asked_and_an_earlier_file_stays(tmp_path, said):
+    assert judge({}, tmp_path)[0].status == 0
+    before = (tmp_path / "model.yaml").read_bytes()
+    judged = person(tmp_path, f"{said}\n")
+    again = ("--calibrate", judged, "--cache", tmp_path / "another")
+    run, server = judge({}, tmp_path, *again)
+    assert_one_line_error(run, SCRIPT, f"{judged}: accepts as they are", f"none is a record of {tmp_path / 'in.jsonl'}")
+    assert server.prompts == [] and (tmp_path / "model.yaml").read_bytes() == before
+
+
+def test_without_a_verdict_on_what_the_person_judged_an_earlier_file_stays(tmp_path):
+    assert judge({}, tmp_path)[0].status == 0
+    before = (tmp_path / "model.yaml").read_bytes()
+    again = ("--calibrate", person(tmp_path, "1: accept\n"), "--cache", tmp_path / "another")
+    run, _ = judge({1: "I cannot say."}, tmp_path, *again)
+    assert run.status == 1 and "1 answers, of which none has a judgement of the model" in run.stderr
+    assert table(run.stderr)["dropped: not JSON"] == 1 and (tmp_path / "model.yaml").read_bytes() == before
+
+
 @pytest.mark.parametrize(("by_person", "kept"), [("accept", 1), ("reject", 0)])
 def test_a_person_comes_before_a_model(by_person, kept, tmp_path):
     judged = person(tmp_path, f"1: {by_person}\n")
@@ -382,6 +402,7 @@ def test_a_run_without_a_verdict_says_why(tmp_path):
 def test_wrong_arguments(tmp_path):
     assert judge({}, tmp_path, "--calls", "some")[0].status == 2
     assert judge({}, tmp_path, "--min_precision", "1")[0].status == 2
+    assert "does nothing without --calibrate" in judge({}, tmp_path, "--min_precision", "0.9")[0].stderr
     assert judge({}, tmp_path, "--destpath", tmp_path / "model.jsonl")[0].status == 2
     assert_one_line_error(judge({}, tmp_path, "--agreement", tmp_path / "none.yaml")[0], SCRIPT, "none.yaml")
 

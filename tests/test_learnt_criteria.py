@@ -172,6 +172,21 @@ def test_unlikely_records_are_dropped_at_the_threshold_that_is_chosen(tmp_path):
     assert run(tmp_path, "--keep_likely", "0").status == 0 and len(kept(tmp_path)) == 104
 
 
+def test_each_threshold_is_told_once(tmp_path):
+    """Without --drop many answers are unlikely, and several shares of them have the same threshold, such as 0.00."""
+    assert [point.threshold for point in curve_of([(0.9, True), (0.5, True), *[(0.001, False)] * 8])] == [0.0, 0.5, 0.9]
+    done = run(tmp_path, "--keep_likely", "0")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("  --keep_likely")]
+    assert lines and len({line.split()[1] for line in lines}) == len(lines)
+
+
+def test_judgements_to_learn_from_are_not_read_from_stdin(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(jsonl(*NEW))
+    paths = ("--inputpath", tmp_path / "in.jsonl", "--destpath", tmp_path / "o")
+    done = run_script(SCRIPT, *paths, "--drop", "4", "--learn_from", "-", stdin=judgement_file(tmp_path).read_bytes())
+    assert_one_line_error(done, SCRIPT, "-: judgements are not read from stdin; give the name of a judgement file")
+
+
 def test_judged_records_may_be_in_another_file(tmp_path):
     (tmp_path / "other.jsonl").write_bytes(jsonl(*(each.record for each in JUDGED)))
     (tmp_path / "in.jsonl").write_bytes(jsonl(*NEW))
@@ -186,6 +201,25 @@ def test_too_few_judgements_and_those_of_other_records_are_reported(tmp_path):
     same = [judged(number, False) for number in range(60)]
     assert_one_line_error(run(tmp_path, "--keep_likely", "0.5", rows=same), SCRIPT, "--keep_likely needs 10 questions")
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_why_there_is_nothing_to_learn_from_is_told(tmp_path):
+    path = judgement_file(tmp_path)
+    (tmp_path / "in.jsonl").write_bytes(jsonl(*NEW))
+    command = ("--inputpath", tmp_path / "in.jsonl", "--destpath", tmp_path / "o.jsonl", "--drop", "4")
+    done = run_script(SCRIPT, *command, "--learn_from", path)
+    error = f"{path}: none of its 100 judgements is of a record of {tmp_path / 'in.jsonl'}; give the judged records"
+    assert_one_line_error(done, SCRIPT, error)
+    (tmp_path / "in.jsonl").write_bytes(jsonl(*(each.record for each in JUDGED)))
+    path.write_text(
+        path.read_text()
+        .replace(": accept", ": later", 30)
+        .replace(": accept", ": {judgement: accept, correction: x}")
+        .replace("{judgement: reject, criteria: [4]}", "later", 1)
+    )
+    done = run_script(SCRIPT, *command, "--learn_from", path)
+    error = "needs 50 judgements of the records to learn from, and has 49, beside 51 for later or with a correction"
+    assert_one_line_error(done, SCRIPT, f"{path} with {tmp_path / 'in.jsonl'}: {error}")
 
 
 def test_nothing_is_learnt_from_a_models_judgements(tmp_path):

@@ -447,11 +447,10 @@ def test_an_input_in_the_folder_is_refused(tmp_path):
     [], ["--judgement_file", "a"], ["--inputpath", "a", "--judgement_file", "a", "--hh_rlhf", "b"],
     ["--inputpath", "a", "--min_score_gap", "0"], ["--inputpath", "a", "--judgement_file", "b", "--min_score_gap", "2"],
     ["--hh_rlhf", "a", "--accepted_bonus", "2"], ["--inputpath", "a", "--hh_rlhf_splits", "test"],
-    ["--inputpath", "a", "--resolved", "b"], ["--inputpath", "a", "--judgement_file", "b", "--resolved", "b"],
+    ["--inputpath", "a", "--resolved", "b"],
     ["--inputpath", "a", "--formats", "alpha"], ["--inputpath", "a", "--split", "train:0.5"],
 ], ids=["nothing", "no records", "labels and pairs", "gap 0", "gap of labels", "bonus of replies", "splits of answers",
-        "nothing to resolve", "resolved by the same",
-        "unknown format", "half a split"])  # fmt: skip
+        "nothing to resolve", "unknown format", "half a split"])  # fmt: skip
 def test_wrong_arguments_end_with_2_and_the_usage(tmp_path, capsys, args):
     with pytest.raises(SystemExit) as caught:
         make(tmp_path / "made", *args)
@@ -717,6 +716,55 @@ def test_judgements_of_other_records_are_an_error(tmp_path):
     with pytest.raises(InputError, match="no judgement is of a record of the inputs"):
         make(tmp_path / "made", "--judgement_file", tmp_path / "a.yaml", records=[record(1)])
     assert sorted(os.listdir(tmp_path)) == ["a.yaml", "in.jsonl"]
+
+
+def test_judgements_that_give_no_label_are_counted_and_the_advice_is_told(tmp_path, capfd):
+    given = answers(1, 9, 8, 7)
+    stale = "{judgement: accept, correction: x, corrects: 5e1f}"
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{given[0]['id']}: later\n{given[1]['id']}: {stale}\nelsewhere/a/1: accept\n")
+    with pytest.raises(InputError) as error:
+        make(tmp_path / "made", "--judgement_file", path, records=given)
+    reasons = "the correction is of another text: 1, to be judged later: 1"
+    assert f"a.yaml: no judged record gets a label ({reasons}); {tmp_path / 'made'} stays as it was" in str(error.value)
+    told = capfd.readouterr().err
+    assert f"{path}:2: the correction is of another text than the answer; if it fits" in told
+    assert "1 of 3 judgements match no record" in told
+    path.write_text("# nothing yet\n")
+    with pytest.raises(InputError, match="no record is judged yet"):
+        make(tmp_path / "made", "--judgement_file", path, records=given)
+
+
+def test_an_answer_that_is_corrected_in_two_ways_gets_no_label_until_a_third_file_decides(tmp_path, capfd):
+    given = answers(1, 9, 8, 7)
+    paths = [tmp_path / f"{name}.yaml" for name in ("ann", "ben")]
+    for path in paths:
+        fields = f"{{judgement: accept, correction: {path.stem}, corrects: {digest_of(given[0]['response'])}}}"
+        word = "reject" if path.stem == "ben" else "accept"
+        path.write_text(f"{given[0]['id']}: {fields}\n{given[1]['id']}: {word}\n{given[2]['id']}: accept\n")
+    make(tmp_path / "made", "--judgement_file", *paths, records=given)
+    labels = {row["id"]: row["label"] for row in rows(tmp_path / "made", "labels")}
+    assert labels == {given[1]["id"]: False, given[2]["id"]: True}
+    counts, told = report(tmp_path / "made"), capfd.readouterr().err
+    assert (counts["ids_in_dispute"], counts["disputes_resolved"]) == (2, 0)
+    assert counts["counts"]["dropped"] == {"corrected in two ways": 1}
+    both = f"accept with a correction ({paths[0]}:1), accept with a correction ({paths[1]}:1)"
+    assert f"{given[0]['id']} is left out, corrected in two ways: {both}\n" in told
+    assert f"{given[1]['id']} is labelled false: accept ({paths[0]}:2), reject ({paths[1]}:2)\n" in told
+
+    (tmp_path / "resolved.yaml").write_text(paths[1].read_text().splitlines()[0])
+    resolving = ("--judgement_file", *paths, "--resolved", tmp_path / "resolved.yaml")
+    make(tmp_path / "again", *resolving, records=given)
+    completions = {row["id"]: row["completion"][0]["content"] for row in rows(tmp_path / "again", "labels")}
+    assert completions[given[0]["id"]] == "ben" and report(tmp_path / "again")["disputes_resolved"] == 1
+
+
+@pytest.mark.parametrize("flag", ["--judgement_file", "--resolved"])
+def test_a_judgement_file_is_given_once(tmp_path, flag):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{SITE}/a/1: accept\n")
+    with pytest.raises(InputError, match=r"a.yaml: is given twice \(as .*a.yaml\); give each judgement file once"):
+        make(tmp_path / "made", "--judgement_file", path, flag, f"{tmp_path}/./a.yaml", records=[record(1)])
 
 
 def test_bad_judgement_file_is_told_with_its_line(tmp_path):

@@ -31,6 +31,15 @@ def run(tmp_path, *args, records=RECORDS):
     return done, [json.loads(line) for line in destination.read_bytes().splitlines()]
 
 
+def test_the_names_of_the_thread_are_those_of_meta(tmp_path):
+    text = f"As Benedikt says, {GOOD[0].lower()}{GOOD[1:]}"
+    names = [["Benedikt Rope"], ["Ada"], [7, None], "Benedikt", None]
+    records = [record(number, response=text, meta={"participants": each}) for number, each in enumerate(names)]
+    _, rows = run(tmp_path, records=records)
+    assert [row["response"] for row in rows] == [GOOD, *4 * [text]]
+    assert rows[0]["meta"]["repairs"] == {"mentions": 1}
+
+
 def test_records_are_repaired_and_meta_tells_what_was_done(tmp_path):
     done, rows = run(tmp_path, records=[*RECORDS, OLD])
     assert [row["response"] for row in rows[:5]] == [

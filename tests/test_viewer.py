@@ -1,6 +1,7 @@
 """The review widget without a browser: what its controls do to the judgement file, and what it shows."""
 
 import html
+import json
 import os
 import re
 import subprocess
@@ -17,7 +18,8 @@ from review.judgements import Judgement, digest_of, load_judgements
 from review.learner import FEWEST
 from tests.conftest import ROOT, jsonl, record
 from viewer import Viewer
-from viewer.controls import BY_LIKELIHOOD, BY_SCORE, BY_UNCERTAINTY, HELP, KEYS
+from viewer.controls import HELP, KEYS
+from viewer.queue import BY_LIKELIHOOD, BY_SCORE, BY_UNCERTAINTY
 
 IDS = [f"quay.stackexchange.com/a/{number}" for number in range(1, 6)]
 
@@ -395,8 +397,9 @@ def test_the_last_ten_judgements_are_a_list_to_choose_from(hands):
     hands.click("Accept", "4", "Reject")
     recent = hands.control("recent")
     assert [text for text, _ in recent.options[1:]] == [f"reject 4 · {IDS[1]}", f"accept · {IDS[0]}"]
+    assert recent.label == "recent judgements"
     recent.value = 0
-    assert hands.shown == IDS[0]
+    assert hands.shown == IDS[0] and recent.label == "recent judgements"
     assert hands.status == "judged: accept"
 
 
@@ -716,6 +719,17 @@ def test_a_judgement_that_someone_else_has_written_is_shown(hands):
     assert hands.button("3").value
 
 
+def test_a_judgement_file_of_other_records_is_noticed_before_one_judges_into_it(data, tmp_path):
+    path = tmp_path / "other.yaml"
+    path.write_text("other.stackexchange.com/a/1: accept\nother.stackexchange.com/a/2: reject\n")
+    hands = Hands(data, path)
+    assert hands.shown == IDS[0] and hands.status == f"none of the 2 judgements in {path} is of a record here"
+    hands.click("Accept")
+    assert hands.status == f"saved accept · {IDS[0]}"
+    hands.click("Reload")
+    assert hands.status == ""
+
+
 def test_two_viewers_on_one_file_lose_nothing(data, tmp_path):
     one, two = Hands(data, tmp_path / "j.yaml"), Hands(data, tmp_path / "j.yaml")
     two.type("goto", "4")
@@ -758,6 +772,13 @@ def test_what_someone_else_has_judged_meanwhile_is_shown_and_not_overwritten(lat
     assert "not saved" in late.status and "1 rejected" in late.text("progress")
     assert late.shown == IDS[0]
     assert (late.control("note").value, late.button("6").value) == ("mine", True), "what was entered is kept"
+
+
+def test_the_correction_of_someone_else_is_shown_with_the_conflict(late):
+    late.judgements.write_text(f"{IDS[0]}: {{judgement: accept, correction: A <i>knot</i>., corrects: 0}}\n")
+    late.click("Reject")
+    assert "accept with a correction" in asked(late) and "<i>knot</i>" in asked(late)
+    assert "<i>" not in late.control("conflict-text").value
 
 
 def test_judging_again_asks_again(late):
@@ -920,10 +941,57 @@ def test_a_reviewer_has_a_file_of_her_own(data, tmp_path):
     assert shared.read_text() == f"{IDS[0]}: reject\n"
 
 
-@pytest.mark.parametrize("name", ["", "../ann", "a b", "-", "."])
+@pytest.mark.parametrize("name", ["", "../ann", "a b", "-", ".", 3, ["ann"]])
 def test_a_reviewer_whose_name_cannot_name_a_file_is_told_so(data, tmp_path, name):
     hands = Hands(data, tmp_path / "quay.yaml", reviewer=name)
     assert hands.status == f"reviewer={name!r}: give a name of letters, digits, `-` and `_`, such as ann"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": "x"}, "seed='x': give a whole number from 0 to 2147483647"),
+        ({"seed": -1}, "seed=-1: give a whole number"),
+        ({"seed": None}, "seed=None: give a whole number"),
+        ({"seed": 2**31}, "seed=2147483648: give a whole number"),
+        ({"models": 3}, "models=3: give the path of a file"),
+        ({"models": ["model.yaml", None]}, "models=None: give the path of a file"),
+        ({"models": b"model.yaml"}, "models=b'model.yaml': give the path of a file"),
+        ({"models": ""}, "models='': give the path of a file"),
+        ({"disputes": True}, "disputes=True: give the path of a file"),
+        ({"disputes": "ann.yaml, ben.yaml"}, "disputes: ann.yaml, ben.yaml alone differs from nobody; give two"),
+        ({"suggest": "no"}, "suggest='no': give True or False"),
+    ],
+)
+def test_an_argument_of_another_kind_is_told_in_one_line(data, tmp_path, options, message):
+    hands = Hands(data, tmp_path / "quay.yaml", **options)
+    assert hands.status.startswith(message)
+    hands.click("Accept")
+    assert hands.status.startswith(message) and not hands.judgements.exists()
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "", "a\0b", ["a.jsonl", "b.jsonl"]])
+def test_a_file_that_is_no_path_is_told_in_one_line(data, tmp_path, wrong):
+    assert Hands(wrong, tmp_path / "quay.yaml").status == f"data_path={wrong!r}: give the path of a file"
+    assert Hands(data, wrong).status == f"judgement_path={wrong!r}: give the path of a file"
+
+
+@pytest.mark.parametrize("reviewer", [None, "ann"])
+@pytest.mark.parametrize("name", ["data.jsonl", "new.yaml.gz", ".", "folder/"])
+def test_judgements_are_not_written_to_what_is_no_yaml_file(data, tmp_path, monkeypatch, name, reviewer):
+    """Such as when the two paths are in the wrong order, or only the folder is named."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    hands = Hands(data, name, reviewer=reviewer)
+    hands.click("Accept")
+    assert hands.status == f"judgement_path={name!r}: give the path of a YAML file"
+    assert sorted(os.listdir()) == ["data.jsonl", "folder"]
+
+
+def test_none_and_generators_are_lists_of_files_too(data, tmp_path, two_files):
+    hands = Hands(data, tmp_path / "third.yaml", disputes=(path for path in two_files), models=None)
+    hands.click("Reload")
+    assert hands.text("progress").startswith("record 1 of 2")
 
 
 @pytest.fixture
@@ -962,12 +1030,60 @@ def test_two_corrections_of_an_answer_are_a_dispute(data, tmp_path, two_files):
     assert Hands(data, tmp_path / "third.yaml", disputes=two_files).shown == IDS[1]
 
 
+def test_corrections_of_others_are_shown_as_what_they_change(data, tmp_path, two_files):
+    """Never as HTML of their own; of another text with a warning; folded if much is changed."""
+    answer, digest = record(2)["response"], digest_of(record(2)["response"])
+    corrections = (answer.replace("bowline", "<b onclick=x>sheet bend</b>"), "\n".join(map(str, range(900))))
+    for path, correction, corrects in zip(two_files, corrections, (digest, "0"), strict=True):
+        fields = {"judgement": "accept", "correction": correction, "corrects": corrects}
+        path.write_text(f"{IDS[1]}: {json.dumps(fields)}\n")
+    hands = Hands(data, tmp_path / "third.yaml", disputes=two_files)
+    shown = hands.control("reviews").value
+    assert re.findall("<(?:del|ins)>.*?</(?:del|ins)>", shown)[:2] == [
+        "<del>bowline</del>",
+        "<ins>&lt;b onclick=x&gt;sheet bend&lt;/b&gt;</ins>",
+    ]
+    assert re.findall("<details.*?</summary>", shown) == [
+        '<details class="review-correction" open><summary>the correction</summary>',
+        '<details class="review-correction"><summary>the correction, which was made of another text than this answer'
+        "</summary>",
+    ]
+
+
+def test_one_of_the_corrections_is_taken_from_a_list(data, tmp_path, two_files):
+    answer = record(2)["response"]
+    for path, knot in zip(two_files, ("sheet bend", "reef knot"), strict=True):
+        fields = {"judgement": "accept", "correction": answer.replace("bowline", knot), "corrects": digest_of(answer)}
+        path.write_text(f"{IDS[1]}: {json.dumps(fields)}\n")
+    hands = Hands(data, tmp_path / "third.yaml", disputes=two_files)
+    hands.click("Correct")
+    labels = [label for label, _ in hands.control("corrections").options]
+    assert labels == ["corrections of others", "take the correction of ann", "take the correction of ben"]
+    assert hands.control("corrections").label == labels[0]
+    for knot in ("sheet bend", "reef knot"):
+        hands.type("corrections", answer.replace("bowline", knot))
+        assert hands.editor.value == answer.replace("bowline", knot)
+        assert f"<ins>{knot}</ins>" in hands.control("difference").value
+    hands.click("Accept")
+    [judgement] = hands.file.values()
+    assert judgement == Judgement(True, correction=hands.editor.value, corrects=digest_of(answer))
+
+
+def test_without_corrections_of_others_there_is_no_list_of_them(hands):
+    hands.click("Correct")
+    assert hands.control("corrections").layout.display == "none"
+
+
 def test_reviewers_who_agree_have_no_disputes(data, tmp_path, two_files):
     two_files[1].write_bytes(two_files[0].read_bytes())
     hands = Hands(data, tmp_path / "third.yaml", disputes=two_files)
-    assert hands.status == "no record here is in dispute" and hands.text("about") == ""
+    assert hands.status == "no record is in dispute" and hands.text("about") == ""
     hands.click("Accept")
     assert not hands.judgements.exists()
+    two_files[0].write_text("other.stackexchange.com/a/1: accept\n")
+    two_files[1].write_text("other.stackexchange.com/a/1: reject\n")
+    hands.click("Reload")
+    assert hands.status == "the 1 records in dispute are not here"
 
 
 def test_disputes_needs_two_files_besides_the_one_to_write_to(data, tmp_path, two_files):
@@ -975,6 +1091,11 @@ def test_disputes_needs_two_files_besides_the_one_to_write_to(data, tmp_path, tw
     assert "alone differs from nobody" in Hands(data, tmp_path / "third.yaml", disputes=ann).status
     assert f"{ann}: is the file to write to as well" in Hands(data, ann, disputes=[ann, ben]).status
     assert "gone.yaml: no such file" in Hands(data, tmp_path / "t.yaml", disputes=[ann, tmp_path / "gone.yaml"]).status
+    (tmp_path / "link.yaml").symlink_to(ann)
+    twice = f"{tmp_path / 'link.yaml'}: is given twice (as {ann}); give each judgement file once"
+    assert Hands(data, tmp_path / "third.yaml", disputes=[ann, tmp_path / "link.yaml"]).status == twice
+    assert Hands(data, tmp_path / "third.yaml", disputes=two_files, models=tmp_path / "link.yaml").status == twice
+    assert Hands(data, tmp_path / "third.yaml", disputes=[ann, ann]).status.startswith(f"{ann}: is given twice; ")
 
 
 @pytest.fixture
@@ -999,6 +1120,25 @@ def test_suggestions_of_a_model_are_shown_before_on_request_and_fill_in_nothing(
     hands = Hands(data, tmp_path / "mine.yaml", models=[by_model], suggest=True)
     assert hands.text("reviews") == "model reject 6: links"
     assert not hands.button("6").value and hands.control("note").value == ""
+
+
+def test_what_a_model_says_is_in_dispute_with_nobody_and_shown_after_the_reviewer(data, tmp_path, two_files, by_model):
+    """Also in the file of a reviewer, such as one that begins as a model's."""
+    ann, ben = two_files
+    ann.write_text(f"{IDS[0]}: {{judgement: accept, model: tiny}}\n{IDS[2]}: {{judgement: reject, model: tiny}}\n")
+    ben.write_text(f"{IDS[0]}: reject\n{IDS[2]}: accept\n")
+    cid = tmp_path / "cid.yaml"
+    cid.write_text(f"{IDS[2]}: reject\n")
+    hands = Hands(data, tmp_path / "third.yaml", disputes=[ann, ben, cid])
+    assert f"disputes: {ann} has judgements by models alone; give it as models={str(ann)!r}" == hands.status
+    ann.write_text(ann.read_text() + f"{IDS[1]}: accept\n")
+    hands = Hands(data, tmp_path / "third.yaml", disputes=[ann, ben, cid])
+    assert hands.shown == IDS[2] and hands.text("reviews") == "ben acceptcid reject"
+    assert hands.text("progress").startswith("record 1 of 1")
+    hands.click("Accept")
+    assert "tiny reject" in hands.status
+    hands.type("goto", "1")
+    assert hands.text("reviews") == "ben acceptcid rejecttiny reject"
 
 
 @pytest.mark.parametrize("suggest", [False, True])

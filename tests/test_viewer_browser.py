@@ -307,6 +307,42 @@ def test_an_answer_is_corrected_by_keys(lab, page):
     assert reviewer.saved("later: ask Ben", 2)[IDS[1]] == Judgement(None, note="ask Ben")
 
 
+def test_corrections_of_others_unfold_and_can_be_taken(page, server, root, folder):
+    """A short one is unfolded, a long one only when it is clicked on, and neither runs anything."""
+    lines = "\n\n".join(f"{number}. Pass the end through the eye." for number in range(30))
+    answer = f"Answer 1. A bowline makes a **lope**.\n\n{lines}"
+    short, long = answer.replace("lope", "loop <img src=x onerror=document.title=1>"), answer.replace("eye", "loop")
+    (folder / "data.jsonl").write_bytes(jsonl(record(1, response=answer)))
+    for name, text in (("ann", short), ("ben", long)):
+        fields = {"judgement": "accept", "correction": text, "corrects": digest_of(answer)}
+        (folder / f"{name}.yaml").write_text(f"{IDS[0]}: {json.dumps(fields)}\n")
+    files = '"data.jsonl", "judgements.yaml", disputes=["ann.yaml", "ben.yaml"]'
+    write_notebook(folder / "review.ipynb", f"from viewer import Viewer\nViewer({files})")
+    reviewer = opened(page, server, root, folder / "review.ipynb")
+    changes = reviewer.part("reviews").locator("ins")
+    expect(changes.first).to_have_text("loop <img src=x onerror=document.title=1>")
+    expect(changes.nth(1)).to_be_hidden()
+    page.screenshot(path=SCREENSHOTS / "viewer-corrections.png")
+    reviewer.part("reviews").locator("summary").nth(1).click()
+    expect(changes.nth(1)).to_be_visible()
+    reviewer.press("e")
+    editor = reviewer.part("editor").locator("textarea")
+    expect(editor).to_be_focused()
+    reviewer.press("Tab", "ArrowDown")
+    expect(editor).to_have_value(short)
+    reviewer.press("ArrowDown")
+    expect(editor).to_have_value(long)
+    expect(reviewer.part("difference").locator("ins").first).to_have_text("loop")
+    expect(reviewer.part("corrections").locator("option:checked")).to_have_text("take the correction of ben")
+    for part in (reviewer.part("editor"), editor, reviewer.part("difference")):
+        assert part.evaluate("part => part.scrollWidth <= part.clientWidth")
+    page.screenshot(path=SCREENSHOTS / "viewer-taken.png")
+    reviewer.press("Escape", "a")
+    [judgement] = reviewer.saved("accept with a correction", 1).values()
+    assert judgement == Judgement(True, correction=long, corrects=digest_of(answer))
+    assert page.title() != "1"
+
+
 def test_a_double_click_judges_one_record(lab):
     reviewer = lab()
     reviewer.widget.get_by_role("button", name="Accept").dblclick()

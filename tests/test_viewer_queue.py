@@ -117,7 +117,8 @@ def test_the_learnt_orders_know_what_the_machine_finds(queue_of):
     facts = RecordFacts(queue.records, lambda each: [Finding(4)] * (each["meta"]["answer_id"] % 2))
     calls: list[int] = []
     judged = {number: number % 2 == 0 for number in range(FEWEST)}
-    assert most_likely_good_first(facts, judged, 0, calls.append) == [50, 52, 54, 56, 58, 51, 53, 55, 57, 59]
+    order = most_likely_good_first(facts, judged, range(FEWEST, 60), 0, calls.append)
+    assert order == [50, 52, 54, 56, 58, 51, 53, 55, 57, 59]
     assert calls == list(range(60)), "each computation of findings can be ended"
 
 
@@ -127,7 +128,8 @@ from viewer.record_facts import RecordFacts
 from viewer.record_file import RecordFile
 from viewer.record_facts import RecordFacts
 from viewer.learnt_orders import least_certain_first
-print(least_certain_first(RecordFacts(RecordFile(sys.argv[1])), {number: number % 3 > 0 for number in range(60)}, 3))
+facts = RecordFacts(RecordFile(sys.argv[1]))
+print(least_certain_first(facts, {number: number % 3 > 0 for number in range(60)}, range(60, 98), 3))
 """
 
 
@@ -136,7 +138,7 @@ def test_order_by_uncertainty_is_the_same_in_every_process(sample_records):
     command = [sys.executable, "-c", UNCERTAIN, sample_records]
     order = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert order == least_certain_first(
-        RecordFacts(RecordFile(sample_records)), {number: number % 3 > 0 for number in range(60)}, 3
+        RecordFacts(RecordFile(sample_records)), {number: number % 3 > 0 for number in range(60)}, range(60, 98), 3
     )
     assert sorted(order) == list(range(60, 98)) != order
 
@@ -146,9 +148,22 @@ def test_order_by_uncertainty_draws_from_many_records(queue_of, monkeypatch):
     records = [record(number) for number in range(200)]
     judged = {number: number % 2 == 0 for number in range(FEWEST)}
     queue = queue_of(*records)
-    first, again, other = (least_certain_first(queue.facts, judged, seed) for seed in (1, 1, 2))
+    first, again, other = (least_certain_first(queue.facts, judged, range(FEWEST, 200), seed) for seed in (1, 1, 2))
     assert first == again and len(set(first)) == 20 and set(first) != set(other)
     assert not set(first) & judged.keys()
+
+
+def test_the_learnt_orders_draw_from_the_records_to_review_alone(queue_of, monkeypatch):
+    """Of 20 that may be drawn, none is wasted on records that are judged, for later too, or not to be reviewed here."""
+    monkeypatch.setattr("viewer.learnt_orders.SCORED", 20)
+    judgements = "".join(f"{SITE}/{number}: {'accept' if number % 2 else 'reject'}\n" for number in range(FEWEST))
+    queue = queue_of(
+        *(record(number) for number in range(400)),
+        judgements=judgements + "".join(f"{SITE}/{number}: later\n" for number in range(FEWEST, 70)),
+        only=[f"{SITE}/{number}" for number in range(90)],
+    )
+    assert set(queue.by_uncertainty(0)[:20]) == set(queue.by_likelihood(1)[:20]) == set(range(70, 90))
+    assert sorted(queue.by_uncertainty(0)) == list(range(400))
 
 
 @pytest.mark.parametrize(
@@ -175,16 +190,17 @@ def test_missing_scikit_learn_is_reported(queue_of, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)  # as Python marks what cannot be imported
     queue = queue_of(*TEN)
     with pytest.raises(InputError, match="needs scikit-learn: pip install scikit-learn"):
-        least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
+        least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(FEWEST)}, [9], 0)
 
 
 def test_any_responses_can_be_put_in_order_by_uncertainty(queue_of):
     """Empty ones, ones without a word, equal ones, and lines that are not records."""
     records = [record(number, response=("", "!", "?" * 30_000)[number % 3]) for number in range(60)]
     queue = queue_of(*records, {"no": "record"})
-    order = least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(FEWEST)}, 0)
+    judged = {number: number % 2 == 0 for number in range(FEWEST)}
+    order = least_certain_first(queue.facts, judged, range(FEWEST, 61), 0)
     assert sorted(order) == list(range(FEWEST, 61))
-    assert least_certain_first(queue.facts, {number: number % 2 == 0 for number in range(61)}, 0) == []
+    assert least_certain_first(queue.facts, judged, [], 0) == []
 
 
 # ----------------------------------------------------------------------------------------------------------------------

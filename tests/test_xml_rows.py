@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from itertools import chain, repeat
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from records.errors import InputError
 from stackdump import xml_rows as rows_module
+from stackdump.quick_rows import rows as quick_rows
 from stackdump.xml_rows import RowReader
+from tests.conftest import SAMPLE_DUMP
 from tests.dumps import table
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -179,3 +182,65 @@ def test_rows_that_were_used_leave_the_memory_though_no_collector_comes():
     finally:
         tracemalloc.stop()
         gc.enable()
+
+
+def parsed(batch: bytes) -> list[dict[str, str]] | None:
+    """The rows that the XML parser finds, or None if it refuses the batch."""
+    try:
+        return rows_module._attributes(batch)
+    except etree.XMLSyntaxError:
+        return None
+
+
+@pytest.mark.parametrize("name", ["Posts", "Users", "PostHistory"])
+def test_the_rows_of_a_dump_are_read_without_the_parser(name):
+    lines = (SAMPLE_DUMP / f"{name}.xml").read_bytes().splitlines(keepends=True)
+    usual = [line for line in lines if line.startswith(b"  <row ")]
+    assert len(usual) > 5
+    for line in [b"".join(usual), *usual]:
+        assert quick_rows(line) == parsed(line)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b'  <row Id="1" Body="&lt;&gt;&amp;&quot;&apos;&#xA;&#xD;&#x9;&#10;&#13;&#9;&#39;" />\r\n',
+        b'  <row Id="1" New_Column2="" />\n',
+        b'  <row Id="1" Body="a\tb" />\n',
+        '  <row Id="1" Body="\u00e9\uffef\U0001f600 > &amp;lt; \'" />\n'.encode(),
+        b'  <row />\n  <row Id="1"/>\n',
+    ],
+)
+def test_usual_rows_are_read_without_the_parser(row):
+    assert quick_rows(row) == parsed(row) is not None
+
+
+# What would make a row unusual, or another one, or no XML, in the places where it would.
+ODD = [
+    *(b'"', b"'", b" ", b"  ", b"=", b"/", b">", b"/>", b"&", b"&lt", b"&#xa;", b"&#0;", b"&#x1F600;", b"&e;"),
+    *(b"\t", b"\n", b"\r", b"\0", b"\x1f", b"\x7f", b"\xc2\x80", b"\xff", b"\xed\xa0\x80", b"&#xFFFE;"),
+    *(b"\xef\xbf\xbe", b"\xef\xbf\xbd", b"<!-- -->", b"  <row ", b" />\n"),
+    *(b' Id="2"', b' xmlns="a"', b' xml:lang="a"', b' a:b="a"', b' 1="a"', b' \xc3\xa9="a"'),
+]  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["Id", "Body", "Title"]), XML_TEXT), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 200), st.sampled_from(ODD)), max_size=2),
+    st.integers(0, 3),
+)
+def test_what_is_read_without_the_parser_is_what_the_parser_reads(attributes, insertions, cut):
+    batch = table("posts", attributes).partition(b"<posts>\r\n")[2].removesuffix(b"</posts>\r\n")
+    for at, odd in insertions:
+        at %= len(batch) + 1
+        batch = batch[:at] + odd + batch[at:]
+    batch = batch[: len(batch) - cut]
+    assume(rows_module._count_usual(batch))  # others are read by the parser from the start
+    assert quick_rows(batch) in (None, parsed(batch))
+
+
+def test_a_long_value_is_left_to_the_parser_which_has_its_limit():
+    for size, is_read in ((999_999, True), (1_000_001, False)):
+        rows = quick_rows(b'  <row Body="%s" />\n' % (b"x" * size))
+        assert rows == ([{"Body": "x" * size}] if is_read else None)

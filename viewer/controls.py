@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,11 @@ import traitlets
 
 from review.criteria import CRITERIA
 from review.judgements import Judgement
-from viewer.queue import SHOW, Standing
+from viewer.queue import AT_RANDOM, BY_FILE, BY_SCORE, LEARNT, SHOW, Standing
 from viewer.render import Page
 
 FOLDER = Path(__file__).parent
 ANY_FINDING = frozenset(CRITERIA)
-BY_FILE, AT_RANDOM, BY_SCORE = "file order", "random", "by score"
-BY_LIKELIHOOD, BY_UNCERTAINTY = LEARNT = "most likely good", "least certain"  # once there are judgements to learn from
 KEYS = {  # by key: the button that it presses, or the field that it moves to, as its class without `review-`
     "a": "accept",
     "r": "reject",
@@ -111,6 +110,7 @@ IN_SHORT = {  # the criteria, as what an answer that does not meet them is
     7: "lost context",
 }
 RECENT = 10  # judgements in the list of those made last
+NONE_CHOSEN = -1  # in this list; of the value None it would show an empty line
 STYLES = {"accept": "success", "reject": "danger", "as-found": "danger", "overwrite": "danger"}
 NO_ANSWER = (
     "<b>No answer from the kernel:</b> it is busy, restarting or dead, so nothing can be saved. If this message stays, "
@@ -154,6 +154,7 @@ class Controls:
 
     def __init__(self, seed: int):
         """`seed` is the first value of its field."""
+        self.quiet = False  # whether a field is being changed by the program, which is not acted on
         self.buttons = {action: _button(action) for action in LABELS}
         self.criteria = {number: _criterion(number) for number in CRITERIA}
         self.note = _text("note", "optional note (c)", Note)
@@ -169,6 +170,7 @@ class Controls:
         self.recent = _dropdown("recent", [])
         self.show_recent([])
         self.correction = Editor()
+        self.others_corrections = _dropdown("corrections", [])
         self._difference = _html("difference")
         self._more = _toggle("more", "More (v)", "the filters, the orders and the keys")
         self.raw = _toggle("raw", "Markdown (m)", "show the Markdown source")
@@ -178,7 +180,7 @@ class Controls:
         self._question, self._answer, self._findings = w.HTML(), w.HTML(), _html("findings")
         self._reviews = _html("reviews")
         self._question_pane = _pane("question", self._question)
-        self._editor_pane = _pane("editor", self.correction, self._difference)
+        self._editor_pane = _pane("editor", self.correction, self.others_corrections, self._difference)
         self.show_editor(False)
         self._conflict = _html("conflict-text")
         self._conflict_bar = _bar(self._conflict, self.buttons["overwrite"], self.buttons["keep"])
@@ -230,6 +232,20 @@ class Controls:
         everything.add_class("review")
         return everything
 
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Around changes of fields that are not acted on."""
+        self.quiet = True
+        try:
+            yield
+        finally:
+            self.quiet = False
+
+    def set(self, field: Any, value: object) -> None:
+        """Change a field quietly."""
+        with self.quietly():
+            field.value = value
+
     def tell(self, html: str) -> None:
         """Show a message on the status line."""
         self._status.value = html
@@ -250,9 +266,14 @@ class Controls:
         self._answer.value = f'<div class="{post}" dir="auto">{page.answer}</div>'
         self._findings.value = page.findings
 
-    def show_reviews(self, html: str) -> None:
-        """Show the judgements of others above the answer."""
+    def show_reviews(self, html: str, corrections: Iterable[tuple[str, str]] = ()) -> None:
+        """Show the judgements of others above the answer, and below the editor a list of corrections by their names."""
         self._reviews.value = html
+        options = [(f"take the correction of {name}", text) for name, text in corrections]
+        with self.quietly():
+            self.others_corrections.options = [("corrections of others", ""), *options]
+            self.others_corrections.value = ""
+        self.others_corrections.layout.display = None if options else "none"
 
     @property
     def editing(self) -> bool:
@@ -270,8 +291,17 @@ class Controls:
 
     def show_recent(self, judged: Iterable[tuple[str, int]]) -> None:
         """List the last judgements, as (text, number of the record); choosing one has the number as its value."""
-        self.recent.options = [("recent judgements", None), *judged]
-        self.recent.value = None
+        with self.quietly():
+            self.recent.options = [("recent judgements", NONE_CHOSEN), *judged]
+            self.recent.value = NONE_CHOSEN
+
+    def offer_learnt_orders(self) -> None:
+        """Add them to the list of orders, if they are not in it."""
+        if LEARNT[0] not in self.order.options:
+            chosen = self.order.value
+            with self.quietly():
+                self.order.options = [*self.order.options, *LEARNT]
+                self.order.value = chosen
 
     def show_conflict(self, html: str | None) -> None:
         """Show a conflict with its two buttons, or none."""

@@ -7,8 +7,26 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from html import escape
 
+from review.judgements import Judgement, digest_of
+
 WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 MOST_WORDS = 1_000  # in changed lines: the time for words grows with the square of their number
+
+LONG = 1_000  # characters of HTML: a longer difference is folded until it is asked for
+
+
+def correction_html(judgement: Judgement, answer: str) -> str:
+    """What a judgement's correction changes in an answer, under a line that folds it; empty without a correction."""
+    if not judgement.correction:
+        return ""
+    changes = difference_html(answer, judgement.correction)
+    if not changes:
+        return "<div>the answer is so already</div>"
+    stale = "" if judgement.corrects == digest_of(answer) else ", which was made of another text than this answer"
+    return (
+        f'<details class="review-correction"{"" if len(changes) > LONG else " open"}>'
+        f'<summary>the correction{stale}</summary><div class="review-post">{changes}</div></details>'
+    )
 
 
 def difference_html(before: str, after: str) -> str:

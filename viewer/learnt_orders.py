@@ -9,7 +9,7 @@ the orders save.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from records.errors import InputError
 from review.learner import CHARS, FEWEST, MOST_LEARNT, Sample, classifier
@@ -19,26 +19,36 @@ SCORED = 5_000  # unjudged records at most, drawn with the seed: more than a per
 
 
 def least_certain_first(
-    facts: RecordFacts, judged: Mapping[int, bool], seed: int, on_progress: OnProgress = lambda done: None
+    facts: RecordFacts,
+    judged: Mapping[int, bool],
+    unjudged: Sequence[int],
+    seed: int,
+    on_progress: OnProgress = lambda done: None,
 ) -> list[int]:
-    """The numbers of unjudged records, at most SCORED, the one whose predicted probability is nearest to 0.5 first.
+    """The numbers of the unjudged records, at most SCORED, the one whose predicted probability is nearest to 0.5 first.
 
     `judged` is True for accepted records; `on_progress` may raise to end the work. The same records, judgements and
     seed give the same order. Raises InputError if there are too few judgements to learn from, or all are the same, and
     if scikit-learn is missing.
     """
-    return [number for _, number in sorted((abs(p - 0.5), n) for n, p in _predicted(facts, judged, seed, on_progress))]
+    predicted = _predicted(facts, judged, unjudged, seed, on_progress)
+    return [number for _, number in sorted((abs(p - 0.5), number) for number, p in predicted)]
 
 
 def most_likely_good_first(
-    facts: RecordFacts, judged: Mapping[int, bool], seed: int, on_progress: OnProgress = lambda done: None
+    facts: RecordFacts,
+    judged: Mapping[int, bool],
+    unjudged: Sequence[int],
+    seed: int,
+    on_progress: OnProgress = lambda done: None,
 ) -> list[int]:
     """The same records, the one with the highest predicted probability of being accepted first."""
-    return [number for _, number in sorted((-p, n) for n, p in _predicted(facts, judged, seed, on_progress))]
+    predicted = _predicted(facts, judged, unjudged, seed, on_progress)
+    return [number for _, number in sorted((-p, number) for number, p in predicted)]
 
 
 def _predicted(
-    facts: RecordFacts, judged: Mapping[int, bool], seed: int, on_progress: OnProgress
+    facts: RecordFacts, judged: Mapping[int, bool], unjudged: Sequence[int], seed: int, on_progress: OnProgress
 ) -> list[tuple[int, float]]:
     """Unjudged records, and the predicted probabilities that they are accepted."""
     if len(judged) < FEWEST:
@@ -53,21 +63,21 @@ def _predicted(
 
     draw = random.Random(seed)
     learnt = _drawn(sorted(judged), MOST_LEARNT, draw)
-    unjudged = _drawn([number for number in range(len(facts.records)) if number not in judged], SCORED, draw)
-    if not unjudged:
+    drawn = _drawn(unjudged, SCORED, draw)
+    if not drawn:
         return []
     samples = []
-    for done, number in enumerate([*learnt, *unjudged]):
+    for done, number in enumerate([*learnt, *drawn]):
         if done % BETWEEN_CALLS == 0 or not facts.is_known(number):
             on_progress(done)
         samples.append(_sample(facts, number))
     with threadpool_limits(1):  # more would use six times the CPU time, and could give other sums
         model.fit(samples[: len(learnt)], [judged[number] for number in learnt])
         predictions = model.predict_proba(samples[len(learnt) :])[:, 1]
-    return list(zip(unjudged, map(float, predictions), strict=True))
+    return list(zip(drawn, map(float, predictions), strict=True))
 
 
-def _drawn(numbers: list[int], most: int, draw: random.Random) -> list[int]:
+def _drawn(numbers: Sequence[int], most: int, draw: random.Random) -> Sequence[int]:
     return numbers if len(numbers) <= most else sorted(draw.sample(numbers, most))
 
 

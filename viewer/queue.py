@@ -8,6 +8,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -22,9 +23,11 @@ TEXT = ("instruction", "response")  # the fields that the filter by text searche
 MOST_ANSWERS = 200  # before and after a record that are looked through for answers to its question
 PACE_OVER = 20  # judgements
 BREAK = 300  # seconds without a judgement that do not count as work
+BY_FILE, AT_RANDOM, BY_SCORE = "file order", "random", "by score"
+BY_LIKELIHOOD, BY_UNCERTAINTY = LEARNT = "most likely good", "least certain"  # once there are judgements to learn from
 Show = Literal["all", "judged", "unjudged", "accepted", "rejected", "later"]
 SHOW: tuple[Show, ...] = get_args(Show)
-LearntOrder = Callable[[RecordFacts, Mapping[int, bool], int, OnProgress], list[int]]
+LearntOrder = Callable[[RecordFacts, Mapping[int, bool], Sequence[int], int, OnProgress], list[int]]
 SHOWN_AS: dict[bool | None, Show] = {True: "accepted", False: "rejected", None: "later"}
 
 
@@ -83,6 +86,7 @@ class Queue:
         self.facts = facts or RecordFacts(records)
         self._pace = Pace(clock)
         self.order: Sequence[int] = range(len(records))  # in which the records are shown
+        self._chosen: Callable[[OnProgress], Sequence[int]] | None = None  # the order to put them in
         self._numbers: dict[str, int | None] = {}  # by judged id; None for ids that are not in the data
         self._numbered: Sequence[int] = range(len(records))  # the records to review, by their place
         self._is_wanted: Container[int] = self._numbered
@@ -134,6 +138,10 @@ class Queue:
         self._undone.clear()
         self.refresh()
         return written
+
+    def strangers(self) -> int:
+        """The number of judgements in the file if none of them is of a record of the data, otherwise 0."""
+        return len(self._numbers) if all(number is None for number in self._numbers.values()) else 0
 
     def answers_beside(self, number: int) -> list[int]:
         """The records with the same question that stand together with this one in the file, itself included."""
@@ -199,7 +207,34 @@ class Queue:
     # orders
     # ------------------------------------------------------------------------------------------------------------------
 
-    # Each returns the numbers of all records, for `order`: what takes long is done on another thread.
+    def choose(self, order: str, seed: int) -> None:
+        """Choose the order for `put_in_order`; `seed` is for those that draw at random."""
+        orders: dict[str, Callable[[OnProgress], Sequence[int]]] = {
+            BY_FILE: lambda on_progress: self.by_file(),
+            AT_RANDOM: lambda on_progress: self.at_random(seed),
+            BY_SCORE: self.by_score,
+            BY_UNCERTAINTY: partial(self.by_uncertainty, seed),
+            BY_LIKELIHOOD: partial(self.by_likelihood, seed),
+        }
+        self._chosen = orders[order]
+
+    def put_in_order(self, on_progress: OnProgress = lambda done: None) -> None:
+        """Put the records in the order that was chosen; if `on_progress` ends this, the next call begins again.
+
+        Raises InputError if the order has too little to learn from: the records stay in the order before.
+        """
+        chosen = self._chosen
+        if chosen is None:
+            return
+        try:
+            found = chosen(on_progress)
+        except InputError:
+            self._chosen = None
+            raise
+        if self._chosen is chosen:  # no other has been chosen meanwhile, on another thread
+            self.order, self._chosen = found, None
+
+    # Each returns the numbers of all records, for `order`.
 
     def by_file(self) -> Sequence[int]:
         return range(len(self.records))
@@ -229,8 +264,8 @@ class Queue:
     def _learnt(self, ordered_by: LearntOrder, seed: int, on_progress: OnProgress) -> Sequence[int]:
         judged = self._judged
         accepted = {number: each.accepted for number, each in judged.items() if each.accepted is not None}
-        first = ordered_by(self.facts, accepted, seed, on_progress)
-        first = [number for number in first if number not in judged]  # to be judged later
+        unjudged = [number for number in self._numbered if number not in judged]
+        first = ordered_by(self.facts, accepted, unjudged, seed, on_progress)
         ordered = set(first)
         return array("Q", first + [number for number in range(len(self.records)) if number not in ordered])
 

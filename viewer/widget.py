@@ -9,8 +9,8 @@ shows is read from the two files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -21,20 +21,18 @@ from records.errors import InputError
 from review.criteria import Finding, find_problems
 from review.judgements import ConflictError, Judgement, JudgementFile, digest_of
 from review.learner import FEWEST
+from viewer.arguments import Arguments, Paths, is_seed, paths_of
 from viewer.controls import (
-    AT_RANDOM,
-    BY_LIKELIHOOD,
-    BY_SCORE,
-    BY_UNCERTAINTY,
     JUDGING,
-    LEARNT,
+    NONE_CHOSEN,
     RECENT,
     Controls,
     judgement_html,
     judgement_text,
 )
-from viewer.difference import difference_html
-from viewer.other_reviews import OtherReviews, own_file
+from viewer.difference import correction_html, difference_html
+from viewer.entry import Entry
+from viewer.other_reviews import OtherReviews, Said, reviews_html
 from viewer.queue import Change, Filter, Queue
 from viewer.record_facts import OnProgress, facts_in_background
 from viewer.record_file import RecordFile
@@ -42,16 +40,6 @@ from viewer.render import Page, has_images, render
 from viewer.searches import Searches
 
 Result = TypeVar("Result")
-Ordering = Callable[[OnProgress], Sequence[int]]
-
-
-class Draft(NamedTuple):
-    """What was entered for a record that is not judged with it yet."""
-
-    note: str
-    criteria: tuple[int, ...]
-    correction: str | None  # the answer as it was changed in the editor
-    editing: bool  # whether the editor is open
 
 
 class Conflict(NamedTuple):
@@ -84,13 +72,12 @@ class Viewer:
         *,
         seed: int = 0,
         reviewer: str | None = None,
-        disputes: str | Path | Sequence[str | Path] = (),
-        models: str | Path | Sequence[str | Path] = (),
+        disputes: Paths = (),
+        models: Paths = (),
         suggest: bool = False,
     ):
-        self._data_path, self._judgement_path = Path(data_path), Path(judgement_path)
-        self._reviewer, self._suggest = reviewer, suggest
-        self._disputes, self._models = _paths(disputes), _paths(models)
+        several = paths_of(disputes), paths_of(models)
+        self._given = Arguments(data_path, judgement_path, seed, reviewer, *several, suggest)
         self._opened: Queue | None = None  # None until both files are open
         self._number: int | None = None  # of the record on show
         self._skipped: set[int] = set()
@@ -98,15 +85,12 @@ class Viewer:
         self._seen: Judgement | None = None  # the record's judgement as it was shown
         self._conflict: Conflict | None = None  # the one that the reviewer has to resolve
         self._findings: list[Finding] = []
-        self._drafts: dict[str, Draft] = {}  # by record id
-        self._judged_with: dict[tuple[str, Judgement], Draft] = {}  # all that was entered, for undo
         self._asked = False  # whether to accept the record on show in spite of its chosen criteria
-        self._setting = False  # True while this object, not the reviewer, changes a field
         self._lock = RLock()  # JupyterLab lets the kernel handle messages of different controls in different threads
-        self._ordering: Ordering | None = None  # the order that is chosen, until the records are in it
         self._news = ""  # that is told while a search goes on
         self._searches = Searches(self._lock, self._try, self._tell_searched)
-        self._controls = Controls(seed)
+        self._controls = Controls(seed if is_seed(seed) else 0)  # another is reported when the files are opened
+        self._entry = Entry(self._controls)
         self.widget = self._controls.widget
         self._connect()
         self._try(self._open)
@@ -155,6 +139,7 @@ class Viewer:
             (controls.goto, self._go_to),
             (controls.recent, self._go_to_recent),
             (controls.correction, self._render),
+            (controls.others_corrections, self._take_correction),
             (controls.raw, self._render),
             (controls.images, self._render),
         ):
@@ -166,7 +151,7 @@ class Viewer:
 
     def _on_change(self, action: Callable[[], None], _: object) -> None:
         def act() -> None:
-            if not self._setting:
+            if not self._controls.quiet:
                 action()
 
         self._try(act)
@@ -176,9 +161,9 @@ class Viewer:
 
         def act() -> None:
             if message["shown"] == self._controls.keyboard.shown:
-                self._fill(message["note"], message["criteria"])
+                self._entry.fill(message["note"], message["criteria"])
                 if message["correction"] is not None:  # the editor is open
-                    self._set(self._controls.correction, message["correction"])
+                    self._controls.set(self._controls.correction, message["correction"])
             elif message["action"] in JUDGING:  # sent before the browser showed this record, or this conflict
                 self._controls.tell_also("pressed before this was on show, so nothing is saved: press again")
                 return
@@ -200,7 +185,7 @@ class Viewer:
             except InputError as error:
                 self._controls.tell_error(str(error))
             except OSError as error:
-                name = error.filename or self._judgement_path
+                name = error.filename or self._given.judgement_path
                 self._controls.tell_error(f"{name}: {error.strerror or error}")
             except Exception as error:
                 self._controls.tell_error(f"this is a bug, {type(error).__name__}: {error}")
@@ -215,19 +200,24 @@ class Viewer:
 
     def _open(self) -> None:
         """Open the files, and show the same record as before, or the first one without a judgement."""
-        self._keep_draft()
+        self._entry.keep()
         record_id = self._record["id"] if self._record else None
         self._searches.abandon()
-        records = RecordFile(self._data_path)
+        given = self._given
+        given.check()
+        records = RecordFile(given.data_path)
         if not len(records):
-            raise InputError(f"{self._data_path}: has no records; run the step that writes it")
-        path = own_file(self._judgement_path, self._reviewer)
-        others = OtherReviews(self._disputes, self._models, path)
+            raise InputError(f"{given.data_path}: has no records; run the step that writes it")
+        others = OtherReviews(given.disputes, given.models, given.own_path)
         facts = facts_in_background(records, find_problems)
-        queue = Queue(records, JudgementFile(path), facts, only=others.in_dispute if self._disputes else None)
+        only = others.in_dispute if given.disputes else None
+        queue = Queue(records, JudgementFile(given.own_path), facts, only=only)
         queue.filter = self._filter()
         self._opened, self._others, self._number, self._record = queue, others, None, None
-        self._put_in_order(lambda: self._show_first(record_id, unjudged=True))
+        strangers = queue.strangers()
+        news = f"none of the {strangers:,} judgements in {given.own_path} is of a record here" if strangers else ""
+        self._choose_order()
+        self._show_first(record_id, unjudged=True, news=news)
 
     def _reload(self) -> None:
         """Open both files again, and show the same record if it is still there."""
@@ -237,13 +227,13 @@ class Viewer:
     # ---- judging -----------------------------------------------------------------------------------------------------
 
     def _accept(self) -> None:
-        chosen = self._entered().criteria
+        chosen = self._entry.entered.criteria
         if chosen and (self._seen is None or chosen != self._seen.criteria):
             self._ask_once(f"criteria {', '.join(map(str, chosen))} are chosen; once more to accept anyway")
-        if self._is_stale() and self._correction() == self._judged().correction:
+        if self._is_stale() and self._entry.correction == self._entry.judged.correction:
             self._ask_once("the correction was made of another answer than this; once more to accept it for this one")
-        if self._seen and self._seen.accepted is False and self._entered().note == self._seen.note:
-            self._set(self._controls.note, "")  # it says why the record was rejected
+        if self._seen and self._seen.accepted is False and self._entry.entered.note == self._seen.note:
+            self._controls.set(self._controls.note, "")  # it says why the record was rejected
         self._judge(True, self._seen)
 
     def _is_stale(self) -> bool:
@@ -262,7 +252,7 @@ class Viewer:
 
     def _drop_correction(self, verdict: str) -> None:
         """Ask before a correction is lost, because only accepted answers have one."""
-        if self._correction() and self._entered().correction != self._judged().correction:
+        if self._entry.correction and self._entry.entered.correction != self._entry.judged.correction:
             self._ask_once(f"the answer is being corrected; once more to {verdict} without the correction")
 
     def _ask_once(self, message: str) -> None:
@@ -275,47 +265,18 @@ class Viewer:
         found = {finding.criterion for finding in self._findings}
         if not found:
             raise InputError("not saved: the machine found nothing in this answer")
-        self._fill(self._controls.note.value, found)
+        self._entry.fill(self._controls.note.value, found)
         self._reject()
-
-    def _entered(self) -> Draft:
-        """What the fields have."""
-        controls = self._controls
-        criteria = tuple(number for number, toggle in controls.criteria.items() if toggle.value)
-        text = controls.correction.value
-        changed = self._record is not None and text != self._record["response"]
-        return Draft(controls.note.value.strip(), criteria, text if changed else None, controls.editing)
-
-    def _correction(self) -> str:
-        """The answer as it is corrected; empty if it is not. Raises InputError if nothing is left of it."""
-        entered = self._entered()
-        if not entered.editing or entered.correction is None:
-            return ""
-        if not entered.correction.strip():
-            raise InputError("not saved: the corrected answer is empty; `e` shows the answer as it is")
-        return entered.correction
-
-    def _judged(self) -> Draft:
-        """What the fields have for the judgement that was shown."""
-        return _draft_of(self._seen) if self._seen else Draft("", (), None, False)
-
-    def _keep_draft(self) -> None:
-        """Keep what was entered for the record on show, if it is not what its judgement says."""
-        if self._record is not None:
-            if self._entered() != self._judged():
-                self._drafts[self._record["id"]] = self._entered()
-            else:
-                self._drafts.pop(self._record["id"], None)
 
     def _judge(self, accepted: bool | None, seen: Judgement | None) -> None:
         """Save a judgement with the note and the criteria of the fields; show a conflict if the file has not `seen`."""
         if self._number is None or self._record is None:
             raise InputError("no record is shown, so there is nothing to judge")
-        note, criteria, *_ = self._entered()
-        correction = self._correction() if accepted else ""
+        note, criteria, *_ = self._entry.entered
+        correction = self._entry.correction if accepted else ""
         corrects = digest_of(self._record["response"]) if correction else ""
         judgement = Judgement(accepted, () if accepted else criteria, note, correction=correction, corrects=corrects)
-        outcome, said = "saved", self._said_by_models(self._number)
+        outcome, models = "saved", self._said_by_models(self._number)
         try:
             self._seen = self._queue.judge(self._number, judgement, seen=seen)
         except ConflictError as error:
@@ -326,11 +287,10 @@ class Viewer:
         self._end_conflict()
         self._show_progress()
         record_id = self._record["id"]
-        self._judged_with[record_id, judgement] = self._entered()
-        self._drafts.pop(record_id, None)
-        self._fill_from(_draft_of(judgement))
+        self._entry.saved(judgement)
         saved = f'<b class="review-saved">{outcome}</b> {judgement_html(judgement)} · {escape(record_id)}'
-        self._advance(" · ".join(filter(None, [saved, said, self._all_judged()])))
+        said = [f"<b>{escape(each.model or name)}</b> {judgement_html(each)}" for name, each in models]
+        self._advance(" · ".join(filter(None, [saved, *said, self._all_judged()])))
 
     def _ask(self, conflict: Conflict) -> None:
         """Show what someone else has done meanwhile, and ask whether to overwrite it."""
@@ -340,7 +300,8 @@ class Viewer:
             news = "someone else removed the judgement that you saw"
         else:
             news = f"someone else judged this record <b>{judgement_html(conflict.theirs)}</b>"
-        self._controls.show_conflict(f"Not saved: meanwhile {news}. Save your <b>{mine}</b> anyway?")
+        shown = correction_html(conflict.theirs, self._record["response"]) if conflict.theirs and self._record else ""
+        self._controls.show_conflict(f"Not saved: meanwhile {news}. Save your <b>{mine}</b> anyway?{shown}")
         self._controls.keyboard.shown += 1
         self._queue.refresh()
         self._show_progress()
@@ -362,7 +323,7 @@ class Viewer:
     def _keep(self) -> None:
         conflict = self._current_conflict()
         if self._record is not None:
-            self._drafts.pop(self._record["id"], None)
+            self._entry.forget(self._record["id"])
         self._show(self._number, keep_draft=False)
         self._advance(f"left unchanged: {judgement_html(conflict.theirs)}")
 
@@ -393,11 +354,10 @@ class Viewer:
             return
         if change is None:
             raise InputError(otherwise)
-        self._keep_draft()
-        self._drafts.pop(change.record_id, None)
+        self._entry.keep()
+        self._entry.forget(change.record_id)
         if turn == self._queue.undo and (change.before is None or change.before.model) and change.after is not None:
-            entered = self._judged_with.get((change.record_id, change.after))
-            self._drafts[change.record_id] = entered or _draft_of(change.after)
+            self._entry.bring_back(change.record_id, change.after)
         self._show(change.number, keep_draft=False)
         self._controls.tell(f'<b class="review-saved">{done}</b> {escape(change.record_id)}')
 
@@ -413,6 +373,13 @@ class Viewer:
             self._controls.keyboard.send("edit")
         elif self._controls.correction.value != self._record["response"]:
             self._controls.tell("the answer as it is; `e` opens your correction again")
+
+    def _take_correction(self) -> None:
+        """Put the correction of someone else, which was chosen, into the editor."""
+        text = self._controls.others_corrections.value
+        if text:
+            self._controls.set(self._controls.correction, text)
+            self._render()
 
     # ---- moving ------------------------------------------------------------------------------------------------------
 
@@ -456,12 +423,11 @@ class Viewer:
 
     def _find(self, search: Callable[[OnProgress], Result], then: Callable[[Result], None]) -> None:
         """Search, which another search ends, and do something with the result."""
-        queue, ordering, self._news = self._queue, self._ordering, ""
+        queue, self._news = self._queue, ""
 
         def alone(on_progress: OnProgress) -> Result:
             with queue.facts.paused():
-                if ordering:
-                    self._use_order(queue, ordering, on_progress)
+                queue.put_in_order(on_progress)
                 return search(on_progress)
 
         self._searches.run(alone, then)
@@ -480,19 +446,20 @@ class Viewer:
     def _go_to(self) -> None:
         wanted = self._controls.goto.value
         if wanted.strip():
-            self._set(self._controls.goto, "")
+            self._controls.set(self._controls.goto, "")
             self._show(self._queue.go_to(wanted))
 
     def _go_to_recent(self) -> None:
         number = self._controls.recent.value
-        if number is not None:
+        if number != NONE_CHOSEN:
             self._show(number)
 
-    def _show_first(self, record_id: str | None = None, *, unjudged: bool = False) -> None:
+    def _show_first(self, record_id: str | None = None, *, unjudged: bool = False, news: str = "") -> None:
         """Show the first record that matches the filter, and none if none does.
 
         record_id  show this one instead if it is there
         unjudged   show the first one without a judgement if there is any
+        news       is told with it
         """
         queue = self._queue
 
@@ -508,8 +475,10 @@ class Viewer:
         def show(number: int | None) -> None:
             if number is None:
                 self._show(None)
-            nothing = "no record" if queue.standing().records else "no record here is in dispute"
-            self._show_found(number, nothing)
+            nothing, disputes = "no record", len(self._others.in_dispute)
+            if not queue.standing().records:
+                nothing = f"the {disputes:,} records in dispute are not here" if disputes else "no record is in dispute"
+            self._show_found(number, nothing, news)
 
         self._find(search, show)
 
@@ -523,35 +492,11 @@ class Viewer:
         self._show_first()
 
     def _order_changed(self) -> None:
-        self._put_in_order(self._show_first)
+        self._choose_order()
+        self._show_first()
 
-    def _put_in_order(self, then: Callable[[], None]) -> None:
-        """Put the records in the order that is chosen, and go on."""
-        queue, order, seed = self._queue, self._controls.order.value, self._controls.seed.value
-
-        def search(on_progress: OnProgress) -> Sequence[int]:
-            if order == AT_RANDOM:
-                return queue.at_random(seed)
-            if order == BY_SCORE:
-                return queue.by_score(on_progress)
-            if order == BY_UNCERTAINTY:
-                return queue.by_uncertainty(seed, on_progress)
-            if order == BY_LIKELIHOOD:
-                return queue.by_likelihood(seed, on_progress)
-            return queue.by_file()
-
-        self._ordering = search
-        then()
-
-    def _use_order(self, queue: Queue, ordering: Ordering, on_progress: OnProgress) -> None:
-        """Put the records in an order that was chosen; if another search ends this, that one begins with it."""
-        try:
-            found = ordering(on_progress)
-        except InputError:
-            self._ordering = None  # the order stays as it was
-            raise
-        if self._ordering is ordering:  # no other has been chosen meanwhile
-            queue.order, self._ordering = found, None
+    def _choose_order(self) -> None:
+        self._queue.choose(self._controls.order.value, self._controls.seed.value)
 
     def _tell_searched(self, done: int) -> None:
         self._controls.tell(" · ".join(filter(None, [self._news, f"{done:,} records searched …"])))
@@ -565,10 +510,10 @@ class Viewer:
         """
         self._searches.abandon()
         if keep_draft:
-            self._keep_draft()
+            self._entry.keep()
         self._asked = False
         self._number, self._record, self._findings = number, None, []
-        self._set(self._controls.images, False)
+        self._controls.set(self._controls.images, False)
         self._end_conflict()
         self._controls.tell("")
         try:
@@ -594,19 +539,19 @@ class Viewer:
 
     def _show_reviews(self) -> None:
         """Show what others say of the record: models only after the reviewer, unless their suggestions are wanted."""
-        may_see = self._suggest or self._seen is not None
-        html = self._others.html(self._record["id"], models=may_see) if self._record else ""
-        said = self._number is not None and self._queue.by_model(self._number)
-        if said and may_see:
-            html += f"<ul><li>{_by_model(said)}</li></ul>"
-        self._controls.show_reviews(html)
+        if self._record is None or self._number is None:
+            self._controls.show_reviews("")
+            return
+        said = self._others.of_reviewers(self._record["id"])
+        if self._given.suggest or self._seen is not None:
+            said = said + self._said_by_models(self._number)
+        corrections = [(name, judgement.correction) for name, judgement in said if judgement.correction]
+        self._controls.show_reviews(reviews_html(said, self._record), corrections)
 
-    def _said_by_models(self, number: int) -> str:
-        """What models say of a record, in a line."""
-        said = [review.judgement for review in self._others.of_models(self._queue.records[number]["id"])]
-        if judgement := self._queue.by_model(number):
-            said.append(judgement)
-        return " · ".join(map(_by_model, said))
+    def _said_by_models(self, number: int) -> list[Said]:
+        said = self._others.of_models(self._queue.records[number]["id"])
+        judgement = self._queue.by_model(number)
+        return [*said, Said(judgement.model, judgement)] if judgement else said
 
     def _as_edited(self) -> tuple[dict[str, Any], list[Finding]]:
         """The record as it is being corrected, and what the machine finds in it; the record itself if it is not."""
@@ -637,8 +582,8 @@ class Viewer:
 
     def _show_judgement(self) -> None:
         self._seen = self._queue.judgement(self._number) if self._number is not None else None
-        draft = self._drafts.get(self._record["id"]) if self._record else None
-        self._fill_from(draft or self._judged())
+        record = self._record or {"id": "", "response": ""}
+        self._entry.show(record["id"], record["response"], self._seen)
         if self._seen:
             stale = ", but the correction is of another answer than this" if self._is_stale() else ""
             self._controls.tell(f"judged: <b>{judgement_html(self._seen)}</b>{stale}")
@@ -648,55 +593,12 @@ class Viewer:
         standing = self._queue.standing()
         place = None if self._number is None else self._queue.place(self._number)
         self._controls.show_progress(place, standing)
-        with self._quietly():
-            self._controls.show_recent(
-                (f"{judgement_text(change.after)} · {change.record_id}", change.number)
-                for change in self._queue.recent(RECENT)
-            )
-        order = self._controls.order
-        can_learn = standing.accepted + standing.rejected >= FEWEST and standing.accepted and standing.rejected
-        if can_learn and BY_LIKELIHOOD not in order.options:
-            chosen = order.value
-            with self._quietly():
-                order.options = [*order.options, *LEARNT]
-                order.value = chosen
-
-    def _fill_from(self, draft: Draft) -> None:
-        self._fill(draft.note, draft.criteria)
-        answer = self._record["response"] if self._record else ""
-        self._set(self._controls.correction, answer if draft.correction is None else draft.correction)
-        self._controls.show_editor(draft.editing)
-
-    def _fill(self, note: str, criteria: Collection[int]) -> None:
-        self._set(self._controls.note, note)
-        for number, toggle in self._controls.criteria.items():
-            self._set(toggle, number in criteria)
-
-    def _set(self, field: Any, value: object) -> None:
-        with self._quietly():
-            field.value = value
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Around changes of fields that are not acted on."""
-        self._setting = True
-        try:
-            yield
-        finally:
-            self._setting = False
-
-
-def _paths(paths: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    return [paths] if isinstance(paths, (str, Path)) else list(paths)
-
-
-def _by_model(judgement: Judgement) -> str:
-    return f"<b>{escape(judgement.model or 'a model')}</b> {judgement_html(judgement)}"
-
-
-def _draft_of(judgement: Judgement) -> Draft:
-    """What the fields have for a judgement."""
-    return Draft(judgement.note, judgement.criteria, judgement.correction or None, bool(judgement.correction))
+        self._controls.show_recent(
+            (f"{judgement_text(change.after)} · {change.record_id}", change.number)
+            for change in self._queue.recent(RECENT)
+        )
+        if standing.accepted + standing.rejected >= FEWEST and standing.accepted and standing.rejected:
+            self._controls.offer_learnt_orders()
 
 
 def _load_language_model() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from review.criteria import author, completeness, directness, images, language, links, markup, references
+from review.criteria import author, completeness, directness, images, language, links, markup, participants, references
 from review.criteria.parsed_response import Finding, ParsedResponse
 
 __all__ = ["CRITERIA", "Finding", "ParsedResponse", "find_in_all", "find_problems", "parse"]
@@ -48,9 +48,7 @@ def find_problems(record: dict[str, Any]) -> list[Finding]:
 
 def parse(record: dict[str, Any]) -> ParsedResponse:
     """The response of a record, parsed for the rules."""
-    names = record.get("meta", {}).get("participants")
-    participants = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return ParsedResponse.of(record["instruction"], record["response"], participants)
+    return ParsedResponse.of(record["instruction"], record["response"], participants.names_of(record))
 
 
 def find_in_all(records: Iterable[dict[str, Any]]) -> list[list[Finding]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from review.criteria.parsed_response import Finding, ParsedResponse
 from review.criteria.rules import REACH, is_quoted
@@ -51,6 +52,12 @@ _OTHERS = (
 # In the middle of a sentence a Thomas Jordan is no Jordan of the thread, as a David Chalmers is no David.
 _AFTER_FIRST_NAME = re.compile(r"[a-z,;]\s+[A-Z][a-z]+ \Z")
 _NO_SURNAME = r"(?!\w|[-.]\w| (?!I\b)[A-Z][a-z])"
+
+
+def names_of(record: dict[str, Any]) -> list[str]:
+    """The names in a record's meta.participants; none if it has no list of them."""
+    names = record.get("meta", {}).get("participants")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def find(parsed: ParsedResponse) -> Iterator[Finding]:

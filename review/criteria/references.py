@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 
 from review.criteria import participants
 from review.criteria.parsed_response import OBJECT, Finding, ParsedResponse, Span
@@ -166,8 +168,11 @@ _AT_NOUN = re.compile(
 def find(parsed: ParsedResponse) -> Iterator[Finding]:
     found = list(find_by_rules(RULES, CRITERION, parsed, _is_not_a_reference))
     yield from found
+    spans = sorted((finding.start, finding.end) for finding in found)
+    ends = list(accumulate((end for _, end in spans), max))  # of all that begin no later
     for finding in participants.find(parsed):
-        if not any(finding.start < other.end and other.start < finding.end for other in found):
+        before = bisect_left(spans, (finding.end,))
+        if not before or ends[before - 1] <= finding.start:
             yield finding
     yield from _links(parsed)
     for start, end in edit_marks(parsed):

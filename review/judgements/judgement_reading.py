@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gc
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -11,9 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
 import yaml
 
 from records.errors import InputError, MistakesError
+from records.file_io import STANDARD_STREAM
+from records.record import FIELDS as FIELDS_OF_RECORDS
 from records.yaml_nodes import NotYamlError, line_of, parse
 from review.judgements.braces import part_without_colon
 from review.judgements.broken_text import (
@@ -53,9 +57,18 @@ def without_collection() -> Iterator[None]:
 
 
 def load_judgement_files(paths: Iterable[str]) -> dict[str, dict[str, Judgement]]:
-    """The judgements of several files by path, as load_judgements gives them; raises with the mistakes of all files."""
-    files, mistakes = {}, list[str]()
+    """The judgements of several files by path, as load_judgements gives them; raises with the mistakes of all files.
+
+    A file that is given twice is one of the mistakes, also under another name for it.
+    """
+    files, mistakes, places = {}, list[str](), dict[str, str]()
     for path in paths:
+        place = os.path.realpath(path)
+        if place in places:
+            other = f" (as {places[place]})" if places[place] != path else ""
+            mistakes.append(f"{path}: is given twice{other}; give each judgement file once")
+            continue
+        places[place] = path
         try:
             files[path] = load_judgements(path)
         except InputError as error:
@@ -71,8 +84,10 @@ def load_judgements(path: str | Path) -> dict[str, Judgement]:
     Raises MistakesError with file and line of each mistake: text that is not YAML, a word that is not accept, reject
     or later, a record that is judged twice, criteria other than 1 to 7, a misspelt field or one without a value, a
     correction of an answer that is not accepted. Other fields than FIELDS are the reviewer's own. Raises InputError if
-    there is no file.
+    there is no file, or "-" in its place.
     """
+    if path == STANDARD_STREAM:
+        raise InputError("-: judgements are not read from stdin; give the name of a judgement file")
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -100,6 +115,8 @@ def encoding_of(data: bytes) -> tuple[bytes, str]:
 @without_collection()  # 20,000 judgements in half the time
 def read_entries(data: bytes, path: str | Path) -> dict[str, Entry]:
     """The entries of a judgement file's bytes by record id; raises like load_judgements, with `path` in the message."""
+    if _has_records(data):
+        raise InputError(f"{path}: has records in the place of judgements; give the judgement file")
     reader = _Reader(data)
     reader.read()
     if not reader.mistakes:
@@ -108,6 +125,15 @@ def read_entries(data: bytes, path: str | Path) -> dict[str, Entry]:
     if len(told) > MOST:
         told[MOST:] = [f"{path}: has {len(told) - MOST:,} more mistakes"]
     raise MistakesError(*told)
+
+
+def _has_records(data: bytes) -> bool:
+    """Whether the first line is a record, which is YAML too."""
+    try:
+        first = orjson.loads(data.partition(b"\n")[0])
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(first, dict) and first.keys() >= FIELDS_OF_RECORDS.keys()
 
 
 class _Reader:

@@ -10,10 +10,10 @@ were taken out (verified_edits.py). What is doubtful is left, and counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from review.repairs import courtesies, edit_marks, link_text, lost_images, notices
+from review.repairs import asides, courtesies, edit_marks, link_text, lost_images, mentions, notices
 from review.repairs.verified_edits import Found, MarkdownText
 
 __all__ = ["DEFAULT", "REPAIRS", "TextRepair", "repair_text"]
@@ -24,10 +24,11 @@ MOST_PASSES = 9  # over the rules: one can make room for another, as a wish for 
 class Repair(NamedTuple):
     """A rule, and the texts that it is for."""
 
-    find: Callable[[MarkdownText], Found]
+    find: Callable[..., Found]  # of a MarkdownText
     may_find: Callable[[str], object]  # false only for texts in which it finds nothing, which are then not parsed
     of_answers: bool = True
     of_questions: bool = False
+    by_names: bool = False  # whether `find` also takes the names of the thread's other authors
 
 
 # By their names in meta.repairs, in the order in which they are made.
@@ -35,12 +36,14 @@ REPAIRS = {
     "duplicates": Repair(notices.find_duplicates, notices.may_have_duplicates, of_answers=False, of_questions=True),
     "notices": Repair(notices.find_notices, notices.may_have_notices, of_questions=True),
     "courtesies": Repair(courtesies.find, courtesies.may_find, of_questions=True),
+    "mentions": Repair(mentions.find, mentions.may_find, by_names=True),
+    "asides": Repair(asides.find, asides.may_find),
     "edits": Repair(edit_marks.find, edit_marks.may_find),
     "images": Repair(lost_images.find, lost_images.may_find),
     "links": Repair(link_text.find, link_text.may_find),
 }
 # Those whose results were read on real answers (benchmarks/labels/repairs.md); the others are too rare there.
-DEFAULT = ("courtesies", "edits", "links")
+DEFAULT = ("courtesies", "mentions", "asides", "edits", "links")
 
 
 class TextRepair(NamedTuple):
@@ -51,8 +54,11 @@ class TextRepair(NamedTuple):
     left: set[str]  # the rules that left something
 
 
-def repair_text(text: str, names: Collection[str]) -> TextRepair:
-    """Make the repairs of these names in a Markdown text, again until nothing changes any more."""
+def repair_text(text: str, names: Collection[str], participants: Sequence[str] = ()) -> TextRepair:
+    """Make the repairs of these names in a Markdown text, again until nothing changes any more.
+
+    participants: the names of the thread's other authors, which an answer may mention.
+    """
     made: Counter[str] = Counter()
     left: set[str] = set()
     parsed: MarkdownText | None = None
@@ -62,7 +68,8 @@ def repair_text(text: str, names: Collection[str]) -> TextRepair:
         for name in names:
             if REPAIRS[name].may_find(text):
                 parsed = parsed or MarkdownText(text)
-                found = REPAIRS[name].find(parsed)
+                rule = REPAIRS[name]
+                found = rule.find(parsed, participants) if rule.by_names else rule.find(parsed)
                 after = parsed.edited(edit for place in found.places for edit in place) if found.places else None
                 if after is not None and after.text.strip():
                     made[name] += len(found.places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from review.repairs import REPAIRS, repair_text
@@ -23,6 +23,7 @@ class Pair(NamedTuple):
     instruction: str
     response: str
     title: str  # of the question, with which the instruction may begin; "" if there is none
+    participants: Sequence[str] = ()  # names of the thread's other authors
 
 
 class RepairedPair(NamedTuple):
@@ -42,7 +43,7 @@ def repair_all(pairs: Iterable[Pair], names: Collection[str], prompt: str) -> li
 
 
 def _repair(pair: Pair, of_answers: list[str], of_questions: list[str], prompt: str) -> RepairedPair:
-    answer = repair_text(pair.response, of_answers)
+    answer = repair_text(pair.response, of_answers, pair.participants)
     title, body = _title_and_body(pair)
     question = repair_text(body, of_questions)
     made, left = answer.made + question.made, answer.left | question.left

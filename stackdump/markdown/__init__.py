@@ -10,7 +10,7 @@ written by the same writer.
 
 from stackdump.native import use
 
-use(__path__)
+use(__name__, __path__)
 
 from stackdump.markdown.bodies import html_to_markdown, text_to_markdown  # noqa: E402 - out of the compiled modules
 
