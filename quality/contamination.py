@@ -70,7 +70,7 @@ class Benchmarks:
         self.too_short = Counter[str]()  # those of them that are not looked for
         self._items: list[tuple[str, int, list[str]]] = []
         self._ngrams: dict[int, NGrams] = {}  # by length
-        hashes, beginnings, within = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
+        hashes = [np.zeros(0, np.uint64)]
         owners, starts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]  # an n-gram's item, and its place in the item
         for item in items:
             self.items[item.benchmark] += 1
@@ -80,18 +80,20 @@ class Benchmarks:
                 length = min(n, len(words))
                 found = self._ngrams.setdefault(length, NGrams(length)).hashes(words)
                 hashes.append(found)
-                hashed, _ = _hashed_words(" ".join(words).encode("utf-8", "surrogatepass"))
-                beginnings.append(_word_ngrams(hashed, MIN_WORDS)[: len(found)])
-                within.append(_word_ngrams(hashed, WITHIN))
                 owners.append(np.full(len(found), len(self._items), np.int32))
                 starts.append(np.arange(len(found), dtype=np.int32))
                 self._items.append((item.benchmark, item.number, words))
-        # the beginnings of n-grams of every length, so that one pass over a text finds them all
-        self._beginnings = np.unique(np.concatenate([*beginnings, LARGEST]))
-        self._filter = np.zeros(1 << FILTER_BITS - 3, np.uint8)  # bits, by the first ones of a hash
-        places, bits = _bits(np.concatenate(within))
-        np.bitwise_or.at(self._filter, places, bits)
+        self._find_by_beginning(np.concatenate(owners), np.concatenate(starts))
         self._sort(np.concatenate(hashes), np.concatenate(owners), np.concatenate(starts))
+
+    def _find_by_beginning(self, owners: Numbers32, starts: Numbers32) -> None:
+        """Collect the beginnings of n-grams of every length, so that one pass over a text finds them all."""
+        texts = [words for _, _, words in self._items]
+        words, _ = _hashed_words(b" ".join(" ".join(text).encode("utf-8", "surrogatepass") for text in texts))
+        first = np.cumsum([0, *map(len, texts)])  # word of each text
+        self._beginnings = np.unique(np.append(_word_ngrams(words, MIN_WORDS)[first[owners] + starts], LARGEST))
+        self._filter = np.zeros(1 << FILTER_BITS - 3, np.uint8)  # bits, by the first ones of a hash
+        np.bitwise_or.at(self._filter, *_bits(_word_ngrams(words, WITHIN)))
 
     def _sort(self, hashes: Hashes, owners: Numbers32, starts: Numbers32) -> None:
         """Order the n-grams by hash; of equal ones in a benchmark only the first is kept."""
