@@ -93,8 +93,8 @@ class Parquet:
         self._file.close()
 
     def _write_group(self) -> None:
-        """Write the rows so far. Arrow reads their JSON, which takes a third of the time of making arrays of objects,
-        for which it would also load pandas, if that is installed."""
+        """Write the rows so far. To make arrays of objects, pyarrow would load pandas if that is installed: 0.4 s and
+        70 MB, more than reading the JSON again takes for 100,000 rows."""
         import pyarrow.json
 
         if self._rows:

@@ -12,6 +12,7 @@ that similar, and a bitmap of each text's n-grams is enough to show it.
 
 from __future__ import annotations
 
+import mmap
 import pickle
 import sys
 import tempfile
@@ -40,7 +41,8 @@ BATCH_CHARS = 1 << 22  # or so many characters of them
 BITS = 2048  # of a text's bitmap, ten for each n-gram of an answer of 1,300 characters. With 1,024 twice as many pairs
 # of the grown dump had to be compared by their n-grams, with 4,096 two thirds
 PAIRS_REMEMBERED = 1 << 17  # of those that are not similar, which other bands have too; 25 MB
-PAIRS = 1 << 14  # whose bitmaps are compared at once, in 16 MB of memory
+PAIRS = 1 << 11  # whose bitmaps are compared at once: reading one brings up to 64 kB of the file into memory
+MAPPED_BYTES = 1 << 25  # a file up to this size stays in memory once it was read
 
 
 def near_duplicate_text(record: dict[str, Any]) -> str | None:
@@ -177,10 +179,11 @@ class NearDuplicates:
         if not len(sizes):
             return
         ends = np.cumsum(sizes)
-        hashes, bitmaps = _mapped(self._hashes, np.uint32), _mapped(self._bitmaps, np.uint64).reshape(len(sizes), -1)
+        files = hashes, bitmap_file = _Mapped(self._hashes, np.uint32), _Mapped(self._bitmaps, np.uint64)
+        bitmaps = bitmap_file.array.reshape(len(sizes), -1)
 
         def ngrams(text: int) -> set[int]:
-            return set(hashes[ends[text] - sizes[text] : ends[text]].tolist())
+            return set(hashes.array[ends[text] - sizes[text] : ends[text]].tolist())
 
         different: set[tuple[int, int]] = set()
         clusters = _Clusters(digests)
@@ -197,6 +200,8 @@ class NearDuplicates:
                         clusters.join(*pair)
                     elif len(different) < PAIRS_REMEMBERED:
                         different.add(pair)
+                for file in files:
+                    file.let_go()
 
         kept = np.arange(len(digests))
         for cluster in clusters:
@@ -315,7 +320,17 @@ def _read(file: BinaryIO, dtype: type[np.generic]) -> NDArray[Any]:
     return np.fromfile(file.name, dtype)
 
 
-def _mapped(file: BinaryIO, dtype: type[np.generic]) -> NDArray[Any]:
-    """The same without reading it all into memory."""
-    file.flush()
-    return np.asarray(np.memmap(file, dtype, "r")) if file.tell() else np.zeros(0, dtype)
+class _Mapped:
+    """A file as an array of which only the parts in use are in memory."""
+
+    def __init__(self, file: BinaryIO, dtype: type[np.generic]):
+        file.flush()
+        size = file.tell()
+        self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else None
+        self.array: NDArray[Any] = np.frombuffer(self._map or b"", dtype)
+        self._is_large = size > MAPPED_BYTES and hasattr(mmap, "MADV_DONTNEED")
+
+    def let_go(self) -> None:
+        """Give back the memory of the parts used so far, if it may be much."""
+        if self._map and self._is_large:
+            self._map.madvise(mmap.MADV_DONTNEED)
