@@ -11,6 +11,7 @@ ATTRIBUTION.jsonl and report.json. The same inputs and seed give the same bytes.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -30,12 +31,11 @@ from merging.flags import (
     valid_text,
 )
 from merging.formats import CHATS, FORMATS, SEPARATOR, DataSet, shapes
-from merging.inputs import Ledger, can_be_read_again, describe_input, read_checked, shown
+from merging.inputs import Ledger, LedgerAhead, Notes, can_be_read_again, describe_input, read_each, shown
 from merging.lengths import DEFAULT_LENGTHS, TokenCounter
-from merging.mix import MixSource, load_mix
 from merging.publishing import Publication, published_options, show_files, unchanged_files
-from merging.sampling import Groups
-from merging.screening import PERSONAL_DATA, SPECIAL_TOKENS, Screening, TokenScreening
+from merging.sampling import Groups, MixSource
+from merging.screening import PERSONAL_DATA, SPECIAL_TOKENS, Findings, Screening, Search, TokenScreening, texts_of
 from merging.shuffle import Shuffle
 from merging.splits import Splits, splits_of
 from merging.statistics import Statistics
@@ -50,10 +50,19 @@ from records.script import Progress, positive, run, script_parser, show_table
 from stackdump.sites import hosts_of_user
 
 if TYPE_CHECKING:
-    from quality.contamination import Benchmarks
+    from concurrent.futures import Executor
 
+BATCH = 100  # records a worker is given at once
 NGRAMS = (13, 8)  # words; the first is the default
 LOOK_AHEAD = 100  # records of each file whose licences are compared before the work begins
+
+
+class Ahead(NamedTuple):
+    """What was read while earlier records are still examined."""
+
+    row: RecordLine | None  # None: left out already
+    source: int  # its number
+    notes: Notes  # for the ledger, to be written down in this place
 
 
 class Arguments(NamedTuple):
@@ -83,6 +92,7 @@ def arguments() -> Arguments:
         help="where to write the records left out, each with its reason (default: nowhere)",
     )
     add("--skip_bad", action="store_true", help="leave out bad records and go on; needs --dropped_path")
+    add("--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)")
     add("--max_per_source", type=positive, metavar="N", help="a random N records of each source (default: all)")
     add_output_flags(parser)
     add_quality_flags(parser)
@@ -237,7 +247,7 @@ def with_line_ends(text: str) -> str:
 
 def main() -> None:
     flags, splits, published = arguments()
-    sources = load_mix(flags.mix, hosts_of_user) if flags.mix else [MixSource(flags.inputpath)]
+    sources = sources_of(flags)
     paths = [path for source in sources for path in source.paths]
     inputs = [*paths, *filter(None, [flags.mix]), *(flags.decontaminate or [])]
     check_outputs(inputs, folder_outputs(flags.destpath, flags.dropped_path))
@@ -250,10 +260,16 @@ def main() -> None:
     compare_first_licenses(sources, pair, terms, flags.special_tokens)
     described_inputs = [describe_input(path) for path in inputs]
     tokens = TokenScreening(flags.special_tokens)
-    items = benchmarks(flags.decontaminate, flags.decontaminate_field, flags.ngram)
-    screening = Screening(items, flags.pii, token_counter, flags.max_tokens)
+    search = Search(
+        tuple(flags.decontaminate or ()),
+        tuple(flags.decontaminate_field or ()),
+        flags.ngram or NGRAMS[0],
+        flags.pii != "off",
+    )
+    screening = Screening(search, flags.pii, token_counter, flags.max_tokens)
 
     with ExitStack() as stack:
+        pool = pool_for(search, flags.near_duplicates, flags.workers, stack)
         dropped = stack.enter_context(open_output(flags.dropped_path)) if flags.dropped_path else None
         folder = stack.enter_context(open_output_folder(flags.destpath, replaceable))
         ledger = Ledger(dropped, flags.skip_bad)
@@ -271,22 +287,29 @@ def main() -> None:
         )
         publication = Publication(folder, data_set, flags.plots, token_counter, changes(flags), stack)
         with Shuffle(folder, f"{flags.seed}") as shuffle:
-            for number, source in enumerate(sources):
-                for row in usable(source, source.paths, pair, terms, tokens, ledger):
-                    if screened := screening.passed(row, ledger):
-                        shuffle.add(screened, groups.of(number, row))
+            ahead = LedgerAhead(ledger)
+            rows = (
+                Ahead(row, number, ahead.notes())
+                for number, source in enumerate(sources)
+                for row in usable(source, source.paths, pair, terms, tokens, ahead)
+            )
+            for (row, number, notes), found in examined(rows, search, pool, flags.workers):
+                ledger.write_down(notes)
+                if row and (screened := screening.passed(row, found, ledger)):
+                    shuffle.add(screened, groups.of(number, row))
+            ledger.write_down(ahead.notes())
             shuffle.leave_out_repeated_ids(ledger.repeated_id)
-            kept_instead = near_duplicates(shuffle, flags.near_duplicates, folder) if flags.near_duplicates else {}
+            kept_instead = near_duplicates(shuffle, flags.near_duplicates, folder, pool, flags.workers)
             groups.decide(
                 drawn for drawn in shuffle.drawn() if not kept_instead or drawn.row.record["id"] not in kept_instead
             )
             for row in kept(shuffle, kept_instead, groups, ledger):
                 publication.write(row)
         ledger.require_records(flags.destpath)
-        found = screening.report() | tokens.report()
+        counted = screening.report() | tokens.report()
         steps = {shown(path): before for path in paths if (before := earlier_steps(path))}
         files = publication.finish(
-            flags.title, flags.languages, published, described_inputs, ledger, terms, found, steps
+            flags.title, flags.languages, published, described_inputs, ledger, terms, counted, steps
         )
 
     ledger.tally().show(f"{len(paths)} inputs -> {flags.destpath}")
@@ -300,6 +323,14 @@ def main() -> None:
     for caution in terms.cautions():
         print(f"caution: {caution}", file=sys.stderr)
     push(hub, flags.destpath)
+
+
+def sources_of(flags: argparse.Namespace) -> list[MixSource]:
+    if not flags.mix:
+        return [MixSource(flags.inputpath)]
+    from merging.mix import load_mix  # late, because it needs yaml, and --help does not
+
+    return load_mix(flags.mix, hosts_of_user)
 
 
 def changes(flags: argparse.Namespace) -> list[str]:
@@ -329,55 +360,76 @@ def compare_first_licenses(sources: list[MixSource], pair: str, terms: Terms, sp
     for source in sources:
         for path in filter(can_be_read_again, source.paths):
             tokens, unrecorded = TokenScreening(special_tokens), Ledger(None, skip_bad=True)
-            for _ in islice(usable(source, [path], pair, terms, tokens, unrecorded), LOOK_AHEAD):
+            for _ in islice(filter(None, usable(source, [path], pair, terms, tokens, unrecorded)), LOOK_AHEAD):
                 pass
 
 
-def benchmarks(paths: list[str] | None, fields: list[str] | None, ngram: int | None) -> Benchmarks | None:
-    """The benchmarks to look for, None without any."""
-    if not paths:
+def pool_for(search: Search, similarity: float | None, workers: int, stack: ExitStack) -> Executor | None:
+    """Processes for what is looked for, None if that is nothing. Raises InputError for a bad file of benchmarks."""
+    if not (search.looks_for_anything or similarity):
         return None
-    from quality.contamination import read_benchmarks
+    from merging.near_copies import prepare_near_copies  # late, as what follows: it takes a tenth of a second
+    from records.workers import make_pool
 
-    return read_benchmarks(paths, fields or (), ngram or NGRAMS[0])
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads have no work here, and would forbid forks
+    search.prepare()
+    if similarity:
+        prepare_near_copies()
+    return stack.enter_context(make_pool(workers))
+
+
+def examined(
+    rows: Iterator[Ahead], search: Search, pool: Executor | None, workers: int
+) -> Iterator[tuple[Ahead, Findings]]:
+    """The records, each with what was found in it."""
+    if pool is None or not search.looks_for_anything:
+        return ((row, Findings()) for row in rows)
+    from records.workers import map_batches
+
+    return map_batches(rows, lambda ahead: texts_of(ahead.row), search.find, pool, workers, BATCH)
+
+
+def near_duplicates(
+    shuffle: Shuffle, similarity: float | None, folder: Path, pool: Executor | None, workers: int
+) -> dict[str, str]:
+    """The ids of near duplicates, each with the id of the better record that is kept instead."""
+    if pool is None or similarity is None:
+        return {}
+    from merging.near_copies import near_copies
+
+    return near_copies(shuffle, similarity, folder, pool, workers)
 
 
 def usable(
     source: MixSource, paths: list[str], pair: str, terms: Terms, tokens: TokenScreening, ledger: Ledger
-) -> Iterator[RecordLine]:
+) -> Iterator[RecordLine | None]:
     """The records of files that have a licence, meet the source's conditions, pass for their tokens, and make pairs.
 
-    The others go to the ledger.
+    The others go to the ledger, and None comes in their place.
     """
-    for row in (row for path in paths for row in read_checked(path, ledger)):
-        try:
-            licenses = licenses_of(row)
-            reason = why_dropped(row, source.conditions)
-        except InputError as problem:
-            ledger.bad(problem, row.raw)
-            continue
-        if reason:
+    for row in (row for path in paths for row in read_each(path, ledger)):
+        yield checked(row, source, pair, terms, tokens, ledger) if row else None
+
+
+def checked(
+    row: RecordLine, source: MixSource, pair: str, terms: Terms, tokens: TokenScreening, ledger: Ledger
+) -> RecordLine | None:
+    """A record if it is usable."""
+    try:
+        licenses = licenses_of(row)
+        reason = why_dropped(row, source.conditions)
+    except InputError as problem:
+        ledger.bad(problem, row.raw)
+        return None
+    if reason:
+        ledger.drop(row, reason)
+    elif screened := tokens.passed(row, ledger):
+        if reason := why_no_pair(screened.record, pair):
             ledger.drop(row, reason)
-        elif screened := tokens.passed(row, ledger):
-            if reason := why_no_pair(screened.record, pair):
-                ledger.drop(row, reason)
-            else:
-                terms.add(licenses, row)
-                yield screened
-
-
-def near_duplicates(shuffle: Shuffle, similarity: float, folder: Path) -> dict[str, str]:
-    """The ids of near duplicates, each with the id of the better record that is kept instead."""
-    from quality.duplicates import rank
-    from quality.near_duplicates import NearDuplicates, near_duplicate_text
-
-    with NearDuplicates(folder, similarity) as near, Progress("near duplicates", shuffle.count, " records") as progress:
-        for drawn in shuffle.drawn():
-            record = drawn.row.record
-            if (text := near_duplicate_text(record)) is not None:
-                near.add(record["id"], text, rank(record))
-            progress.update(1)
-        return {duplicate.id: duplicate.kept for duplicate in near.duplicates()}
+        else:
+            terms.add(licenses, row)
+            return screened
+    return None
 
 
 def kept(shuffle: Shuffle, kept_instead: dict[str, str], groups: Groups, ledger: Ledger) -> Iterator[RecordLine]:

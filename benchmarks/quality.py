@@ -30,8 +30,9 @@ import py7zr
 from lxml import etree
 
 from benchmarks.dumps import ROOT, add_dumps, read_dumps
+from benchmarks.invented_items import invented_items
 from judging.trust import wilson
-from quality.contamination import Benchmarks, Item, normal_words
+from quality.contamination import Benchmarks, Item
 from quality.duplicates import rank
 from quality.near_duplicates import NearDuplicates, near_duplicate_text
 from quality.personal_data import KINDS, find_personal_data
@@ -176,26 +177,18 @@ def peak_memory(reset: bool = False) -> float:
 
 
 # ---- contamination ---------------------------------------------------------------------------------------------------
-# items and words an item: MMLU's test questions with their choices, GSM8K's test questions, HumanEval's prompts
-BENCHMARK_SIZES = {"mmlu": (14_042, 80), "gsm8k": (1_319, 46), "humaneval": (164, 70)}
-
-
 def contamination(args: argparse.Namespace, folder: Path) -> None:
     records = list(read_dumps(args.dumps))
     chance = random.Random(3)
-    vocabulary = [word for record in records[:500] for word in normal_words(record["response"])]
-    items = [
-        Item(name, number, " ".join(chance.choices(vocabulary, k=words)))
-        for name, (count, words) in BENCHMARK_SIZES.items()
-        for number in range(count)
-    ]
+    items = invented_items(records[:500], chance)
     size = sum(len(record["instruction"]) + len(record["response"]) for record in records) / 1e6
     for n in (13, 8):
         peak_memory(reset=True)
         before, began = peak_memory(), time.process_time()
         benchmarks = Benchmarks(items, n)
         grown, built, began = peak_memory() - before, time.process_time() - began, time.process_time()
-        clean = sum(not benchmarks.hits(record) for record in records)
+        batches = (records[start : start + 100] for start in range(0, len(records), 100))  # as a merge has them
+        clean = sum(not hits for batch in batches for hits in benchmarks.hits_of_all(batch))
         seconds = time.process_time() - began
         planted = list(zip(chance.sample(items, 1000), records, strict=False))
         found = sum(is_found(benchmarks, item, n, record, chance) for item, record in planted)

@@ -10,10 +10,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING, Any
 
 from merging.earlier_steps import Step
 from merging.formats import PARQUET, SHAPES, DataFile
@@ -21,6 +18,9 @@ from merging.lengths import DEFAULT_LENGTHS
 from merging.origins import Origin, origin_of
 from merging.statistics import SourceStatistics, Statistics
 from records.licenses import Terms
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 FILE_NAME = "README.md"
 FOLDER_OF_TEMPLATES = Path(__file__).parent
@@ -99,6 +99,8 @@ class Card:
 
     def text(self) -> str:
         """The card, as Markdown."""
+        import yaml  # this and jinja2 late, because --help does without
+
         front_matter = yaml.safe_dump(self.front_matter(), sort_keys=False, allow_unicode=True, width=120)
         sources, configs = self._sources(), self._configs()
         return _template(self.subject.template).render(
@@ -230,6 +232,8 @@ def _plain(text: str) -> str:
 
 @cache
 def _template(name: str) -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(FOLDER_OF_TEMPLATES),
         trim_blocks=True,

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from records.record import RecordLine, parse_record, read_lines
 from records.script import Progress, Tally
 
 BAD = "bad record"
+Notes = list[Callable[[], None]]  # what a ledger has to write down
 DEEPEST = 200  # lines with fewer brackets need no closer look; orjson reads 1024 levels, and writes 254
 
 
@@ -51,6 +53,11 @@ class Ledger:
         problem = f"{row.place}: the id {row.record['id']} is also at {first}; give each record once"
         self.bad(InputError(problem), row.raw)
 
+    def write_down(self, notes: Notes) -> None:
+        """Write down what was put off, see LedgerAhead."""
+        for note in notes:
+            note()
+
     def require_records(self, destination: Path) -> None:
         """Raises InputError if no record was kept, so that an earlier data set is not replaced by an empty one."""
         if self.kept:
@@ -70,6 +77,29 @@ class Ledger:
             self.dropped_out.write(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
 
 
+class LedgerAhead(Ledger):
+    """Takes notes for a ledger while records are read ahead of it, so that it has everything in their order."""
+
+    def __init__(self, ledger: Ledger):
+        super().__init__(None, ledger.skip_bad)
+        self._ledger = ledger
+        self._notes: Notes = []
+
+    def drop(self, row: RecordLine, reason: str, **more: Any) -> None:
+        self._notes.append(partial(self._ledger.drop, row, reason, **more))
+
+    def bad(self, problem: InputError, raw: bytes) -> None:
+        if not self.skip_bad:
+            raise problem
+        self._notes.append(partial(self._ledger.bad, problem, raw))
+
+    def notes(self) -> Notes:
+        """What the ledger has to write down before the next record; each note is given once."""
+        self._ledger.read += self.read
+        notes, self._notes, self.read = self._notes, [], 0
+        return notes
+
+
 def _writable(text: str) -> str:
     """Text that can be encoded, though it contains a file name that may not be UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
@@ -80,6 +110,11 @@ def read_checked(path: str, ledger: Ledger) -> Iterator[RecordLine]:
 
     A line that is not a record, or a file that ends early, goes to `ledger.bad`.
     """
+    return (row for row in read_each(path, ledger) if row)
+
+
+def read_each(path: str, ledger: Ledger) -> Iterator[RecordLine | None]:
+    """The same, with None in place of what went to `ledger.bad`."""
     name = "stdin" if path == STANDARD_STREAM else path
     with Progress(f"reading {name}") as progress:
         for number, raw in _lines(path, name, progress.update, ledger):
@@ -91,6 +126,7 @@ def read_checked(path: str, ledger: Ledger) -> Iterator[RecordLine]:
                     _refuse_deep(record, place)
             except InputError as problem:
                 ledger.bad(problem, raw)
+                yield None
             else:
                 yield RecordLine(record, raw, place)
 

@@ -12,29 +12,19 @@ sources:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from merging.sampling import Quota
-from records.conditions import KINDS, Condition, conditions
+from merging.sampling import MixSource, Quota
+from records.conditions import KINDS, conditions
 from records.errors import InputError
 from records.yaml_nodes import compose, line_of, place_of
 
 OWN_KEYS = ("path", "weight", "maximum")
 EXAMPLE = "write `sources:` and below it `- path: conala.jsonl` for each source"
-
-
-@dataclass(frozen=True)
-class MixSource:
-    """Some input files, and what is taken from them."""
-
-    paths: list[str]
-    quota: Quota = Quota()
-    conditions: list[Condition] = field(default_factory=list)
 
 
 def load_mix(path: str, hosts: Callable[[list[str]], list[str]]) -> list[MixSource]:

@@ -33,7 +33,14 @@ from records.script import show_table, tell
 REPORT = "report.json"
 NOTICES_FILE = "NOTICES.txt"
 PATH_OPTIONS = ("inputpath", "mix", "decontaminate", "tokenizer", "judgement_file", "hh_rlhf")
-UNPUBLISHED_OPTIONS = ("destpath", "dropped_path", "push", "public", "yes")  # they do not change the data set
+UNPUBLISHED_OPTIONS = (
+    "destpath",
+    "dropped_path",
+    "workers",
+    "push",
+    "public",
+    "yes",
+)  # they do not change the data set
 NAMES_SHOWN = 10  # of files that would be lost
 
 

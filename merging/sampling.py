@@ -10,10 +10,12 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
 from merging.shuffle import Drawn
+from records.conditions import Condition
 from records.record import RecordLine
 
 
@@ -28,6 +30,15 @@ class Quota(NamedTuple):
     def reason(self) -> str:
         """The reason for which the group's other records are dropped."""
         return f"beyond {self.maximum} of {self.name}" if self.weight is None else f"beyond the weight of {self.name}"
+
+
+@dataclass(frozen=True)
+class MixSource:
+    """Some input files, and what is taken from them."""
+
+    paths: list[str]
+    quota: Quota = Quota()
+    conditions: list[Condition] = field(default_factory=list)
 
 
 class Groups:

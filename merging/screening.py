@@ -1,9 +1,13 @@
-"""Looks for special tokens, benchmark items and personal data in the text of each record."""
+"""Looks for special tokens, benchmark items and personal data in the text of each record.
+
+Items and personal data are looked for in worker processes: `Search.find` is what these do.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -13,7 +17,8 @@ from quality.special_tokens import defuse, find_special_tokens
 from records.record import RecordLine
 
 if TYPE_CHECKING:
-    from quality.contamination import Benchmarks
+    from quality.contamination import Benchmarks, Hit
+    from quality.personal_data import PersonalData as Span
 
 PERSONAL_DATA = ("off", "report", "mask", "drop")
 SPECIAL_TOKENS = {
@@ -62,61 +67,108 @@ class TokenScreening:
         return {"special_tokens": {"action": self.action, "records": dict(sorted(self.found.items()))}}
 
 
+class Findings(NamedTuple):
+    """What was found in a record."""
+
+    hits: list[Hit] = []
+    personal_data: list[Span] = []  # in the response
+
+
+class Search(NamedTuple):
+    """What is looked for in records."""
+
+    benchmarks: tuple[str, ...] = ()  # their files
+    benchmark_fields: tuple[str, ...] = ()
+    ngram: int = 0
+    personal_data: bool = False
+
+    def find(self, texts: list[dict[str, Any]]) -> list[Findings]:
+        """The findings in each of some records. texts: their instructions and responses."""
+        items = self.items()
+        hits = items.hits_of_all(texts) if items else [[] for _ in texts]
+        return [self._findings(*each) for each in zip(texts, hits, strict=True)]
+
+    def _findings(self, texts: dict[str, Any], hits: list[Hit]) -> Findings:
+        if hits:
+            return Findings(hits)  # enough to drop it
+        if self.personal_data:
+            from quality.personal_data import find_personal_data  # its tables of phone numbers load slowly
+
+            return Findings(personal_data=find_personal_data(texts["response"]))
+        return Findings()
+
+    @property
+    def looks_for_anything(self) -> bool:
+        return bool(self.benchmarks) or self.personal_data
+
+    def prepare(self) -> None:
+        """Load what it takes, before the workers are forked, which share it then.
+
+        Raises InputError for a bad file of benchmarks.
+        """
+        self.find([{"instruction": "", "response": ""}])
+
+    def items(self) -> Benchmarks | None:
+        """The items of the benchmarks, None without any."""
+        return _read_items(self.benchmarks, self.benchmark_fields, self.ngram) if self.benchmarks else None
+
+
+@cache
+def _read_items(paths: tuple[str, ...], fields: tuple[str, ...], ngram: int) -> Benchmarks:
+    from quality.contamination import read_benchmarks
+
+    return read_benchmarks(paths, fields, ngram)
+
+
+def texts_of(row: RecordLine | None) -> dict[str, Any]:
+    """What a search needs of a record; without one, texts in which nothing is found."""
+    return {name: row.record[name] if row else "" for name in TEXTS}
+
+
 class Screening:
     """Drops records that hold benchmark items or are too long; reports, masks or drops personal data in responses."""
 
-    def __init__(
-        self, benchmarks: Benchmarks | None, personal_data: str, token_counter: TokenCounter, max_tokens: int | None
-    ):
-        """benchmarks: None to look for no items. personal_data: one of PERSONAL_DATA. max_tokens: None for any."""
-        self._benchmarks, self._personal_data = benchmarks, personal_data
+    def __init__(self, search: Search, personal_data: str, token_counter: TokenCounter, max_tokens: int | None):
+        """search: finds what this acts on. personal_data: one of PERSONAL_DATA. max_tokens: None for any."""
+        self._search, self._personal_data = search, personal_data
         self._token_counter, self._max_tokens = token_counter, max_tokens
         self.contaminated = Counter[str]()  # records by benchmark; one with items of two benchmarks counts for both
         self.found = Counter[str]()  # personal data, by kind
         self.records_with_personal_data = 0
 
-    def passed(self, row: RecordLine, ledger: Ledger) -> RecordLine | None:
+    def passed(self, row: RecordLine, found: Findings, ledger: Ledger) -> RecordLine | None:
         """The row, with personal data masked if that was asked for; None if it is dropped, which the ledger records."""
-        if self._benchmarks and not self._clean(row, self._benchmarks, ledger):
+        if found.hits:
+            names = sorted({hit.benchmark for hit in found.hits})
+            self.contaminated.update(names)
+            ledger.drop(row, f"holds items of {', '.join(names)}", hits=[hit._asdict() for hit in found.hits])
             return None
-        screened = row if self._personal_data == "off" else self._without_personal_data(row, ledger)
+        screened = self._without_personal_data(row, found.personal_data, ledger) if found.personal_data else row
         if screened and self._max_tokens and self._token_counter.count(screened.record) > self._max_tokens:
             ledger.drop(row, f"above {self._max_tokens} tokens")
             return None
         return screened
 
-    def _clean(self, row: RecordLine, benchmarks: Benchmarks, ledger: Ledger) -> bool:
-        hits = benchmarks.hits(row.record)
-        self.contaminated.update({hit.benchmark for hit in hits})
-        if hits:
-            names = sorted({hit.benchmark for hit in hits})
-            ledger.drop(row, f"holds items of {', '.join(names)}", hits=[hit._asdict() for hit in hits])
-        return not hits
-
-    def _without_personal_data(self, row: RecordLine, ledger: Ledger) -> RecordLine | None:
-        from quality.personal_data import find_personal_data, mask  # its tables of phone numbers load slowly
-
-        response = row.record["response"]
-        spans = find_personal_data(response)
-        if not spans:
-            return row
+    def _without_personal_data(self, row: RecordLine, spans: list[Span], ledger: Ledger) -> RecordLine | None:
         self.records_with_personal_data += 1
         self.found.update(span.kind for span in spans)
         if self._personal_data == "drop":
             ledger.drop(row, "personal data", kinds=sorted({span.kind for span in spans}))
             return None
         if self._personal_data == "mask":
-            record = {**row.record, "response": mask(response, spans)}
+            from quality.personal_data import mask
+
+            record = {**row.record, "response": mask(row.record["response"], spans)}
             return RecordLine(record, orjson.dumps(record), row.place)
         return row
 
     def report(self) -> dict[str, Any]:
         """The counts for the report, of what was looked for."""
         report: dict[str, Any] = {}
-        if self._benchmarks:
+        if items := self._search.items():
             report["contamination"] = {
-                "items": dict(sorted(self._benchmarks.items.items())),
-                "too_short": dict(sorted(self._benchmarks.too_short.items())),
+                "items": dict(sorted(items.items.items())),
+                "too_short": dict(sorted(items.too_short.items())),
                 "records": dict(sorted(self.contaminated.items())),
             }
         if self._personal_data != "off":

@@ -48,6 +48,11 @@ class Drawn:
         return int(self.line.split(b"\t", 3)[2])
 
     @property
+    def raw(self) -> bytes:
+        """The record's line."""
+        return self.line.split(b"\t", 4)[4]
+
+    @property
     def row(self) -> RecordLine:
         _, _, _, place, raw = self.line.split(b"\t", 4)
         return RecordLine(decode(raw), raw[:-1], place.decode("unicode_escape"))

@@ -13,13 +13,14 @@ import string
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quality.ngrams import Hashes, NGrams
+from quality.ngrams import FACTOR, Hashes, NGrams, Numbers, powers
 from records.errors import InputError
 from records.file_io import open_input, require_input
 from records.json_rows import ENDINGS, SourceFile, read_rows
@@ -29,13 +30,17 @@ Numbers32 = NDArray[np.int32]
 NGRAM = 13  # words
 MIN_WORDS = 8  # items with fewer are not looked for
 FIELDS = ("instruction", "response")
+SPACE = ord(" ")
 TEXT_ENDINGS = (".txt", ".txt.gz", ".txt.zst")
 
-FILTER_BITS = 24  # 16 MB; a million n-grams fill a sixteenth, so few hashes have to be searched for
+WITHIN, STRIDE = 5, 4  # whatever MIN_WORDS words a text shares with an item, 5 of them begin at a multiple of 4
+FILTER_BITS = 27  # 16 MB; a million n-grams fill a hundredth, so few places have to be looked at
+CHUNK = 1 << 16  # bytes of texts that are hashed at once: the numbers for them stay in a core's cache
 LARGEST = np.array([-1]).astype(np.uint64)  # no hash is above it, so a search ends within the array
 
-_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_OTHER_PUNCTUATION = re.compile(r"[^\w\s]+")
+_ASCII_PUNCTUATION = string.punctuation.encode()
+_NORMAL = bytes(32 if chr(code).isspace() else code for code in range(128)).lower() + bytes(128)
+_PUNCTUATION = re.compile(r"[^\w\s]+|_+")
 
 
 class Item(NamedTuple):
@@ -65,8 +70,7 @@ class Benchmarks:
         self.too_short = Counter[str]()  # those of them that are not looked for
         self._items: list[tuple[str, int, list[str]]] = []
         self._ngrams: dict[int, NGrams] = {}  # by length
-        self._beginning = NGrams(MIN_WORDS)
-        hashes, beginnings = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
+        hashes = [np.zeros(0, np.uint64)]
         owners, starts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]  # an n-gram's item, and its place in the item
         for item in items:
             self.items[item.benchmark] += 1
@@ -76,15 +80,20 @@ class Benchmarks:
                 length = min(n, len(words))
                 found = self._ngrams.setdefault(length, NGrams(length)).hashes(words)
                 hashes.append(found)
-                beginnings.append(self._beginning.hashes(words)[: len(found)])
                 owners.append(np.full(len(found), len(self._items), np.int32))
                 starts.append(np.arange(len(found), dtype=np.int32))
                 self._items.append((item.benchmark, item.number, words))
-        # the beginnings of n-grams of every length, so that one pass over a text finds them all
-        self._beginnings = np.unique(np.concatenate([*beginnings, LARGEST]))
-        self._may_begin = np.zeros(1 << FILTER_BITS, bool)  # by the first bits of a hash
-        self._may_begin[_first_bits(self._beginnings)] = True
+        self._find_by_beginning(np.concatenate(owners), np.concatenate(starts))
         self._sort(np.concatenate(hashes), np.concatenate(owners), np.concatenate(starts))
+
+    def _find_by_beginning(self, owners: Numbers32, starts: Numbers32) -> None:
+        """Collect the beginnings of n-grams of every length, so that one pass over a text finds them all."""
+        texts = [words for _, _, words in self._items]
+        words, _ = _hashed_words(b" ".join(" ".join(text).encode("utf-8", "surrogatepass") for text in texts))
+        first = np.cumsum([0, *map(len, texts)])  # word of each text
+        self._beginnings = np.unique(np.append(_word_ngrams(words, MIN_WORDS)[first[owners] + starts], LARGEST))
+        self._filter = np.zeros(1 << FILTER_BITS - 3, np.uint8)  # bits, by the first ones of a hash
+        np.bitwise_or.at(self._filter, *_bits(_word_ngrams(words, WITHIN)))
 
     def _sort(self, hashes: Hashes, owners: Numbers32, starts: Numbers32) -> None:
         """Order the n-grams by hash; of equal ones in a benchmark only the first is kept."""
@@ -97,11 +106,27 @@ class Benchmarks:
 
     def hits(self, record: dict[str, Any]) -> list[Hit]:
         """One n-gram for each item that shares any with the record, in the order of the text."""
-        return [hit for field in FIELDS for hit in self._hits(normal_words(record[field]), field)]
+        return self.hits_of_all([record])[0]
 
-    def _hits(self, words: list[str], field: str) -> Iterator[Hit]:
+    def hits_of_all(self, records: Sequence[dict[str, Any]]) -> list[list[Hit]]:
+        """The same for each of some records, which takes less time than one by one."""
+        hits: list[list[Hit]] = [[] for _ in records]
+        texts = [(number, field) for number in range(len(records)) for field in FIELDS]
+        words = [_normal_bytes(records[number][field]) for number, field in texts]
+        begin = 0
+        while begin < len(texts):
+            end, size = begin + 1, len(words[begin])
+            while end < len(texts) and (size := size + len(words[end])) < CHUNK:
+                end += 1
+            for text, places in self._places(words[begin:end]):
+                number, field = texts[begin + text]
+                hits[number] += self._hits(normal_words(records[number][field]), places, field)
+            begin = end
+        return hits
+
+    def _hits(self, words: list[str], places: list[int], field: str) -> Iterator[Hit]:
         seen = set()
-        for place in self._places(words):
+        for place in places:
             for length, ngrams in self._ngrams.items():
                 ngram = words[place : place + length]
                 for benchmark, number in self._holders(ngrams.hashes(ngram)[0], ngram):
@@ -109,15 +134,22 @@ class Benchmarks:
                         seen.add((benchmark, number))
                         yield Hit(benchmark, number, field, " ".join(ngram))
 
-    def _places(self, words: list[str]) -> list[int]:
-        """Where n-grams may begin."""
-        if len(words) < MIN_WORDS:
-            return []
-        hashes = self._beginning.hashes(words)
-        [places] = np.nonzero(self._may_begin[_first_bits(hashes)])
-        hashes = hashes[places]
-        found = self._beginnings[np.searchsorted(self._beginnings, hashes)] == hashes
-        return [int(place) for place in places[found]]
+    def _places(self, texts: list[bytes]) -> Iterator[tuple[int, list[int]]]:
+        """The texts in which n-grams may begin, by number, each with the places, counted in words."""
+        hashes, at = _hashed_words(b" ".join(texts))
+        ngrams = _word_ngrams(hashes, WITHIN)[::STRIDE]
+        places, bits = _bits(ngrams)
+        [found] = np.nonzero(self._filter[places] & bits)
+        if not len(found):
+            return
+        beginnings = _word_ngrams(hashes, MIN_WORDS)
+        places = np.unique(found[:, None] * STRIDE - np.arange(STRIDE))
+        places = places[(places >= 0) & (places < len(beginnings))]
+        places = places[self._beginnings[np.searchsorted(self._beginnings, beginnings[places])] == beginnings[places]]
+        starts = np.searchsorted(at, np.cumsum([0, *(len(text) + 1 for text in texts)]))  # of each text, in words
+        for text in np.unique(np.searchsorted(starts, places, "right") - 1).tolist():
+            inside = places[(places >= starts[text]) & (places < starts[text + 1])]
+            yield text, (inside - starts[text]).tolist()
 
     def _holders(self, hash: np.uint64, ngram: list[str]) -> Iterator[tuple[str, int]]:
         """The benchmarks that contain an n-gram, each with its first item that does."""
@@ -129,8 +161,10 @@ class Benchmarks:
                 yield benchmark, number
 
 
-def _first_bits(hashes: Hashes) -> Hashes:
-    return hashes >> np.uint64(64 - FILTER_BITS)
+def _bits(hashes: Hashes) -> tuple[Numbers, NDArray[np.uint8]]:
+    """Where in the filter each hash is: the byte, and the bit in it."""
+    first = hashes >> np.uint64(64 - FILTER_BITS)
+    return (first >> np.uint64(3)).astype(np.int64), np.uint8(1) << (first & np.uint64(7)).astype(np.uint8)
 
 
 def _texts_to_find(item: Item, n: int) -> list[list[str]]:
@@ -141,8 +175,51 @@ def _texts_to_find(item: Item, n: int) -> list[list[str]]:
 
 def normal_words(text: str) -> list[str]:
     """The words of a text, in lower case and without punctuation."""
-    text = text.lower().translate(_ASCII_PUNCTUATION)
-    return (text if text.isascii() else _OTHER_PUNCTUATION.sub("", text)).split()
+    if text.isascii():
+        return _normal_bytes(text).decode().split()
+    return _PUNCTUATION.sub("", text.lower()).split()
+
+
+def _normal_bytes(text: str) -> bytes:
+    """The same words with spaces between them."""
+    if text.isascii():
+        return text.encode().translate(_NORMAL, _ASCII_PUNCTUATION)
+    return " ".join(normal_words(text)).encode("utf-8", "surrogatepass")
+
+
+# ---- hashes of many words --------------------------------------------------------------------------------------------
+# A word's hash is a sum over its bytes, each times a power of FACTOR, modulo 2**64: with sums from the beginning of a
+# text, numpy computes those of all words at once, in a third of the time of looking each word up in a dictionary.
+def _hashed_words(text: bytes) -> tuple[Hashes, Numbers]:
+    """The hash of each word of a text, in which words have spaces between them, and the byte at which it begins."""
+    hashes, places = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+    begin = 0
+    while begin < len(text):
+        end = text.find(b" ", begin + CHUNK) if len(text) > begin + CHUNK else -1
+        end = end if end >= 0 else len(text)
+        found, at = _hashed_piece(text[begin:end])
+        hashes.append(found)
+        places.append(at + begin)
+        begin = end
+    return np.concatenate(hashes), np.concatenate(places)
+
+
+def _hashed_piece(text: bytes) -> tuple[Hashes, Numbers]:
+    codes = np.frombuffer(b" %b " % text, np.uint8)
+    edges = np.flatnonzero(np.diff(codes != SPACE))  # before the first byte of a word, and at its last
+    begin, end = edges[::2], edges[1::2]
+    size = 1 << max(17, len(codes).bit_length())
+    sums = np.cumsum(codes * _powers_of(FACTOR, size)[: len(codes)])
+    return (sums[end] - sums[begin]) * _powers_of(pow(FACTOR, -1, 1 << 64), size)[begin], begin
+
+
+@lru_cache(maxsize=2)
+def _powers_of(factor: int, count: int) -> Hashes:
+    return np.cumprod(np.concatenate([np.ones(1, np.uint64), np.full(count - 1, factor, np.uint64)]))
+
+
+def _word_ngrams(words: Hashes, n: int) -> Hashes:
+    return np.correlate(words, powers(n), "valid") if len(words) >= n else np.zeros(0, np.uint64)
 
 
 # ---- reading benchmark files -----------------------------------------------------------------------------------------

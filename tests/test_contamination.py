@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quality import ngrams
+from quality import contamination, ngrams
 from quality.contamination import Benchmarks, Hit, Item, normal_words, read_benchmarks
 from records.errors import InputError
 from tests.conftest import record
@@ -235,3 +235,28 @@ def test_bad_files_are_reported_in_one_line(tmp_path, name, content, fields, par
     for part in (str(tmp_path / name), *parts):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@given(st.lists(TEXTS, max_size=4), st.lists(st.tuples(TEXTS, TEXTS), max_size=6), st.sampled_from([1, 40, 1 << 16]))
+@DETERMINISTIC
+def test_many_records_at_once_have_the_hits_that_each_has_alone(items, texts, chunk):
+    """Whatever is hashed together: n-grams do not go from one text into the next."""
+    benchmarks = Benchmarks([Item("b.jsonl", number, item) for number, item in enumerate(items)], 8)
+    records = [record(instruction=instruction, response=response) for instruction, response in texts]
+    alone = [benchmarks.hits(each) for each in records]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contamination, "CHUNK", chunk)
+        assert benchmarks.hits_of_all(records) == alone
+
+
+def test_words_have_the_same_hash_wherever_they_are_and_different_ones_different_hashes():
+    words = [f"word{number}" for number in range(5000)] + ["café", "日本", "x" * 300_000]
+    text = " ".join(words).encode()
+    hashes, places = contamination._hashed_words(text)
+    assert len(set(hashes.tolist())) == len(words)
+    assert [text[place:].split(b" ", 1)[0].decode() for place in places[:: len(places) // 50]] == words[
+        :: len(words) // 50
+    ]
+    again, _ = contamination._hashed_words(b"  " + b"   ".join(word.encode() for word in reversed(words)) + b" ")
+    assert again.tolist() == hashes.tolist()[::-1]
+    assert [len(array) for array in contamination._hashed_words(b"  ")] == [0, 0]

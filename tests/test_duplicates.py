@@ -313,9 +313,30 @@ def test_bands_miss_at_most_one_in_a_hundred_pairs_at_the_threshold(threshold):
 
 
 def test_jaccard_similarity():
-    assert jaccard(np.array([1, 2, 3]), np.array([2, 3, 4, 5])) == 2 / 5
-    assert jaccard(np.array([1]), np.array([1])) == 1
-    assert jaccard(np.array([]), np.array([])) == jaccard(np.array([]), np.array([1])) == 0
+    assert jaccard({1, 2, 3}, {2, 3, 4, 5}) == 2 / 5
+    assert jaccard({1}, {1}) == 1
+    assert jaccard(set(), set()) == jaccard(set(), {1}) == 0
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=300), st.lists(st.integers(0, 5000), max_size=60), st.data())
+@DETERMINISTIC
+def test_bitmaps_rule_out_no_pair_of_texts_that_are_similar(text, more, data):
+    """Also where n-grams are repeated, and where different ones have the same bit."""
+    kept = data.draw(st.integers(0, len(text)))
+    a, b = (np.array(numbers, np.uint32) for numbers in (text, text[:kept] + more or text))
+    sizes = np.array([len(a), len(b)])
+    bitmaps = near_duplicates._bitmaps(np.concatenate([a, b]), sizes)
+    similarity = jaccard(set(a.tolist()), set(b.tolist()))
+    for threshold in (similarity, 0.8, 0.3):
+        [possible] = near_duplicates._may_be_similar(bitmaps, sizes, np.array([0]), np.array([1]), threshold)
+        assert possible or similarity < threshold
+
+
+def test_bitmaps_rule_out_texts_that_differ_in_half_of_their_n_grams():
+    numbers = np.random.default_rng(1).integers(0, 1 << 32, 300, np.uint32)
+    bitmaps = near_duplicates._bitmaps(numbers[np.r_[0:200, 100:300]], np.array([200, 200]))
+    pair = np.array([0]), np.array([1])
+    assert not near_duplicates._may_be_similar(bitmaps, np.array([200, 200]), *pair, 0.8)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

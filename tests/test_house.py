@@ -105,6 +105,7 @@ def test_a_script_imports_no_private_names(script):
 def test_help_loads_no_slow_package(name):
     """--help answers in less than 0.15 s of CPU. Seconds depend on the machine; what takes them does not."""
     slow = {"bs4", "dask", "lxml", "numpy", "py7zr", "pyarrow", "tqdm", "torch", "transformers"}
+    slow |= {"jinja2", "matplotlib", "phonenumbers", "rensa", "sklearn", "tokenizers"}
     if name not in {"get_conala", "get_hh_rlhf"}:  # which have the time for it
         slow.add("requests")
     code = f"""
