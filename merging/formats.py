@@ -115,9 +115,10 @@ class Rows:
         self._parquet = Parquet(folder / f"{split}{PARQUET}", {**shape.columns, "id": "text"}, stack)
 
     def write(self, record: dict[str, Any]) -> None:
-        row = orjson.dumps(self._shape.row(record) | {"id": record["id"]})
-        self._text.write(row)
-        self._parquet.write(row)
+        row = self._shape.row(record) | {"id": record["id"]}
+        text = orjson.dumps(row)
+        self._text.write(text)
+        self._parquet.write(row, len(text))
 
     def close(self) -> Sequence[File]:
         self._text.close()
