@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from re import _constants as ops  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 try:
-    import re2  # type: ignore[import-not-found]
-except ImportError:  # no wheel for this Python or system: then any pattern may match, and all are searched for
+    from re import _constants as ops  # type: ignore[attr-defined]
+    from re import _parser as parser  # type: ignore[attr-defined]
+
+    import re2
+except ImportError:  # no wheel for this Python, or other inner modules: then all patterns are searched for
     re2 = None
 
 ANYTHING = "(?s:.*)"
 _NOT_ASCII = r"\x{80}-\x{10ffff}"  # in any class, and excluded from none
 # Of each class that Python's patterns name, the characters within ASCII.
 _ASCII = {
-    ops.CATEGORY_SPACE: r"\t-\r\x1c-\x1f ",
-    ops.CATEGORY_WORD: "0-9A-Za-z_",
-    ops.CATEGORY_DIGIT: "0-9",
-    ops.CATEGORY_NOT_SPACE: r"\x00-\x08\x0e-\x1b!-\x7f",
-    ops.CATEGORY_NOT_WORD: r"\x00-/:-@\[-^`{-\x7f",
-    ops.CATEGORY_NOT_DIGIT: r"\x00-/:-\x7f",
+    "CATEGORY_SPACE": r"\t-\r\x1c-\x1f ",
+    "CATEGORY_WORD": "0-9A-Za-z_",
+    "CATEGORY_DIGIT": "0-9",
+    "CATEGORY_NOT_SPACE": r"\x00-\x08\x0e-\x1b!-\x7f",
+    "CATEGORY_NOT_WORD": r"\x00-/:-@\[-^`{-\x7f",
+    "CATEGORY_NOT_DIGIT": r"\x00-/:-\x7f",
 }
 
 
@@ -82,7 +83,7 @@ def _class(items: list[tuple[Any, Any]]) -> str:
     members = []
     for op, value in items[excludes:]:
         if op is ops.CATEGORY:
-            members.append(_ASCII[value] + ("" if excludes else _NOT_ASCII))
+            members.append(_ASCII[repr(value)] + ("" if excludes else _NOT_ASCII))
         else:
             members.append("-".join(map(_literal, value if op is ops.RANGE else [value])))
     return f"[{'^' if excludes else ''}{''.join(members)}]"
