@@ -18,12 +18,9 @@ from functools import partial
 from records.file_io import open_output, report_path, write_report
 from records.output_checks import check_outputs, record_outputs
 from records.record import lines_with_progress
-from records.repair_names import CHANGES
+from records.repair_names import CHANGES, DEFAULT_REPAIRS, PROMPTS, REPAIRS
 from records.script import add_paths, positive, run, script_parser, show_table
 from records.workers import make_pool, map_batches
-from review.repairs import DEFAULT, REPAIRS
-from review.repairs.pairs import PROMPTS
-from review.repairs.repaired_lines import in_order, repair_lines
 
 BATCH = 500  # records that a worker gets at a time: about 0.2 s of work
 
@@ -36,9 +33,10 @@ def arguments() -> argparse.Namespace:
     add(
         "--repairs",
         type=repairs,
-        default=DEFAULT,
+        default=DEFAULT_REPAIRS,
         metavar="NAMES",
-        help=f"the repairs to make, with commas between them, or all, or none (default: {','.join(DEFAULT)}). {names}",
+        help="the repairs to make, with commas between them, or all, or none (default: "
+        f"{','.join(DEFAULT_REPAIRS)}). {names}",
     )
     add("--skip", type=repairs, default=(), metavar="NAMES", help="of these repairs, the ones not to make")
     add(
@@ -67,6 +65,8 @@ def repairs(text: str) -> tuple[str, ...]:
 
 def main() -> None:
     args = arguments()
+    from review.repairs.repaired_lines import in_order, repair_lines  # takes longer to import than --help to show
+
     check_outputs(args.inputpath, record_outputs(args.destpath))
     read = changed = 0
     made, left = Counter[str](), Counter[str]()

@@ -23,10 +23,9 @@ from typing import Any, NamedTuple
 from benchmarks.criteria import SPLITS, read_labels
 from benchmarks.dumps import add_dumps, distinct_records
 from judging.trust import wilson
-from records.repair_names import FIELD
+from records.repair_names import DEFAULT_REPAIRS, FIELD
 from review.criteria import find_problems
 from review.criteria.participants import names_of
-from review.repairs import DEFAULT
 from review.repairs.pairs import Pair, repair_all
 
 READ = Path(__file__).parent / "labels" / "repairs.jsonl"
@@ -106,7 +105,7 @@ def repairs_of(records: dict[str, dict[str, Any]], names: set[str]) -> dict[str,
     pairs = [Pair("", records[name]["response"], "", names_of(records[name])) for name in ordered]
     return {
         name: {**records[name], "response": pair.response, "meta": {**records[name]["meta"], FIELD: pair.made}}
-        for name, pair in zip(ordered, repair_all(pairs, DEFAULT, "both"), strict=True)
+        for name, pair in zip(ordered, repair_all(pairs, DEFAULT_REPAIRS, "both"), strict=True)
         if pair.made
     }
 

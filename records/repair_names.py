@@ -13,6 +13,7 @@ FIELD = "repairs"  # of meta: {name: count}
 CORRECTED_BY = "corrected_by"  # of meta: the reviewer
 SUBJECTS = ("", "chosen_", "rejected_")  # before these names: a record, and the two answers of a pair
 
+PROMPTS = ("title", "body", "both")  # what repair_answers.py can make the instruction
 CHANGES = {
     "duplicates": 'the note "Possible Duplicate" left out',
     "notices": "notices of the site left out",
@@ -25,6 +26,10 @@ CHANGES = {
     "prompt_title": "the title alone is the question",
     "prompt_body": "the question without its title",
 }
+
+REPAIRS = tuple(name for name in CHANGES if not name.startswith("prompt_"))  # in the order in which they are made
+# Those whose results were read on real answers (benchmarks/labels/repairs.md); the others are too rare there.
+DEFAULT_REPAIRS = ("courtesies", "mentions", "asides", "edits", "links")
 
 
 def changes_of(meta: dict[str, Any]) -> list[str]:

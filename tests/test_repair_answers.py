@@ -6,8 +6,8 @@ import pytest
 
 from merging.attribution import attribution
 from records.record import RecordLine
-from records.repair_names import CHANGES
-from review.repairs import DEFAULT, REPAIRS
+from records.repair_names import CHANGES, DEFAULT_REPAIRS
+from review.repairs import REPAIRS
 from tests.conftest import assert_one_line_error, jsonl, record, run_script, table
 
 SCRIPT = "repair_answers.py"
@@ -73,7 +73,7 @@ def test_records_are_repaired_and_meta_tells_what_was_done(tmp_path):
         "repaired_by": {"courtesies": 2, "edits": 1, "links": 3},
         "left_by": {"links": 1},
     }
-    assert report["options"]["repairs"] == list(DEFAULT) and "workers" not in report["options"]
+    assert report["options"]["repairs"] == list(DEFAULT_REPAIRS) and "workers" not in report["options"]
 
 
 @pytest.mark.parametrize("earlier", ["x", ["links"], {"links": "3"}, {"links": None}, {"links": {}}, {"links": 1.5}])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import NamedTuple
 
 from review.criteria.automaton import Automaton
 from review.criteria.parsed_response import Finding, ParsedResponse, Span
@@ -16,12 +16,18 @@ SHORTEST_LOCAL_HINT = 2  # characters; shorter ones are everywhere
 LONGEST_QUOTATION = 1000  # characters before a match that are searched for the mark that opens it
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True)
+class Rule:
     """A reason for a finding, and how its words are found."""
 
     reason: str
     hints: tuple[str, ...]  # in lower case: the slower pattern is tried only near one of them
-    pattern: re.Pattern[str]
+    source: str  # of the pattern
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when it is first needed: all rules together take some 50 ms."""
+        return re.compile(self.source)
 
 
 class Rules:
@@ -46,7 +52,7 @@ def rule(reason: str, hints: Iterable[str], *patterns: str) -> Rule:
     alternatives in groups.
     """
     pattern = "|".join(_words_together(patterns)).replace(" ?", r"\s*").replace(" ", r"\s+")
-    return Rule(reason, tuple(hints), re.compile(pattern))
+    return Rule(reason, tuple(hints), pattern)
 
 
 def _words_together(patterns: Iterable[str]) -> Iterator[str]:
@@ -75,13 +81,13 @@ def find_by_rules(
 
     is_exception(text, match) says whether a match is something else than the rule looks for.
     """
-    for reason, hints, pattern in rules:
+    for rule in rules:
         end = 0
-        for window in _windows(parsed, hints):
-            for match in pattern.finditer(parsed.own, max(window.start, end), window.end):
+        for window in _windows(parsed, rule.hints):
+            for match in rule.pattern.finditer(parsed.own, max(window.start, end), window.end):
                 end = match.end()
                 if not is_exception(parsed.own, match):
-                    yield Finding(criterion, reason, *match.span())
+                    yield Finding(criterion, rule.reason, *match.span())
 
 
 def _windows(parsed: ParsedResponse, hints: tuple[str, ...]) -> Iterator[Span]:

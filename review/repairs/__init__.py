@@ -16,7 +16,7 @@ from typing import NamedTuple
 from review.repairs import asides, courtesies, edit_marks, link_text, lost_images, mentions, notices
 from review.repairs.verified_edits import Found, MarkdownText
 
-__all__ = ["DEFAULT", "REPAIRS", "TextRepair", "repair_text"]
+__all__ = ["REPAIRS", "TextRepair", "repair_text"]
 
 MOST_PASSES = 9  # over the rules: one can make room for another, as a wish for luck ends behind "Hope this helps!"
 
@@ -24,11 +24,10 @@ MOST_PASSES = 9  # over the rules: one can make room for another, as a wish for 
 class Repair(NamedTuple):
     """A rule, and the texts that it is for."""
 
-    find: Callable[..., Found]  # of a MarkdownText
+    find: Callable[[MarkdownText], Found]
     may_find: Callable[[str], object]  # false only for texts in which it finds nothing, which are then not parsed
     of_answers: bool = True
     of_questions: bool = False
-    by_names: bool = False  # whether `find` also takes the names of the thread's other authors
 
 
 # By their names in meta.repairs, in the order in which they are made.
@@ -36,14 +35,12 @@ REPAIRS = {
     "duplicates": Repair(notices.find_duplicates, notices.may_have_duplicates, of_answers=False, of_questions=True),
     "notices": Repair(notices.find_notices, notices.may_have_notices, of_questions=True),
     "courtesies": Repair(courtesies.find, courtesies.may_find, of_questions=True),
-    "mentions": Repair(mentions.find, mentions.may_find, by_names=True),
+    "mentions": Repair(mentions.find, mentions.may_find),
     "asides": Repair(asides.find, asides.may_find),
     "edits": Repair(edit_marks.find, edit_marks.may_find),
     "images": Repair(lost_images.find, lost_images.may_find),
     "links": Repair(link_text.find, link_text.may_find),
 }
-# Those whose results were read on real answers (benchmarks/labels/repairs.md); the others are too rare there.
-DEFAULT = ("courtesies", "mentions", "asides", "edits", "links")
 
 
 class TextRepair(NamedTuple):
@@ -61,23 +58,28 @@ def repair_text(text: str, names: Collection[str], participants: Sequence[str] =
     """
     made: Counter[str] = Counter()
     left: set[str] = set()
+    looked_at: dict[str, str] = {}  # the text that a rule was applied to in vain
     parsed: MarkdownText | None = None
     for _ in range(MOST_PASSES):
         before = made.total()
-        left.clear()
         for name in names:
-            if REPAIRS[name].may_find(text):
-                parsed = parsed or MarkdownText(text)
-                rule = REPAIRS[name]
-                found = rule.find(parsed, participants) if rule.by_names else rule.find(parsed)
-                after = parsed.edited(edit for place in found.places for edit in place) if found.places else None
-                if after is not None and after.text.strip():
-                    made[name] += len(found.places)
-                    parsed, text = after, after.text
-                elif found.places:
-                    left.add(name)
-                if found.left:
-                    left.add(name)
+            rule = REPAIRS[name]
+            if looked_at.get(name) == text:
+                continue
+            left.discard(name)
+            looked_at[name] = text
+            if not rule.may_find(text):
+                continue
+            parsed = parsed or MarkdownText(text, participants)
+            found = rule.find(parsed)
+            after = parsed.edited(edit for place in found.places for edit in place) if found.places else None
+            if after is not None and after.text.strip():
+                made[name] += len(found.places)
+                parsed, text = after, after.text
+            elif found.places:
+                left.add(name)
+            if found.left:
+                left.add(name)
         if made.total() == before:
             break
     return TextRepair(text, made, left)

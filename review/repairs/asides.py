@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from review.criteria import author, references
-from review.criteria.parsed_response import OBJECT, ParsedResponse
+from review.criteria.parsed_response import OBJECT
 from review.repairs.sentences import LONGEST, NO_BEGINNING, Hints, OwnText, Sentence, has_between, pattern
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
@@ -120,7 +120,7 @@ def may_find(text: str) -> bool:
 
 def find(parsed: MarkdownText) -> Found:
     """The sentences and clauses about the author or the post."""
-    response = ParsedResponse.of("", parsed.text)
+    response = parsed.response
     own = OwnText(parsed, response.own)
     sentences = own.sentences_at(_HINTS.places(parsed.text))
     candidates = [aside for sentence in sentences for aside in _in_sentence(own, sentence)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from review.criteria.parsed_response import ParsedResponse
 from review.criteria.references import edit_marks
 from review.repairs.sentences import next_word, stripped_end
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
@@ -80,7 +79,7 @@ _NOTE = re.compile(
 
 def find(parsed: MarkdownText) -> Found:
     """The marks of a text, if what is behind each can stand without it: one of several would be misread alone."""
-    response = ParsedResponse.of("", parsed.text)
+    response = parsed.response
     starts = [start for start, _ in edit_marks(response)]
     if not starts:
         return NOTHING

@@ -8,11 +8,11 @@ stays.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from review.criteria import references
-from review.criteria.parsed_response import OBJECT, ParsedResponse, Span, blanked
+from review.criteria.parsed_response import OBJECT, Span, blanked
 from review.repairs.sentences import LONGEST, NO_BEGINNING, Hints, OwnText, Sentence, has_between, pattern
 from review.repairs.verified_edits import NOTHING, Edit, Found, MarkdownText
 
@@ -162,15 +162,14 @@ def may_find(text: str) -> bool:
     return _HINTS.are_in(text)
 
 
-def find(parsed: MarkdownText, names: Sequence[str] = ()) -> Found:
-    """The mentions that can go; `names` are those of the thread's other authors, as in meta.participants."""
-    response = ParsedResponse.of("", parsed.text, names)
-    own = OwnText(parsed, response.own)
+def find(parsed: MarkdownText) -> Found:
+    """The mentions that can go."""
+    own = OwnText(parsed, parsed.response.own)
     sentences = own.sentences_at(_HINTS.places(parsed.text))
     candidates = [mention for sentence in sentences for mention in _in_sentence(own, sentence)]
     if not candidates:
         return NOTHING
-    findings = sorted(finding.start for finding in references.find(response))
+    findings = sorted(finding.start for finding in references.find(parsed.response))
     mentions = list(_distinct(m for m in candidates if m.is_certain or has_between(findings, m.start, m.end)))
     handles = {handle for code in parsed.protected_texts for handle in _HANDLE.findall(code)}
     if handles:  # which are then no users, but annotations

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from review.repairs import REPAIRS, repair_text
 
-PROMPTS = ("title", "body", "both")
 # Titles that are questions, also without the mark: "How to tie a bowline".
 _QUESTION = re.compile(
     r"(?:how|what|why|when|where|which|who|whom|whose|is|are|was|were|can|could|do|does|did|should|would|will|has|"

@@ -8,7 +8,7 @@ emphasis, and none touches code or math.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ import pyromark
 from review.criteria.parsed_response import (
     OPTIONS,
     SPACED_DOLLARS,
+    ParsedResponse,
     Span,
     characters_by_byte,
     environments,
@@ -60,8 +61,9 @@ class Element(NamedTuple):
 class MarkdownText:
     """A Markdown text with its elements."""
 
-    def __init__(self, text: str):
-        self.text = text
+    def __init__(self, text: str, participants: Sequence[str] = ()):
+        """participants: the names of the thread's other authors, as in meta.participants."""
+        self.text, self.participants = text, participants
         self.elements = _elements(text)
 
     @cached_property
@@ -76,6 +78,11 @@ class MarkdownText:
             spans += environments(self.text)[0] + math_of_escaped_dollars(self.text)
             spans += [Span(*match.span()) for match in SPACED_DOLLARS.finditer(self.text)]
         return spans
+
+    @cached_property
+    def response(self) -> ParsedResponse:
+        """It as the criteria see an answer."""
+        return ParsedResponse.of("", self.text, self.participants)
 
     @property
     def protected_texts(self) -> list[str]:
@@ -101,7 +108,7 @@ class MarkdownText:
         expected = _edited_elements(self, ordered)
         if expected is None:
             return None
-        after = MarkdownText(replaced(self.text, ordered))
+        after = MarkdownText(replaced(self.text, ordered), self.participants)
         if self.protected_texts != after.protected_texts or _outline(expected) != _outline(after.elements):
             return None
         return after
