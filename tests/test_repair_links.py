@@ -123,6 +123,7 @@ STAYS = {
     "only a link": f"{LONG}[Relevant XKCD.]{U}",
     "only a link, in brackets": f"{LONG}(Some hold. [Relevant comic.]{U})",
     "only a link that is a name": f"{LONG}Until then... [Hawsers]{U}?",
+    "marks of references": f"{LONG}It holds [(ROPE 1)]{U} [(ROPE 2)]{U}.",
     "a quoted source": f"{LONG}\n\n> Ropes hold.\n>\n> Source: [Ropes]{U}",
     "what a quotation is from": f"{LONG}Check out [this blog post]{U}.\n\n> Ropes hold.",
     "somebody named": f"{LONG}For an example of tying one with RopeMart, see [this article]{U}.",

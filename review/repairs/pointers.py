@@ -70,6 +70,8 @@ def aside_sentence(block: Block, link: Link, begin: int) -> Edit | None:
         return _cut(block, start, end)
     if start <= block.text_start or not words.LINKS_ONLY.fullmatch(shape) or _is_reference(block, start):
         return None
+    if _is_statement(link):
+        return None
     before = block.source[max(block.start, start - 2 * LONGEST_LEAD) : start].rstrip()
     can_go = link.only_points or link.is_page or (link.is_title and end >= block.text_end)
     return _cut(block, start, end) if can_go and not words.ANNOUNCES.search(before) else None
@@ -79,10 +81,14 @@ def is_links_only(block: Block, link: Link) -> bool:
     """Whether the sentence is nothing else than links, and no subject of others after it."""
     start, end = _sentence(block, link, block.start)
     starts_block = start == block.text_start and end < block.text_end
-    is_statement = len(link.text.split()) > LONGEST_ASIDE and bool(words.STATEMENT.fullmatch(link.text))
-    if block.kind == "Heading" or starts_block or is_statement or _is_reference(block, start):
+    if block.kind == "Heading" or starts_block or _is_statement(link) or _is_reference(block, start):
         return False
     return bool(words.LINKS_ONLY.fullmatch(_bare(_shape(block, start, end))))
+
+
+def _is_statement(link: Link) -> bool:
+    """Whether its text is a sentence that says something."""
+    return len(link.text.split()) > LONGEST_ASIDE and bool(words.STATEMENT.fullmatch(link.text))
 
 
 def _is_reference(block: Block, start: int) -> bool:
