@@ -44,8 +44,8 @@ _CERTAIN = pattern(
     r"(?:,? (?:though|however))?\."
 )
 _JOB = pattern(
-    r"I(?:['’]m| am)(?: also| currently| just)? an? [^,;:!?]{1,90}\."
-    r"|I (?:currently |also )?(?:teach|tutor|work (?:at|for|in|as)) [^,;:!?]{1,90}\."
+    r"I(?:['’]m| am)(?: also| currently| just)? an? (?:(?! and I\b)[^,;:!?]){1,90}\."
+    r"|I (?:currently |also )?(?:teach|tutor|work (?:at|for|in|as)) (?:(?! and I\b)[^,;:!?]){1,90}\."
 )
 # What an answer may tell because of a job.
 _OWN_LIFE = re.compile(

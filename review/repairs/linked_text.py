@@ -81,6 +81,7 @@ _ABBREVIATIONS = "e.g i.e cf vs al etc Mr mr Mrs Dr Prof St Fig fig Eq eq Sec se
 _NOT_AFTER = "".join(rf"(?<!\b{re.escape(word)}\.)" for word in _ABBREVIATIONS.split())
 # The mark comes first, for which Python searches fast.
 _SENTENCE_END = re.compile(rf"[.!?]{_NOT_AFTER}(?<!\b[A-Z]\.)[)\"”]?(?=\s|$)")
+_NEW_SENTENCE = re.compile(r"[)\"”]*(?:\s*\Z|\s+[A-Z0-9*_\"“\[`])")  # behind a link
 _MARKER = re.compile(r"(?:[-*+]|\d+[.)])?\s*")  # of a list item
 _NO_BRACKETS = str.maketrans("[]{}", "||||")  # which have a meaning in shapes
 _AFTER_ADDRESS = ".,:;!?)]'\"*_"  # punctuation of the sentence
@@ -217,7 +218,9 @@ class Block:
         spans = [Span(link.start - self.start, link.end - self.start) for link in [*self.links, *self.bare]]
         ends = [Span(link.end - self.start - 1, link.end - self.start) for link in self.links]
         closed = [
-            span for span, link in zip(ends, self.links, strict=True) if _SENTENCE_END.search(link.text[-LONGEST_END:])
+            span
+            for span, link in zip(ends, self.links, strict=True)
+            if _SENTENCE_END.search(link.text[-LONGEST_END:]) and _NEW_SENTENCE.match(self.source, link.end, self.end)
         ]
         prose = blanked(blanked(self.source[self.start : self.end], spans, "_"), closed, ".")
         return [*(self.start + match.end() for match in _SENTENCE_END.finditer(prose)), self.end]

@@ -73,7 +73,7 @@ _WHOLE = pattern(
     r"(?: for [^,;:]+)?[.!]|"
     r"(?:(?:Please )?(?:[Ss]ee|[Cc]heck(?: out)?)\b(?! (?:this|that|the|an?) )(?=.*(?:['’]s|answer|comment))|"
     r"\+1 (?:to|for)\b|(?:Yes, )?I(?: \w+){0,2} agree with (?!you\b)|I(?:['’]ll| would| will)? second\b|"
-    r"There are (?:already )?(?:[a-z]+ ){0,4}answers\b).*[.!)]"
+    r"There are (?:already )?(?:[a-z]+ ){0,4}answers\b)[^,;:]*[.!)]"
 )
 _SAYS_MORE = re.compile(
     r"\b(?:but|because|since|that|which|however|although|though|if|when|while|so|except|who|where|"

@@ -227,7 +227,7 @@ ONLY_NAME = re.compile(
     r"[A-Z][\w.+#-]*(?: [\w.+#'’-]+){0,3}[*_`]*"
 )
 CAN_BE_HAD = re.compile(
-    r"\b(?:download(?:ed|able)?|install(?:ed)?|obtain(?:ed)?|available|(?:get|grab) (?:it|them))"
+    r"\b(?:download(?:ed|able)?|install(?:ed)?|obtain(?:ed)?|available)"
     r"(?: (?!is\b|are\b|was\b|be\b|found\b)\w+){0,6}$",
     re.I,
 )

@@ -90,6 +90,8 @@ _AUTHOR_AND_YEAR = re.compile(
     r"(?:,? ?[(\[]?(?:19|20)\d\d[a-z]?[)\]]?|(?<= et al)\.?|(?<= et al\.))"
 )
 _NUMBERED = re.compile(r"\([A-Z]{2,}[ -]?\d+\)")  # "(SE 1)", the mark of a reference
+_PROMISES = re.compile(r"\((?:[^()]*\b)?(?:download|pdf|video|free|link)\b", re.I)  # "(free download)"
+_ONLY_LINKS = re.compile(r"(?:,? and |,? or |, |[ .])*")  # after a colon: "Example notes: [..] and [..]"
 _SURNAME = re.compile(r"[A-Z][\w'’-]+")
 _NAME_AND_REMARK = re.compile(rf"{MARK}(?::| [-–—]| \() ?\S*\w")
 _BY_SOMEONE = re.compile(r"\bby [A-Z]|\((?:[^()]{0,40}[ ,])?(?:19|20)\d\d\)")
@@ -250,6 +252,8 @@ def _says_enough(text: str, link: Link, before: str, after: str) -> bool:
         or (not is_name and not _is_term(words) and _UNNAMED_TERM.search(before))
         or (not is_name and before.rstrip().endswith(":") and _ENDS.match(after))
         or _NUMBERED.fullmatch(words)
+        or _PROMISES.search(words)
+        or (before.rstrip().endswith(":") and _ONLY_LINKS.fullmatch(after) and not _RECOMMENDS.match(before))
         or (_AUTHOR_AND_YEAR.fullmatch(words) and not _is_named_twice(text, _SURNAME.findall(words)[0]))
         or (link.is_page and _LOOKED_AT.search(before))
         or (_VERB.fullmatch(words) and _ENCYCLOPEDIA.search(link.address) and words not in link.address.lower())
