@@ -140,6 +140,8 @@ def _read_reference(batch: bytes, at: i64, value: BytesWriter) -> i64:
     if first == AMP and batch[at + 4] == SEMICOLON:
         value.append(ord("&"))
         return at + 5
-    reference = batch[at : batch.find(b";", at, at + LONGEST_REFERENCE) + 1]
-    value.append(OTHER_REFERENCES[reference])
-    return at + len(reference)
+    end: i64 = batch.find(b";", at, at + LONGEST_REFERENCE) + 1
+    if not end:
+        raise UnusualError
+    value.append(OTHER_REFERENCES[batch[at:end]])
+    return end
