@@ -339,7 +339,7 @@ def test_the_card_tells_the_steps_before_without_paths(tmp_path):
 
 def test_the_card_counts_repairs_by_what_they_changed(merge, tmp_path):
     report = merge(record(1, meta={"repairs": {"links": 2}}), record(2, meta={"repairs": {"links": 1, "edits": 1}}))
-    counts = {'marks such as "EDIT:" left out': 1, CHANGES["links"]: 2}
+    counts = {CHANGES["edits"]: 1, CHANGES["links"]: 2}
     assert report["statistics"]["stackexchange"]["repairs"] == dict(sorted(counts.items()))
     assert f"* {CHANGES['links']} (2)\n" in (tmp_path / "made" / "README.md").read_text("utf-8")
     changed = [each["changes"] for each in lines(tmp_path / "made" / "ATTRIBUTION.jsonl")]

@@ -253,13 +253,14 @@ FLAGS = {
     "filter_by_human.py": "inputpath destpath judgement_file resolved keep_unjudged agreement",
     "merge_datasets.py": "inputpath mix destpath dropped_path skip_bad seed max_per_source formats split pair parts"
     " system separator max_part_bytes plots title languages allow_license_conflict near_duplicates decontaminate"
-    " decontaminate_field ngram max_tokens special_tokens pii tokenizer push public yes",
+    " decontaminate_field ngram max_tokens special_tokens pii tokenizer push public yes workers",
 }
 DEFAULTS = {
     "filter_for_score.py": ["each off by default"],
     "filter_by_human.py": [],
     "merge_datasets.py": [
         "(default: dataset)",
+        "(default: one a core)",
         "<|endoftext|> (default)",
         "(default: 1)",
         "source (default: all)",

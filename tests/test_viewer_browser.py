@@ -427,7 +427,9 @@ def test_no_key_that_is_pressed_in_the_viewer_reaches_the_notebook(lab, app):
         select.focus()
         select.select_option(index=next(indices) % select.evaluate("select => select.options.length"))
 
-    selects, fields = root.query_selector_all("select"), root.query_selector_all("input")
+    selects, fields = (
+        [control for control in root.query_selector_all(tag) if control.is_visible()] for tag in ("select", "input")
+    )
     buttons = [button for button in root.query_selector_all("button:not([disabled])") if button.is_visible()]
     spoiler, link = (reviewer.widget.locator(tag).first for tag in ("summary", "a"))
     for control in (spoiler, link, reviewer.widget, selects[0], fields[0], buttons[0]):
