@@ -76,10 +76,10 @@ def _read_row(batch: bytes, at: i64, row: dict[str, str]) -> i64:
             at += 1
         elif batch[at] != ord("/"):
             raise UnusualError
-    at += 2 if batch[at + 2] == ord("\n") else 3
-    if batch[at] != ord("\n") or not (batch.startswith(b"/>\n", at - 2) or batch.startswith(b"/>\r\n", at - 3)):
-        raise UnusualError
-    return at + 1
+    for end in (b"/>\r\n", b"/>\n"):
+        if batch.startswith(end, at):
+            return at + len(end)
+    raise UnusualError
 
 
 def _name(name: bytes) -> str:

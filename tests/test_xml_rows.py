@@ -217,7 +217,7 @@ def test_usual_rows_are_read_without_the_parser(row):
 
 # What would make a row unusual, or another one, or no XML, in the places where it would.
 ODD = [
-    *(b'"', b"'", b" ", b"  ", b"=", b"/", b">", b"/>", b"&", b"&lt", b"&#xa;", b"&#0;", b"&#x1F600;", b"&e;"),
+    *(b'"', b"'", b" ", b"  ", b"=", b"/", b"//", b">", b"/>", b"&", b"&lt", b"&#xa;", b"&#0;", b"&#x1F600;", b"&e;"),
     *(b"\t", b"\n", b"\r", b"\0", b"\x1f", b"\x7f", b"\xc2\x80", b"\xff", b"\xed\xa0\x80", b"&#xFFFE;"),
     *(b"\xef\xbf\xbe", b"\xef\xbf\xbd", b"<!-- -->", b"  <row ", b" />\n"),
     *(b' Id="2"', b' xmlns="a"', b' xml:lang="a"', b' a:b="a"', b' 1="a"', b' \xc3\xa9="a"'),
@@ -244,3 +244,17 @@ def test_a_long_value_is_left_to_the_parser_which_has_its_limit():
     for size, is_read in ((999_999, True), (1_000_001, False)):
         rows = quick_rows(b'  <row Body="%s" />\n' % (b"x" * size))
         assert rows == ([{"Body": "x" * size}] if is_read else None)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b'  <row Id="1" //>\n',
+        b'  <row Id="1" /> \n',
+        b'  <row Id="1" />\r\r\n',
+        b'  <row Id="1" B="&lt" />\n',
+        b'  <row Id="1"B="2" />\n',
+    ],
+)
+def test_what_only_resembles_a_usual_row_is_left_to_the_parser(row):
+    assert quick_rows(row) is None
